@@ -1,0 +1,263 @@
+/*
+ * tcp.h - one lane's TCP: connections, listeners and their timers, without clock, lock, malloc or
+ * I/O (RFC 9293). Three doors: tcp_input takes segments, tcp_advance does what is due and makes
+ * the segments to send, tcp_deadline says when to come back. All randomness comes from the seed:
+ * the same calls in the same order give the same bytes.
+ *
+ * Bytes pass through without copies: a received buffer's stream part goes from the wire to the
+ * owner by tcp_recv, and what the owner gives to tcp_send is sent from where it lies.
+ *
+ * A connection belongs to the owner that accepted or opened it, who is told of it by events and
+ * lets go of it with tcp_release; TCP then finishes alone (FIN, TIME-WAIT) and forgets it. An id
+ * whose connection is gone is refused by every call (tcp_is_live), never mistaken for another.
+ * Units: nanoseconds of the caller's monotonic clock, bytes.
+ */
+#ifndef PENSTOCK_TCP_TCP_H
+#define PENSTOCK_TCP_TCP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi/addr.h"
+#include "base/buf.h"
+#include "wire/seg.h"
+
+struct tcp;
+struct counters;
+
+/* A connection's name: index and generation. v == 0 is no connection. */
+struct tcp_id {
+	uint32_t v;
+};
+
+/* What the ports of this machine can do for a segment; the lane numbers its paths. */
+struct tcp_path {
+	uint16_t mtu;	 /* of the IP packet */
+	bool csum_tx;	 /* the port fills IP and TCP checksums in */
+	bool multi_segs; /* the port takes packets of several segments */
+	bool tso;	 /* the port cuts large segments */
+};
+
+struct tcp_conf {
+	uint32_t conns_max; /* connections of this lane, all states */
+	uint32_t listeners_max;
+	uint32_t backlog_max;	 /* half-open connections kept before SYN cookies, per lane */
+	uint32_t bufs_max;	 /* stream buffers this TCP may hold: the lending budget */
+	uint32_t send_max_bytes; /* a connection's send queue accepts no more than this */
+	uint32_t recv_max_bytes; /* the largest window ever offered */
+	uint64_t time_wait_ns;
+	uint64_t connect_ns; /* SYN retransmission gives up after this, unless told otherwise */
+	uint64_t keepalive_idle_ns; /* 0: no keep-alive */
+	uint64_t user_timeout_ns;   /* unacknowledged data for this long ends the connection */
+	uint64_t seed[2];	    /* keyed hash (ISN, cookies, flows) and all randomness */
+	const struct tcp_path *path;
+	uint16_t path_n;
+	struct buf_pool *pool;	/* headers and views come from here */
+	struct counters *count; /* the lane's, abi/counters.h */
+};
+
+/* Bytes of memory that tcp_init needs for this configuration, 64-byte aligned. */
+size_t tcp_size(const struct tcp_conf *conf);
+
+/* Makes a TCP in mem (tcp_size bytes, zeroed); it keeps conf->path and conf->pool. */
+struct tcp *tcp_init(void *mem, const struct tcp_conf *conf, uint64_t now);
+
+/* Ends every connection without a word and gives all buffers back. */
+void tcp_fini(struct tcp *tcp);
+
+/* ---- out: what a door hands back; owned by the caller, who empties it after each call ---- */
+
+enum {
+	TCP_OUT_PACKETS = 256,
+	TCP_OUT_EVENTS = 256
+};
+
+enum tcp_event_bit {
+	TCP_EV_ACCEPTED = 1 << 0,  /* a listener's new connection: adopt or release it */
+	TCP_EV_CONNECTED = 1 << 1, /* tcp_connect succeeded */
+	TCP_EV_READABLE = 1 << 2,  /* tcp_recv has bytes */
+	TCP_EV_FIN = 1 << 3,	   /* the peer's FIN is reached once tcp_recv is empty */
+	TCP_EV_ROOM = 1 << 4,	   /* tcp_send_room was short and has grown */
+	TCP_EV_SENT = 1 << 5,	   /* everything given, FIN included, is acknowledged */
+	TCP_EV_GONE = 1 << 6,	   /* over: tcp_end tells why; only tcp_release is left to do */
+};
+
+/* At most one event a connection a call; bits gather. */
+struct tcp_event {
+	struct tcp_id id;
+	uint32_t owner; /* of the connection; for TCP_EV_ACCEPTED the listener's */
+	uint32_t bits;	/* enum tcp_event_bit */
+};
+
+struct tcp_out {
+	/*
+	 * IP packets without link header, to be routed by their destination on port `path`
+	 * (buf->path). Headroom for the link header is there. Ownership passes to the caller.
+	 */
+	struct buf *packet[TCP_OUT_PACKETS];
+	uint32_t packet_n;
+	struct tcp_event event[TCP_OUT_EVENTS];
+	uint32_t event_n;
+};
+
+/* ---- the three doors ---- */
+
+/*
+ * Takes a burst of valid segments in arrival order, buf[i] being segment i's packet, whose path
+ * says where it came by. Looks flows up in passes, so that their memory is on its way before it
+ * is needed. Ownership of every buf passes in.
+ *   n    at most 64
+ *   out  appended to; never overflows: what does not fit stays marked and comes with tcp_advance
+ * Cannot fail: what a peer got wrong is answered or dropped as the RFC says, and counted.
+ */
+void tcp_input(struct tcp *tcp, const struct tcp_seg *seg, struct buf **buf, uint32_t n,
+	       uint64_t now, struct tcp_out *out);
+
+/*
+ * Does what is due, then sends for the connections that input, timers or their owner changed.
+ * Leftover work stays marked and tcp_deadline then returns a time not after now.
+ */
+void tcp_advance(struct tcp *tcp, uint64_t now, struct tcp_out *out);
+
+/* When tcp_advance next has something to do; UINT64_MAX: not before the next input. */
+uint64_t tcp_deadline(const struct tcp *tcp);
+
+/* ---- listeners ---- */
+
+/*
+ * Accepts connections to addr:port (addr none: every address) in the owner's name. False when
+ * the place is taken or listeners_max is reached. Connections outlive their listener.
+ */
+bool tcp_listen(struct tcp *tcp, const struct ip_addr *addr, uint16_t port, uint32_t owner);
+void tcp_unlisten(struct tcp *tcp, const struct ip_addr *addr, uint16_t port);
+
+/* ---- connections ---- */
+
+struct tcp_dial {
+	struct ip_addr local, remote;
+	uint16_t local_port, remote_port;
+	uint16_t path;
+	uint32_t owner;
+	uint64_t connect_ns; /* 0: the configuration's */
+};
+
+/* Sends a SYN at the next advance. id 0 when the tuple is in use or connections are used up. */
+struct tcp_id tcp_connect(struct tcp *tcp, const struct tcp_dial *dial, uint64_t now);
+
+/* Whether this four-tuple is free to dial from. */
+bool tcp_is_free(const struct tcp *tcp, const struct ip_addr *local, uint16_t local_port,
+		 const struct ip_addr *remote, uint16_t remote_port);
+
+bool tcp_is_live(const struct tcp *tcp, struct tcp_id id);
+
+/* From now on events carry this owner. */
+void tcp_adopt(struct tcp *tcp, struct tcp_id id, uint32_t owner);
+
+/* In-order bytes waiting. */
+uint32_t tcp_readable(const struct tcp *tcp, struct tcp_id id);
+
+/*
+ * Moves all in-order bytes behind q; ownership passes. Returns how many. The window is not
+ * reopened by this but by tcp_set_room.
+ */
+uint32_t tcp_recv(struct tcp *tcp, struct tcp_id id, struct bufq *q);
+
+/* The peer's FIN has been reached: no byte will follow those that tcp_recv gave. */
+bool tcp_is_eof(const struct tcp *tcp, struct tcp_id id);
+
+/*
+ * The owner has room for this many bytes beyond those already received (0 stops the peer). The
+ * right edge offered never moves back; silly windows are avoided (RFC 9293, 3.8.6.2.2); an update
+ * is sent when it helps. Until first called a connection offers its initial window.
+ */
+void tcp_set_room(struct tcp *tcp, struct tcp_id id, uint32_t room_bytes);
+
+/* How many more bytes tcp_send would take now. */
+uint32_t tcp_send_room(const struct tcp *tcp, struct tcp_id id);
+
+/*
+ * Appends the whole queue (which may exceed tcp_send_room; that is a hint for flow control) to
+ * the stream to send; ownership passes, q is left empty. more: the owner will add to it in this
+ * turn or soon, a short last segment may wait for it (as cork).
+ */
+void tcp_send(struct tcp *tcp, struct tcp_id id, struct bufq *q, bool more);
+
+/* Bytes given to tcp_send that the peer has not acknowledged, and the number that it has, ever. */
+uint64_t tcp_unacked(const struct tcp *tcp, struct tcp_id id);
+uint64_t tcp_acked(const struct tcp *tcp, struct tcp_id id);
+
+/* FIN after everything given so far. Receiving goes on. */
+void tcp_shutdown(struct tcp *tcp, struct tcp_id id);
+
+/* RST, now; TCP_EV_GONE does not follow. The id stays the owner's until tcp_release. */
+void tcp_abort(struct tcp *tcp, struct tcp_id id);
+
+/*
+ * The owner lets go. Open connections are finished in the background: unsent data and FIN go
+ * out, arriving data is answered by RST as RFC 9293 3.10.4 says for a closed user.
+ */
+void tcp_release(struct tcp *tcp, struct tcp_id id);
+
+/* Why a connection is over. */
+#define TCP_END_LIST(x)                                                                            \
+	x(NONE, none)		    /* it is not over */                                           \
+		x(CLOSED, closed)   /* both FINs exchanged */                                      \
+		x(RESET, reset)	    /* RST received */                                             \
+		x(REFUSED, refused) /* RST answered our SYN */                                     \
+		x(CONNECT_TIMEOUT, connect_timeout)                                                \
+			x(USER_TIMEOUT, user_timeout) /* data unacknowledged for too long */       \
+		x(KEEPALIVE, keepalive_timeout)	      /* the peer answers no probe */              \
+		x(UNREACHABLE, unreachable)	      /* ICMP or no neighbour, while connecting */ \
+		x(EVICTED, evicted)		      /* memory: the oldest idle goes first */     \
+		x(ABORTED, aborted)		      /* by our owner */
+
+enum tcp_end {
+#define X(name, word) TCP_END_##name,
+	TCP_END_LIST(X)
+#undef X
+};
+
+const char *tcp_end_name(enum tcp_end end);
+enum tcp_end tcp_end(const struct tcp *tcp, struct tcp_id id);
+
+/* A destination cannot be reached (no neighbour, ICMP): connecting ones to it end. */
+void tcp_unreachable(struct tcp *tcp, const struct ip_addr *remote, uint64_t now);
+
+/* ---- facts ---- */
+
+/* What a person or a test wants to see of one connection. */
+struct tcp_info {
+	struct ip_addr local, remote;
+	uint16_t local_port, remote_port;
+	uint8_t state; /* enum tcp_state */
+	uint16_t mss;  /* to send */
+	uint32_t cwnd_bytes, ssthresh_bytes, snd_wnd, rcv_wnd;
+	uint64_t srtt_ns, rttvar_ns, rto_ns;
+	uint64_t bytes_in, bytes_out; /* in order and acknowledged */
+	uint64_t retransmits;	      /* segments */
+	uint64_t zero_window_ns;      /* time for which the peer's window was shut */
+};
+
+#define TCP_STATE_LIST(x)                                                                          \
+	x(CLOSED) x(SYN_SENT) x(SYN_RECEIVED) x(ESTABLISHED) x(FIN_WAIT_1) x(FIN_WAIT_2)           \
+		x(CLOSE_WAIT) x(CLOSING) x(LAST_ACK) x(TIME_WAIT)
+
+enum tcp_state {
+#define X(name) TCP_STATE_##name,
+	TCP_STATE_LIST(X)
+#undef X
+};
+
+const char *tcp_state_name(enum tcp_state state);
+void tcp_info(const struct tcp *tcp, struct tcp_id id, struct tcp_info *ret_info);
+
+/* Stream buffers held in all queues, and connections by kind: gauges for the board. */
+struct tcp_load {
+	uint32_t bufs_held, bufs_max;
+	uint32_t conns, half_open, time_wait;
+};
+
+void tcp_load(const struct tcp *tcp, struct tcp_load *ret_load);
+
+#endif
