@@ -1,0 +1,74 @@
+# shellcheck shell=bash
+# lib.sh - what the scripts share: words to the user, packages, builds. Sourced by bash.
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+started=$SECONDS
+export PYTHONDONTWRITEBYTECODE=1 # the tree stays as it was cloned
+
+say() {
+	printf '[%3d s] %s\n' "$((SECONDS - started))" "$*"
+}
+
+die() {
+	printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+	exit 1
+}
+
+# The names in scripts/packages that are not installed.
+packages_missing() {
+	local want have
+	want=$(sed 's/#.*//' "$top/scripts/packages" | tr -s ' \t' '\n' | sed '/^$/d' | sort -u)
+	# shellcheck disable=SC2086 # one word a package; dpkg-query complains of unknown ones
+	have=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' $want 2>/dev/null |
+		sed -n 's/^installed //p' | sort -u) || true
+	comm -23 <(printf '%s\n' "$want") <(printf '%s\n' "$have")
+}
+
+# Installs what is missing; asks no server when nothing is.
+packages_install() {
+	local missing
+	missing=$(packages_missing)
+	[[ -n $missing ]] || return 0
+	[[ $(id -u) == 0 ]] || die "only root can install what is missing: ${missing//$'\n'/ }"
+	say "installing ${missing//$'\n'/ }"
+	export DEBIAN_FRONTEND=noninteractive
+	apt-get update -q >"$top/build/apt.log" 2>&1 ||
+		die "apt-get update failed, see build/apt.log: $(tail -n 3 "$top/build/apt.log")"
+	# A service that a package would start has no place on a test machine; the scripts start
+	# what they need in their own namespaces.
+	local policy=/usr/sbin/policy-rc.d ours=0
+	if [[ ! -e $policy ]]; then
+		printf '#!/bin/sh\nexit 101\n' >"$policy"
+		chmod 755 "$policy"
+		ours=1
+	fi
+	local failed=0
+	# shellcheck disable=SC2086
+	apt-get install -q -y --no-install-recommends $missing >>"$top/build/apt.log" 2>&1 ||
+		failed=1
+	if [[ $ours == 1 ]]; then rm -f "$policy"; fi
+	[[ $failed == 0 ]] ||
+		die "apt-get install failed, see build/apt.log: $(tail -n 3 "$top/build/apt.log")"
+}
+
+# build NAME [meson option]...: configures build/NAME once and brings it up to date.
+# Environment: CC, and WERROR=true to make warnings errors.
+build() {
+	local name=$1 log
+	shift
+	log="$top/build/$name.log"
+	if [[ ! -f $top/build/$name/build.ninja ]]; then
+		meson setup "$top/build/$name" "$top" "$@" -Dwerror="${WERROR:-false}" >"$log" 2>&1 ||
+			{ tail -n 20 "$log" >&2 && die "meson setup of build/$name failed, see $log"; }
+	elif [[ ${WERROR:-false} == true ]]; then
+		meson configure "$top/build/$name" -Dwerror=true >"$log" 2>&1 || die "see $log"
+	fi
+	ninja -C "$top/build/$name" >"$log" 2>&1 ||
+		{ grep -E -m 40 'error|FAILED|undefined' "$log" >&2
+		  die "build/$name does not build, see $log"; }
+	if grep -q 'warning:' "$log"; then
+		grep -m 20 'warning:' "$log"
+	fi
+}
+
+mkdir -p "$top/build"
