@@ -14,6 +14,7 @@
 #ifndef PENSTOCK_BASE_BUF_H
 #define PENSTOCK_BASE_BUF_H
 
+#include <limits.h> /* rte_mbuf_core.h needs it and does not say so */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -89,6 +90,13 @@ static inline bool
 buf_is_view(const struct buf *b)
 {
 	return (b->m.ol_flags & RTE_MBUF_F_INDIRECT) != 0;
+}
+
+/* The buffer whose bytes these are: itself, or the one behind a view (DPDK's arithmetic). */
+static inline struct buf *
+buf_direct(struct buf *b)
+{
+	return buf_is_view(b) ? (struct buf *)b->m.buf_addr - 1 : b;
 }
 
 /* Nobody else holds or views these bytes. */
@@ -243,7 +251,10 @@ void bufq_consume(struct bufq *q, uint64_t n);
  */
 bool bufq_move(struct buf_pool *pool, struct bufq *to, struct bufq *from, uint64_t n);
 
-/* Copies n bytes into buffers taken from the pool, appended to q; false and no change when dry. */
+/*
+ * Copies n bytes behind q: into the last buffer's room as far as nobody else holds it, then into
+ * buffers taken from the pool. False and no change when that is dry.
+ */
 bool bufq_append(struct buf_pool *pool, struct bufq *q, const void *bytes, uint32_t n);
 
 /* Copies n bytes from offset off out of the queue. off + n <= q->bytes. */
