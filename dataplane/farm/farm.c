@@ -135,6 +135,17 @@ farm_set_runtime(struct farms *f, uint32_t slot, uint32_t incarnation,
 	server_apply(s, &f->cold[slot]);
 }
 
+/* Twice the last rest; a first rest configured longer than the ceiling is the ceiling. */
+static uint64_t
+rest_after(uint64_t last_ns, uint64_t first_ns)
+{
+	uint64_t max_ns = first_ns > FARM_REST_MAX_NS ? first_ns : FARM_REST_MAX_NS;
+
+	if (last_ns == 0)
+		return first_ns != 0 ? first_ns : FARM_REST_MIN_NS;
+	return 2 * last_ns < max_ns ? 2 * last_ns : max_ns;
+}
+
 void
 farm_dialled(struct farms *f, uint32_t slot, uint32_t incarnation, enum farm_dial_end end,
 	     uint64_t now)
@@ -159,9 +170,7 @@ farm_dialled(struct farms *f, uint32_t slot, uint32_t incarnation, enum farm_dia
 	/* Dials begun before the first failure was known must not double the rest at once. */
 	if (s->rest_ns != 0 && now < s->rest_until_ns && !s->is_probing)
 		return;
-	s->rest_ns = s->rest_ns == 0 ? FARM_REST_MIN_NS : 2 * s->rest_ns;
-	if (s->rest_ns > FARM_REST_MAX_NS)
-		s->rest_ns = FARM_REST_MAX_NS;
+	s->rest_ns = rest_after(s->rest_ns, f->cold[slot].member.rest_ns);
 	s->rest_until_ns = now + s->rest_ns;
 	s->is_probing = false;
 	stats->rests++;

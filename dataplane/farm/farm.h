@@ -7,8 +7,8 @@
  * naming a slot. Knows no configuration, connection or clock: the caller places members, tells
  * what the run-time words say and how dials ended, and passes `now`.
  *
- * A server whose dial failed rests: for FARM_REST_MIN_NS, twice as long after each further failure
- * up to FARM_REST_MAX_NS. When the rest is over one request is let through as a probe (which
+ * A server whose dial failed rests: as its farm says or for FARM_REST_MIN_NS, twice as long after
+ * each further failure up to FARM_REST_MAX_NS. When the rest is over one request is let through as a probe (which
  * extends the rest by its own length, so that the others stay away meanwhile); success ends it.
  * Units: nanoseconds, requests, bytes.
  */
@@ -24,8 +24,8 @@
 struct farms;
 
 enum {
-	FARM_ADDRS_MAX = 8, /* addresses a server's name may resolve to */
-	FARM_TRIES_MAX = 8, /* servers that one request is tried on */
+	FARM_ADDRS_MAX = 16, /* addresses a server's name may resolve to */
+	FARM_TRIES_MAX = 8,  /* servers that one request is tried on */
 	FARM_WEIGHT_MAX = 65535,
 };
 
@@ -33,10 +33,12 @@ enum {
 #define FARM_REST_MAX_NS 30000000000ull
 
 /* What an operator wants of a server. */
+/* clang-format off */
 #define FARM_ADMIN_LIST(x)                                                                         \
-	x(UP, up)		      /* takes requests */                                         \
-		x(DRAIN, drain)	      /* no new requests; those in flight end */                   \
-		x(DISABLED, disabled) /* as drain, and its idle connections are closed */
+	x(UP, up)             /* takes requests */                                                 \
+	x(DRAIN, drain)       /* no new requests; those in flight end */                           \
+	x(DISABLED, disabled) /* as drain, and its idle connections are closed */
+/* clang-format on */
 
 enum farm_admin {
 #define X(name, word) FARM_ADMIN_##name,
@@ -47,11 +49,17 @@ enum farm_admin {
 const char *farm_admin_name(enum farm_admin admin);
 
 /* Whether a server could take a request now, and why not. */
+/* clang-format off */
 #define FARM_FIT_LIST(x)                                                                           \
-	x(READY, ready) x(PROBE, probe)		    /* its rest is over: one request may try it */ \
-		x(RESTING, resting) x(TRIED, tried) /* this request has been there */              \
-		x(DRAINED, drained) x(OFF, disabled) x(WEIGHTLESS, weight_zero)                    \
-			x(UNRESOLVED, unresolved) /* its name has no address yet */
+	x(READY, ready)                                                                            \
+	x(PROBE, probe)             /* its rest is over: one request may try it */                 \
+	x(RESTING, resting)                                                                        \
+	x(TRIED, tried)             /* this request has been there */                              \
+	x(DRAINED, drained)                                                                        \
+	x(OFF, disabled)                                                                           \
+	x(WEIGHTLESS, weight_zero)                                                                 \
+	x(UNRESOLVED, unresolved)   /* its name has no address yet */
+/* clang-format on */
 
 enum farm_fit {
 #define X(name, word) FARM_FIT_##name,
@@ -78,8 +86,9 @@ struct farm_stats {
 /* One member as a view lists it. */
 struct farm_member {
 	uint32_t slot, incarnation;
-	uint32_t weight; /* from the tables; a run-time override goes before it */
-	uint8_t addr_n;	 /* addresses from the tables; 0: the run-time words will tell */
+	uint32_t weight;  /* from the tables; a run-time override goes before it */
+	uint64_t rest_ns; /* its first rest; 0: FARM_REST_MIN_NS */
+	uint8_t addr_n;	  /* addresses from the tables; 0: the run-time words will tell */
 	struct ip_addr addr[FARM_ADDRS_MAX];
 };
 

@@ -26,7 +26,7 @@ struct proxy;
 struct view;
 struct net;
 struct net_ports;
-struct journal;
+struct journal_writer;
 
 struct proxy_conf {
 	uint32_t lane_i;
@@ -42,7 +42,7 @@ struct proxy_conf {
 	struct net_ports *ports; /* source ports that come back to this lane */
 	struct buf_pool *pool;
 	struct counters *count;
-	struct journal *journal; /* access records; NULL: none are written */
+	struct journal_writer *journal; /* access records; NULL: none are written */
 };
 
 /* Bytes that proxy_init needs, 64-byte aligned. */

@@ -1,0 +1,105 @@
+/*
+ * edits.c - what changes in the heads on their way: Host, Via and the X-Forwarded-* fields, as
+ * the listener and the farm say (RFC 9110, 7.2, 7.6.3; RFC 7239's predecessors).
+ */
+#include "decide/decide.h"
+#include "decide/text.h"
+
+static struct slice
+img_slice(const struct img *img, struct img_str s)
+{
+	return slice_of(img_text(img, s), s.n);
+}
+
+/* "ip", or "ip:port" and "[ip]:port" where the listener wants the port. */
+static struct slice
+client_text(const struct decide_facts *facts, bool has_port, char *to)
+{
+	bool has_brackets = has_port && !ip_is_v4(&facts->client);
+	uint32_t n = 0;
+
+	if (has_brackets)
+		to[n++] = '[';
+	n += decide_addr_text(&facts->client, &to[n]);
+	if (has_brackets)
+		to[n++] = ']';
+	if (has_port) {
+		to[n++] = ':';
+		n += text_number(facts->client_port, &to[n]);
+	}
+	return slice_of(to, n);
+}
+
+/* The server's own name, with the port where it is not the scheme's. */
+static struct slice
+server_host(const struct img *img, const struct decide_route *route, char *to)
+{
+	struct slice name = img_slice(img, img_server(img, route->server_i)->host);
+	bool has_colon = name.n != 0 && memchr(name.p, ':', name.n) != NULL;
+	uint32_t n = 0;
+
+	if (name.n + 10 > DECIDE_HOST_BYTES)
+		return name; /* longer than any DNS name: control refuses it */
+	if (has_colon)
+		to[n++] = '[';
+	memcpy(&to[n], name.p, name.n);
+	n += name.n;
+	if (has_colon)
+		to[n++] = ']';
+	if (route->port != (route->is_secure ? 443 : 80)) {
+		to[n++] = ':';
+		n += text_number(route->port, &to[n]);
+	}
+	return slice_of(to, n);
+}
+
+static enum http_forward
+forward_of(uint32_t xff)
+{
+	switch ((enum img_xff)xff) {
+	case IMG_XFF_APPEND:
+		return HTTP_FORWARD_APPEND;
+	case IMG_XFF_SET:
+		return HTTP_FORWARD_SET;
+	case IMG_XFF_OFF:
+	case IMG_XFFS:
+		return HTTP_FORWARD_PASS;
+	}
+	return HTTP_FORWARD_PASS;
+}
+
+void
+decide_request(const struct img *img, uint32_t listener_i, const struct decide_route *route,
+	       const struct decide_facts *facts, struct decide_text *text,
+	       struct http_request_out *ret_out)
+{
+	const struct img_listener *listener = img_listener(img, listener_i);
+	const struct img_farm *farm = img_farm(img, route->farm_i);
+
+	*ret_out = (struct http_request_out){ .request = facts->request };
+	if (farm->host == IMG_HOST_SERVER)
+		ret_out->host = server_host(img, route, text->host);
+	else if (farm->host == IMG_HOST_SET)
+		ret_out->host = img_slice(img, farm->host_value);
+	if ((listener->flags & IMG_LISTENER_VIA) != 0)
+		ret_out->via = img_slice(img, img_machine(img)->pseudonym);
+	ret_out->xff = forward_of(listener->xff);
+	if (ret_out->xff != HTTP_FORWARD_PASS)
+		ret_out->client = client_text(facts, (listener->flags & IMG_LISTENER_XFF_PORT) != 0,
+					      text->client);
+	if ((listener->flags & IMG_LISTENER_XF_PROTO) != 0) {
+		ret_out->xfproto = HTTP_FORWARD_SET;
+		ret_out->proto = facts->is_secure ? SLICE("https") : SLICE("http");
+	}
+	if ((listener->flags & IMG_LISTENER_XF_HOST) != 0)
+		ret_out->xfhost = HTTP_FORWARD_SET;
+}
+
+void
+decide_response(const struct img *img, uint32_t listener_i, const struct http_response *response,
+		struct http_response_out *ret_out)
+{
+	*ret_out = (struct http_response_out){ .response = response };
+	if ((img_listener(img, listener_i)->flags & IMG_LISTENER_VIA) != 0)
+		ret_out->via = img_slice(img, img_machine(img)->pseudonym);
+}
