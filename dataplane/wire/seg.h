@@ -10,7 +10,9 @@
 #include <stdint.h>
 
 #include "abi/addr.h"
+#include "base/buf.h"
 #include "base/seq.h"
+#include "wire/drop.h"
 
 enum tcp_flag {
 	TCP_FIN = 0x01,
@@ -24,7 +26,10 @@ enum tcp_flag {
 };
 
 enum {
-	SEG_SACK_MAX = 4
+	SEG_SACK_MAX = 4,
+	SEG_HEADER = 20, /* without options */
+	SEG_HEADER_MAX = 60,
+	SEG_PACKET_HEADERS = 40 + SEG_HEADER_MAX, /* the most that seg_emit_packet puts in front */
 };
 
 struct seg_sack {
@@ -42,7 +47,7 @@ struct tcp_seg {
 	uint16_t payload_off; /* from the start of the packet (buf_data) */
 	uint32_t payload_n;   /* bytes behind the header, over all segments of the packet */
 
-	/* options; absent ones are zero */
+	/* options; absent ones are zero; the first three are only looked for in a SYN */
 	uint16_t mss;	/* 0: no MSS option */
 	uint8_t wscale; /* shift count, as received */
 	bool has_wscale;
@@ -52,5 +57,37 @@ struct tcp_seg {
 	uint32_t ts_val, ts_ecr;
 	struct seg_sack sack[SEG_SACK_MAX];
 };
+
+/*
+ * Parses the header and options at p, of which n bytes are at hand; the segment has segment_n.
+ * Neither addresses, ecn, checksum nor offsets: ret_seg's payload_off counts from p. Leaves the
+ * fields it does not know as they are.
+ */
+enum wire_drop seg_parse(const uint8_t *p, uint32_t n, uint32_t segment_n, struct tcp_seg *ret_seg);
+
+/* Bytes of header with options that seg_emit writes: a multiple of 4, at most SEG_HEADER_MAX. */
+uint32_t seg_header_size(const struct tcp_seg *seg);
+
+/*
+ * Writes header and options, with checksum 0. Options are laid out as most stacks do: MSS, SACK
+ * permitted, timestamps, window scale; else timestamps, SACK. The caller sees to it that they fit
+ * in 40 bytes (with timestamps at most three SACK blocks).
+ */
+void seg_emit(const struct tcp_seg *seg, uint8_t *to);
+
+/* What the packet around a segment wants. */
+struct seg_how {
+	uint8_t hop_limit; /* 0: 64 */
+	bool csum_tx;	   /* the port fills checksums in: ol_flags say so, fields are prepared */
+	uint16_t tso_mss;  /* not 0: the port cuts the payload into pieces of this many bytes */
+};
+
+/*
+ * Makes a whole IP packet: puts the TCP and the IP header (by the family of seg->src) in front of
+ * what the packet holds, which is the payload, all segments of it; checksums as `how` says.
+ * payload_off and payload_n of seg are not read. The first buffer must be ours to write in and
+ * have SEG_PACKET_HEADERS of headroom at most. Sets m.l3_len, l4_len, ol_flags, buf->l3_off = 0.
+ */
+void seg_emit_packet(const struct tcp_seg *seg, const struct seg_how *how, struct buf *packet);
 
 #endif
