@@ -3,6 +3,7 @@
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 started=$SECONDS
+started_at=$(date +%s.%N) # for programs that go on from here
 export PYTHONDONTWRITEBYTECODE=1 # the tree stays as it was cloned
 
 say() {

@@ -9,12 +9,14 @@ killed lab left is swept by the next one. Processes are ended by pid, and those 
 lab's namespaces, nothing else.
 """
 import atexit
+import contextlib
 import ctypes
 import json
 import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -28,7 +30,11 @@ IN4, IN6 = "10.2.0.5", "fd02::5"
 ORIGINS4, ORIGINS6 = "10.2.0.{}", "fd02::{}"
 ORIGIN_HOSTS = {"a": 11, "b": 12, "c": 13, "d": 14, "gone": 99}
 
+# The daemons run as two users of one group, here by number: none need be in /etc/passwd.
+CONTROL_USER, DATAPLANE_USER = "64001:64000", "64002:64000"
+
 PR_SET_PDEATHSIG = 1
+CLONE_NEWNET = 0x40000000
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -134,6 +140,8 @@ class Lab:
         atexit.register(self.down)
         self.dir = tempfile.mkdtemp(prefix=f"penstock-lab-{os.getpid()}-")
         os.chmod(self.dir, 0o755)
+        os.mkdir(self.path("logs"))
+        os.chown(self.path("logs"), *map(int, CONTROL_USER.split(":")))
         try:
             self.make_namespaces()
         except BaseException:
@@ -162,6 +170,16 @@ class Lab:
             atexit.unregister(self.down)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, masked)
+
+    def left_behind(self):
+        """What is still there of a lab that is down; all of it names this process."""
+        left = [line.split()[0] for line in sh("ip", "netns", "list").splitlines()
+                if line.startswith(self.prefix)]
+        left += [name for name in os.listdir(tempfile.gettempdir())
+                 if name.startswith(f"penstock-lab-{os.getpid()}-")]
+        with open("/proc/mounts", encoding="utf-8") as mounts:
+            left += [line.split()[1] for line in mounts if self.prefix in line]
+        return left
 
     def ns(self, role):
         return f"{self.prefix}-{role}"
@@ -258,6 +276,22 @@ class Lab:
             raise Failure(f"{' '.join(argv)} exited {done.returncode}: {done.stderr.strip()}")
         return done
 
+    @contextlib.contextmanager
+    def inside(self, role):
+        """This thread in a namespace: sockets made here stay there."""
+        with open("/proc/thread-self/ns/net", "rb") as home, \
+                open(f"/run/netns/{self.ns(role)}", "rb") as away:
+            expect(LIBC.setns(away.fileno(), CLONE_NEWNET) == 0, "setns")
+            try:
+                yield
+            finally:
+                LIBC.setns(home.fileno(), CLONE_NEWNET)
+
+    def connect(self, family=4, port=80, timeout=10):
+        """A TCP connection from the client to Penstock."""
+        with self.inside("client"):
+            return socket.create_connection((OUT4 if family == 4 else OUT6, port), timeout)
+
     def text(self, name):
         try:
             return open(self.path(name), encoding="utf-8", errors="replace").read()
@@ -270,7 +304,7 @@ class Lab:
 
     # ---- origins ----
 
-    def nginx(self, name, workers=1, extra=""):
+    def nginx(self, name, workers=1, extra="", cpu=None):
         """A real nginx on 10.2.0.x:8080 and [fd02::x]:8080; /echo tells what it saw."""
         host = ORIGIN_HOSTS[name]
         home = self.path(f"origin-{name}")
@@ -284,7 +318,8 @@ class Lab:
         with open(os.path.join(home, "nginx.conf"), "w", encoding="utf-8") as out:
             out.write(conf)
         process = self.spawn("origins", ["nginx", "-p", home, "-c",
-                                         os.path.join(home, "nginx.conf")], f"nginx-{name}.log")
+                                         os.path.join(home, "nginx.conf")], f"nginx-{name}.log",
+                             cpu=cpu)
         self.origins[name] = process
         self.wait_tcp("origins", ORIGINS4.format(host), 8080, process)
         return home
@@ -334,18 +369,25 @@ class Lab:
             "farms": farms or [
                 {"name": "app", "scheme": "http", "balance": "weighted-round-robin",
                  "servers": servers}],
-            "logs": {"access": {"path": self.path("access.log")}},
+            "logs": {"access": {"path": self.access_log_path}},
         }
         config.update(more)
         return config
 
     def write_config(self, config):
         """JSON is YAML: what control reads."""
+        return self.write_text(json.dumps(config, indent=1))
+
+    def write_text(self, text):
         path = self.path("penstock.yaml")
         with open(path + ".new", "w", encoding="utf-8") as out:
-            json.dump(config, out, indent=1)
+            out.write(text)
         os.rename(path + ".new", path)
         return path
+
+    @property
+    def access_log_path(self):
+        return self.path("logs/access.log")
 
     @property
     def run_dir(self):
@@ -367,13 +409,15 @@ class Lab:
         os.makedirs(self.run_dir, exist_ok=True)
         self.control = self.spawn("proxy", [self.tool("control/penstock-control"),
                                             "--run", self.run_dir,
-                                            "--config", self.path("penstock.yaml")],
+                                            "--config", self.path("penstock.yaml"),
+                                            "--user", CONTROL_USER],
                                   "control.log")
 
     def start_dataplane(self):
         os.makedirs(self.run_dir, exist_ok=True)
         self.dataplane = self.spawn("proxy", [self.tool("dataplane/penstock-dataplane"),
-                                              "--run", self.run_dir], "dataplane.log")
+                                              "--run", self.run_dir,
+                                              "--user", DATAPLANE_USER], "dataplane.log")
 
     def status(self):
         """What `penstockctl status` knows, or None while there is nothing to ask."""
@@ -388,19 +432,101 @@ class Lab:
         self.start_control()
         self.start_dataplane()
         self.wait_serving()
+        self.settle()
+        self.baseline = self.gauges()
 
-    def wait_serving(self, seconds=20):
+    def wait_serving(self, seconds=30):
         def serving():
             for process in (self.control, self.dataplane):
                 if process is not None and process.poll() is not None:
                     raise Failure(f"ended at start with {process.returncode}: "
                                   f"{self.text(process.log)[-2000:]}")
-            return self.get("/echo", check=False, timeout=2).returncode == 0
-        until("Penstock serves", serving, seconds, 0.1)
+            return self.connects()
+        until("Penstock serves", serving, seconds, 0.05)
+
+    def connects(self):
+        try:
+            self.connect(timeout=1).close()
+            return True
+        except OSError:
+            return False
 
     def apply(self, config):
-        path = self.write_config(config)
-        return self.ctl("apply", path)
+        return self.ctl("apply", self.write_config(config))
+
+    def kill_control(self):
+        self.end(self.control, signal.SIGKILL)
+        self.control = None
+
+    def kill_dataplane(self):
+        self.end(self.dataplane, signal.SIGKILL)
+        self.dataplane = None
+
+    def stop_penstock(self):
+        """An orderly end of both, which must succeed."""
+        for name in ("dataplane", "control"):
+            process = getattr(self, name)
+            if process is not None:
+                setattr(self, name, None)
+                code = self.end(process)
+                expect(code in (0, -signal.SIGTERM), f"{name} ended with {code}: "
+                       f"{self.text(process.log)[-2000:]}")
+
+    def access_log(self):
+        """Its complete lines."""
+        return [json.loads(line) for line in self.text("logs/access.log").split("\n")[:-1]]
+
+    def gauges(self):
+        """Gauges by name, summed over the lanes."""
+        raise NotImplementedError
+
+    def gauge(self, name):
+        return self.gauges()[name]
+
+    def settle(self):
+        """Until what is in progress has ended."""
+        until("no exchange in progress", lambda: self.gauge("exchanges") == 0, 5)
+
+    def check_baseline(self):
+        """Connections, exchanges and buffers are back where they were before the test."""
+        if self.dataplane is None or self.control is None:
+            return
+
+        def back():
+            now = self.gauges()
+            return (now["exchanges"] == 0 and now["conns_client"] == 0 and now["bufs_held"] == 0
+                    and now["conns"] <= now["conns_idle_upstream"] + now["conns_time_wait"])
+        try:
+            until("baseline", back, 10, 0.1)
+        except Failure:
+            now = self.gauges()
+            raise Failure("not back at the baseline: " + ", ".join(
+                f"{k} {now[k]}" for k in ("exchanges", "conns", "conns_client", "conns_upstream",
+                                          "conns_idle_upstream", "conns_time_wait", "bufs_held",
+                                          "bufs_lent", "bufs_free", "bufs_pool"))) from None
+
+    def check_programs(self):
+        """Both daemons live, and end in order when told."""
+        for name in ("control", "dataplane"):
+            process = getattr(self, name)
+            if process is not None:
+                expect(process.poll() is None, f"{name} ended by itself: {process.returncode}: "
+                       f"{self.text(process.log)[-2000:]}")
+        self.stop_penstock()
+
+    def remains(self):
+        """The ends of the logs, to be read beside a failure."""
+        parts = []
+        for name in ("control.log", "dataplane.log"):
+            text = self.text(name).strip()
+            if text:
+                parts.append(f"--- {name}\n{text[-1500:]}")
+        return "\n".join(parts) + "\n" if parts else ""
+
+    def forget_neighbours(self):
+        """The kernel learns again who has Penstock's addresses."""
+        for role in ("client", "origins"):
+            sh("ip", "-n", self.ns(role), "neighbour", "flush", "dev", "eth0")
 
     # ---- the client ----
 

@@ -33,9 +33,9 @@ BLOCK = bytes((i * 131 + (i >> 8) * 17) & 255 for i in range(65536))
 
 
 def pattern(n):
-    """The first n bytes of what every peer of these tests sends as a body."""
+    """The first n bytes of what every peer of these tests sends; no two blocks are the same."""
     for at in range(0, n, len(BLOCK)):
-        yield BLOCK[:min(len(BLOCK), n - at)]
+        yield (struct.pack("<Q", at) + BLOCK[8:])[:n - at]
 
 
 class Closed(Exception):

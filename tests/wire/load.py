@@ -1,0 +1,42 @@
+"""load.py - wrk as a load whose every answer is checked."""
+import os
+import re
+import time
+
+from lab import OUT4, expect
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+class Load:
+    """wrk with one thread a connection, each answer checked against its request."""
+
+    def __init__(self, lab, connections, seconds, cpu=None):
+        self.lab = lab
+        self.log = f"wrk-{time.monotonic_ns()}.log"
+        self.process = lab.spawn(
+            "client", ["wrk", f"-t{connections}", f"-c{connections}", f"-d{seconds}",
+                       "--timeout", "30", "-s", os.path.join(HERE, "token.lua"),
+                       f"http://{OUT4}/"], self.log, cpu=cpu)
+        self.end = time.monotonic() + seconds
+
+    def is_running(self):
+        return self.process.poll() is None
+
+    def result(self, timeout=240):
+        self.process.wait(timeout)
+        self.lab.end(self.process)
+        found = re.search(r"RESULT (.*) example=(.*)", self.lab.text(self.log))
+        expect(found, f"wrk says: {self.lab.text(self.log)[-500:]}")
+        counts = {k: int(v) for k, v in (pair.split("=") for pair in found[1].split())}
+        counts["example"] = found[2]
+        return counts
+
+    def expect_clean(self):
+        counts = self.result()
+        self.lab.note(str(counts))
+        bad = {k: v for k, v in counts.items()
+               if k in ("wrong", "refused", "connect", "read", "write", "timeout") and v}
+        expect(not bad, f"failed requests: {bad}, e.g. {counts['example']}")
+        expect(counts["answered"] > 1000, f"too few answers: {counts}")
+        return counts

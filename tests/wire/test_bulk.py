@@ -1,0 +1,106 @@
+"""Large bodies, both ways, in both framings: every byte arrives, in order."""
+import hashlib
+import os
+
+from lab import expect, marked
+from origin import pattern
+
+MIB = 1 << 20
+
+
+def body_file(path, n):
+    """Writes the pattern and returns its digest."""
+    digest = hashlib.sha256()
+    with open(path, "wb") as out:
+        for block in pattern(n):
+            digest.update(block)
+            out.write(block)
+    return digest.hexdigest()
+
+
+def download(lab, target, family=4, timeout=300):
+    at = "10.1.0.10" if family == 4 else "[fd01::10]"
+    done = lab.run("client", "bash", "-c", "set -o pipefail; curl -sSg --fail --max-time "
+                   f"{timeout} 'http://{at}{target}' | sha256sum", timeout=timeout + 10)
+    return done.stdout.split()[0]
+
+
+def upload(lab, path, target, *options, family=4, timeout=300):
+    return lab.get(target, "-T", path, "-H", "Expect:", *options, family=family,
+                   timeout=timeout).stdout
+
+
+def both_ways(lab, n, family=4, timeout=300):
+    """Content-Length and chunked, down and up, against nginx and against our own origin."""
+    home = lab.nginx("a")
+    lab.odd_origin("b")
+    sent = body_file(os.path.join(home, "files", "big"), n)
+    source = os.path.join(home, "files", "big")
+    config = lab.config(lanes=lab.lanes, cores=lab.cores)
+    server = {s["name"]: s for s in config["farms"][0]["servers"]}
+    config["farms"] = [
+        {"name": "app", "scheme": "http", "servers": [server["a"]]},
+        {"name": "odd", "scheme": "http", "servers": [server["b"]]}]
+    config["listeners"] += [
+        {"name": "odd4", "address": "10.1.0.10:81", "protocol": "http", "farm": "odd"},
+        {"name": "odd6", "address": "[fd01::10]:81", "protocol": "http", "farm": "odd"}]
+    lab.start(config)
+    odd = "10.1.0.10:81" if family == 4 else "[fd01::10]:81"
+
+    lab.note("down, Content-Length")
+    got = download(lab, "/big", family, timeout)
+    expect(got == sent, "download with Content-Length differs")
+    lab.note("down, chunked")
+    done = lab.run("client", "bash", "-c", f"set -o pipefail; curl -sSg --fail --max-time {timeout}"
+                   f" 'http://{odd}/chunked?n={n}' | sha256sum", timeout=timeout + 10)
+    expect(done.stdout.split()[0] == sent, "chunked download differs")
+    lab.note("up, Content-Length")
+    text = lab.get("/sink", "-T", source, "-H", "Expect:", listener=odd, timeout=timeout).stdout
+    expect(text == f"{n} length {sent}\n", f"upload with Content-Length: {text}")
+    lab.note("up, chunked")
+    upload(lab, source, "/upload/copy", "-H", "Transfer-Encoding: chunked", family=family,
+           timeout=timeout)
+    with open(os.path.join(home, "files", "upload", "copy"), "rb") as copy:
+        expect(hashlib.file_digest(copy, "sha256").hexdigest() == sent, "chunked upload differs")
+
+
+def size(lab):
+    return 1024 * MIB if lab.full else 8 * MIB if lab.smoke else 64 * MIB
+
+
+@marked("smoke")
+def test_bodies_are_equal_both_ways_with_one_lane(lab):
+    lab.lanes, lab.cores = 1, [1]
+    both_ways(lab, size(lab))
+
+
+def test_bodies_are_equal_both_ways_with_four_lanes_on_two_cores(lab):
+    lab.lanes, lab.cores = 4, [0, 1]
+    both_ways(lab, size(lab))
+
+
+def test_bodies_are_equal_both_ways_over_ipv6(lab):
+    lab.lanes, lab.cores = 2, [1]
+    both_ways(lab, size(lab) // 4, family=6)
+
+
+def test_many_bodies_at_once_with_four_lanes(lab):
+    """Sixteen downloads together: flows lie on every lane, and answers come back to theirs."""
+    home = lab.nginx("a")
+    sent = body_file(os.path.join(home, "files", "big"), 4 * MIB)
+    lab.start(lab.config(lanes=4, cores=[0, 1]))
+    done = lab.run("client", "bash", "-c", "for i in $(seq 16); do "
+                   "(curl -sS --fail http://10.1.0.10/big | sha256sum) & done; wait", timeout=120)
+    digests = [line.split()[0] for line in done.stdout.splitlines()]
+    expect(digests == [sent] * 16, f"{sum(d == sent for d in digests)} of 16 are equal")
+
+
+def test_bodies_are_equal_over_a_cable_that_loses_doubles_and_reorders(lab):
+    """One frame in a hundred is lost, doubled, late: 64 MiB each way."""
+    n = 64 * MIB if lab.full else 8 * MIB
+    cable = lab.insert_relay(loss=10000, dup=10000, late=10000)
+    lab.lanes, lab.cores = 1, [1]
+    both_ways(lab, n, timeout=600)
+    lab.end(cable)
+    lab.note(lab.text("relay.log").replace("\n", "; "))
+    expect(" lost 0 " not in lab.text("relay.log"), "the cable lost nothing")
