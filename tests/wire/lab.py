@@ -480,6 +480,10 @@ class Lab:
         """Gauges by name, summed over the lanes."""
         raise NotImplementedError
 
+    def counters(self):
+        """Counters by name, summed over the lanes."""
+        raise NotImplementedError
+
     def gauge(self, name):
         return self.gauges()[name]
 
