@@ -1,0 +1,131 @@
+/*
+ * reply.c - the replies that are ours: 100 Continue, and errors with a small page that says what
+ * went wrong and under which id the log knows it.
+ */
+#include "http/emit.h"
+
+struct slice
+http_continue(void)
+{
+	return SLICE("HTTP/1.1 100 Continue\r\n\r\n");
+}
+
+static void
+html_escaped(struct emit *e, struct slice s)
+{
+	for (uint32_t i = 0; i < s.n; i++) {
+		switch (s.p[i]) {
+		case '&':
+			emit_text(e, "&amp;");
+			break;
+		case '<':
+			emit_text(e, "&lt;");
+			break;
+		case '>':
+			emit_text(e, "&gt;");
+			break;
+		case '"':
+			emit_text(e, "&quot;");
+			break;
+		default:
+			emit_bytes(e, s.p + i, 1);
+		}
+	}
+}
+
+static void
+status_words(struct emit *e, const struct http_reply *r)
+{
+	const char *text = http_status_text(r->status);
+
+	emit_number(e, r->status);
+	emit_text(e, " ");
+	emit_bytes(e, text, (uint32_t)strlen(text));
+}
+
+static void
+page_html(struct emit *e, const struct http_reply *r)
+{
+	emit_text(e, "<!DOCTYPE html>\n<html><head><title>");
+	status_words(e, r);
+	emit_text(e, "</title></head>\n<body><h1>");
+	status_words(e, r);
+	emit_text(e, "</h1>\n");
+	if (r->cause.n > 0) {
+		emit_text(e, "<p>");
+		html_escaped(e, r->cause);
+		emit_text(e, "</p>\n");
+	}
+	if (r->request_id.n > 0) {
+		emit_text(e, "<p>Request ");
+		html_escaped(e, r->request_id);
+		emit_text(e, "</p>\n");
+	}
+	emit_text(e, "</body></html>\n");
+}
+
+static void
+page_text(struct emit *e, const struct http_reply *r)
+{
+	status_words(e, r);
+	emit_text(e, "\n");
+	if (r->cause.n > 0) {
+		emit_slice(e, r->cause);
+		emit_text(e, "\n");
+	}
+	if (r->request_id.n > 0) {
+		emit_text(e, "Request ");
+		emit_slice(e, r->request_id);
+		emit_text(e, "\n");
+	}
+}
+
+static void
+page(struct emit *e, const struct http_reply *r)
+{
+	if (r->html)
+		page_html(e, r);
+	else
+		page_text(e, r);
+}
+
+static void
+field_unless_empty(struct emit *e, struct slice name, struct slice value)
+{
+	if (value.n > 0)
+		emit_field(e, name, value);
+}
+
+uint32_t
+http_emit_error(const struct http_reply *r, uint8_t *to, uint32_t room)
+{
+	struct emit e = emit_into(to, room), measure = emit_into(NULL, 0);
+
+	page(&measure, r);
+	emit_text(&e, "HTTP/1.1 ");
+	status_words(&e, r);
+	emit_text(&e, "\r\n");
+	field_unless_empty(&e, SLICE("Date"), r->date);
+	field_unless_empty(&e, SLICE("Server"), r->server);
+	field_unless_empty(&e, SLICE("Location"), r->location);
+	if (r->retry_after_s > 0) {
+		emit_text(&e, "Retry-After: ");
+		emit_number(&e, r->retry_after_s);
+		emit_text(&e, "\r\n");
+	}
+	field_unless_empty(&e, SLICE("X-Request-Id"), r->request_id);
+	emit_text(&e, "Cache-Control: no-store\r\nContent-Type: ");
+	if (r->html)
+		emit_text(&e, "text/html; charset=utf-8\r\n");
+	else
+		emit_text(&e, "text/plain; charset=utf-8\r\n");
+	emit_framing(&e, HTTP_FRAMING_LENGTH, measure.need);
+	if (!r->keep_alive)
+		emit_text(&e, "Connection: close\r\n");
+	else if (r->client_minor == 0)
+		emit_text(&e, "Connection: keep-alive\r\n");
+	emit_text(&e, "\r\n");
+	if (!r->head_only)
+		page(&e, r);
+	return e.need;
+}
