@@ -8,6 +8,7 @@
 #include "base/buf_heap.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct buf_pool {
 	uint32_t capacity;
@@ -74,7 +75,7 @@ buf_take(struct buf_pool *pool)
 		return NULL;
 	b = aligned_alloc(64, sizeof(*b) + BUF_HEADROOM + BUF_ROOM);
 	ensure(b != NULL);
-	*b = (struct buf){ 0 };
+	memset(b, 0, sizeof(*b));
 	b->m.buf_addr = b + 1;
 	b->m.buf_iova = (uintptr_t)(b + 1);
 	b->m.buf_len = BUF_HEADROOM + BUF_ROOM;

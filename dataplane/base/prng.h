@@ -76,7 +76,7 @@ prng_between(struct prng *prng, uint64_t lo, uint64_t hi)
 
 	if (span == 0)
 		return prng_next(prng);
-	return lo + (uint64_t)((unsigned __int128)prng_next(prng) * span >> 64);
+	return lo + (uint64_t)(__extension__(unsigned __int128) prng_next(prng) * span >> 64);
 }
 
 /* True once in `of` times on average; of > 0. */
