@@ -14,7 +14,18 @@
 
 #define COUNTERS_LANE(x)                                                                           \
 	x(lane_turns, turns, "turns of the lane")                                                  \
-	x(lane_turns_busy, turns, "turns that found work")
+	x(lane_turns_busy, turns, "turns that found work")                                         \
+	x(lane_busy_ns, ns, "time of turns that found work")                                       \
+	x(lane_idle_ns, ns, "time of turns that found none, asleep not counted")                   \
+	x(lane_tx_frames, packets, "frames given to ports")                                        \
+	x(lane_handed_over, packets, "received for another lane and handed over")                  \
+	x(lane_taken_over, packets, "received by another lane and taken over")                     \
+	x(lane_steering_switched, ports, "ports whose own spreading was belied by real packets")   \
+	x(lane_messages_lost, messages, "news for other lanes that had no room")                   \
+	x(lane_drop_handover_full, packets, "dropped: the ring to the flow's lane was full")       \
+	x(lane_drop_not_ours, packets, "dropped: TCP to an address that is not ours")              \
+	x(lane_drop_tx_full, packets, "dropped: too many frames waiting for a port")               \
+	x(lane_drop_tx_stalled, packets, "dropped: the port took nothing for too long")
 
 /* Why a received frame was dropped; wire/drop.h makes its enum of this. */
 #define WIRE_DROPS(d, x)                                                                           \
@@ -67,13 +78,82 @@
 
 #define COUNTERS_TCP(x)                                                                            \
 	x(tcp_rx_segments, segments, "valid segments received")                                    \
-	x(tcp_tx_segments, segments, "segments sent")
+	x(tcp_tx_segments, segments, "segments sent")                                              \
+	x(tcp_established, connections, "opened, by either side")                                  \
+	x(tcp_dials, connections, "dialled")                                                       \
+	x(tcp_simultaneous_opens, connections, "both sides sent a SYN at once")                    \
+	x(tcp_rx_syns, segments, "SYNs for a listener")                                            \
+	x(tcp_tx_syn_again, segments, "SYNs and SYN-ACKs sent again")                              \
+	x(tcp_tx_cookies, segments, "SYN cookies sent")                                            \
+	x(tcp_cookies_redeemed, connections, "opened by a SYN cookie")                             \
+	x(tcp_rx_bad_cookie, segments, "ACKs for a listener that carry no cookie of ours")         \
+	x(tcp_conns_exhausted, connections, "wanted when all records were taken")                  \
+	x(tcp_evicted, connections, "idle ones cut because records ran out")                       \
+	x(tcp_time_wait_cut, connections, "TIME-WAIT ended early because records ran out")         \
+	x(tcp_time_wait_reused, connections, "TIME-WAIT ended by a new SYN")                       \
+	x(tcp_orphans_cut, connections, "released ones whose peer sent no FIN in time")            \
+	x(tcp_rx_no_flow, segments, "dropped: of no connection")                                   \
+	x(tcp_rx_no_syn, segments, "dropped: our SYN was not answered by one")                     \
+	x(tcp_rx_no_ack, segments, "dropped: no ACK flag")                                         \
+	x(tcp_rx_bad_ack, segments, "dropped: acknowledges what was not sent or long ago")         \
+	x(tcp_rx_no_timestamp, segments, "dropped: no timestamp though agreed")                    \
+	x(tcp_rx_paws, segments, "dropped: timestamp from the past")                               \
+	x(tcp_rx_left_of_window, segments, "dropped: wholly received before")                      \
+	x(tcp_rx_right_of_window, segments, "dropped: beyond the window")                          \
+	x(tcp_rx_partly_old, segments, "with bytes received before")                               \
+	x(tcp_rx_beyond_window, segments, "with bytes beyond the window, cut off")                 \
+	x(tcp_rx_bad_syn, segments, "dropped: SYN inside a connection")                            \
+	x(tcp_rx_bad_reset, segments, "dropped: RST not exactly at the expected byte")             \
+	x(tcp_rx_resets, connections, "reset by the peer")                                         \
+	x(tcp_rx_after_fin, segments, "data beyond the peer's own FIN")                            \
+	x(tcp_rx_after_release, connections, "reset because data came for an owner who had let go") \
+	x(tcp_rx_out_of_order, segments, "beyond a gap")                                           \
+	x(tcp_rx_duplicates, segments, "dropped: already here beyond a gap")                       \
+	x(tcp_rx_too_many_gaps, segments, "dropped: too many gaps")                                \
+	x(tcp_rx_gap_no_memory, segments, "dropped: beyond a gap while the buffer budget is nearly used") \
+	x(tcp_rx_no_memory, segments, "dropped: in order, but the buffer budget is used up")       \
+	x(tcp_rx_merged, segments, "small payloads copied behind waiting bytes")                   \
+	x(tcp_rx_dup_acks, segments, "duplicate ACKs")                                             \
+	x(tcp_rx_dsacks, segments, "duplicates reported by the peer")                              \
+	x(tcp_rx_bad_sack, blocks, "SACK blocks outside of what is in flight")                     \
+	x(tcp_rx_reneged, connections, "the peer dropped what it had SACKed")                      \
+	x(tcp_recoveries, recoveries, "fast recoveries begun")                                     \
+	x(tcp_timeouts, timeouts, "retransmission timer expired")                                  \
+	x(tcp_tx_again, segments, "sent again")                                                    \
+	x(tcp_tx_delayed_acks, segments, "ACKs sent by the delayed-ACK timer")                     \
+	x(tcp_tx_probes, segments, "probes of a window or of life")                                \
+	x(tcp_tx_keepalives, segments, "keep-alive probes")                                        \
+	x(tcp_tx_challenges, segments, "challenge ACKs")                                           \
+	x(tcp_challenges_withheld, segments, "challenge ACKs not sent: too many this second")      \
+	x(tcp_tx_resets, segments, "RSTs sent")                                                    \
+	x(tcp_tx_reheaded, segments, "payload sent from where it lay, header in front")            \
+	x(tcp_tx_chained, segments, "payload sent from where it lay, header chained")              \
+	x(tcp_tx_copied, segments, "payload copied to be sent")                                    \
+	x(tcp_tx_no_buffer, segments, "not sent yet: the buffer pool was dry")                     \
+	x(tcp_tx_bare_dropped, segments, "RSTs and cookies not sent: out was full")
 
 #define COUNTERS_HTTP(x)                                                                           \
 	x(http_requests, requests, "request heads received")
 
 #define COUNTERS_PROXY(x)                                                                          \
-	x(proxy_exchanges, exchanges, "requests answered or forwarded")
+	x(proxy_exchanges, exchanges, "requests answered or forwarded")                            \
+	x(proxy_exchanges_failed, exchanges, "of these, ended with a cause")                       \
+	x(proxy_exchanges_none, requests, "turned away: no room for another exchange")             \
+	x(proxy_requests_refused, requests, "malformed or over a limit")                           \
+	x(proxy_own_replies, responses, "made by the proxy itself")                                \
+	x(proxy_conns_accepted, connections, "client connections")                                 \
+	x(proxy_conns_refused, connections, "client connections turned away")                      \
+	x(proxy_client_idle_closed, connections, "client connections idle for too long")           \
+	x(proxy_upstream_idle_closed, connections, "kept server connections idle for too long")    \
+	x(proxy_dials, connections, "connections to servers begun")                                \
+	x(proxy_dials_failed, connections, "of these, refused, timed out or unreachable")          \
+	x(proxy_reused, requests, "given to a kept server connection")                             \
+	x(proxy_retries, requests, "given to another connection")                                  \
+	x(proxy_tunnels, tunnels, "connections upgraded")                                          \
+	x(proxy_starved, times, "a body waited for buffers")                                       \
+	x(proxy_cut, exchanges, "cut: the memory budget was used up")                              \
+	x(proxy_listen_failed, listeners, "addresses that could not be listened on")               \
+	x(proxy_farm_overflow, servers, "servers beyond this start's tables")
 
 #define COUNTERS(x)                                                                                \
 	COUNTERS_LANE(x)                                                                           \

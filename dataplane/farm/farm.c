@@ -201,7 +201,7 @@ farm_leave(struct farms *f, uint32_t slot, uint32_t incarnation, uint16_t status
 
 	ensure(s->in_flight > 0);
 	s->in_flight--;
-	stats->responses += status != 0;
+	stats->responses += status > FARM_UNTAKEN;
 	stats->failures += status == 0;
 	stats->status_5xx += status >= 500;
 	stats->bytes_up += bytes_up;

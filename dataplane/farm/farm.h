@@ -162,7 +162,12 @@ void farm_dialled(struct farms *farms, uint32_t slot, uint32_t incarnation, enum
 /* A request was given to the server; one farm_leave must follow. */
 void farm_enter(struct farms *farms, uint32_t slot, uint32_t incarnation, bool is_reused);
 
-/* How a request left: status 0 when no whole response came. */
+/*
+ * How a request left: the response's status; 0 when no whole response came; FARM_UNTAKEN when the
+ * server never took it and it goes elsewhere.
+ */
+#define FARM_UNTAKEN 1
+
 void farm_leave(struct farms *farms, uint32_t slot, uint32_t incarnation, uint16_t status,
 		uint64_t bytes_up, uint64_t bytes_down);
 

@@ -52,7 +52,7 @@ size_t proxy_size(const struct proxy_conf *conf);
  * Makes a proxy in mem (proxy_size bytes, zeroed). No listener is open before proxy_set_view.
  *   wall_ns  nanoseconds to add to the monotonic clock for time of day, in access records
  */
-struct proxy *proxy_init(void *mem, const struct proxy_conf *conf, uint64_t wall_ns);
+struct proxy *proxy_init(void *mem, const struct proxy_conf *conf, uint64_t wall_ns, uint64_t now);
 
 /* Lets go of all connections and gives every buffer back. */
 void proxy_fini(struct proxy *proxy);

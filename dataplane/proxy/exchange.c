@@ -1,0 +1,356 @@
+/*
+ * exchange.c - one request and its response: the state table, and how exchanges end.
+ *
+ * Every end of an exchange goes through finish(): the record is written while both legs are still
+ * there, then the upstream connection is kept or let go, then the client's connection goes on to
+ * its next request or to its own end.
+ */
+#include "proxy/state.h"
+
+/* A pair that is not here cannot happen: it is zero, EXCH_BUG, and stops us. */
+static const uint8_t exch_table[EXCH_STATES][EXCH_EVENTS] = {
+	[EXCH_EXPECT_UP] = { [EXCH_EV_UP] = EXCH_EXPECT_RESPONSE,
+			     [EXCH_EV_AGAIN] = EXCH_EXPECT_UP,
+			     [EXCH_EV_ANSWERED] = EXCH_CLOSED,
+			     [EXCH_EV_BROKEN] = EXCH_CLOSED },
+	[EXCH_EXPECT_RESPONSE] = { [EXCH_EV_REQUEST_END] = EXCH_EXPECT_RESPONSE,
+				   [EXCH_EV_HEAD] = EXCH_EXPECT_ENDS,
+				   [EXCH_EV_SWITCHED] = EXCH_EXPECT_TUNNEL,
+				   [EXCH_EV_AGAIN] = EXCH_EXPECT_UP,
+				   [EXCH_EV_ANSWERED] = EXCH_CLOSED,
+				   [EXCH_EV_BROKEN] = EXCH_CLOSED },
+	[EXCH_EXPECT_ENDS] = { [EXCH_EV_REQUEST_END] = EXCH_EXPECT_ENDS,
+			       [EXCH_EV_RESPONSE_END] = EXCH_EXPECT_REQUEST,
+			       [EXCH_EV_BROKEN] = EXCH_CLOSED },
+	[EXCH_EXPECT_REQUEST] = { [EXCH_EV_REQUEST_END] = EXCH_CLOSED,
+				  [EXCH_EV_BROKEN] = EXCH_CLOSED },
+	[EXCH_EXPECT_TUNNEL] = { [EXCH_EV_ENDS] = EXCH_CLOSED, [EXCH_EV_BROKEN] = EXCH_CLOSED },
+};
+
+enum exch_state
+exch_next(enum exch_state at, enum exch_event ev)
+{
+	enum exch_state to = (enum exch_state)exch_table[at][ev];
+
+	ensure(to != EXCH_BUG); /* the caller raised an event this state cannot meet */
+	return to;
+}
+
+const char *
+exch_state_name(enum exch_state state)
+{
+	static const char *const name[] = {
+#define X(id, word) [EXCH_##id] = #word,
+		EXCH_STATE_LIST(X)
+#undef X
+	};
+
+	return name[state];
+}
+
+const char *
+exch_event_name(enum exch_event ev)
+{
+	static const char *const name[] = {
+#define X(id, word) [EXCH_EV_##id] = #word,
+		EXCH_EVENT_LIST(X)
+#undef X
+	};
+
+	return name[ev];
+}
+
+static void
+turn_to(struct exch *e, enum exch_event ev)
+{
+	e->state = (uint8_t)exch_next((enum exch_state)e->state, ev);
+}
+
+struct exch *
+exch_begin(struct proxy *p, struct conn *c)
+{
+	uint32_t i = pool_take(&p->exchs);
+
+	if (i == POOL_NONE)
+		return NULL;
+
+	struct exch *e = exch_at(p, i);
+	const struct img_listener *rec = p->listener[c->listener_i].rec;
+
+	*e = (struct exch){ .state = EXCH_EXPECT_UP,
+			    .client = conn_index(p, c),
+			    .up = (uint32_t)NONE,
+			    .listener_i = c->listener_i,
+			    .view_seq = p->view_seq,
+			    .listener_slot = rec->slot,
+			    .listener_incarnation = rec->incarnation,
+			    .is_logged = (rec->flags & IMG_LISTENER_ACCESS_LOG) != 0,
+			    .body_ns = rec->body_ns,
+			    .client_send_ns = rec->send_ns,
+			    .body_max_bytes = rec->body_max_bytes != 0
+						      ? rec->body_max_bytes
+						      : img_machine(p->img)->body_max_bytes,
+			    .first_at = c->head_at != 0 ? c->head_at : p->now,
+			    .head_at = p->now };
+	e->farm_slot = (uint32_t)NONE;
+	e->route.slot = (uint32_t)NONE;
+	e->wait_ns = e->first_at - c->since_ns;
+	c->exch = i;
+	c->state = CONN_EXPECT_EXCHANGE;
+	c->due_ns = NEVER;
+	p->gauge.exchanges++;
+	p->conf.count->proxy_exchanges++;
+	return e;
+}
+
+/* What becomes of the connection to the server. */
+enum up_end {
+	UP_KEEP,
+	UP_RELEASE,
+	UP_ABORT
+};
+
+static void
+up_detach(struct proxy *p, struct exch *e, enum up_end how)
+{
+	if (e->up == (uint32_t)NONE)
+		return;
+
+	struct conn *up = conn_at(p, e->up);
+
+	up->exch = (uint32_t)NONE;
+	e->up = (uint32_t)NONE;
+	if (how == UP_KEEP) {
+		pool_up_put(p, up, e->idle_max);
+		return;
+	}
+	if (how == UP_RELEASE)
+		leg_release(p, &up->leg);
+	else
+		leg_abort(p, &up->leg);
+	conn_give(p, up);
+}
+
+static void
+server_leave(struct proxy *p, struct exch *e, uint16_t status)
+{
+	if (!e->has_server)
+		return;
+	e->has_server = false;
+	farm_leave(p->farms, e->route.slot, e->route.incarnation, status, e->body[DIR_UP].bytes_out,
+		   e->body[DIR_DOWN].bytes_in);
+}
+
+/* Record, server, buffers; the client conn is the caller's to go on with. */
+static struct conn *
+finish(struct proxy *p, struct exch *e, enum up_end how)
+{
+	struct conn *c = conn_at(p, e->client);
+	bool is_whole = e->body[DIR_DOWN].in_done && !e->is_own;
+
+	ensure(e->state == EXCH_CLOSED);
+	if (e->reply_end_at == 0)
+		e->reply_end_at = p->now;
+	if (e->is_logged && p->conf.journal != NULL)
+		record_put(p, e);
+	server_leave(p, e, is_whole ? e->upstream_status : 0);
+	up_detach(p, e, how);
+	p->bufs_held -= e->head.n;
+	bufq_give(&e->head);
+	bufq_give(&e->built);
+	bufq_give(&e->replay);
+	body_fini(&e->body[DIR_UP]);
+	body_fini(&e->body[DIR_DOWN]);
+	if (e->is_tunnel)
+		p->gauge.tunnels--;
+	p->gauge.exchanges--;
+	if (e->cause != JOURNAL_CAUSE_NONE)
+		p->conf.count->proxy_exchanges_failed++;
+	c->exch = (uint32_t)NONE;
+	pool_give(&p->exchs, exch_index(p, e));
+	return c;
+}
+
+/* Whether the server's connection can carry another request. */
+static enum up_end
+up_end_of(const struct proxy *p, const struct exch *e)
+{
+	if (e->up == (uint32_t)NONE)
+		return UP_RELEASE;
+
+	const struct leg *leg = &conn_at(p, e->up)->leg;
+
+	if (!e->body[DIR_UP].out_done || !e->body[DIR_DOWN].in_done)
+		return UP_ABORT;
+	/* Bytes behind the response that nobody asked for: it is not in step with us any more. */
+	if (leg->in.bytes != 0)
+		return UP_ABORT;
+	return e->up_keeps && leg->end == LEG_OPEN ? UP_KEEP : UP_RELEASE;
+}
+
+static void
+close_whole(struct proxy *p, struct exch *e)
+{
+	bool is_kept = e->client_keeps && e->body[DIR_UP].in_done;
+
+	conn_next(p, finish(p, e, up_end_of(p, e)), is_kept);
+}
+
+void
+exch_response_end(struct proxy *p, struct exch *e)
+{
+	turn_to(e, EXCH_EV_RESPONSE_END);
+	e->reply_end_at = p->now;
+	if (e->body[DIR_UP].out_done) {
+		turn_to(e, EXCH_EV_REQUEST_END);
+		close_whole(p, e);
+		return;
+	}
+	/* A server that still listens gets the rest of the request: the connections stay good. */
+	if (e->up_keeps && e->client_keeps && !leg_is_ended(&conn_at(p, e->up)->leg))
+		return;
+	turn_to(e, EXCH_EV_BROKEN);
+	e->client_keeps = false;
+	close_whole(p, e);
+}
+
+void
+exch_request_end(struct proxy *p, struct exch *e)
+{
+	e->sent_all_at = p->now;
+	e->up_rx_at = p->now;
+	if (e->state == EXCH_EXPECT_TUNNEL)
+		return;
+	turn_to(e, EXCH_EV_REQUEST_END);
+	if (e->state == EXCH_CLOSED)
+		close_whole(p, e);
+}
+
+void
+exch_tunnel_end(struct proxy *p, struct exch *e)
+{
+	turn_to(e, EXCH_EV_ENDS);
+	e->client_keeps = e->up_keeps = false;
+	close_whole(p, e);
+}
+
+/* The client must see that what it has is not all: by our end where the framing tells, else by a
+ * reset. */
+static void
+cut_client(struct proxy *p, struct exch *e, enum up_end how)
+{
+	bool is_told =
+		e->body[DIR_DOWN].out_done || (e->cause == JOURNAL_CAUSE_UPSTREAM_TRUNCATED &&
+					       e->body[DIR_DOWN].framing_out != HTTP_FRAMING_CLOSE);
+	struct conn *c;
+
+	turn_to(e, EXCH_EV_BROKEN);
+	c = finish(p, e, how);
+	if (is_told) {
+		conn_next(p, c, false);
+		return;
+	}
+	leg_abort(p, &c->leg);
+	conn_give(p, c);
+}
+
+void
+exch_fail(struct proxy *p, struct exch *e, uint16_t status, enum journal_cause cause,
+	  uint16_t detail)
+{
+	bool is_kept;
+
+	e->cause = (uint16_t)cause;
+	e->detail = detail;
+	if (status == 0 || e->has_begun) {
+		cut_client(p, e, UP_ABORT);
+		return;
+	}
+	e->client_keeps = e->client_keeps && e->body[DIR_UP].in_done;
+	step_reply_own(p, e, status);
+	turn_to(e, EXCH_EV_ANSWERED);
+	is_kept = e->client_keeps;
+	conn_next(p, finish(p, e, UP_ABORT), is_kept);
+}
+
+void
+exch_client_lost(struct proxy *p, struct exch *e, enum journal_cause cause)
+{
+	/* With the whole response given a client may go when it likes. */
+	bool is_whole = e->state == EXCH_EXPECT_REQUEST;
+	struct conn *c;
+
+	if (!is_whole)
+		e->cause = (uint16_t)cause;
+	turn_to(e, EXCH_EV_BROKEN);
+	c = finish(p, e, UP_ABORT);
+	if (is_whole || c->leg.end == LEG_GONE)
+		leg_release(p, &c->leg);
+	else
+		leg_abort(p, &c->leg);
+	conn_give(p, c);
+}
+
+/*
+ * Design section 3: only proof that the server never took the request lets it go elsewhere. On a
+ * kept connection that ended with nothing of this request acknowledged, the server had closed it
+ * before our first byte came.
+ */
+static bool
+is_untaken(const struct proxy *p, const struct exch *e)
+{
+	const struct conn *up = conn_at(p, e->up);
+
+	return e->is_reused && e->is_replayable && up->leg.in.bytes == 0 && e->reply_at == 0 &&
+	       tcp_acked(p->tcp, up->leg.id) == up->acked_base;
+}
+
+static void
+try_again(struct proxy *p, struct exch *e)
+{
+	struct conn *c = conn_at(p, e->client);
+
+	p->conf.count->proxy_retries++;
+	turn_to(e, EXCH_EV_AGAIN);
+	server_leave(p, e, FARM_UNTAKEN);
+	up_detach(p, e, UP_ABORT);
+	bufq_splice(&e->replay, &c->leg.in);
+	c->leg.in = e->replay;
+	e->replay = (struct bufq){ 0 };
+	leg_note(p, &c->leg);
+	e->must_dial = true;
+	step_head_again(p, e);
+	step_route(p, e);
+}
+
+void
+exch_up_lost(struct proxy *p, struct exch *e)
+{
+	const struct conn *up = conn_at(p, e->up);
+	enum tcp_end why = tcp_end(p->tcp, up->leg.id);
+	enum journal_cause cause = JOURNAL_CAUSE_UPSTREAM_CLOSED;
+	uint16_t status = 502;
+
+	if (e->state == EXCH_EXPECT_REQUEST) {
+		turn_to(e, EXCH_EV_BROKEN);
+		e->client_keeps = e->up_keeps = false;
+		close_whole(p, e);
+		return;
+	}
+	if (e->state == EXCH_EXPECT_RESPONSE && is_untaken(p, e)) {
+		try_again(p, e);
+		return;
+	}
+	if (why == TCP_END_USER_TIMEOUT || why == TCP_END_KEEPALIVE) {
+		cause = JOURNAL_CAUSE_SEND_TIMEOUT;
+		status = 504;
+	} else if (why == TCP_END_EVICTED) {
+		cause = JOURNAL_CAUSE_MEMORY;
+		status = 503;
+	} else if (why == TCP_END_RESET) {
+		cause = JOURNAL_CAUSE_UPSTREAM_RESET;
+	} else if (up->leg.in.bytes != 0 || e->state != EXCH_EXPECT_RESPONSE) {
+		cause = JOURNAL_CAUSE_UPSTREAM_TRUNCATED;
+	}
+	exch_fail(p, e, status, cause, 0);
+}

@@ -1,0 +1,97 @@
+/*
+ * pool_up.c - connections to servers kept for the next request.
+ *
+ * A list a server slot, the latest first: the latest is the likeliest to be alive and its memory
+ * the warmest; the oldest ones run into their idle time-out. Whatever stirs here (bytes, FIN, RST)
+ * ends the connection: nobody has asked it anything.
+ */
+#include "proxy/state.h"
+
+static void
+unlink_idle(struct proxy *p, struct conn *up)
+{
+	if (up->next != (uint32_t)NONE)
+		conn_at(p, up->next)->prev = up->prev;
+	if (up->prev != (uint32_t)NONE)
+		conn_at(p, up->prev)->next = up->next;
+	else
+		p->idle[up->slot] = up->next;
+	up->next = up->prev = (uint32_t)NONE;
+	p->idle_n[up->slot]--;
+	p->gauge.upstream_idle--;
+}
+
+void
+pool_up_drop(struct proxy *p, struct conn *up)
+{
+	ensure(up->state == CONN_EXPECT_USE);
+	unlink_idle(p, up);
+	if (up->leg.in.bytes != 0)
+		leg_abort(p, &up->leg);
+	else
+		leg_release(p, &up->leg);
+	conn_give(p, up);
+}
+
+struct conn *
+pool_up_take(struct proxy *p, const struct decide_route *route)
+{
+	uint32_t i = p->idle[route->slot];
+
+	while (i != (uint32_t)NONE) {
+		struct conn *up = conn_at(p, i);
+
+		i = up->next;
+		if (up->incarnation != route->incarnation || up->peer_port != route->port ||
+		    up->is_secure != route->is_secure ||
+		    !farm_has_addr(p->farms, up->slot, &up->peer)) {
+			pool_up_drop(p, up);
+			continue;
+		}
+		unlink_idle(p, up);
+		up->due_ns = NEVER;
+		p->conf.count->proxy_reused++;
+		return up;
+	}
+	return NULL;
+}
+
+void
+pool_up_put(struct proxy *p, struct conn *up, uint32_t idle_max)
+{
+	uint32_t i = conn_index(p, up);
+
+	if (p->is_draining || up->slot >= p->conf.server_slots_max ||
+	    p->idle_n[up->slot] >= idle_max || !farm_is_kept(p->farms, up->slot, up->incarnation)) {
+		leg_release(p, &up->leg);
+		conn_give(p, up);
+		return;
+	}
+	up->state = CONN_EXPECT_USE;
+	up->since_ns = p->now;
+	up->prev = (uint32_t)NONE;
+	up->next = p->idle[up->slot];
+	if (up->next != (uint32_t)NONE)
+		conn_at(p, up->next)->prev = i;
+	p->idle[up->slot] = i;
+	p->idle_n[up->slot]++;
+	p->gauge.upstream_idle++;
+	timer_due(p, up, p->now + up->idle_ns);
+}
+
+void
+pool_up_prune(struct proxy *p)
+{
+	for (uint32_t slot = 0; slot < p->conf.server_slots_max; slot++) {
+		uint32_t i = p->idle[slot];
+
+		while (i != (uint32_t)NONE) {
+			struct conn *up = conn_at(p, i);
+
+			i = up->next;
+			if (p->is_draining || !farm_is_kept(p->farms, slot, up->incarnation) ||
+			    !farm_has_addr(p->farms, slot, &up->peer))
+				pool_up_drop(p, up);
+		}
+	}
+}

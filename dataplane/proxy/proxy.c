@@ -1,0 +1,296 @@
+/*
+ * proxy.c - one lane's proxy: its memory, its doors, the budget of buffers.
+ *
+ * The doors only set the time and pass on: events to conns, timers to conns, the list of conns
+ * with work left.
+ */
+#include "proxy/proxy.h"
+
+#include "proxy/state.h"
+#include "view/view.h"
+
+enum {
+	CUT_SCAN = 4096,	/* exchanges looked at for the longest stalled, in one turn */
+	SHARE_SHIFT = 4,	/* a session may have a 16th of the free budget under way */
+	BUF_BYTES_GUESS = 1024, /* a stream buffer holds about this much */
+	TWO_MSS = 2 * 1460,
+};
+
+static size_t
+align64(size_t n)
+{
+	return (n + 63) & ~(size_t)63;
+}
+
+/* The parts of a proxy's memory, in this order behind the struct. */
+struct parts {
+	size_t self, farms, conns, exchs, wheel, listener, listen, idle, idle_n;
+};
+
+static struct parts
+parts_of(const struct proxy_conf *conf)
+{
+	return (struct parts){
+		.self = align64(sizeof(struct proxy)),
+		.farms = align64(farms_size(conf->server_slots_max, conf->servers_max)),
+		.conns = align64(pool_size(conf->conns_max, sizeof(struct conn))),
+		.exchs = align64(pool_size(conf->exchanges_max, sizeof(struct exch))),
+		.wheel = align64(wheel_size(conf->conns_max)),
+		.listener = align64(conf->listeners_max * sizeof(struct listener)),
+		.listen = align64(conf->listeners_max * sizeof(struct listen)),
+		.idle = align64(conf->server_slots_max * sizeof(uint32_t)),
+		.idle_n = align64(conf->server_slots_max * sizeof(uint32_t)),
+	};
+}
+
+size_t
+proxy_size(const struct proxy_conf *conf)
+{
+	struct parts s = parts_of(conf);
+
+	return s.self + s.farms + s.conns + s.exchs + s.wheel + s.listener + s.listen + s.idle +
+	       s.idle_n;
+}
+
+struct proxy *
+proxy_init(void *mem, const struct proxy_conf *conf, uint64_t wall_ns, uint64_t now)
+{
+	struct parts s = parts_of(conf);
+	struct proxy *p = mem;
+	uint8_t *at = (uint8_t *)mem + s.self;
+
+	ensure(((uintptr_t)mem & 63) == 0);
+	ensure(conf->listeners_max <= UINT16_MAX + 1u);
+	p->conf = *conf;
+	p->tcp = conf->tcp;
+	p->bufs = conf->pool;
+	p->farms = farms_init(at, conf->server_slots_max, conf->servers_max);
+	at += s.farms;
+	pool_init(&p->conns, at, conf->conns_max, sizeof(struct conn));
+	at += s.conns;
+	pool_init(&p->exchs, at, conf->exchanges_max, sizeof(struct exch));
+	at += s.exchs;
+	p->wheel = wheel_init(at, conf->conns_max, now);
+	at += s.wheel;
+	p->listener = (struct listener *)at;
+	at += s.listener;
+	p->listen = (struct listen *)at;
+	at += s.listen;
+	p->idle = (uint32_t *)at;
+	at += s.idle;
+	p->idle_n = (uint32_t *)at;
+	memset(p->idle, 0xff, conf->server_slots_max * sizeof(uint32_t));
+	p->wake_first = p->wake_last = (uint32_t)NONE;
+	p->wall_ns = wall_ns;
+	p->now = now;
+	p->room_cap = UINT32_MAX;
+	listen_init(p);
+	return p;
+}
+
+void
+proxy_fini(struct proxy *p)
+{
+	listen_close_all(p);
+	p->conf.journal = NULL;
+	for (uint32_t i = 0; i < p->conf.exchanges_max; i++)
+		if (pool_is_taken(&p->exchs, i))
+			exch_client_lost(p, exch_at(p, i), JOURNAL_CAUSE_SHUTDOWN);
+	for (uint32_t i = 0; i < p->conf.conns_max; i++) {
+		if (!pool_is_taken(&p->conns, i) || conn_at(p, i)->state == CONN_FREE)
+			continue;
+		leg_abort(p, &conn_at(p, i)->leg);
+		conn_give(p, conn_at(p, i));
+	}
+}
+
+void
+proxy_on_event(struct proxy *p, const struct tcp_event *ev, uint64_t now)
+{
+	struct conn *c;
+
+	p->now = now;
+	if ((ev->bits & TCP_EV_ACCEPTED) != 0) {
+		c = conn_accept(p, ev->id, ev->owner);
+		if (c != NULL)
+			conn_on_event(p, c, ev->bits | TCP_EV_READABLE);
+		return;
+	}
+	if (!pool_is_taken(&p->conns, ev->owner))
+		return;
+	c = conn_at(p, ev->owner);
+	if (c->leg.id.v == ev->id.v && ev->id.v != 0)
+		conn_on_event(p, c, ev->bits);
+}
+
+/* Conns with work left, as many as were there when the turn began. */
+static void
+run_awake(struct proxy *p)
+{
+	uint32_t last = p->wake_last;
+	bool is_last = last == (uint32_t)NONE;
+
+	while (!is_last) {
+		uint32_t i = p->wake_first;
+		struct conn *c = conn_at(p, i);
+
+		is_last = i == last;
+		p->wake_first = c->wake_next;
+		if (p->wake_first == (uint32_t)NONE)
+			p->wake_last = (uint32_t)NONE;
+		c->is_awake = false;
+		if (c->state == CONN_FREE) {
+			pool_give(&p->conns, i);
+			continue;
+		}
+
+		struct tcp_id id = c->leg.id;
+
+		conn_run(p, c);
+		if (c->leg.id.v == id.v)
+			leg_note(p, &c->leg);
+	}
+}
+
+/*
+ * What a session may have under way follows the free budget: a share of it, never less than two
+ * segments. Little is free only while many are slow; these hold what they have, and the fast ones
+ * go on with small windows.
+ */
+static void
+look_at_budget(struct proxy *p)
+{
+	struct tcp_load load;
+	uint64_t held, free_n, cap;
+
+	tcp_load(p->tcp, &load);
+	held = (uint64_t)load.bufs_held + p->bufs_held;
+	p->gauge.bufs_held = p->bufs_held;
+	free_n = held < p->conf.bufs_max ? p->conf.bufs_max - held : 0;
+	p->is_cutting = free_n < p->conf.bufs_max / 16;
+	if (free_n > p->conf.bufs_max / 2) {
+		p->room_cap = UINT32_MAX;
+		return;
+	}
+	cap = free_n * BUF_BYTES_GUESS >> SHARE_SHIFT;
+	p->room_cap = cap > TWO_MSS ? min_u32(cap, UINT32_MAX - 1) : TWO_MSS;
+}
+
+/* When it last got anywhere; NEVER when it holds next to nothing of the budget. */
+static uint64_t
+stalled_since(const struct proxy *p, const struct exch *e)
+{
+	const struct conn *c = conn_at(p, e->client);
+	uint64_t down = tcp_unacked(p->tcp, c->leg.id), up = 0, since = e->client_ack_at;
+
+	if (e->up != (uint32_t)NONE && e->state != EXCH_EXPECT_UP)
+		up = tcp_unacked(p->tcp, conn_at(p, e->up)->leg.id);
+	if (down + up + c->leg.in.bytes < TWO_MSS)
+		return NEVER;
+	return up > down && e->up_ack_at < since ? e->up_ack_at : since;
+}
+
+/* The budget is used up: of the exchanges looked at, the one that has stalled longest goes. */
+static void
+cut_longest_stalled(struct proxy *p)
+{
+	uint32_t n = p->conf.exchanges_max < CUT_SCAN ? p->conf.exchanges_max : CUT_SCAN;
+	struct exch *worst = NULL;
+	uint64_t worst_at = NEVER;
+
+	for (uint32_t k = 0; k < n; k++) {
+		uint32_t i = p->cut_next;
+
+		p->cut_next = i + 1 < p->conf.exchanges_max ? i + 1 : 0;
+		if (!pool_is_taken(&p->exchs, i))
+			continue;
+
+		uint64_t since = stalled_since(p, exch_at(p, i));
+
+		if (since < worst_at) {
+			worst = exch_at(p, i);
+			worst_at = since;
+		}
+	}
+	if (worst == NULL)
+		return;
+	p->conf.count->proxy_cut++;
+	exch_fail(p, worst, 503, JOURNAL_CAUSE_MEMORY, 0);
+}
+
+void
+proxy_advance(struct proxy *p, uint64_t now)
+{
+	uint32_t i;
+
+	p->now = now;
+	look_at_budget(p);
+	if (p->is_cutting)
+		cut_longest_stalled(p);
+	run_awake(p);
+	while ((i = wheel_next(p->wheel, now)) != WHEEL_NONE)
+		conn_on_timer(p, conn_at(p, i));
+}
+
+uint64_t
+proxy_deadline(const struct proxy *p)
+{
+	return p->wake_first != (uint32_t)NONE ? 0 : wheel_deadline(p->wheel);
+}
+
+void
+proxy_set_view(struct proxy *p, const struct view *view, uint64_t now)
+{
+	p->now = now;
+	p->view = view;
+	p->img = &view->img;
+	p->view_seq++;
+	listen_set_view(p);
+	pool_up_prune(p);
+}
+
+void
+proxy_set_wall(struct proxy *p, uint64_t wall_ns)
+{
+	p->wall_ns = wall_ns;
+	p->date_until_ns = 0;
+}
+
+struct farms *
+proxy_farms(struct proxy *p)
+{
+	return p->farms;
+}
+
+void
+proxy_prune_pool(struct proxy *p, uint64_t now)
+{
+	p->now = now;
+	pool_up_prune(p);
+}
+
+void
+proxy_drain(struct proxy *p, uint64_t now)
+{
+	p->now = now;
+	p->is_draining = true;
+	listen_close_all(p);
+	pool_up_prune(p);
+	for (uint32_t i = 0; i < p->conf.conns_max; i++) {
+		struct conn *c = conn_at(p, i);
+
+		if (pool_is_taken(&p->conns, i) && c->state == CONN_EXPECT_HEAD &&
+		    c->leg.in.bytes == 0)
+			conn_next(p, c, false);
+	}
+}
+
+void
+proxy_gauges(const struct proxy *p, struct proxy_gauges *ret_gauges)
+{
+	*ret_gauges = p->gauge;
+	ret_gauges->bufs_held = p->bufs_held;
+	ret_gauges->client_idle = p->gauge.client_conns > p->gauge.exchanges
+					  ? p->gauge.client_conns - p->gauge.exchanges
+					  : 0;
+}

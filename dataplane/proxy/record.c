@@ -1,0 +1,132 @@
+/*
+ * record.c - an exchange's access record, written to the lane's journal when it ends.
+ *
+ * Strings are read from the head that the exchange kept. What did not happen is zero.
+ */
+#include "proxy/state.h"
+
+static uint64_t
+span(uint64_t from, uint64_t to)
+{
+	return from == 0 || to < from ? 0 : to - from;
+}
+
+static void
+put_times(const struct proxy *p, const struct exch *e, struct journal_access *a)
+{
+	a->time_ns = e->first_at + p->wall_ns;
+	a->wait_ns = e->wait_ns;
+	a->head_ns = span(e->first_at, e->head_at);
+	a->queue_ns = span(e->head_at, e->dial_at);
+	a->connect_ns = e->is_reused ? 0 : span(e->dial_at, e->up_at != 0 ? e->up_at : p->now);
+	a->send_ns = span(e->sent_at, e->sent_all_at);
+	a->first_byte_ns = span(e->sent_all_at, e->reply_at);
+	a->receive_ns = span(e->reply_at, e->reply_end_at);
+	a->total_ns = span(e->first_at, e->reply_end_at);
+	if (e->dial_at == 0)
+		a->connect_ns = 0;
+}
+
+static void
+put_leg(const struct proxy *p, const struct leg *leg, struct journal_leg *ret)
+{
+	struct tcp_info info;
+
+	if (leg->id.v == 0 || !tcp_is_live(p->tcp, leg->id))
+		return;
+	tcp_info(p->tcp, leg->id, &info);
+	ret->zero_window_ns = info.zero_window_ns;
+	ret->rtt_us = min_u32(info.srtt_ns / 1000, UINT32_MAX);
+	ret->retransmits = min_u32(info.retransmits, UINT32_MAX);
+}
+
+static uint32_t
+flags_of(const struct exch *e)
+{
+	uint32_t flags = 0;
+
+	if (e->is_reused)
+		flags |= JOURNAL_REUSED;
+	if (e->client_keeps && e->body[DIR_UP].in_done)
+		flags |= JOURNAL_KEPT;
+	if (e->is_tunnel)
+		flags |= JOURNAL_TUNNEL;
+	if (e->body[DIR_UP].framing_in == HTTP_FRAMING_CHUNKED)
+		flags |= JOURNAL_CHUNKED_REQUEST;
+	if (e->body[DIR_DOWN].framing_out == HTTP_FRAMING_CHUNKED)
+		flags |= JOURNAL_CHUNKED_RESPONSE;
+	if (e->is_own)
+		flags |= JOURNAL_OWN_RESPONSE;
+	if (e->route.slot != (uint32_t)NONE && e->tries != 0)
+		flags |= JOURNAL_HAS_UPSTREAM;
+	return flags;
+}
+
+static void
+put_server(const struct proxy *p, const struct exch *e, struct journal_access *a)
+{
+	a->farm_slot = e->farm_slot;
+	a->farm_incarnation = e->farm_incarnation;
+	a->server_slot = a->server_incarnation = (uint32_t)NONE;
+	if ((a->flags & JOURNAL_HAS_UPSTREAM) == 0)
+		return;
+	a->server_slot = e->route.slot;
+	a->server_incarnation = e->route.incarnation;
+	a->upstream = e->route.addr;
+	a->upstream_port = e->route.port;
+	if (e->up == (uint32_t)NONE)
+		return;
+
+	const struct conn *up = conn_at(p, e->up);
+
+	a->source = up->local;
+	a->source_port = up->local_port;
+	put_leg(p, &up->leg, &a->upstream_leg);
+}
+
+static const uint8_t *
+text_at(struct slice head, struct place s)
+{
+	return s.off + s.n <= head.n ? head.p + s.off : head.p;
+}
+
+void
+record_put(struct proxy *p, const struct exch *e)
+{
+	const struct conn *c = conn_at(p, e->client);
+	struct slice head = head_bytes(p, &e->head, min_u32(e->head.bytes, SCRATCH_BYTES));
+	struct journal_access a = { .client = c->peer,
+				    .client_port = c->peer_port,
+				    .local = c->local,
+				    .local_port = c->local_port,
+				    .request_head_bytes = e->head.bytes,
+				    .request_body_bytes = e->body[DIR_UP].bytes_in,
+				    .response_head_bytes = e->response_head_bytes,
+				    .response_body_bytes = e->body[DIR_DOWN].bytes_out,
+				    .generation = e->generation,
+				    .listener_slot = e->listener_slot,
+				    .listener_incarnation = e->listener_incarnation,
+				    .conn_id = c->id,
+				    .request_i = c->requests_n == 0 ? 0 : c->requests_n - 1,
+				    .flags = flags_of(e),
+				    .status = e->status,
+				    .upstream_status = e->upstream_status,
+				    .cause = e->cause,
+				    .detail = e->detail,
+				    .limit_ns = e->limit_ns,
+				    .tries = e->tries,
+				    .version = (uint16_t)(10 + e->minor),
+				    .method_n = e->method.n,
+				    .target_n = e->target.n,
+				    .host_n = e->host.n,
+				    .agent_n = e->agent.n };
+	struct journal_text text = { .method = text_at(head, e->method),
+				     .target = text_at(head, e->target),
+				     .host = text_at(head, e->host),
+				     .agent = text_at(head, e->agent) };
+
+	put_times(p, e, &a);
+	put_server(p, e, &a);
+	put_leg(p, &c->leg, &a.client_leg);
+	journal_put_access(p->conf.journal, &a, &text);
+}

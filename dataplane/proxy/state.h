@@ -1,0 +1,459 @@
+/*
+ * state.h - what the files of this folder share: conns, exchanges, bodies, the proxy itself.
+ * Private to this folder and its tests.
+ *
+ * Objects name each other by index; NONE is nobody. A client conn and its exchange name each other
+ * until the exchange ends; so do an exchange and its upstream conn. TCP's events carry a conn's
+ * index and count only when the conn still has that TCP id.
+ */
+#ifndef PENSTOCK_PROXY_STATE_H
+#define PENSTOCK_PROXY_STATE_H
+
+#include "abi/image.h"
+#include "abi/journal.h"
+#include "base/ensure.h"
+#include "base/pool.h"
+#include "base/wheel.h"
+#include "decide/decide.h"
+#include "farm/farm.h"
+#include "http/http.h"
+#include "proxy/proxy.h"
+#include "proxy/stage.h"
+
+enum {
+	NONE = -1, /* as uint32_t: no index; same as POOL_NONE */
+
+	HEAD_ROOM = 32 << 10,	  /* offered to who may send a head: heads always may arrive */
+	HOLD_ROOM = 64 << 10,	  /* of a request body that waits for its server */
+	PIPE_ROOM = 8 << 10,	  /* of requests that wait for the one before */
+	LINGER_MAX = 4 << 20,	  /* bytes thrown away after our last reply */
+	REPLAY_MAX = 32 << 10,	  /* request body kept until a reused connection proves alive */
+	TINY_BODY = 256,	  /* copied behind its head: cheaper than one more segment */
+	TURN_BYTES = 256 << 10,	  /* that a body with stages moves in one go */
+	SCRATCH_BYTES = 96 << 10, /* a gathered head, or one being written */
+};
+
+#define NEVER	      UINT64_MAX
+#define LINGER_GAP_NS 2000000000ull  /* without a byte from the client */
+#define LINGER_ALL_NS 30000000000ull /* in all */
+#define STARVED_NS    1000000ull     /* until buffers are asked for again */
+
+/* ---- legs: TCP and a codec, which so far is none: bytes on the wire are plaintext ---- */
+
+enum leg_end {
+	LEG_OPEN,
+	LEG_CLEAN,     /* the peer ended its stream */
+	LEG_TRUNCATED, /* ... without saying so (a codec will tell) */
+	LEG_GONE,      /* the connection is over: tcp_end */
+};
+
+struct leg {
+	struct bufq in; /* plaintext received and not used */
+	struct tcp_id id;
+	uint32_t held_n; /* of in.n, counted in proxy.bufs_held */
+	uint8_t end;	 /* enum leg_end */
+	bool is_shut;	 /* our own end has been sent */
+	bool is_fresh;	 /* bytes came since room was offered */
+};
+
+/* ---- conns ---- */
+
+/* Named for what is awaited: HEAD a request (idle when no byte of it is there), UP the handshake,
+ * USE a next request in the pool, EXCHANGE the end of the exchange, QUIET the client's own end
+ * after our last reply. */
+#define CONN_STATE_LIST(x)                                                                         \
+	x(FREE, free) x(EXPECT_HEAD, head) x(EXPECT_UP, up) x(EXPECT_USE, use)                     \
+		x(EXPECT_EXCHANGE, exchange) x(EXPECT_QUIET, quiet)
+
+enum conn_state {
+#define X(name, word) CONN_##name,
+	CONN_STATE_LIST(X)
+#undef X
+};
+
+struct conn {
+	struct leg leg;
+	uint64_t due_ns;   /* this conn's own deadline, NEVER: none */
+	uint64_t armed_ns; /* when its timer fires: not after due_ns; NEVER: not set */
+	uint64_t since_ns; /* accepted or dialled, or in this state */
+	uint64_t id;	   /* client: unique in this life of the lane */
+	uint32_t exch;
+	uint32_t next, prev; /* list of a server's idle conns, the latest first */
+	uint32_t wake_next;
+	uint8_t state; /* enum conn_state */
+	bool is_client;
+	bool is_awake;	      /* in the list of conns with work left */
+	uint8_t method_asked; /* upstream: enum http_method of the request */
+	uint32_t requests_n;
+	struct http_resume resume; /* of the head being received */
+	uint16_t peer_port, local_port;
+	struct ip_addr peer, local;
+	uint32_t slot, incarnation; /* client: of the listener; upstream: of the server */
+	union {
+		struct {
+			uint32_t listener_i; /* in the view numbered view_seq; NONE: it is gone */
+			uint32_t view_seq;
+			uint64_t head_at; /* first byte of the head; 0: none yet */
+			uint64_t quiet_until_ns;
+			uint32_t quiet_bytes;
+		};
+		struct {
+			uint64_t acked_base; /* tcp_acked when this request was given */
+			uint64_t up_at;	     /* established */
+			uint64_t idle_ns;
+			bool is_secure;
+			bool is_probe;
+		};
+	};
+};
+
+/* ---- bodies ---- */
+
+enum dir {
+	DIR_UP,	  /* request: client to server */
+	DIR_DOWN, /* response */
+	DIRS
+};
+
+struct body {
+	uint64_t left;	    /* LENGTH: payload bytes still to come */
+	uint64_t bytes_in;  /* payload */
+	uint64_t bytes_out; /* payload, given on */
+	struct bufq held; /* payload deframed and not given on: a stage's or for want of buffers */
+	const struct stage *stage; /* NULL: none, the payload passes as it is */
+	struct stage_state state;
+	struct http_chunk chunk;
+	struct buf *trailer;		 /* trailers of a chunked body, NULL: none so far */
+	uint8_t framing_in, framing_out; /* enum http_framing */
+	bool in_done;			 /* the last payload byte has come */
+	bool out_done;			 /* all has been given on */
+};
+
+/* ---- exchanges ---- */
+
+/* clang-format off */
+#define EXCH_STATE_LIST(x)                                                                         \
+	x(BUG, bug)                          /* no pair leads here */                              \
+	x(EXPECT_UP, connection)             /* to a server */                                     \
+	x(EXPECT_RESPONSE, response)         /* its final head */                                  \
+	x(EXPECT_ENDS, ends)                 /* the response's last byte, perhaps the request's */ \
+	x(EXPECT_REQUEST, request)           /* the request's last byte; the response is whole */  \
+	x(EXPECT_TUNNEL, tunnel)             /* both ends of an upgraded connection */             \
+	x(CLOSED, closed)
+
+#define EXCH_EVENT_LIST(x)                                                                         \
+	x(UP, up)                            /* the request's head went to a server */             \
+	x(AGAIN, again)                      /* the server never took it: another connection */    \
+	x(HEAD, head)                        /* the final response head went to the client */      \
+	x(SWITCHED, switched)                /* 101 went to the client */                          \
+	x(RESPONSE_END, response_end)                                                              \
+	x(REQUEST_END, request_end)                                                                \
+	x(ENDS, ends)                        /* both directions of a tunnel */                     \
+	x(ANSWERED, answered)                /* by ourselves */                                    \
+	x(BROKEN, broken)
+/* clang-format on */
+
+enum exch_state {
+#define X(name, word) EXCH_##name,
+	EXCH_STATE_LIST(X)
+#undef X
+	EXCH_STATES
+};
+
+enum exch_event {
+#define X(name, word) EXCH_EV_##name,
+	EXCH_EVENT_LIST(X)
+#undef X
+	EXCH_EVENTS
+};
+
+/* A string of the request, as a place in exch.head. */
+struct place {
+	uint16_t off, n;
+};
+
+struct exch {
+	uint8_t state; /* enum exch_state */
+	uint8_t method_id;
+	uint8_t minor;	   /* HTTP/1.minor of the request */
+	bool client_keeps; /* the client connection may go on */
+	bool up_keeps;	   /* the server's may */
+	bool is_reused;	   /* this try goes over a kept connection */
+	bool must_dial;	   /* no kept connection for the next try */
+	bool has_begun;	   /* bytes of a final response (or 101) were given to the client */
+	bool has_server;   /* farm_enter was called */
+	bool has_dialled;  /* the connection of this try was dialled for it */
+	bool wants_upgrade;
+	bool is_replayable; /* everything of the body given to the server is in replay */
+	bool is_logged;
+	bool is_starved; /* waits for buffers */
+	bool is_own;	 /* the response is ours */
+	bool is_tunnel;
+	uint8_t tries;
+	uint32_t client, up; /* conns; up may be NONE */
+	uint32_t listener_i, view_seq;
+	struct decide_route route;
+	uint32_t listener_slot, listener_incarnation, farm_slot, farm_incarnation;
+	uint32_t retries_left, idle_max;
+	struct farm_tried tried;
+
+	struct bufq head;   /* the request's head as it came, for further tries and the record */
+	struct bufq built;  /* the head to send, while the connection is being opened */
+	struct bufq replay; /* views of body bytes given to a reused connection */
+	struct place method, target, host, agent;
+	struct body body[DIRS];
+
+	/* times, of the lane's clock */
+	uint64_t first_at, head_at, route_at, dial_at, up_at, sent_at, sent_all_at;
+	uint64_t reply_at, reply_end_at, wait_ns;
+	/* progress, for the time-outs: when each side last moved, and how far it had acknowledged */
+	uint64_t client_rx_at, client_ack_at, client_acked;
+	uint64_t up_rx_at, up_ack_at, up_acked;
+	/* limits, copied from listener and farm */
+	uint64_t body_ns, client_send_ns, connect_ns, send_ns, receive_ns, idle_ns, tunnel_ns;
+
+	uint64_t limit_ns; /* the time-out that ended it */
+	uint32_t response_head_bytes;
+	uint64_t generation; /* of the view that decided */
+	uint16_t status, upstream_status;
+	uint16_t cause, detail;	 /* enum journal_cause; enum http_reason */
+	uint64_t body_max_bytes; /* of the request; 0: no limit */
+};
+
+/* ---- the proxy ---- */
+
+/* One address and port that is listened on. */
+struct listen {
+	struct ip_addr ip;
+	uint16_t port;
+	uint16_t generation; /* of this place in the table: accepted events may come late */
+	uint32_t listener_i;
+	bool is_open, is_wanted;
+};
+
+/* What the view says of a listener, ready for use. */
+struct listener {
+	struct http_limits limits;
+	const struct img_listener *rec;
+};
+
+struct proxy {
+	struct proxy_conf conf;
+	struct tcp *tcp;
+	struct buf_pool *bufs;
+	struct farms *farms;
+	const struct view *view;
+	const struct img *img;
+	uint32_t view_seq; /* rises with each view */
+	struct listener *listener;
+	uint32_t listener_n;
+	struct listen *listen;
+
+	struct pool conns;
+	struct pool exchs;
+	struct wheel *wheel; /* a timer per conn */
+	uint32_t *idle;	     /* by server slot: the latest idle conn, NONE */
+	uint32_t *idle_n;    /* by server slot */
+	uint32_t wake_first, wake_last;
+	uint32_t cut_next; /* where the search for stalled exchanges goes on */
+	uint64_t conn_ids;
+	uint64_t wall_ns;
+	uint64_t now;
+	uint32_t room_cap; /* no window beyond this: follows the free budget */
+	bool is_draining;
+	bool is_cutting;      /* the budget is used up */
+	uint32_t source_next; /* the next of several source addresses */
+	struct http_limits response_limits;
+	struct http_limits listener_limits; /* for request bodies: chunk extensions, trailers */
+	const struct stage *stage[DIRS];    /* of every body; NULL: none */
+
+	struct proxy_gauges gauge;
+	uint32_t bufs_held;
+
+	uint64_t date_until_ns; /* the clock at which date is too old */
+	char date[HTTP_DATE_BYTES];
+
+	/* scratch of one call */
+	struct http_request request;
+	struct http_response response;
+	struct decide_text text;
+	uint8_t gather[SCRATCH_BYTES], emit[SCRATCH_BYTES];
+};
+
+static inline struct conn *
+conn_at(const struct proxy *p, uint32_t i)
+{
+	return pool_at(&p->conns, i);
+}
+
+static inline uint32_t
+conn_index(const struct proxy *p, const struct conn *c)
+{
+	return pool_index(&p->conns, c);
+}
+
+static inline struct exch *
+exch_at(const struct proxy *p, uint32_t i)
+{
+	return pool_at(&p->exchs, i);
+}
+
+static inline uint32_t
+exch_index(const struct proxy *p, const struct exch *e)
+{
+	return pool_index(&p->exchs, e);
+}
+
+static inline uint32_t
+min_u32(uint64_t a, uint64_t b)
+{
+	uint64_t v = a < b ? a : b;
+
+	return v < UINT32_MAX ? (uint32_t)v : UINT32_MAX;
+}
+
+/* ---- leg.c ---- */
+
+/* Takes what has arrived behind leg->in. */
+void leg_recv(struct proxy *p, struct leg *leg);
+/* Offers the peer room for so many bytes beyond those received. */
+void leg_offer(struct proxy *p, struct leg *leg, uint64_t room_bytes);
+void leg_send(struct proxy *p, struct leg *leg, struct bufq *q);
+uint32_t leg_room(const struct proxy *p, const struct leg *leg);
+/* Our end of stream behind all that was sent. */
+void leg_shut(struct proxy *p, struct leg *leg);
+/* Lets go: what was sent still goes out, then our end. */
+void leg_release(struct proxy *p, struct leg *leg);
+/* Lets go with a reset: the peer shall not take the stream for whole. */
+void leg_abort(struct proxy *p, struct leg *leg);
+/* No byte follows those in leg->in. */
+bool leg_is_ended(const struct leg *leg);
+/* Counts the buffers in leg->in after a change. */
+void leg_note(struct proxy *p, struct leg *leg);
+
+/* ---- conn.c ---- */
+
+/* A listener's new connection; NULL: it was turned away. */
+struct conn *conn_accept(struct proxy *p, struct tcp_id id, uint32_t owner);
+/* An upstream conn being dialled; NULL when conns are used up. */
+struct conn *conn_take(struct proxy *p, bool is_client);
+/* Its leg has been let go. */
+void conn_give(struct proxy *p, struct conn *c);
+/* Goes on with whatever the conn has to do. */
+void conn_run(struct proxy *p, struct conn *c);
+void conn_wake(struct proxy *p, struct conn *c);
+void conn_on_event(struct proxy *p, struct conn *c, uint32_t bits);
+void conn_on_timer(struct proxy *p, struct conn *c);
+/* The client conn's exchange is over: next request, or our end and the client's. */
+void conn_next(struct proxy *p, struct conn *c, bool is_kept);
+/* Where the listener is in the present view, NONE: gone. */
+uint32_t conn_listener(struct proxy *p, struct conn *c);
+
+/* ---- timers.c ---- */
+
+/* The conn's timer fires at at_ns or before. */
+void timer_need(struct proxy *p, struct conn *c, uint64_t at_ns);
+/* Sets the conn's own deadline. */
+void timer_due(struct proxy *p, struct conn *c, uint64_t at_ns);
+/* What the exchange's time-outs say now; returns when to ask again. May end the exchange. */
+void timers_check(struct proxy *p, struct conn *client);
+/* The exchange's time-outs begin to count. */
+void timers_begin(struct proxy *p, struct exch *e);
+
+/* ---- exchange.c ---- */
+
+enum exch_state exch_next(enum exch_state at, enum exch_event ev);
+const char *exch_state_name(enum exch_state state);
+const char *exch_event_name(enum exch_event ev);
+/* NULL when exchanges are used up. */
+struct exch *exch_begin(struct proxy *p, struct conn *client);
+/* The response has been given whole. */
+void exch_response_end(struct proxy *p, struct exch *e);
+/* The last byte of the request has been given on. */
+void exch_request_end(struct proxy *p, struct exch *e);
+void exch_tunnel_end(struct proxy *p, struct exch *e);
+/*
+ * It ends here with this cause: answered by us when nothing of a response went out yet and status
+ * is not 0; else the client's connection is cut so that it sees the loss.
+ */
+void exch_fail(struct proxy *p, struct exch *e, uint16_t status, enum journal_cause cause,
+	       uint16_t detail);
+/* The client is gone. */
+void exch_client_lost(struct proxy *p, struct exch *e, enum journal_cause cause);
+/* The server's connection ended, is reset or never came up; bytes that it sent are used. */
+void exch_up_lost(struct proxy *p, struct exch *e);
+
+/* ---- the steps ---- */
+
+/* step_head.c: looks for a request at the start of the client's input. */
+void step_head(struct proxy *p, struct conn *c);
+/* Parses the exchange's head again, into p->request, and begins its body anew. */
+void step_head_again(struct proxy *p, struct exch *e);
+/* The first n bytes of a queue, in place or gathered in p->gather; n <= SCRATCH_BYTES. */
+struct slice head_bytes(struct proxy *p, const struct bufq *q, uint32_t n);
+/* step_route.c: chooses a server for p->request and goes on to dial. */
+void step_route(struct proxy *p, struct exch *e);
+/* step_dial.c */
+void step_dial(struct proxy *p, struct exch *e);
+void step_dial_up(struct proxy *p, struct conn *up);
+void step_dial_lost(struct proxy *p, struct exch *e);
+/* step_relay.c */
+void relay_up(struct proxy *p, struct exch *e);
+void relay_down(struct proxy *p, struct exch *e);
+/* Both directions, and the response's head if it is awaited. */
+void relay_both(struct proxy *p, struct exch *e);
+/* A body of a few bytes goes behind its head: copying them is cheaper than one more segment. */
+void relay_join_tiny(struct bufq *q);
+void relay_offer_client(struct proxy *p, struct exch *e);
+void relay_offer_up(struct proxy *p, struct exch *e);
+/* step_reply.c: the server's response heads; our own replies. */
+void step_reply(struct proxy *p, struct exch *e);
+void step_reply_own(struct proxy *p, struct exch *e, uint16_t status);
+/* Without an exchange: when there is no room for one. */
+void step_reply_busy(struct proxy *p, struct conn *c);
+
+/* ---- stage.c ---- */
+
+enum body_verdict {
+	BODY_WAIT,	/* for input or room */
+	BODY_AGAIN,	/* the turn's bytes are used up */
+	BODY_DRY,	/* for buffers */
+	BODY_END,	/* all of it is in out */
+	BODY_TRUNCATED, /* the input ended early; what came is in out */
+	BODY_REFUSED,	/* its framing is broken, see chunk.reason */
+	BODY_LARGE,	/* over the limit */
+};
+
+void body_init(struct body *b, enum http_framing in, enum http_framing out, uint64_t length,
+	       const struct stage *stage);
+void body_fini(struct body *b);
+/*
+ * Deframe, stages, frame: from in to out.
+ *   is_eof  no byte follows those in `in`
+ *   room    stages stop making more than this
+ */
+enum body_verdict body_move(struct proxy *p, struct body *b, struct bufq *in, bool is_eof,
+			    const struct http_limits *limits, uint64_t body_max, uint64_t room,
+			    struct bufq *out);
+
+/* ---- pool_up.c ---- */
+
+/* The latest idle conn to this server at one of its present addresses, NULL. */
+struct conn *pool_up_take(struct proxy *p, const struct decide_route *route);
+/* Keeps the conn, or closes it when the server has enough or is not wanted. */
+void pool_up_put(struct proxy *p, struct conn *up, uint32_t idle_max);
+/* An idle conn stirred or is due: it goes. */
+void pool_up_drop(struct proxy *p, struct conn *up);
+void pool_up_prune(struct proxy *p);
+
+/* ---- record.c ---- */
+
+void record_put(struct proxy *p, const struct exch *e);
+
+/* ---- listen.c ---- */
+
+void listen_init(struct proxy *p);
+void listen_set_view(struct proxy *p);
+void listen_close_all(struct proxy *p);
+
+#endif

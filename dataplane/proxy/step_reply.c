@@ -1,0 +1,280 @@
+/*
+ * step_reply.c - the server's response heads on their way to the client, and our own replies.
+ *
+ * Framing stays what it was: Content-Length stays, chunked stays, what ends at close ends at close
+ * (no chunking is put on: clients of RPC over HTTP and of RD Gateway fail on it). Only towards
+ * HTTP/1.0 chunks become an end at close, and a stage that changes the length needs chunks.
+ */
+#include "proxy/state.h"
+
+static struct slice
+date_text(struct proxy *p)
+{
+	if (p->now >= p->date_until_ns) {
+		uint64_t wall = p->now + p->wall_ns, second = 1000000000;
+
+		http_date(wall / second, p->date);
+		p->date_until_ns = p->now + (second - wall % second);
+	}
+	return slice_of(p->date, HTTP_DATE_BYTES);
+}
+
+/* Writes p->response's head behind e->built, consumes it from the input. False: no buffer. */
+static bool
+put_head(struct proxy *p, struct exch *e, struct conn *up, struct http_response_out *out)
+{
+	struct buf *b = buf_take(p->bufs);
+	uint32_t need, room;
+
+	if (b == NULL)
+		return false;
+	b->at = BUF_HEADROOM;
+	room = (uint32_t)b->m.buf_len - BUF_HEADROOM;
+	need = http_emit_response(out, buf_stream(b), room);
+	if (need <= room) {
+		b->n = (uint16_t)need;
+		bufq_push(&e->built, b);
+	} else {
+		buf_give(b);
+		if (http_emit_response(out, p->emit, SCRATCH_BYTES) > SCRATCH_BYTES ||
+		    !bufq_append(p->bufs, &e->built, p->emit, need))
+			return false;
+	}
+	e->response_head_bytes += need;
+	bufq_consume(&up->leg.in, p->response.head.head_n);
+	up->resume = (struct http_resume){ 0 };
+	return true;
+}
+
+/* What the listener does to response heads; nothing when its view has gone. */
+static void
+edits_of(struct proxy *p, const struct exch *e, struct http_response_out *out)
+{
+	uint32_t listener_i = conn_listener(p, conn_at(p, e->client));
+
+	if (listener_i == (uint32_t)NONE)
+		*out = (struct http_response_out){ .response = &p->response };
+	else
+		decide_response(p->img, listener_i, &p->response, out);
+	out->client_minor = e->minor;
+}
+
+static void
+send_now(struct proxy *p, struct exch *e)
+{
+	leg_send(p, &conn_at(p, e->client)->leg, &e->built);
+}
+
+/* 1xx but 101: passed on, but not to HTTP/1.0, which has none (RFC 9110, 15.2). */
+static bool
+pass_interim(struct proxy *p, struct exch *e, struct conn *up)
+{
+	struct http_response_out out;
+
+	if (e->minor == 0) {
+		bufq_consume(&up->leg.in, p->response.head.head_n);
+		up->resume = (struct http_resume){ 0 };
+		return true;
+	}
+	edits_of(p, e, &out);
+	if (!put_head(p, e, up, &out))
+		return false;
+	send_now(p, e);
+	return true;
+}
+
+static bool
+switch_protocol(struct proxy *p, struct exch *e, struct conn *up)
+{
+	struct http_response_out out;
+
+	edits_of(p, e, &out);
+	out.upgrade = true;
+	out.keep_alive = true;
+	if (!put_head(p, e, up, &out))
+		return false;
+	e->status = e->upstream_status = p->response.status;
+	e->has_begun = true;
+	e->is_tunnel = true;
+	e->state = (uint8_t)exch_next((enum exch_state)e->state, EXCH_EV_SWITCHED);
+	p->gauge.tunnels++;
+	p->conf.count->proxy_tunnels++;
+	e->is_replayable = false;
+	bufq_give(&e->replay);
+	for (uint32_t dir = 0; dir < DIRS; dir++)
+		body_init(&e->body[dir], HTTP_FRAMING_CLOSE, HTTP_FRAMING_CLOSE, 0, NULL);
+	timers_begin(p, e);
+	send_now(p, e);
+	relay_both(p, e);
+	return true;
+}
+
+static enum http_framing
+framing_for(const struct exch *e, enum http_framing in, const struct stage *stage)
+{
+	bool is_changed = stage != NULL && stage->changes_length;
+
+	if (in == HTTP_FRAMING_CHUNKED || (in == HTTP_FRAMING_LENGTH && is_changed))
+		return e->minor == 0 ? HTTP_FRAMING_CLOSE : HTTP_FRAMING_CHUNKED;
+	return in;
+}
+
+static bool
+pass_final(struct proxy *p, struct exch *e, struct conn *up)
+{
+	const struct http_head *h = &p->response.head;
+	enum http_framing in = h->framing;
+	enum http_framing framing = framing_for(e, in, p->stage[DIR_DOWN]);
+	struct http_response_out out;
+
+	e->up_keeps = h->keep_alive && in != HTTP_FRAMING_CLOSE;
+	/* A server that goes before it has all of the request cannot be given the rest of it. */
+	e->client_keeps = e->client_keeps && framing != HTTP_FRAMING_CLOSE && !p->is_draining &&
+			  (e->body[DIR_UP].out_done || e->up_keeps);
+	edits_of(p, e, &out);
+	out.framing = framing;
+	out.length = h->length;
+	out.keep_alive = e->client_keeps;
+	out.date = date_text(p);
+	body_init(&e->body[DIR_DOWN], in, framing, h->length, p->stage[DIR_DOWN]);
+	if (!put_head(p, e, up, &out))
+		return false;
+	e->status = e->upstream_status = p->response.status;
+	e->has_begun = true;
+	e->state = (uint8_t)exch_next((enum exch_state)e->state, EXCH_EV_HEAD);
+	bufq_give(&e->replay);
+	e->is_replayable = false;
+	relay_down(p, e);
+	return true;
+}
+
+static enum http_verdict
+parse(struct proxy *p, struct conn *up)
+{
+	const struct bufq *in = &up->leg.in;
+	enum http_method asked = (enum http_method)up->method_asked;
+	enum http_verdict v = HTTP_NEED_MORE;
+	struct slice bytes;
+
+	if (in->head->n > up->resume.searched || in->n == 1)
+		v = http_parse_response(buf_stream_slice(in->head), &p->response_limits,
+					&up->resume, asked, &p->response);
+	if (v != HTTP_NEED_MORE || in->n == 1)
+		return v;
+	bytes = head_bytes(p, in, min_u32(in->bytes, HTTP_HEAD_BYTES_MAX + 1));
+	return http_parse_response(bytes, &p->response_limits, &up->resume, asked, &p->response);
+}
+
+static void
+refuse(struct proxy *p, struct exch *e, enum http_reason reason)
+{
+	bool is_large = reason == HTTP_REASON_HEAD_LONG || reason == HTTP_REASON_FIELDS_MANY;
+
+	exch_fail(p, e, 502,
+		  is_large ? JOURNAL_CAUSE_UPSTREAM_HEAD_TOO_LARGE
+			   : JOURNAL_CAUSE_UPSTREAM_MALFORMED,
+		  (uint16_t)reason);
+}
+
+void
+step_reply(struct proxy *p, struct exch *e)
+{
+	struct conn *up = conn_at(p, e->up);
+
+	while (up->leg.in.bytes != 0) {
+		bool is_put;
+
+		if (e->reply_at == 0)
+			e->reply_at = p->now;
+		switch (parse(p, up)) {
+		case HTTP_NEED_MORE:
+			if (leg_is_ended(&up->leg))
+				exch_up_lost(p, e);
+			else
+				relay_offer_up(p, e);
+			return;
+		case HTTP_REFUSED:
+			refuse(p, e, p->response.reason);
+			return;
+		case HTTP_DONE:
+			break;
+		}
+		if (p->response.status >= 200) {
+			is_put = pass_final(p, e, up);
+		} else if (p->response.status != 101) {
+			is_put = pass_interim(p, e, up);
+		} else if (e->wants_upgrade && e->body[DIR_UP].out_done) {
+			is_put = switch_protocol(p, e, up);
+		} else {
+			refuse(p, e, HTTP_REASON_STATUS_SYNTAX);
+			return;
+		}
+		if (!is_put) {
+			exch_fail(p, e, 503, JOURNAL_CAUSE_MEMORY, 0);
+			return;
+		}
+		if (p->response.status >= 200 || p->response.status == 101)
+			return;
+	}
+	if (leg_is_ended(&up->leg))
+		exch_up_lost(p, e);
+}
+
+/* One of our own replies into q; false when there is no buffer for it. */
+static bool
+put_own(struct proxy *p, const struct http_reply *reply, struct bufq *q)
+{
+	struct buf *b = buf_take(p->bufs);
+	uint32_t room;
+
+	if (b == NULL)
+		return false;
+	b->at = BUF_HEADROOM;
+	room = (uint32_t)b->m.buf_len - BUF_HEADROOM;
+	b->n = (uint16_t)http_emit_error(reply, buf_stream(b), room);
+	ensure(b->n <= room);
+	bufq_push(q, b);
+	return true;
+}
+
+void
+step_reply_own(struct proxy *p, struct exch *e, uint16_t status)
+{
+	const char *words = journal_cause_text(e->cause);
+	struct http_reply reply = { .status = status,
+				    .client_minor = e->minor,
+				    .keep_alive = e->client_keeps,
+				    .head_only = e->method_id == HTTP_METHOD_HEAD,
+				    .cause = slice_of(words, (uint32_t)strlen(words)),
+				    .date = date_text(p) };
+	struct bufq q = { 0 };
+
+	e->is_own = true;
+	e->status = status;
+	e->has_begun = true;
+	if (e->reply_at == 0)
+		e->reply_at = p->now;
+	p->conf.count->proxy_own_replies++;
+	if (!put_own(p, &reply, &q)) {
+		e->status = 0;
+		e->client_keeps = false;
+		return;
+	}
+	e->response_head_bytes += (uint32_t)q.bytes;
+	leg_send(p, &conn_at(p, e->client)->leg, &q);
+}
+
+void
+step_reply_busy(struct proxy *p, struct conn *c)
+{
+	const struct http_reply reply = { .status = 503,
+					  .client_minor = 1,
+					  .cause = SLICE("no room for another request"),
+					  .date = date_text(p) };
+	struct bufq q = { 0 };
+
+	p->conf.count->proxy_exchanges_none++;
+	if (put_own(p, &reply, &q))
+		leg_send(p, &c->leg, &q);
+	conn_next(p, c, false);
+}
