@@ -30,13 +30,16 @@ def upload(lab, path, target, *options, family=4, timeout=300):
                    timeout=timeout).stdout
 
 
-def both_ways(lab, n, family=4, timeout=300):
-    """Content-Length and chunked, down and up, against nginx and against our own origin."""
+def both_ways(lab, n, make, family=4, timeout=300):
+    """
+    Content-Length and chunked, down and up, against nginx and against our own origin, with the
+    configuration that make() gives.
+    """
     home = lab.nginx("a")
     lab.odd_origin("b")
     sent = body_file(os.path.join(home, "files", "big"), n)
     source = os.path.join(home, "files", "big")
-    config = lab.config(lanes=lab.lanes, cores=lab.cores)
+    config = make()
     server = {s["name"]: s for s in config["farms"][0]["servers"]}
     config["farms"] = [
         {"name": "app", "scheme": "http", "servers": [server["a"]]},
@@ -70,18 +73,15 @@ def size(lab):
 
 @marked("smoke")
 def test_bodies_are_equal_both_ways_with_one_lane(lab):
-    lab.lanes, lab.cores = 1, [1]
-    both_ways(lab, size(lab))
+    both_ways(lab, size(lab), lambda: lab.config(lanes=1, cores=[1]))
 
 
 def test_bodies_are_equal_both_ways_with_four_lanes_on_two_cores(lab):
-    lab.lanes, lab.cores = 4, [0, 1]
-    both_ways(lab, size(lab))
+    both_ways(lab, size(lab), lambda: lab.config(lanes=4, cores=[0, 1]))
 
 
 def test_bodies_are_equal_both_ways_over_ipv6(lab):
-    lab.lanes, lab.cores = 2, [1]
-    both_ways(lab, size(lab) // 4, family=6)
+    both_ways(lab, size(lab) // 4, lambda: lab.config(lanes=2, cores=[1]), family=6)
 
 
 def test_many_bodies_at_once_with_four_lanes(lab):
@@ -99,8 +99,7 @@ def test_bodies_are_equal_over_a_cable_that_loses_doubles_and_reorders(lab):
     """One frame in a hundred is lost, doubled, late: 64 MiB each way."""
     n = 64 * MIB if lab.full else 8 * MIB
     cable = lab.insert_relay(loss=10000, dup=10000, late=10000)
-    lab.lanes, lab.cores = 1, [1]
-    both_ways(lab, n, timeout=600)
+    both_ways(lab, n, lab.config, timeout=600)
     lab.end(cable)
     lab.note(lab.text("relay.log").replace("\n", "; "))
     expect(" lost 0 " not in lab.text("relay.log"), "the cable lost nothing")
