@@ -37,7 +37,6 @@
 	x(OWNER, owner, "owned or writable by the wrong user")                                     \
 	x(FILE, file, "cannot be opened or read")                                                  \
 	x(MEMORY, memory, "no memory to hold it")                                                  \
-	x(REFUSED_BEFORE, refused_before, "a predecessor refused it")                              \
 	x(CRASHED_BEFORE, crashed_before, "it crashed this program three times in a minute")       \
 	x(SEQUENCE, sequence, "sequence number not as expected")
 /* clang-format on */

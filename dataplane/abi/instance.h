@@ -93,7 +93,7 @@ struct instance_facts {
 	uint64_t newest_generation; /* the one the verdict is about */
 	uint32_t verdict;	    /* enum instance_verdict */
 	uint32_t views_n;	    /* live views, the current one included */
-	struct abi_fault fault;	    /* REFUSED: what and where */
+	struct abi_fault fault;	    /* REFUSED: what and where; AT_RESTART: part names what waits */
 	uint64_t changed_ns;	    /* realtime of the last verdict */
 	uint32_t core_n, lane_n, port_n;
 	uint32_t server_slots; /* room in the boards */

@@ -43,8 +43,7 @@ enum {
 #define RUNDIR_SOCKET	"socket" /* control/socket: the control socket */
 #define RUNDIR_INSTANCE "instance"
 #define RUNDIR_LOCK	"lock"
-#define RUNDIR_STARTS	"starts"  /* dataplane/starts: start record, view/ */
-#define RUNDIR_REFUSED	"refused" /* dataplane/refused: images not to take, view/ */
+#define RUNDIR_HISTORY	"history"
 
 /* Names with a number; n is RUNDIR_NAME_MAX, returns name. */
 const char *rundir_tables_name(char *name, uint64_t generation); /* tables.17 */

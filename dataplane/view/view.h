@@ -36,7 +36,7 @@ struct view_blob {
 struct view {
 	struct img img;
 	uint64_t generation;
-	const struct view_blob *blob; /* as the image's blobs section */
+	const struct view_blob *blob; /* as the image's blobs section; NULL: not opened */
 
 	/* Atomic from here on. */
 	uint32_t pins;	  /* of exchanges that read the view beyond their turn */
@@ -44,9 +44,10 @@ struct view {
 
 	/* The keeper's own. */
 	uint64_t replaced_at; /* epoch at which it ceased to be current, 0: it is */
+	uint32_t crc;	      /* CRC-32C of all bytes: names the image in dataplane/history */
 	struct view *older;
-	void *memory;
-	size_t memory_n;
+	void *bytes, *wide; /* the image; records that were widened */
+	struct view_blob *own_blob;
 };
 
 /*
@@ -119,8 +120,9 @@ struct view_taken {
 };
 
 /*
- * Start of each turn of a lane. True when anything differs from *taken, which is then replaced;
- * what it held before must not be used any more (but for pinned views).
+ * Start of each turn of a lane. True when anything differs from *taken (zeroed at first), which
+ * is then replaced; what it held before stays readable until the end of this turn, unless the
+ * lane slept in between: then it may be gone already and must not be looked at. Pinned views stay.
  */
 bool view_take(struct view_set *set, uint32_t lane, struct view_taken *taken);
 
