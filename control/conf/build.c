@@ -1,0 +1,479 @@
+/*
+ * build.c - a checked model to an image, see conf.h.
+ *
+ * Pass one gives every listener, farm and server its slot: what the image before has under the
+ * same name keeps it, what that image alone has is retired, the rest takes free ones. Pass two
+ * appends the records. Invariant: the model has passed check_conf.
+ */
+#include "conf/conf.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "abi/build.h"
+#include "base/ensure.h"
+#include "conf/check_port.h"
+#include "conf/slots.h"
+#include "conf/value.h"
+
+enum {
+	SERVER_SLOTS_MIN = 1024, /* room in boards for servers to come, without a restart */
+	LISTENER_ROOM = 1024,
+};
+
+struct identity {
+	uint32_t slot, incarnation; /* incarnation 0: not given yet */
+};
+
+struct build {
+	const struct conf *conf;
+	const struct img *before; /* may be NULL */
+	struct img_build img;
+	struct slots slots[IMG_KINDS];
+	struct identity *identity[IMG_KINDS]; /* by position in the model */
+	uint32_t server_slots;
+};
+
+/* ---- identity ---- */
+
+static uint32_t
+servers_n(const struct conf *conf)
+{
+	uint32_t n = 0;
+
+	for (CONF_EACH(struct conf_farm, farm, &conf->farms))
+		n += farm->servers.n;
+	return n;
+}
+
+static struct identity *
+identities_take(uint32_t n)
+{
+	struct identity *identity = calloc((size_t)n + 1, sizeof(*identity));
+
+	ensure(identity != NULL);
+	return identity;
+}
+
+/* By name: the farm of the image before that a model's farm continues; IMG_NONE: a new one. */
+static uint32_t
+farm_before(const struct build *build, const char *name)
+{
+	return build->before == NULL ? (uint32_t)IMG_NONE
+				     : img_find_farm(build->before, name, strlen(name));
+}
+
+static void
+keep_listeners(struct build *build)
+{
+	const struct img *before = build->before;
+	bool *is_kept = calloc((size_t)img_n(before, IMG_LISTENERS) + 1, 1);
+	struct identity *identity = build->identity[IMG_KIND_LISTENER];
+
+	ensure(is_kept != NULL);
+	for (CONF_EACH(struct conf_listener, listener, &build->conf->listeners)) {
+		uint32_t i = img_find_listener(before, listener->name.s, strlen(listener->name.s));
+
+		if (i != (uint32_t)IMG_NONE) {
+			*identity = (struct identity){ img_listener(before, i)->slot,
+						       img_listener(before, i)->incarnation };
+			is_kept[i] = true;
+		}
+		identity++;
+	}
+	for (uint32_t i = 0; i < img_n(before, IMG_LISTENERS); i++)
+		if (!is_kept[i])
+			slots_retire(&build->slots[IMG_KIND_LISTENER], IMG_KIND_LISTENER,
+				     img_listener(before, i)->slot,
+				     img_listener(before, i)->incarnation);
+	free(is_kept);
+}
+
+/* Farms and, within them, servers. */
+static void
+keep_farms(struct build *build)
+{
+	const struct img *before = build->before;
+	bool *is_farm = calloc((size_t)img_n(before, IMG_FARMS) + 1, 1);
+	bool *is_server = calloc((size_t)img_n(before, IMG_SERVERS) + 1, 1);
+	struct identity *farm_id = build->identity[IMG_KIND_FARM];
+	struct identity *server_id = build->identity[IMG_KIND_SERVER];
+
+	ensure(is_farm != NULL && is_server != NULL);
+	for (CONF_EACH(struct conf_farm, farm, &build->conf->farms)) {
+		uint32_t farm_i = farm_before(build, farm->name.s);
+
+		if (farm_i != (uint32_t)IMG_NONE) {
+			*farm_id = (struct identity){ img_farm(before, farm_i)->slot,
+						      img_farm(before, farm_i)->incarnation };
+			is_farm[farm_i] = true;
+		}
+		farm_id++;
+		for (CONF_EACH(struct conf_server, server, &farm->servers)) {
+			uint32_t i = farm_i == (uint32_t)IMG_NONE
+					     ? (uint32_t)IMG_NONE
+					     : img_find_server(before, farm_i, server->name.s,
+							       strlen(server->name.s));
+
+			if (i != (uint32_t)IMG_NONE) {
+				*server_id =
+					(struct identity){ img_server(before, i)->slot,
+							   img_server(before, i)->incarnation };
+				is_server[i] = true;
+			}
+			server_id++;
+		}
+	}
+	for (uint32_t i = 0; i < img_n(before, IMG_FARMS); i++)
+		if (!is_farm[i])
+			slots_retire(&build->slots[IMG_KIND_FARM], IMG_KIND_FARM,
+				     img_farm(before, i)->slot, img_farm(before, i)->incarnation);
+	for (uint32_t i = 0; i < img_n(before, IMG_SERVERS); i++)
+		if (!is_server[i])
+			slots_retire(&build->slots[IMG_KIND_SERVER], IMG_KIND_SERVER,
+				     img_server(before, i)->slot,
+				     img_server(before, i)->incarnation);
+	free(is_farm);
+	free(is_server);
+}
+
+static bool
+fill_slots(struct build *build, enum img_kind kind, uint32_t n, uint32_t room)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		struct identity *identity = &build->identity[kind][i];
+
+		if (identity->incarnation == 0 &&
+		    !slots_take(&build->slots[kind], room, &identity->slot, &identity->incarnation))
+			return false;
+	}
+	return true;
+}
+
+static bool
+identify(struct build *build)
+{
+	uint32_t n[IMG_KINDS] = { [IMG_KIND_LISTENER] = build->conf->listeners.n,
+				  [IMG_KIND_FARM] = build->conf->farms.n,
+				  [IMG_KIND_SERVER] = servers_n(build->conf) };
+	uint32_t room = SERVER_SLOTS_MIN;
+
+	if (build->before != NULL && img_machine(build->before)->server_slots > room)
+		room = img_machine(build->before)->server_slots;
+	while (room < n[IMG_KIND_SERVER] + n[IMG_KIND_SERVER] / 4)
+		room *= 2;
+	for (int kind = 0; kind < IMG_KINDS; kind++) {
+		build->identity[kind] = identities_take(n[kind]);
+		slots_init(&build->slots[kind], (enum img_kind)kind, build->before);
+	}
+	if (build->before != NULL) {
+		keep_listeners(build);
+		keep_farms(build);
+	}
+	if (!fill_slots(build, IMG_KIND_LISTENER, n[IMG_KIND_LISTENER], LISTENER_ROOM) ||
+	    !fill_slots(build, IMG_KIND_FARM, n[IMG_KIND_FARM], LISTENER_ROOM) ||
+	    !fill_slots(build, IMG_KIND_SERVER, n[IMG_KIND_SERVER], room))
+		return false;
+	while (room < build->slots[IMG_KIND_SERVER].high_water)
+		room *= 2;
+	build->server_slots = room > IMG_SLOTS_MAX ? (uint32_t)IMG_SLOTS_MAX : room;
+	return true;
+}
+
+/* ---- records ---- */
+
+static uint32_t
+port_index(const struct build *build, const struct conf_port *port)
+{
+	return (uint32_t)(port - (const struct conf_port *)build->conf->machine.ports.item);
+}
+
+static uint32_t
+port_named(const struct build *build, const struct conf_str *name)
+{
+	return name->s == NULL ? (uint32_t)IMG_NONE
+			       : port_index(build, port_find(build->conf, name->s));
+}
+
+static struct img_str
+text(struct build *build, const struct conf_str *str)
+{
+	return img_build_text(&build->img, str->s);
+}
+
+static void
+machine_build(struct build *build)
+{
+	const struct conf_machine *machine = &build->conf->machine;
+	struct img_machine record = {
+		.lanes = (uint32_t)machine->lanes.v,
+		.poll = (uint32_t)machine->poll.v,
+		.memory_mib = (uint32_t)((machine->memory.v + (1 << 20) - 1) >> 20),
+		.conns_max = (uint32_t)machine->connections.v,
+		.server_slots = build->server_slots,
+		.head_max_bytes = (uint32_t)machine->limits.head.v,
+		.target_max_bytes = (uint32_t)machine->limits.target.v,
+		.fields_max = (uint32_t)machine->limits.fields.v,
+		.body_max_bytes = machine->limits.body.v,
+		.pseudonym = text(build, &machine->pseudonym),
+	};
+
+	if (machine->hugepages.v != 0)
+		record.flags |= IMG_MACHINE_HUGEPAGES;
+	if (build->conf->logs.access.path.s != NULL)
+		record.flags |= IMG_MACHINE_ACCESS_LOG;
+	img_build_machine(&build->img, &record);
+	for (CONF_EACH(struct conf_num, core, &machine->cores))
+		img_build_core(&build->img, &(struct img_core){ .cpu = (uint32_t)core->v });
+}
+
+static struct img_source
+source(struct build *build, const struct conf_ip *ip)
+{
+	return (struct img_source){
+		.ip = ip->ip, .port_i = port_index(build, port_of_address(build->conf, &ip->ip))
+	};
+}
+
+/* The list's records; their first index, 0 when there are none. */
+static uint32_t
+sources_build(struct build *build, const struct conf_list *list)
+{
+	uint32_t first = 0;
+
+	for (CONF_EACH(struct conf_ip, ip, list)) {
+		struct img_source record = source(build, ip);
+		uint32_t i = img_build_source(&build->img, &record);
+
+		if (ip == list->item)
+			first = i;
+	}
+	return first;
+}
+
+static void
+device_build(struct build *build, const struct conf_device *device, struct img_port *record)
+{
+	bool is_memif = device->memif.at != NULL;
+
+	record->kind = is_memif ? IMG_DEVICE_MEMIF : IMG_DEVICE_PACKET;
+	record->device = text(build, is_memif ? &device->memif : &device->packet);
+	record->role = (uint32_t)device->role.v;
+	record->link_id = (uint32_t)device->id.v;
+	record->queues = (uint16_t)device->queues.v;
+}
+
+static void
+routes_build(struct build *build, const struct conf_port *port, uint32_t port_i)
+{
+	static const uint8_t zero[4];
+
+	for (CONF_EACH(struct conf_ip, gateway, &port->gateways)) {
+		struct img_route record = { .via = gateway->ip, .port_i = port_i };
+
+		if (ip_is_v4(&gateway->ip))
+			record.to = ip_from_v4(zero);
+		img_build_route(&build->img, &record);
+	}
+	for (CONF_EACH(struct conf_route, route, &port->routes))
+		img_build_route(&build->img, &(struct img_route){ .to = route->to.ip,
+								  .via = route->via.ip,
+								  .port_i = port_i,
+								  .prefix = route->to.bits });
+}
+
+static void
+ports_build(struct build *build)
+{
+	for (CONF_EACH(struct conf_port, port, &build->conf->machine.ports)) {
+		uint32_t port_i = port_index(build, port);
+		struct img_port record = { .name = text(build, &port->name),
+					   .mtu = (uint16_t)port->mtu.v,
+					   .vlan = (uint16_t)port->vlan.v,
+					   .source_n = port->source_addresses.n };
+
+		device_build(build, &port->device, &record);
+		record.first_source = sources_build(build, &port->source_addresses);
+		img_build_port(&build->img, &record);
+		for (CONF_EACH(struct conf_prefix, address, &port->addresses))
+			img_build_address(&build->img,
+					  &(struct img_address){ .ip = address->ip,
+								 .port_i = port_i,
+								 .prefix = address->bits });
+		routes_build(build, port, port_i);
+	}
+}
+
+static uint32_t
+farm_named(const struct build *build, const char *name)
+{
+	uint32_t i = 0;
+
+	for (CONF_EACH(struct conf_farm, farm, &build->conf->farms)) {
+		if (strcmp(farm->name.s, name) == 0)
+			return i;
+		i++;
+	}
+	ensure(!"checked: the farm is there");
+	return 0;
+}
+
+static uint32_t
+listener_flags(const struct conf_listener *listener)
+{
+	uint32_t flags = 0;
+
+	flags |= listener->via.v != 0 ? IMG_LISTENER_VIA : 0;
+	flags |= listener->x_forwarded_proto.v != 0 ? IMG_LISTENER_XF_PROTO : 0;
+	flags |= listener->x_forwarded_host.v != 0 ? IMG_LISTENER_XF_HOST : 0;
+	flags |= listener->x_forwarded_for_port.v != 0 ? IMG_LISTENER_XFF_PORT : 0;
+	flags |= listener->access_log.v != 0 ? IMG_LISTENER_ACCESS_LOG : 0;
+	return flags;
+}
+
+static void
+listeners_build(struct build *build)
+{
+	const struct identity *identity = build->identity[IMG_KIND_LISTENER];
+
+	for (CONF_EACH(struct conf_listener, listener, &build->conf->listeners)) {
+		struct img_listener record = {
+			.slot = identity->slot,
+			.incarnation = identity->incarnation,
+			.name = text(build, &listener->name),
+			.ip = listener->address.ip,
+			.port_i = port_named(build, &listener->port),
+			.tcp_port = listener->address.port,
+			.protocol = (uint32_t)listener->protocol.v,
+			.farm_i = farm_named(build, listener->farm.s),
+			.xff = (uint32_t)listener->x_forwarded_for.v,
+			.flags = listener_flags(listener),
+			.head_ns = listener->timeouts.head.v,
+			.body_ns = listener->timeouts.body.v,
+			.idle_ns = listener->timeouts.idle.v,
+			.send_ns = listener->timeouts.send.v,
+			.tunnel_ns = listener->timeouts.tunnel.v,
+		};
+
+		img_build_listener(&build->img, &record);
+		identity++;
+	}
+}
+
+static void
+host_header_build(struct build *build, const struct conf_farm *farm, struct img_farm *record)
+{
+	record->host = IMG_HOST_SET;
+	if (strcmp(farm->host_header.s, "keep") == 0)
+		record->host = IMG_HOST_KEEP;
+	else if (strcmp(farm->host_header.s, "server") == 0)
+		record->host = IMG_HOST_SERVER;
+	else
+		record->host_value = text(build, &farm->host_header);
+}
+
+static void
+servers_build(struct build *build, const struct conf_farm *farm, uint32_t farm_i,
+	      const struct identity *identity)
+{
+	for (CONF_EACH(struct conf_server, server, &farm->servers)) {
+		struct img_server record = { .slot = identity->slot,
+					     .incarnation = identity->incarnation,
+					     .name = text(build, &server->name),
+					     .host = text(build, &server->address),
+					     .farm_i = farm_i,
+					     .http_port = (uint16_t)server->http_port.v,
+					     .https_port = (uint16_t)server->https_port.v,
+					     .weight = (uint32_t)server->weight.v };
+
+		if (value_ip(server->address.s, &record.ip) != VALUE_OK)
+			record.ip = (struct ip_addr){ 0 };
+		img_build_server(&build->img, &record);
+		identity++;
+	}
+}
+
+static void
+farms_build(struct build *build)
+{
+	const struct identity *identity = build->identity[IMG_KIND_FARM];
+	uint32_t farm_i = 0, first_server = 0;
+
+	for (CONF_EACH(struct conf_farm, farm, &build->conf->farms)) {
+		struct img_farm record = {
+			.slot = identity->slot,
+			.incarnation = identity->incarnation,
+			.name = text(build, &farm->name),
+			.scheme = (uint32_t)farm->scheme.v,
+			.balance = (uint32_t)farm->balance.v,
+			.port_i = port_named(build, &farm->port),
+			.first_server = first_server,
+			.server_n = farm->servers.n,
+			.first_source = sources_build(build, &farm->source_addresses),
+			.source_n = farm->source_addresses.n,
+			.connect_ns = farm->timeouts.connect.v,
+			.send_ns = farm->timeouts.send.v,
+			.receive_ns = farm->timeouts.receive.v,
+			.idle_ns = farm->timeouts.idle.v,
+			.rest_ns = farm->rest.v,
+			.idle_max = (uint32_t)farm->idle_connections.v,
+			.retries = (uint32_t)farm->retries.v,
+		};
+
+		host_header_build(build, farm, &record);
+		img_build_farm(&build->img, &record);
+		servers_build(build, farm, farm_i, &build->identity[IMG_KIND_SERVER][first_server]);
+		first_server += farm->servers.n;
+		farm_i++;
+		identity++;
+	}
+}
+
+static void
+names_build(struct build *build)
+{
+	for (CONF_EACH(struct conf_host, host, &build->conf->hosts))
+		for (CONF_EACH(struct conf_ip, ip, &host->addresses))
+			img_build_name(&build->img,
+				       &(struct img_name){ .name = text(build, &host->name),
+							   .ip = ip->ip });
+}
+
+static bool
+records_build(struct build *build, void **ret_bytes, size_t *ret_n)
+{
+	machine_build(build);
+	ports_build(build);
+	listeners_build(build);
+	farms_build(build);
+	names_build(build);
+	for (int kind = 0; kind < IMG_KINDS; kind++)
+		slots_build(&build->slots[kind], &build->img);
+	return img_build_finish(&build->img, ret_bytes, ret_n);
+}
+
+bool
+conf_build(const struct conf *conf, const struct img *before, void **ret_bytes, size_t *ret_n,
+	   struct conf_errs *errs)
+{
+	struct build build = { .conf = conf, .before = before };
+	struct conf_pos whole = { .file = conf->at->at.file };
+	bool is_good = false;
+
+	img_build_init(&build.img, realloc);
+	if (!identify(&build))
+		conf_err_add(errs, whole,
+			     "all 65,536 slots for listeners, farms or servers are in use; remove "
+			     "some, or restart both programs with an empty run directory");
+	else if (!records_build(&build, ret_bytes, ret_n))
+		conf_err_add(errs, whole,
+			     "no memory is left for the image; describe less at a time");
+	else
+		is_good = true;
+	img_build_fini(&build.img);
+	for (int kind = 0; kind < IMG_KINDS; kind++) {
+		slots_fini(&build.slots[kind]);
+		free(build.identity[kind]);
+	}
+	return is_good;
+}

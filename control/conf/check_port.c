@@ -1,0 +1,377 @@
+/*
+ * check_port.c - cores, ports, addresses, gateways and routes against each other.
+ */
+#include "conf/check_port.h"
+
+#include <string.h>
+
+#include "abi/image.h"
+#include "conf/value.h"
+
+enum {
+	IFACE_NAME_MAX = 15, /* IFNAMSIZ - 1 */
+	MEMIF_PATH_MAX = 107 /* sun_path without its NUL */
+};
+
+bool
+name_is_same(const struct conf_str *a, const struct conf_str *b)
+{
+	return a->s != NULL && b->s != NULL && strcmp(a->s, b->s) == 0;
+}
+
+void
+name_is_taken(struct conf_errs *errs, const char *what, const struct conf_str *name,
+	      const struct conf_str *earlier)
+{
+	conf_err_add(errs, name->at->at, "the %s name '%s' is already used in line %u; rename one",
+		     what, name->s, earlier->at->at.line);
+}
+
+const struct conf_port *
+port_find(const struct conf *conf, const char *name)
+{
+	for (CONF_EACH(struct conf_port, port, &conf->machine.ports))
+		if (port->name.s != NULL && strcmp(port->name.s, name) == 0)
+			return port;
+	return NULL;
+}
+
+static bool
+has_address(const struct conf_port *port, const struct ip_addr *ip)
+{
+	for (CONF_EACH(struct conf_prefix, address, &port->addresses))
+		if (address->at != NULL && ip_eq(&address->ip, ip))
+			return true;
+	return false;
+}
+
+const struct conf_port *
+port_of_address(const struct conf *conf, const struct ip_addr *ip)
+{
+	if (ip_is_none(ip))
+		return NULL;
+	for (CONF_EACH(struct conf_port, port, &conf->machine.ports))
+		if (has_address(port, ip))
+			return port;
+	return NULL;
+}
+
+static bool
+is_port_known(const struct conf_port *port)
+{
+	for (CONF_EACH(struct conf_prefix, address, &port->addresses))
+		if (address->at == NULL)
+			return false;
+	return port->addresses.n > 0;
+}
+
+bool
+are_addresses_known(const struct conf *conf)
+{
+	for (CONF_EACH(struct conf_port, port, &conf->machine.ports))
+		if (!is_port_known(port))
+			return false;
+	return conf->machine.ports.n > 0;
+}
+
+/* fe80::/10, RFC 4291, 2.5.6. */
+static bool
+is_link_local(const struct ip_addr *ip)
+{
+	return ip->b[0] == 0xfe && (ip->b[1] & 0xc0) == 0x80;
+}
+
+static bool
+is_on_link(const struct conf_port *port, const struct ip_addr *ip)
+{
+	if (is_link_local(ip))
+		return true;
+	for (CONF_EACH(struct conf_prefix, address, &port->addresses))
+		if (address->at != NULL && value_ip_within(ip, &address->ip, address->bits))
+			return true;
+	return false;
+}
+
+bool
+can_reach(const struct conf *conf, const struct ip_addr *ip)
+{
+	for (CONF_EACH(struct conf_port, port, &conf->machine.ports)) {
+		if (is_on_link(port, ip))
+			return true;
+		for (CONF_EACH(struct conf_ip, gateway, &port->gateways))
+			if (gateway->at == NULL || ip_is_v4(&gateway->ip) == ip_is_v4(ip))
+				return true;
+		for (CONF_EACH(struct conf_route, route, &port->routes))
+			if (route->to.at == NULL ||
+			    value_ip_within(ip, &route->to.ip, route->to.bits))
+				return true;
+	}
+	return false;
+}
+
+/* The first address of the prefix: host bits zero. */
+static struct ip_addr
+network_of(const struct conf_prefix *prefix)
+{
+	unsigned bits = ip_is_v4(&prefix->ip) ? 96u + prefix->bits : prefix->bits;
+	struct ip_addr network = prefix->ip;
+
+	for (unsigned i = 0; i < 128; i++)
+		if (i >= bits)
+			network.b[i / 8] &= (uint8_t) ~(0x80 >> (i % 8));
+	return network;
+}
+
+static bool
+is_unicast(const struct ip_addr *ip)
+{
+	if (ip_is_none(ip))
+		return false;
+	if (ip_is_v4(ip))
+		return ip->b[12] != 0 && ip->b[12] != 127 && ip->b[12] < 224;
+	return ip->b[0] != 0xff;
+}
+
+static void
+check_device(const struct conf_port *port, struct conf_errs *errs)
+{
+	const struct conf_device *device = &port->device;
+
+	if (device->at == NULL || device->at->kind != NODE_MAP) {
+		if (device->packet.at != NULL && strlen(device->packet.s) > IFACE_NAME_MAX)
+			conf_err_add(errs, device->at->at,
+				     "no interface is called '%s', names have up to 15 characters; "
+				     "see 'ip link'",
+				     device->packet.s);
+		return;
+	}
+	if (device->packet.at != NULL && device->memif.at != NULL)
+		conf_err_add(errs, device->at->at,
+			     "a device is either packet or memif; remove one of the two");
+	else if (device->packet.at == NULL && device->memif.at == NULL &&
+		 node_find(device->at, "packet") == NULL &&
+		 node_find(device->at, "memif") == NULL && errs->n == 0)
+		conf_err_add(errs, device->at->at,
+			     "the device does not say what it is; write packet:IFACE or {memif: "
+			     "PATH, role: client, id: 0}");
+	if (device->packet.at != NULL && (device->role.at != NULL || device->id.at != NULL))
+		conf_err_add(errs, device->at->at,
+			     "role and id belong to memif; remove them from a packet device");
+	if (device->memif.at != NULL && strlen(device->memif.s) > MEMIF_PATH_MAX)
+		conf_err_add(errs, device->memif.at->at,
+			     "a socket path has up to 107 characters; shorten it");
+}
+
+static bool
+is_device_same(const struct conf_device *a, const struct conf_device *b)
+{
+	if (a->packet.at != NULL && b->packet.at != NULL)
+		return strcmp(a->packet.s, b->packet.s) == 0;
+	return a->memif.at != NULL && b->memif.at != NULL && strcmp(a->memif.s, b->memif.s) == 0 &&
+	       a->id.v == b->id.v;
+}
+
+/* An address of a port against itself and all addresses before it. */
+static void
+check_address(const struct conf *conf, const struct conf_port *port,
+	      const struct conf_prefix *address, struct conf_errs *errs)
+{
+	struct ip_addr network = network_of(address);
+	bool is_host = address->bits == (ip_is_v4(&address->ip) ? 32 : 128);
+	char text[VALUE_IP_TEXT];
+
+	value_ip_text(&address->ip, text);
+	if (!is_unicast(&address->ip))
+		conf_err_add(errs, address->at->at,
+			     "%s cannot be a port's address; give a unicast address", text);
+	else if (ip_is_v4(&address->ip) && address->bits < 31 && ip_eq(&network, &address->ip))
+		conf_err_add(errs, address->at->at,
+			     "%s/%u is the network, not an address in it; give the port's own "
+			     "address",
+			     text, address->bits);
+	for (CONF_EACH(struct conf_port, other, &conf->machine.ports)) {
+		for (CONF_EACH(struct conf_prefix, earlier, &other->addresses)) {
+			struct ip_addr net;
+
+			if (earlier == address)
+				return;
+			if (earlier->at == NULL)
+				continue;
+			net = network_of(earlier);
+			if (ip_eq(&earlier->ip, &address->ip)) {
+				conf_err_add(errs, address->at->at,
+					     "%s is already an address in line %u; remove one",
+					     text, earlier->at->at.line);
+				return;
+			}
+			if (other != port && !is_host && earlier->bits == address->bits &&
+			    ip_eq(&net, &network) && !is_link_local(&network)) {
+				conf_err_add(
+					errs, address->at->at,
+					"port '%s' is already in the network %s/%u (line %u), so "
+					"the way out is unclear; put both addresses on one port "
+					"or use another network",
+					other->name.s != NULL ? other->name.s : "?",
+					value_ip_text(&network, text), address->bits,
+					earlier->at->at.line);
+				return;
+			}
+		}
+	}
+}
+
+static void
+check_next_hop(const struct conf_port *port, const struct conf_ip *hop, const char *what,
+	       struct conf_errs *errs)
+{
+	char text[VALUE_IP_TEXT];
+
+	value_ip_text(&hop->ip, text);
+	if (!is_unicast(&hop->ip))
+		conf_err_add(errs, hop->at->at, "%s cannot be a router; give a unicast address",
+			     text);
+	else if (has_address(port, &hop->ip))
+		conf_err_add(errs, hop->at->at, "%s is the port's own address; give the %s's", text,
+			     what);
+	else if (is_port_known(port) && !is_on_link(port, &hop->ip))
+		conf_err_add(errs, hop->at->at,
+			     "the %s %s is in none of the port's networks; add an address with its "
+			     "prefix to the port, or correct it",
+			     what, text);
+}
+
+static void
+check_gateways(const struct conf_port *port, struct conf_errs *errs)
+{
+	const struct conf_ip *first[2] = { NULL, NULL };
+
+	for (CONF_EACH(struct conf_ip, gateway, &port->gateways)) {
+		const struct conf_ip **of_family;
+
+		if (gateway->at == NULL)
+			continue;
+		check_next_hop(port, gateway, "gateway", errs);
+		of_family = &first[ip_is_v4(&gateway->ip)];
+		if (*of_family != NULL)
+			conf_err_add(errs, gateway->at->at,
+				     "a port has one gateway a family, this is the second for %s; "
+				     "remove one or write a route",
+				     ip_is_v4(&gateway->ip) ? "IPv4" : "IPv6");
+		*of_family = gateway;
+	}
+}
+
+static void
+check_routes(const struct conf_port *port, struct conf_errs *errs)
+{
+	char text[VALUE_IP_TEXT];
+
+	for (CONF_EACH(struct conf_route, route, &port->routes)) {
+		struct ip_addr network = network_of(&route->to);
+
+		if (route->via.at != NULL)
+			check_next_hop(port, &route->via, "router", errs);
+		if (route->to.at == NULL)
+			continue;
+		if (!ip_eq(&network, &route->to.ip))
+			conf_err_add(errs, route->to.at->at,
+				     "'%s' has bits behind its prefix; write %s/%u",
+				     route->to.at->text, value_ip_text(&network, text),
+				     route->to.bits);
+		if (route->via.at != NULL && ip_is_v4(&route->to.ip) != ip_is_v4(&route->via.ip))
+			conf_err_add(errs, route->via.at->at,
+				     "the route and its router mix IPv4 and IPv6; use one family");
+		for (const struct conf_route *earlier = port->routes.item; earlier < route;
+		     earlier++)
+			if (earlier->to.at != NULL && earlier->to.bits == route->to.bits &&
+			    ip_eq(&earlier->to.ip, &route->to.ip))
+				conf_err_add(errs, route->to.at->at,
+					     "there is already a route to %s in line %u; keep one",
+					     route->to.at->text, earlier->to.at->at.line);
+	}
+}
+
+static void
+check_port(const struct conf *conf, const struct conf_port *port, struct conf_errs *errs)
+{
+	char text[VALUE_IP_TEXT];
+
+	check_device(port, errs);
+	for (const struct conf_port *earlier = conf->machine.ports.item; earlier < port;
+	     earlier++) {
+		if (name_is_same(&earlier->name, &port->name))
+			name_is_taken(errs, "port", &port->name, &earlier->name);
+		if (is_device_same(&earlier->device, &port->device))
+			conf_err_add(errs, port->device.at->at,
+				     "the port in line %u has the same device; give all addresses "
+				     "to one port",
+				     earlier->device.at->at.line);
+	}
+	if (port->addresses.at != NULL && port->addresses.n == 0)
+		conf_err_add(errs, port->addresses.at->at,
+			     "the port has no address; write addresses: [10.0.0.5/24]");
+	for (CONF_EACH(struct conf_prefix, address, &port->addresses))
+		if (address->at != NULL)
+			check_address(conf, port, address, errs);
+	check_gateways(port, errs);
+	check_routes(port, errs);
+	for (CONF_EACH(struct conf_ip, ip, &port->source_addresses))
+		if (ip->at != NULL && !has_address(port, &ip->ip))
+			conf_err_add(errs, ip->at->at,
+				     "%s is not an address of this port; add it to addresses or "
+				     "choose one of them",
+				     value_ip_text(&ip->ip, text));
+}
+
+static void
+check_cores(const struct conf_machine *machine, struct conf_errs *errs)
+{
+	const struct conf_num *core = machine->cores.item;
+
+	if (machine->cores.at == NULL)
+		return;
+	if (machine->cores.n == 0 || machine->cores.n > IMG_CORES_MAX)
+		conf_err_add(errs, machine->cores.at->at,
+			     "%u cores cannot poll; name 1 to %u of them: cores: [1]",
+			     machine->cores.n, (unsigned)IMG_CORES_MAX);
+	for (uint32_t i = 0; i < machine->cores.n; i++)
+		for (uint32_t j = 0; j < i && core[i].at != NULL; j++)
+			if (core[j].at != NULL && core[i].v == core[j].v) {
+				conf_err_add(errs, core[i].at->at,
+					     "core %llu is named twice; remove one",
+					     (unsigned long long)core[i].v);
+				break;
+			}
+	if (machine->lanes.v != 0 && machine->lanes.v < machine->cores.n)
+		conf_err_add(errs, machine->lanes.at->at,
+			     "%llu lanes cannot occupy %u cores; use at least one lane a core, or "
+			     "fewer cores",
+			     (unsigned long long)machine->lanes.v, machine->cores.n);
+}
+
+void
+check_machine(const struct conf *conf, struct conf_errs *errs)
+{
+	const struct conf_machine *machine = &conf->machine;
+	uint32_t addresses = 0, routes = 0;
+
+	check_cores(machine, errs);
+	if (machine->ports.at == NULL)
+		return;
+	if (machine->ports.n == 0 || machine->ports.n > IMG_PORTS_MAX) {
+		conf_err_add(errs, machine->ports.at->at,
+			     "%u ports cannot run; describe 1 to %u of them", machine->ports.n,
+			     (unsigned)IMG_PORTS_MAX);
+		return;
+	}
+	for (CONF_EACH(struct conf_port, port, &machine->ports)) {
+		check_port(conf, port, errs);
+		addresses += port->addresses.n;
+		routes += port->routes.n + port->gateways.n;
+	}
+	if (addresses > IMG_ADDRESSES_MAX || routes > IMG_ROUTES_MAX)
+		conf_err_add(errs, machine->ports.at->at,
+			     "%u addresses and %u routes are too many; up to %u and %u fit",
+			     addresses, routes, (unsigned)IMG_ADDRESSES_MAX,
+			     (unsigned)IMG_ROUTES_MAX);
+}

@@ -1,0 +1,76 @@
+/*
+ * errs.c - collects, sorts and prints what is wrong with a configuration, see errs.h.
+ */
+#include "conf/errs.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+void
+conf_err_add(struct conf_errs *errs, struct conf_pos at, const char *format, ...)
+{
+	struct conf_err *err;
+	va_list args;
+
+	if (errs->n == CONF_ERRS_MAX) {
+		errs->more++;
+		return;
+	}
+	err = &errs->err[errs->n++];
+	err->at = at;
+	err->at.file = arena_text(&errs->arena, at.file, strlen(at.file));
+	va_start(args, format);
+	err->text = arena_vformat(&errs->arena, format, args);
+	va_end(args);
+}
+
+static int
+place_order(const void *a, const void *b)
+{
+	const struct conf_err *x = a, *y = b;
+	int files = strcmp(x->at.file, y->at.file);
+
+	if (files != 0)
+		return files;
+	if (x->at.line != y->at.line)
+		return x->at.line < y->at.line ? -1 : 1;
+	if (x->at.col != y->at.col)
+		return x->at.col < y->at.col ? -1 : 1;
+	return strcmp(x->text, y->text);
+}
+
+void
+conf_errs_sort(struct conf_errs *errs)
+{
+	if (errs->n > 1)
+		qsort(errs->err, errs->n, sizeof(errs->err[0]), place_order);
+}
+
+char *
+conf_err_text(const struct conf_err *err, struct arena *arena)
+{
+	if (err->at.line == 0)
+		return arena_format(arena, "%s: %s", err->at.file, err->text);
+	return arena_format(arena, "%s:%u:%u: %s", err->at.file, err->at.line, err->at.col,
+			    err->text);
+}
+
+void
+conf_errs_print(const struct conf_errs *errs, FILE *to)
+{
+	struct arena arena = { 0 };
+
+	for (uint32_t i = 0; i < errs->n; i++)
+		fprintf(to, "%s\n", conf_err_text(&errs->err[i], &arena));
+	if (errs->more > 0)
+		fprintf(to, "and %u more\n", errs->more);
+	arena_fini(&arena);
+}
+
+void
+conf_errs_fini(struct conf_errs *errs)
+{
+	arena_fini(&errs->arena);
+	*errs = (struct conf_errs){ 0 };
+}

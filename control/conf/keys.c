@@ -1,0 +1,392 @@
+/*
+ * keys.c - the table of keys, see keys.h. Defaults stand here and nowhere else.
+ */
+#include "conf/keys.h"
+
+#include <string.h>
+
+#include "abi/image.h"
+#include "conf/model.h"
+
+#define KEYS_N(keys)	 (sizeof(keys) / sizeof((keys)[0]))
+#define AT(type, member) .at = (uint16_t)offsetof(struct type, member)
+#define SECTION(id, title, table, type)                                                            \
+	static const struct key_section id = {                                                     \
+		.name = title, .keys = table, .keys_n = KEYS_N(table), .size = sizeof(struct type) \
+	}
+
+#define SECOND	   ((uint64_t)1000000000)
+#define HOUR	   (3600 * SECOND)
+#define MS	   ((uint64_t)1000000)
+#define TIMEOUT(m) .type = KEY_DURATION, .min = 10 * MS, .max = 24 * HOUR, m
+
+/* clang-format off */
+
+static const char *const words_lanes[] = { "auto", NULL };
+static const char *const words_poll[] = { "adaptive", "busy", NULL };
+static const char *const words_role[] = { "client", "server", NULL };
+static const char *const words_protocol[] = { "http", NULL };
+static const char *const words_xff[] = { "append", "replace", "off", NULL };
+static const char *const words_scheme[] = { "http", NULL };
+static const char *const later_protocol[] = { "https", "tls", "tcp", NULL };
+static const char *const later_scheme[] = { "https", "same", NULL };
+static const char *const later_format[] = { "w3c", "combined", NULL };
+static const char *const later_balance[] = { "least-connections", "least-requests", "hash",
+					     "weighted-least-connections", "random", NULL };
+static const char *const words_balance[] = { "weighted-round-robin", NULL };
+static const char *const words_format[] = { "json", NULL };
+
+static const struct key device_keys[] = {
+	{ .name = "memif", .type = KEY_FILE, AT(conf_device, memif),
+	  .example = "memif: /run/penstock-memif/outside.sock",
+	  .what = "the socket of a memif link" },
+	{ .name = "packet", .type = KEY_NAME, AT(conf_device, packet),
+	  .example = "packet: eth1",
+	  .what = "a network interface of the kernel, by AF_PACKET" },
+	{ .name = "role", .type = KEY_WORD, AT(conf_device, role), .words = words_role,
+	  .absent = "client", .example = "role: client",
+	  .what = "which end of the memif link makes the socket (server) or connects (client)" },
+	{ .name = "id", .type = KEY_COUNT, AT(conf_device, id), .max = 65535,
+	  .absent = "0", .example = "id: 0",
+	  .what = "the memif interface's number on its socket" },
+	{ .name = "queues", .type = KEY_COUNT, AT(conf_device, queues), .min = 1, .max = IMG_QUEUES_MAX,
+	  .example = "queues: 2",
+	  .what = "queues each way; left out: as many as the port and the lanes make sensible" },
+	{ .name = "vhost", .type = KEY_LATER, .what = "vhost-user ports" },
+	{ .name = "virtio", .type = KEY_LATER, .what = "virtio-user ports" },
+	{ .name = "vdev", .type = KEY_LATER, .what = "raw DPDK device arguments" },
+	{ .name = "pci", .type = KEY_LATER, .what = "PCI ports" },
+	{ .name = "xdp", .type = KEY_LATER, .what = "AF_XDP ports" },
+	{ .name = "tap", .type = KEY_LATER, .what = "tap ports" },
+};
+
+const struct key_section key_device = { .name = "device", .keys = device_keys,
+					.keys_n = KEYS_N(device_keys),
+					.size = sizeof(struct conf_device) };
+
+static const struct key route_keys[] = {
+	{ .name = "to", .type = KEY_PREFIX, .is_needed = true, AT(conf_route, to),
+	  .example = "to: 10.8.0.0/16", .what = "the network that is reached" },
+	{ .name = "via", .type = KEY_IP, .is_needed = true, AT(conf_route, via),
+	  .example = "via: 10.0.0.1", .what = "the router on the port's own network" },
+};
+SECTION(key_route, "route", route_keys, conf_route);
+
+static const struct key port_keys[] = {
+	{ .name = "name", .type = KEY_NAME, .is_needed = true, AT(conf_port, name),
+	  .example = "name: outside", .what = "how listeners, farms and reports call the port" },
+	{ .name = "device", .type = KEY_DEVICE, .is_needed = true, AT(conf_port, device),
+	  .example = "device: packet:eth1",
+	  .what = "packet:IFACE, or a mapping {memif: PATH, role: client, id: 0, queues: 2}" },
+	{ .name = "addresses", .type = KEY_PREFIX, .is_list = true, .is_needed = true,
+	  AT(conf_port, addresses), .example = "addresses: [10.0.0.5/24, \"2001:db8::5/64\"]",
+	  .what = "the port's own addresses with their prefix lengths, of both families" },
+	{ .name = "vlan", .type = KEY_COUNT, .min = 1, .max = 4094, AT(conf_port, vlan),
+	  .example = "vlan: 120", .what = "802.1Q tag of all the port's traffic; left out: none" },
+	{ .name = "gateways", .type = KEY_IP, .is_list = true, AT(conf_port, gateways),
+	  .example = "gateways: [10.0.0.1]", .what = "the default routers, one for each family" },
+	{ .name = "routes", .type = KEY_SECTION, .is_list = true, .of = &key_route,
+	  AT(conf_port, routes), .example = "routes: [{to: 10.8.0.0/16, via: 10.0.0.1}]",
+	  .what = "further networks and their routers" },
+	{ .name = "mtu", .type = KEY_COUNT, .min = 1280, .max = 9216, AT(conf_port, mtu),
+	  .example = "mtu: 1500", .what = "largest IP packet; left out: the port's own" },
+	{ .name = "source_addresses", .type = KEY_IP, .is_list = true,
+	  AT(conf_port, source_addresses), .example = "source_addresses: [10.0.0.6, 10.0.0.7]",
+	  .what = "which of the port's addresses servers are dialled from; left out: all" },
+};
+SECTION(key_port, "port", port_keys, conf_port);
+
+static const struct key limits_keys[] = {
+	{ .name = "head", .type = KEY_SIZE, .min = 1024, .max = 1 << 20, AT(conf_limits, head),
+	  .example = "head: 64KiB", .what = "largest request or response head; more is 431" },
+	{ .name = "target", .type = KEY_SIZE, .min = 256, .max = 1 << 20, AT(conf_limits, target),
+	  .example = "target: 8KiB", .what = "longest request target; more is 414" },
+	{ .name = "fields", .type = KEY_COUNT, .min = 8, .max = 1000, AT(conf_limits, fields),
+	  .example = "fields: 100", .what = "most header fields in a head; more is 431" },
+	{ .name = "body", .type = KEY_SIZE, .max = (uint64_t)1 << 60, AT(conf_limits, body),
+	  .example = "body: 100MiB",
+	  .what = "largest request body; more is 413; left out or 0: no limit" },
+};
+SECTION(key_limits, "limits", limits_keys, conf_limits);
+
+static const struct key machine_keys[] = {
+	{ .name = "cores", .type = KEY_COUNT, .is_list = true, .is_needed = true, .max = 1023,
+	  AT(conf_machine, cores), .example = "cores: [1]",
+	  .what = "the processor cores that poll; leave one to the rest of the machine" },
+	{ .name = "lanes", .type = KEY_COUNT, .min = 1, .max = IMG_LANES_MAX, .words = words_lanes,
+	  .absent = "auto", AT(conf_machine, lanes), .example = "lanes: auto",
+	  .what = "share-nothing proxies; auto: 4 a core within the ports' queues" },
+	{ .name = "poll", .type = KEY_WORD, .words = words_poll, .absent = "adaptive",
+	  AT(conf_machine, poll), .example = "poll: adaptive",
+	  .what = "adaptive rests when there is no work, busy never does" },
+	{ .name = "hugepages", .type = KEY_BOOL, .absent = "false", AT(conf_machine, hugepages),
+	  .example = "hugepages: true", .what = "packet memory in the hugepages set aside" },
+	{ .name = "memory", .type = KEY_SIZE, .min = 16 << 20, .max = (uint64_t)1 << 42,
+	  AT(conf_machine, memory), .example = "memory: 512MiB",
+	  .what = "packet buffers of all lanes together; left out: the data plane's default" },
+	{ .name = "connections", .type = KEY_COUNT, .min = 64, .max = 100000000,
+	  AT(conf_machine, connections), .example = "connections: 100000",
+	  .what = "client and server connections together; left out: the data plane's default" },
+	{ .name = "pseudonym", .type = KEY_NAME, .absent = "penstock",
+	  AT(conf_machine, pseudonym), .example = "pseudonym: penstock",
+	  .what = "this proxy's name in the Via field" },
+	{ .name = "limits", .type = KEY_SECTION, .of = &key_limits, AT(conf_machine, limits),
+	  .example = "limits: {head: 64KiB}", .what = "bounds on requests" },
+	{ .name = "ports", .type = KEY_SECTION, .is_list = true, .is_needed = true,
+	  .of = &key_port, AT(conf_machine, ports),
+	  .example = "ports: [{name: outside, device: packet:eth1, addresses: [10.0.0.5/24]}]",
+	  .what = "the network ports: an outside and an inside one, or one for both" },
+};
+SECTION(key_machine, "machine", machine_keys, conf_machine);
+
+static const struct key client_timeouts_keys[] = {
+	{ .name = "head", TIMEOUT(.absent = "30s"), AT(conf_client_timeouts, head),
+	  .example = "head: 30s", .what = "to the end of a request head; then 408" },
+	{ .name = "body", TIMEOUT(.absent = "60s"), AT(conf_client_timeouts, body),
+	  .example = "body: 60s", .what = "between two pieces of a request body" },
+	{ .name = "idle", TIMEOUT(.absent = "60s"), AT(conf_client_timeouts, idle),
+	  .example = "idle: 60s", .what = "between two requests of a connection" },
+	{ .name = "send", TIMEOUT(.absent = "60s"), AT(conf_client_timeouts, send),
+	  .example = "send: 60s", .what = "while the client takes no byte of a response" },
+	{ .name = "tunnel", TIMEOUT(.absent = "1h"), AT(conf_client_timeouts, tunnel),
+	  .example = "tunnel: 1h", .what = "an upgraded connection with no byte either way" },
+};
+SECTION(key_client_timeouts, "timeouts", client_timeouts_keys, conf_client_timeouts);
+
+static const struct key listener_keys[] = {
+	{ .name = "name", .type = KEY_NAME, .is_needed = true, AT(conf_listener, name),
+	  .example = "name: web", .what = "how reports call the listener" },
+	{ .name = "address", .type = KEY_ENDPOINT, .is_needed = true, AT(conf_listener, address),
+	  .example = "address: \"203.0.113.10:80\"",
+	  .what = "\"IP:port\", \"[v6]:port\", or \"*:port\" for every address" },
+	{ .name = "port", .type = KEY_NAME, AT(conf_listener, port), .example = "port: outside",
+	  .what = "listen on this port alone" },
+	{ .name = "protocol", .type = KEY_WORD, .words = words_protocol, .later = later_protocol, .absent = "http",
+	  AT(conf_listener, protocol), .example = "protocol: http", .what = "what clients speak" },
+	{ .name = "farm", .type = KEY_NAME, .is_needed = true, AT(conf_listener, farm),
+	  .example = "farm: app", .what = "where requests go" },
+	{ .name = "timeouts", .type = KEY_SECTION, .of = &key_client_timeouts,
+	  AT(conf_listener, timeouts), .example = "timeouts: {idle: 60s}",
+	  .what = "patience with clients" },
+	{ .name = "via", .type = KEY_BOOL, .absent = "true", AT(conf_listener, via),
+	  .example = "via: true", .what = "add the Via field" },
+	{ .name = "x_forwarded_for", .type = KEY_WORD, .words = words_xff, .absent = "append",
+	  AT(conf_listener, x_forwarded_for), .example = "x_forwarded_for: append",
+	  .what = "append the client's address to what came, replace it, or leave it (off)" },
+	{ .name = "x_forwarded_for_port", .type = KEY_BOOL, .absent = "false",
+	  AT(conf_listener, x_forwarded_for_port), .example = "x_forwarded_for_port: false",
+	  .what = "the client's port behind its address" },
+	{ .name = "x_forwarded_proto", .type = KEY_BOOL, .absent = "true",
+	  AT(conf_listener, x_forwarded_proto), .example = "x_forwarded_proto: true",
+	  .what = "set X-Forwarded-Proto" },
+	{ .name = "x_forwarded_host", .type = KEY_BOOL, .absent = "true",
+	  AT(conf_listener, x_forwarded_host), .example = "x_forwarded_host: true",
+	  .what = "set X-Forwarded-Host" },
+	{ .name = "access_log", .type = KEY_BOOL, .absent = "true", AT(conf_listener, access_log),
+	  .example = "access_log: true", .what = "a record for each request, see logs.access" },
+	{ .name = "rules", .type = KEY_LATER, .what = "rules" },
+	{ .name = "certificates", .type = KEY_LATER, .what = "TLS" },
+	{ .name = "tls", .type = KEY_LATER, .what = "TLS" },
+};
+SECTION(key_listener, "listener", listener_keys, conf_listener);
+
+static const struct key server_keys[] = {
+	{ .name = "name", .type = KEY_NAME, .is_needed = true, AT(conf_server, name),
+	  .example = "name: a", .what = "unique within the farm" },
+	{ .name = "address", .type = KEY_HOST, .is_needed = true, AT(conf_server, address),
+	  .example = "address: 10.0.0.11",
+	  .what = "an IP address, a name of the section hosts, or a DNS name" },
+	{ .name = "http_port", .type = KEY_COUNT, .min = 1, .max = 65535, .absent = "80",
+	  AT(conf_server, http_port), .example = "http_port: 8080",
+	  .what = "where the server speaks http" },
+	{ .name = "https_port", .type = KEY_COUNT, .min = 1, .max = 65535,
+	  AT(conf_server, https_port), .example = "https_port: 4443",
+	  .what = "where the server speaks https; kept for a version with TLS" },
+	{ .name = "weight", .type = KEY_COUNT, .max = 65535, .absent = "100",
+	  AT(conf_server, weight), .example = "weight: 100",
+	  .what = "share of the requests against the other servers'; 0: none" },
+};
+SECTION(key_server, "server", server_keys, conf_server);
+
+static const struct key farm_timeouts_keys[] = {
+	{ .name = "connect", TIMEOUT(.absent = "5s"), AT(conf_farm_timeouts, connect),
+	  .example = "connect: 5s", .what = "for a connection to a server; then the next one" },
+	{ .name = "send", TIMEOUT(.absent = "30s"), AT(conf_farm_timeouts, send),
+	  .example = "send: 30s", .what = "while the server takes no byte of a request" },
+	{ .name = "receive", TIMEOUT(.absent = "30s"), AT(conf_farm_timeouts, receive),
+	  .example = "receive: 30s", .what = "while the server sends no byte of a response" },
+	{ .name = "idle", TIMEOUT(.absent = "60s"), AT(conf_farm_timeouts, idle),
+	  .example = "idle: 60s", .what = "an unused connection to a server is kept this long" },
+};
+SECTION(key_farm_timeouts, "timeouts", farm_timeouts_keys, conf_farm_timeouts);
+
+static const struct key farm_keys[] = {
+	{ .name = "name", .type = KEY_NAME, .is_needed = true, AT(conf_farm, name),
+	  .example = "name: app", .what = "how listeners and reports call the farm" },
+	{ .name = "scheme", .type = KEY_WORD, .words = words_scheme, .later = later_scheme, .absent = "http",
+	  AT(conf_farm, scheme), .example = "scheme: http",
+	  .what = "what is spoken to the servers; this version has no TLS" },
+	{ .name = "balance", .type = KEY_WORD, .words = words_balance, .later = later_balance,
+	  .absent = "weighted-round-robin", AT(conf_farm, balance),
+	  .example = "balance: weighted-round-robin", .what = "how requests are shared out" },
+	{ .name = "servers", .type = KEY_SECTION, .is_list = true, .is_needed = true,
+	  .of = &key_server, AT(conf_farm, servers),
+	  .example = "servers: [{name: a, address: 10.0.0.11, http_port: 8080}]",
+	  .what = "the servers" },
+	{ .name = "timeouts", .type = KEY_SECTION, .of = &key_farm_timeouts,
+	  AT(conf_farm, timeouts), .example = "timeouts: {connect: 5s}",
+	  .what = "patience with servers" },
+	{ .name = "port", .type = KEY_NAME, AT(conf_farm, port), .example = "port: inside",
+	  .what = "leave by this port; left out: as the routes say" },
+	{ .name = "source_addresses", .type = KEY_IP, .is_list = true,
+	  AT(conf_farm, source_addresses), .example = "source_addresses: [10.0.0.6]",
+	  .what = "dial from these addresses; left out: the port's" },
+	{ .name = "idle_connections", .type = KEY_COUNT, .max = 100000, .absent = "64",
+	  AT(conf_farm, idle_connections), .example = "idle_connections: 64",
+	  .what = "unused connections a lane keeps per server; 0: none" },
+	{ .name = "retries", .type = KEY_COUNT, .max = 16, .absent = "2", AT(conf_farm, retries),
+	  .example = "retries: 2", .what = "further servers to try when that is safe" },
+	{ .name = "rest", .type = KEY_DURATION, .max = 24 * HOUR, .absent = "10s",
+	  AT(conf_farm, rest), .example = "rest: 10s",
+	  .what = "a server that failed is left alone this long" },
+	{ .name = "host_header", .type = KEY_HOST, .absent = "keep", AT(conf_farm, host_header),
+	  .example = "host_header: keep",
+	  .what = "the Host sent on: keep the client's, the server's own, or a name given here" },
+	{ .name = "health", .type = KEY_LATER, .what = "active health probes" },
+	{ .name = "affinity", .type = KEY_LATER, .what = "affinity" },
+};
+SECTION(key_farm, "farm", farm_keys, conf_farm);
+
+static const struct key resolver_keys[] = {
+	{ .name = "servers", .type = KEY_HOST, .is_list = true, .is_needed = true,
+	  AT(conf_resolver, servers), .example = "servers: [10.0.0.53]",
+	  .what = "DNS servers; left out: the machine's own (/etc/resolv.conf)" },
+};
+SECTION(key_resolver, "resolver", resolver_keys, conf_resolver);
+
+static const struct key access_keys[] = {
+	{ .name = "path", .type = KEY_FILE, .is_needed = true, AT(conf_access_log, path),
+	  .example = "path: /var/log/penstock/access.log", .what = "the file, appended to" },
+	{ .name = "format", .type = KEY_WORD, .words = words_format, .later = later_format, .absent = "json",
+	  AT(conf_access_log, format), .example = "format: json", .what = "one object a line" },
+};
+SECTION(key_access, "access", access_keys, conf_access_log);
+
+static const struct key logs_keys[] = {
+	{ .name = "access", .type = KEY_SECTION, .of = &key_access, AT(conf_logs, access),
+	  .example = "access: {path: /var/log/penstock/access.log}",
+	  .what = "one record for each request" },
+};
+SECTION(key_logs, "logs", logs_keys, conf_logs);
+
+static const struct key control_keys[] = {
+	{ .name = "socket", .type = KEY_FILE, AT(conf_control, socket),
+	  .example = "socket: /run/penstock/control/socket",
+	  .what = "the control socket; left out: control/socket in the run directory" },
+};
+SECTION(key_control, "control", control_keys, conf_control);
+
+static const struct key top_keys[] = {
+	{ .name = "machine", .type = KEY_SECTION, .is_needed = true, .of = &key_machine,
+	  AT(conf, machine), .example = "machine:", .what = "cores, memory and network ports" },
+	{ .name = "listeners", .type = KEY_SECTION, .is_list = true, .of = &key_listener,
+	  AT(conf, listeners),
+	  .example = "listeners: [{name: web, address: \"203.0.113.10:80\", farm: app}]",
+	  .what = "where clients are served" },
+	{ .name = "farms", .type = KEY_SECTION, .is_list = true, .of = &key_farm,
+	  AT(conf, farms),
+	  .example = "farms: [{name: app, servers: [{name: a, address: 10.0.0.11}]}]",
+	  .what = "groups of servers" },
+	{ .name = "hosts", .type = KEY_HOSTS, AT(conf, hosts),
+	  .example = "hosts: {app1.internal: 10.0.0.11}",
+	  .what = "names that need no DNS, each with an address or a list of them" },
+	{ .name = "resolver", .type = KEY_SECTION, .of = &key_resolver, AT(conf, resolver),
+	  .example = "resolver: {servers: [10.0.0.53]}", .what = "DNS for server names" },
+	{ .name = "logs", .type = KEY_SECTION, .of = &key_logs, AT(conf, logs),
+	  .example = "logs: {access: {path: /var/log/penstock/access.log}}",
+	  .what = "what is written where" },
+	{ .name = "control", .type = KEY_SECTION, .of = &key_control, AT(conf, control),
+	  .example = "control: {socket: /run/penstock/control/socket}",
+	  .what = "the control daemon" },
+	{ .name = "include", .type = KEY_LATER, .what = "include in included files" },
+	{ .name = "rules", .type = KEY_LATER, .what = "rules" },
+	{ .name = "certificates", .type = KEY_LATER, .what = "TLS" },
+};
+
+const struct key_section key_top = { .name = "file", .keys = top_keys,
+				     .keys_n = KEYS_N(top_keys), .size = sizeof(struct conf) };
+
+/* clang-format on */
+
+const char *
+key_type_name(enum key_type type)
+{
+	static const char *const name[] = {
+#define X(id, words) [id] = words,
+		KEY_TYPES(X)
+#undef X
+	};
+
+	return name[type];
+}
+
+const struct key *
+key_find(const struct key_section *section, const char *name)
+{
+	for (uint32_t i = 0; i < section->keys_n; i++)
+		if (strcmp(section->keys[i].name, name) == 0)
+			return &section->keys[i];
+	return NULL;
+}
+
+/* Optimal string alignment: three rows are enough for a swap of neighbours. */
+uint32_t
+key_distance(const char *a, const char *b)
+{
+	enum {
+		WORD_MAX = 40
+	};
+	uint32_t row[3][WORD_MAX + 1];
+	size_t a_n = strlen(a), b_n = strlen(b);
+
+	if (a_n > WORD_MAX || b_n > WORD_MAX)
+		return UINT32_MAX;
+	for (size_t j = 0; j <= b_n; j++)
+		row[0][j] = (uint32_t)j;
+	for (size_t i = 1; i <= a_n; i++) {
+		uint32_t *now = row[i % 3], *up = row[(i + 2) % 3], *upper = row[(i + 1) % 3];
+
+		now[0] = (uint32_t)i;
+		for (size_t j = 1; j <= b_n; j++) {
+			uint32_t best = up[j - 1] + (a[i - 1] != b[j - 1]);
+
+			if (up[j] + 1 < best)
+				best = up[j] + 1;
+			if (now[j - 1] + 1 < best)
+				best = now[j - 1] + 1;
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+			    upper[j - 2] + 1 < best)
+				best = upper[j - 2] + 1;
+			now[j] = best;
+		}
+	}
+	return row[a_n % 3][b_n];
+}
+
+const char *
+key_nearest(const struct key_section *section, const char *name)
+{
+	const char *best = NULL;
+	uint32_t near = (uint32_t)strlen(name) / 3 + 1;
+
+	for (uint32_t i = 0; i < section->keys_n; i++) {
+		uint32_t distance = key_distance(name, section->keys[i].name);
+
+		if (distance > near || section->keys[i].type == KEY_LATER)
+			continue;
+		if (distance < near || best == NULL)
+			best = section->keys[i].name;
+		near = distance;
+	}
+	return best;
+}

@@ -1,0 +1,176 @@
+/*
+ * main.c - penstockctl: finds the verb, takes the options that every verb has, and runs it.
+ */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "abi/rundir.h"
+#include "ctl/ctl.h"
+
+static const struct ctl_verb *const verbs[] = {
+#define X(name) &ctl_verb_##name,
+	CTL_VERBS(X)
+#undef X
+};
+
+enum {
+	VERBS_N = sizeof(verbs) / sizeof(verbs[0])
+};
+
+int
+ctl_usage(const char *verb, const char *format, ...)
+{
+	va_list args;
+
+	fprintf(stderr, "penstockctl %s: ", verb);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fprintf(stderr, "\nSee: penstockctl %s --help\n", verb);
+	return CTL_USAGE;
+}
+
+int
+ctl_failed(const struct ctl *ctl, const char *format, ...)
+{
+	struct arena arena = { 0 };
+	const char *text;
+	va_list args;
+
+	va_start(args, format);
+	text = arena_vformat(&arena, format, args);
+	va_end(args);
+	if (ctl->is_json)
+		ctl_print_json(json_pack("{s:b, s:s}", "ok", 0, "error", text));
+	else
+		fprintf(stderr, "penstockctl: %s\n", text);
+	arena_fini(&arena);
+	return CTL_FAILED;
+}
+
+json_t *
+ctl_errs_json(const struct conf_errs *errs)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < errs->n; i++) {
+		const struct conf_err *err = &errs->err[i];
+
+		json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:s}", "file", err->at.file,
+						      "line", (json_int_t)err->at.line, "column",
+						      (json_int_t)err->at.col, "text", err->text));
+	}
+	return list;
+}
+
+int
+ctl_failed_conf(const struct ctl *ctl, const struct conf_errs *errs)
+{
+	if (ctl->is_json)
+		ctl_print_json(json_pack("{s:b, s:o, s:I}", "ok", 0, "errors", ctl_errs_json(errs),
+					 "more", (json_int_t)errs->more));
+	else
+		conf_errs_print(errs, stderr);
+	return CTL_FAILED;
+}
+
+void
+ctl_print_json(json_t *value)
+{
+	json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
+	putchar('\n');
+	json_decref(value);
+}
+
+static void
+print_overview(FILE *to)
+{
+	fprintf(to, "penstockctl - looks after a Penstock proxy\n\n"
+		    "penstockctl [--run DIR] [--json] VERB …\n\n");
+	for (int i = 0; i < VERBS_N; i++)
+		fprintf(to, "  %-10s %s\n", verbs[i]->name, verbs[i]->what);
+	fprintf(to,
+		"\n"
+		"  --run DIR      the run directory (%s)\n"
+		"  --socket PATH  the control socket (control/socket in the run directory)\n"
+		"  --json         one JSON value on standard output instead of text\n"
+		"  --help         with a verb: its options and an example\n\n"
+		"Exit codes: 0 done, 1 failed, 2 wrong usage.\n",
+		RUNDIR_DEFAULT);
+}
+
+static void
+print_help(const struct ctl_verb *verb)
+{
+	printf("penstockctl %s %s\n\n%s\n\n%s", verb->name, verb->args, verb->what, verb->help);
+}
+
+static const struct ctl_verb *
+verb_find(const char *name)
+{
+	for (int i = 0; i < VERBS_N; i++)
+		if (strcmp(verbs[i]->name, name) == 0)
+			return verbs[i];
+	return NULL;
+}
+
+/*
+ * Takes the common options out of argv, wherever they stand before a "--". False: one lacks its
+ * value.
+ */
+static bool
+common_take(int *argc, char **argv, struct ctl *ctl, bool *ret_help)
+{
+	int kept = 1, i = 1;
+
+	for (; i < *argc && strcmp(argv[i], "--") != 0; i++) {
+		const char **text = strcmp(argv[i], "--run") == 0      ? &ctl->run
+				    : strcmp(argv[i], "--socket") == 0 ? &ctl->socket
+								       : NULL;
+
+		if (text != NULL && i + 1 == *argc)
+			return false;
+		if (text != NULL)
+			*text = argv[++i];
+		else if (strcmp(argv[i], "--json") == 0)
+			ctl->is_json = true;
+		else if (strcmp(argv[i], "--help") == 0)
+			*ret_help = true;
+		else
+			argv[kept++] = argv[i];
+	}
+	while (i < *argc)
+		argv[kept++] = argv[i++];
+	argv[kept] = NULL;
+	*argc = kept;
+	return true;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct ctl ctl = { .run = RUNDIR_DEFAULT };
+	const struct ctl_verb *verb;
+	bool wants_help = false;
+
+	if (!common_take(&argc, argv, &ctl, &wants_help)) {
+		fprintf(stderr, "penstockctl: --run and --socket take a path\n");
+		return CTL_USAGE;
+	}
+	if (argc < 2) {
+		print_overview(wants_help ? stdout : stderr);
+		return wants_help ? CTL_DONE : CTL_USAGE;
+	}
+	verb = verb_find(argv[1]);
+	if (verb == NULL) {
+		fprintf(stderr, "penstockctl: there is no verb '%s'\n\n", argv[1]);
+		print_overview(stderr);
+		return CTL_USAGE;
+	}
+	if (wants_help) {
+		print_help(verb);
+		return CTL_DONE;
+	}
+	return verb->run(&ctl, argc - 1, argv + 1);
+}

@@ -1,0 +1,141 @@
+/*
+ * access_log.c - the access log's buffer and file, see access_log.h.
+ *
+ * The file is opened for appending and not blocking; a regular file takes writes into the page
+ * cache, a pipe or terminal that is full gives EAGAIN and the lines stay in the buffer.
+ */
+#include "daemon/access_log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/ensure.h"
+#include "daemon/loop.h"
+#include "daemon/say.h"
+
+#define FLUSH_AGE      LOOP_S
+#define COMPLAIN_EVERY (60 * LOOP_S)
+
+void
+access_log_init(struct access_log *log)
+{
+	*log = (struct access_log){ .fd = -1 };
+	log->buffer = malloc(ACCESS_LOG_ROOM);
+	ensure(log->buffer != NULL);
+}
+
+static bool
+file_open(struct access_log *log)
+{
+	log->fd = open(log->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+		       0640);
+	if (log->fd < 0)
+		say("the access log %s cannot be opened (%s): requests are not logged; give this "
+		    "user the right to write there, then send SIGHUP",
+		    log->path, strerror(errno));
+	return log->fd >= 0;
+}
+
+bool
+access_log_open(struct access_log *log, const char *path)
+{
+	char *copy = NULL;
+
+	access_log_flush(log, loop_now());
+	if (path != NULL) {
+		copy = strdup(path);
+		ensure(copy != NULL);
+	}
+	free(log->path);
+	log->path = copy;
+	if (log->fd >= 0)
+		close(log->fd);
+	log->fd = -1;
+	return log->path == NULL || file_open(log);
+}
+
+char *
+access_log_room(struct access_log *log, size_t n)
+{
+	if (log->path == NULL)
+		return NULL;
+	if (log->fd < 0 || ACCESS_LOG_ROOM - log->n < n) {
+		log->dropped_n++;
+		return NULL;
+	}
+	return log->buffer + log->n;
+}
+
+void
+access_log_added(struct access_log *log, size_t n, uint64_t now)
+{
+	ensure(n <= ACCESS_LOG_ROOM - log->n);
+	if (log->n == 0)
+		log->oldest = now;
+	log->n += n;
+	log->buffered_n++;
+}
+
+bool
+access_log_is_due(const struct access_log *log, uint64_t now)
+{
+	return log->n >= ACCESS_LOG_FLUSH || now >= access_log_deadline(log);
+}
+
+uint64_t
+access_log_deadline(const struct access_log *log)
+{
+	return log->n == 0 ? LOOP_NEVER : log->oldest + FLUSH_AGE;
+}
+
+/* The first n bytes are out. A line cut in the middle goes on with the next write. */
+static void
+written(struct access_log *log, size_t n)
+{
+	memmove(log->buffer, log->buffer + n, log->n - n);
+	log->n -= n;
+	if (log->n == 0) {
+		log->written_n += log->buffered_n;
+		log->buffered_n = 0;
+	}
+}
+
+bool
+access_log_flush(struct access_log *log, uint64_t now)
+{
+	while (log->n > 0 && log->fd >= 0) {
+		ssize_t n = write(log->fd, log->buffer, log->n);
+
+		if (n > 0) {
+			written(log, (size_t)n);
+			continue;
+		}
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (now >= log->complain_at) {
+			say("the access log %s takes no more (%s); %llu lines wait, %llu were "
+			    "dropped",
+			    log->path, n < 0 ? strerror(errno) : "no progress",
+			    (unsigned long long)log->buffered_n,
+			    (unsigned long long)log->dropped_n);
+			log->complain_at = now + COMPLAIN_EVERY;
+		}
+		log->oldest = now; /* the next try in a second */
+		break;
+	}
+	return log->n == 0;
+}
+
+void
+access_log_fini(struct access_log *log, uint64_t now)
+{
+	access_log_flush(log, now);
+	if (log->fd >= 0)
+		close(log->fd);
+	free(log->path);
+	free(log->buffer);
+	*log = (struct access_log){ .fd = -1 };
+}

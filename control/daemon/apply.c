@@ -1,0 +1,458 @@
+/*
+ * apply.c - a configuration's way into the data plane: check, build, publish, verdict.
+ *
+ * What the data plane refuses does not stay: its image is removed and the last good one is
+ * published again under a new generation, so that newest is always what should run.
+ */
+#include "daemon/daemon.h"
+
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "abi/publish.h"
+#include "abi/rundir.h"
+#include "base/ensure.h"
+#include "conf/conf.h"
+#include "daemon/say.h"
+
+enum {
+	GENERATIONS_MAX = 256, /* looked at when old images are removed */
+	KEPT_UNSEEN = 3,       /* images kept when no data plane says what it runs */
+};
+
+#define VERDICT_WAIT (5 * LOOP_S)
+#define LOOK_EVERY   (100 * LOOP_MS)
+#define LOOK_WAITING (5 * LOOP_MS)
+
+bool
+daemon_facts(const struct daemon *daemon, struct instance_facts *ret_facts)
+{
+	struct rundir_map map;
+	struct abi_fault fault;
+	bool is_good;
+
+	if (daemon->dataplane_fd < 0 || rundir_locked_by(daemon->dataplane_fd) == 0 ||
+	    rundir_map_open(daemon->dataplane_fd, RUNDIR_INSTANCE, false, &map) != 0)
+		return false;
+	is_good = instance_read(map.p, map.n, ret_facts, &fault);
+	rundir_map_close(&map);
+	return is_good;
+}
+
+/* ---- files ---- */
+
+static uint64_t
+generation_next(const struct daemon *daemon)
+{
+	struct instance_facts facts;
+	struct publish publish;
+	struct abi_fault fault;
+	uint64_t newest[1], top = daemon->tables.generation;
+
+	if (publish_read(daemon->control_fd, &publish, &fault) && publish.generation > top)
+		top = publish.generation;
+	if (rundir_generations(daemon->control_fd, newest, 1) == 1 && newest[0] > top)
+		top = newest[0];
+	if (daemon_facts(daemon, &facts) && facts.newest_generation > top)
+		top = facts.newest_generation;
+	return top + 1;
+}
+
+static void
+generation_remove(struct daemon *daemon, uint64_t generation)
+{
+	char name[RUNDIR_NAME_MAX];
+
+	rundir_unlink(daemon->control_fd, rundir_tables_name(name, generation));
+}
+
+/*
+ * Removes images that nobody needs: not the newest, the last good one, the one that runs or the
+ * one the data plane started with. What a lane still reads is in the data plane's own memory.
+ */
+static void
+generations_sweep(struct daemon *daemon)
+{
+	struct instance_facts facts;
+	bool is_seen = daemon_facts(daemon, &facts);
+	uint64_t *generation = calloc(GENERATIONS_MAX, sizeof(*generation));
+	int n;
+
+	ensure(generation != NULL);
+	n = rundir_generations(daemon->control_fd, generation, GENERATIONS_MAX);
+	for (int i = 0; i < n; i++) {
+		uint64_t g = generation[i];
+		bool is_needed = g == daemon->tables.generation || g == daemon->good.generation;
+
+		if (is_seen)
+			is_needed |= g == facts.generation || g == facts.start_generation ||
+				     g > daemon->tables.generation;
+		else
+			is_needed |= i < KEPT_UNSEEN;
+		if (!is_needed)
+			generation_remove(daemon, g);
+	}
+	free(generation);
+}
+
+/* Everything an image brings with it beside its bytes: done before the data plane sees it. */
+static bool
+image_prepare(struct daemon *daemon, const struct img *img, const struct settings *settings)
+{
+	if (!overrides_fit(&daemon->overrides, img_machine(img)->server_slots)) {
+		say("control/runtime cannot grow: the run directory is full");
+		return false;
+	}
+	names_add(&daemon->names, img);
+	if (daemon->resolver != NULL)
+		resolver_set(daemon->resolver, img, settings->dns != NULL ? settings->dns : "",
+			     loop_now());
+	return true;
+}
+
+static void
+settings_use(struct daemon *daemon, const struct settings *settings)
+{
+	const char *was = daemon->settings.log_path, *is = settings->log_path;
+	bool is_same = (was == NULL) == (is == NULL) && (is == NULL || strcmp(was, is) == 0);
+
+	settings_copy(&daemon->settings, settings);
+	if (!is_same)
+		access_log_open(&daemon->log, daemon->settings.log_path);
+	settings_save(settings, daemon->control_fd);
+}
+
+/* Writes and announces an image. Takes `tables` (without a generation). False: told. */
+static bool
+publish(struct daemon *daemon, struct tables *tables, const struct settings *settings)
+{
+	char name[RUNDIR_NAME_MAX];
+	int error;
+
+	tables->generation = generation_next(daemon);
+	if (!image_prepare(daemon, &tables->img, settings))
+		return false;
+	error = rundir_write(daemon->control_fd, rundir_tables_name(name, tables->generation),
+			     tables->bytes, tables->bytes_n, RUNDIR_MODE_FIXED);
+	if (error == 0)
+		error = publish_write(daemon->control_fd, tables->generation, tables->bytes_n,
+				      tables->img.crc, loop_realtime());
+	if (error != 0) {
+		say("the tables cannot be written: %s", strerror(-error));
+		return false;
+	}
+	if (daemon->tables.generation != daemon->good.generation)
+		tables_close(&daemon->tables);
+	daemon->tables = *tables;
+	*tables = (struct tables){ 0 };
+	settings_use(daemon, settings);
+	return true;
+}
+
+/* ---- an answer ---- */
+
+static json_t *
+lines_json(const struct conf_changes *changes, bool only_at_restart)
+{
+	struct arena arena = { 0 };
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < changes->n; i++)
+		if (!only_at_restart || changes->change[i].is_at_restart)
+			json_array_append_new(
+				list, json_string(conf_change_text(&changes->change[i], &arena)));
+	arena_fini(&arena);
+	return list;
+}
+
+static json_t *
+errs_answer(const struct conf_errs *errs)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < errs->n; i++)
+		json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:s}", "file",
+						      errs->err[i].at.file, "line",
+						      (json_int_t)errs->err[i].at.line, "column",
+						      (json_int_t)errs->err[i].at.col, "text",
+						      errs->err[i].text));
+	return json_pack("{s:b, s:s, s:o, s:I}", "ok", 0, "error",
+			 "the configuration does not load; the running one is untouched", "errors",
+			 list, "more", (json_int_t)errs->more);
+}
+
+static void
+answer_verdict(json_t *answer, const char *verdict)
+{
+	json_object_set_new(answer, "verdict", json_string(verdict));
+}
+
+/* ---- apply ---- */
+
+/* The image of a file, on top of the one published last. False: errs say why. */
+static bool
+image_of_file(struct daemon *daemon, const char *path, struct tables *ret_tables,
+	      struct settings *ret_settings, struct conf_errs *errs)
+{
+	const struct img *before = daemon->tables.generation != 0 ? &daemon->tables.img : NULL;
+	struct conf *conf = conf_open(path, errs);
+	char text[ABI_FAULT_TEXT_BYTES];
+	struct abi_fault fault;
+	void *bytes = NULL;
+	size_t n = 0;
+	bool is_good = false;
+
+	if (conf != NULL && conf_build(conf, before, &bytes, &n, errs)) {
+		is_good = tables_open_bytes(bytes, n, 0, ret_tables, &fault);
+		if (!is_good)
+			conf_err_add(errs, (struct conf_pos){ .file = path },
+				     "the data plane would refuse this: %s",
+				     abi_fault_print(&fault, text, sizeof(text)));
+		else
+			settings_of(conf, ret_settings);
+	}
+	conf_close(conf);
+	return is_good;
+}
+
+static bool
+is_same_image(const struct tables *a, const struct tables *b)
+{
+	return a->bytes_n == b->bytes_n && memcmp(a->bytes, b->bytes, a->bytes_n) == 0;
+}
+
+static void
+changes_of(const struct daemon *daemon, const struct tables *next, struct arena *arena,
+	   struct conf_changes *ret_changes)
+{
+	*ret_changes = (struct conf_changes){ 0 };
+	if (daemon->tables.generation != 0)
+		conf_diff(&daemon->tables.img, &next->img, arena, ret_changes);
+}
+
+static bool
+has_dataplane(const struct daemon *daemon)
+{
+	return daemon->dataplane_fd >= 0 && rundir_locked_by(daemon->dataplane_fd) != 0;
+}
+
+/* From built tables to an answer. */
+static json_t *
+apply_tables(struct daemon *daemon, struct tables *tables, const struct settings *settings,
+	     bool at_restart, uint64_t client_id)
+{
+	struct arena arena = { 0 };
+	struct conf_changes changes;
+	json_t *answer;
+
+	if (daemon->tables.generation != 0 && is_same_image(tables, &daemon->tables)) {
+		settings_use(daemon, settings);
+		return json_pack("{s:b, s:I, s:s, s:[]}", "ok", 1, "generation",
+				 (json_int_t)daemon->tables.generation, "verdict", "unchanged",
+				 "changes");
+	}
+	changes_of(daemon, tables, &arena, &changes);
+	if (changes.at_restart_n > 0 && !at_restart && has_dataplane(daemon)) {
+		answer = json_pack("{s:b, s:s, s:o}", "ok", 0, "error",
+				   "these changes take effect only when the data plane restarts; "
+				   "nothing was applied. Say --at-restart to publish them now and "
+				   "have them at the next start",
+				   "at_restart", lines_json(&changes, true));
+	} else if (!publish(daemon, tables, settings)) {
+		answer = socket_error("the tables cannot be written to the run directory");
+	} else {
+		answer = json_pack("{s:b, s:I, s:o, s:o}", "ok", 1, "generation",
+				   (json_int_t)daemon->tables.generation, "changes",
+				   lines_json(&changes, false), "at_restart",
+				   lines_json(&changes, true));
+	}
+	arena_fini(&arena);
+	if (!json_is_true(json_object_get(answer, "ok")))
+		return answer;
+	daemon->look_at = 0;
+	if (!has_dataplane(daemon)) {
+		answer_verdict(answer, "no_dataplane");
+		return answer;
+	}
+	daemon->waiting = (struct waiting){ .client_id = client_id,
+					    .deadline = loop_now() + VERDICT_WAIT,
+					    .answer = answer };
+	return NULL;
+}
+
+json_t *
+apply_file(struct daemon *daemon, const char *path, bool at_restart, uint64_t client_id)
+{
+	struct conf_errs errs = { 0 };
+	struct tables tables = { 0 };
+	struct settings settings = { 0 };
+	json_t *answer;
+
+	if (daemon->waiting.answer != NULL)
+		return socket_error(
+			"another apply waits for the data plane; try again in a moment");
+	if (image_of_file(daemon, path, &tables, &settings, &errs))
+		answer = apply_tables(daemon, &tables, &settings, at_restart, client_id);
+	else
+		answer = errs_answer(&errs);
+	tables_close(&tables);
+	settings_fini(&settings);
+	conf_errs_fini(&errs);
+	return answer;
+}
+
+/* ---- start ---- */
+
+void
+apply_adopt(struct daemon *daemon)
+{
+	struct abi_fault fault;
+
+	if (!tables_open_newest(daemon->control_fd, &daemon->tables, &fault))
+		return;
+	say("adopted the tables of generation %llu", (unsigned long long)daemon->tables.generation);
+	if (!settings_load(&daemon->settings, daemon->control_fd))
+		settings_fini(&daemon->settings);
+	image_prepare(daemon, &daemon->tables.img, &daemon->settings);
+	access_log_open(&daemon->log, daemon->settings.log_path);
+}
+
+/* Tells the operator how the first apply ended: there is no client. */
+static void
+first_told(const struct daemon *daemon, const json_t *answer)
+{
+	const json_t *line;
+	size_t i;
+
+	if (answer != NULL && !json_is_true(json_object_get(answer, "ok")))
+		say("%s: %s", daemon->config, json_string_value(json_object_get(answer, "error")));
+	json_array_foreach(json_object_get(answer, "at_restart"), i, line)
+		say("  %s", json_string_value(line));
+	json_array_foreach(json_object_get(answer, "errors"), i, line)
+		say("  %s:%lld:%lld: %s", json_string_value(json_object_get(line, "file")),
+		    (long long)json_integer_value(json_object_get(line, "line")),
+		    (long long)json_integer_value(json_object_get(line, "column")),
+		    json_string_value(json_object_get(line, "text")));
+}
+
+bool
+apply_first(struct daemon *daemon)
+{
+	json_t *answer = apply_file(daemon, daemon->config, false, 0);
+
+	first_told(daemon, answer);
+	json_decref(answer);
+	if (daemon->tables.generation == 0)
+		return false;
+	say("generation %llu is published", (unsigned long long)daemon->tables.generation);
+	return true;
+}
+
+/* ---- the verdict ---- */
+
+static void
+answer_waiting(struct daemon *daemon)
+{
+	struct waiting waiting = daemon->waiting;
+
+	daemon->waiting = (struct waiting){ 0 };
+	if (waiting.answer != NULL)
+		socket_answer(&daemon->socket, waiting.client_id, waiting.answer);
+}
+
+/* The newest image is the good one from now on. */
+static void
+taken(struct daemon *daemon)
+{
+	if (daemon->good.generation != daemon->tables.generation)
+		tables_close(&daemon->good);
+	daemon->good = daemon->tables;
+	settings_copy(&daemon->good_settings, &daemon->settings);
+	generations_sweep(daemon);
+}
+
+/* Back to the good image, under a generation of its own. */
+static void
+refused(struct daemon *daemon, const struct abi_fault *fault)
+{
+	uint64_t generation = daemon->tables.generation;
+	char text[ABI_FAULT_TEXT_BYTES];
+	struct tables again = { 0 };
+	struct abi_fault none;
+	void *bytes;
+
+	abi_fault_print(fault, text, sizeof(text));
+	say("the data plane refuses generation %llu: %s", (unsigned long long)generation, text);
+	if (daemon->waiting.answer != NULL) {
+		json_object_set_new(daemon->waiting.answer, "ok", json_false());
+		json_object_set_new(daemon->waiting.answer, "error",
+				    json_sprintf("the data plane refuses it: %s; the configuration "
+						 "before it stays in force",
+						 text));
+	}
+	if (daemon->good.generation == 0 || daemon->good.generation == generation)
+		return;
+	bytes = malloc(daemon->good.bytes_n);
+	ensure(bytes != NULL);
+	memcpy(bytes, daemon->good.bytes, daemon->good.bytes_n);
+	if (tables_open_bytes(bytes, daemon->good.bytes_n, 0, &again, &none) &&
+	    publish(daemon, &again, &daemon->good_settings)) {
+		generation_remove(daemon, generation);
+		tables_close(&daemon->good);
+		daemon->good = daemon->tables;
+		daemon->judged = daemon->tables.generation; /* known to be good: no second round */
+	}
+	tables_close(&again);
+}
+
+/* The data plane has said what it thinks of the newest image. */
+static void
+judged(struct daemon *daemon, const struct instance_facts *facts)
+{
+	daemon->judged = facts->newest_generation;
+	if (daemon->waiting.answer != NULL)
+		answer_verdict(daemon->waiting.answer, instance_verdict_name(facts->verdict));
+	if (facts->verdict == INSTANCE_VERDICT_REFUSED)
+		refused(daemon, &facts->fault);
+	else
+		taken(daemon);
+	answer_waiting(daemon);
+}
+
+static void
+dataplane_find(struct daemon *daemon)
+{
+	if (daemon->dataplane_fd >= 0)
+		return;
+	daemon->dataplane_fd = rundir_open(daemon->run, RUNDIR_DATAPLANE);
+	if (daemon->dataplane_fd >= 0)
+		journals_set_dataplane(daemon->journals, daemon->dataplane_fd);
+}
+
+void
+apply_advance(struct daemon *daemon, uint64_t now)
+{
+	struct instance_facts *facts;
+
+	if (now < daemon->look_at)
+		return;
+	dataplane_find(daemon);
+	facts = malloc(sizeof(*facts));
+	ensure(facts != NULL);
+	if (daemon->judged != daemon->tables.generation && daemon_facts(daemon, facts) &&
+	    facts->newest_generation == daemon->tables.generation &&
+	    facts->verdict != INSTANCE_VERDICT_NONE)
+		judged(daemon, facts);
+	free(facts);
+	if (daemon->waiting.answer != NULL && now >= daemon->waiting.deadline) {
+		answer_verdict(daemon->waiting.answer, "unknown");
+		json_object_set_new(daemon->waiting.answer, "note",
+				    json_string("published, but the data plane has not judged it "
+						"yet; see penstockctl status"));
+		answer_waiting(daemon);
+	}
+	daemon->look_at = now + (daemon->waiting.answer != NULL ? LOOK_WAITING : LOOK_EVERY);
+}

@@ -1,0 +1,83 @@
+/*
+ * daemon.h - penstock-control as a whole: what it holds, and its parts' doors to each other.
+ *
+ * Single-threaded. Everything it must know after a crash is in the run directory or in the
+ * configuration file; nothing here is needed by the data plane to go on serving.
+ */
+#ifndef PENSTOCK_CONTROL_DAEMON_DAEMON_H
+#define PENSTOCK_CONTROL_DAEMON_DAEMON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "abi/instance.h"
+#include "daemon/access_log.h"
+#include "daemon/journals.h"
+#include "daemon/loop.h"
+#include "daemon/names.h"
+#include "daemon/overrides.h"
+#include "daemon/resolver.h"
+#include "daemon/settings.h"
+#include "daemon/socket.h"
+#include "run/tables.h"
+
+/* An apply whose client waits for the data plane's verdict. */
+struct waiting {
+	uint64_t client_id; /* 0: nobody waits */
+	uint64_t deadline;
+	json_t *answer; /* to be completed */
+};
+
+struct daemon {
+	const char *run;    /* the run directory */
+	const char *config; /* the file of the command line */
+	struct loop loop;
+	int control_fd;
+	int dataplane_fd; /* -1: the data plane has not made its folder yet */
+	int lock_fd;
+	uint64_t started_real;
+	bool must_stop;
+
+	struct tables tables; /* published last; generation 0: none */
+	struct tables good;   /* the newest that the data plane took; may be the same generation */
+	struct settings settings, good_settings;
+	uint64_t judged; /* generation whose verdict was seen */
+	uint64_t look_at;
+	struct waiting waiting;
+
+	struct overrides overrides;
+	struct resolver *resolver; /* NULL: DNS did not start */
+	struct names names;
+	struct access_log log;
+	struct journals *journals;
+	struct socket socket;
+};
+
+/* ---- apply.c ---- */
+
+/* Takes over what an earlier control process left in the run directory. */
+void apply_adopt(struct daemon *daemon);
+
+/*
+ * Checks a file, builds and publishes it. The answer, or NULL: it comes when the data plane has
+ * judged (client_id waits).
+ *   at_restart  also what takes effect only when the data plane restarts
+ */
+json_t *apply_file(struct daemon *daemon, const char *path, bool at_restart, uint64_t client_id);
+
+/* At start: the file of the command line. False: nothing runs and nothing can (told). */
+bool apply_first(struct daemon *daemon);
+
+/* Looks for the data plane's verdict. */
+void apply_advance(struct daemon *daemon, uint64_t now);
+
+/* The data plane's facts, when one runs. */
+bool daemon_facts(const struct daemon *daemon, struct instance_facts *ret_facts);
+
+/* ---- requests.c ---- */
+
+json_t *requests_answer(void *daemon, const json_t *request, uint64_t client_id);
+
+#endif

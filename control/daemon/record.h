@@ -1,0 +1,35 @@
+/*
+ * record.h - one journal record as a line of the JSON access log, and its cause as a sentence.
+ *
+ * Pure. The one place where JSON is written without jansson: at the rate of requests a tree of
+ * values per line would cost more than the request. The tests read every kind of line back with
+ * jansson. The fields are documented in control/README.md.
+ */
+#ifndef PENSTOCK_CONTROL_DAEMON_RECORD_H
+#define PENSTOCK_CONTROL_DAEMON_RECORD_H
+
+#include <stddef.h>
+
+#include "abi/journal.h"
+#include "daemon/names.h"
+
+enum {
+	RECORD_LINE_MAX =
+		64 * 1024, /* a target of 8 KiB, each byte escaped as \u00xx, and all else */
+	RECORD_CAUSE_MAX = 256,
+};
+
+/*
+ * The line with its newline into text, which has RECORD_LINE_MAX bytes. Returns its length. Not
+ * terminated.
+ */
+size_t record_line(const struct journal_access *access, const struct journal_text *strings,
+		   const struct names *names, char text[RECORD_LINE_MAX]);
+
+/*
+ * "receive timeout after 30 s from a (10.0.0.11:8080)"; "" when nothing went wrong. Returns text.
+ */
+const char *record_cause(const struct journal_access *access, const struct names *names,
+			 char text[RECORD_CAUSE_MAX]);
+
+#endif

@@ -1,0 +1,98 @@
+/*
+ * settings.c - control's own part of a configuration, see settings.h.
+ */
+#include "daemon/settings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "abi/rundir.h"
+#include "base/ensure.h"
+#include "daemon/say.h"
+
+enum {
+	SETTINGS_BYTES_MAX = 64 * 1024
+};
+
+static const char settings_name[] = "settings";
+
+static char *
+copy(const char *text)
+{
+	char *mine;
+
+	if (text == NULL)
+		return NULL;
+	mine = strdup(text);
+	ensure(mine != NULL);
+	return mine;
+}
+
+void
+settings_of(const struct conf *conf, struct settings *ret_settings)
+{
+	struct arena arena = { 0 };
+	const char *dns = "";
+
+	for (CONF_EACH(struct conf_str, server, &conf->resolver.servers))
+		dns = arena_format(&arena, "%s%s%s", dns, dns[0] != '\0' ? "," : "", server->s);
+	*ret_settings = (struct settings){ .log_path = copy(conf->logs.access.path.s),
+					   .dns = copy(dns),
+					   .socket = copy(conf->control.socket.s) };
+	arena_fini(&arena);
+}
+
+void
+settings_save(const struct settings *settings, int control_fd)
+{
+	json_t *object = json_pack("{s:s?, s:s, s:s?}", "log_path", settings->log_path, "dns",
+				   settings->dns, "socket", settings->socket);
+	char *text = json_dumps(object, JSON_COMPACT);
+
+	ensure(text != NULL);
+	if (rundir_write(control_fd, settings_name, text, strlen(text), RUNDIR_MODE_FIXED) != 0)
+		say("control/settings cannot be written");
+	free(text);
+	json_decref(object);
+}
+
+bool
+settings_load(struct settings *ret_settings, int control_fd)
+{
+	static char bytes[SETTINGS_BYTES_MAX];
+	const char *log_path = NULL, *dns = "", *socket = NULL;
+	json_t *object;
+	size_t n;
+
+	if (rundir_read(control_fd, settings_name, bytes, sizeof(bytes), &n) != 0)
+		return false;
+	object = json_loadb(bytes, n, 0, NULL);
+	if (object == NULL || json_unpack(object, "{s:s?, s:s, s:s?}", "log_path", &log_path, "dns",
+					  &dns, "socket", &socket) != 0) {
+		json_decref(object);
+		return false;
+	}
+	*ret_settings = (struct settings){ copy(log_path), copy(dns), copy(socket) };
+	json_decref(object);
+	return true;
+}
+
+void
+settings_copy(struct settings *to, const struct settings *from)
+{
+	struct settings mine = { copy(from->log_path), copy(from->dns), copy(from->socket) };
+
+	settings_fini(to);
+	*to = mine;
+}
+
+void
+settings_fini(struct settings *settings)
+{
+	free(settings->log_path);
+	free(settings->dns);
+	free(settings->socket);
+	*settings = (struct settings){ 0 };
+}

@@ -1,0 +1,31 @@
+/*
+ * settings.h - what control itself needs of a configuration: it is not in the image. Kept in
+ * control/settings (JSON), so that a control process that starts beside a running data plane with
+ * a configuration file that does not load goes on logging and resolving as before.
+ */
+#ifndef PENSTOCK_CONTROL_DAEMON_SETTINGS_H
+#define PENSTOCK_CONTROL_DAEMON_SETTINGS_H
+
+#include <stdbool.h>
+
+#include "conf/conf.h"
+
+/* Zeroed is "nothing said". Texts are malloc's. */
+struct settings {
+	char *log_path; /* NULL: no access log */
+	char *dns;	/* "IP:port,IP"; "": the machine's own */
+	char *socket;	/* NULL: control/socket */
+};
+
+void settings_of(const struct conf *conf, struct settings *ret_settings);
+
+void settings_save(const struct settings *settings, int control_fd);
+
+/* False: there are none that can be read. */
+bool settings_load(struct settings *ret_settings, int control_fd);
+
+void settings_copy(struct settings *to, const struct settings *from);
+
+void settings_fini(struct settings *settings);
+
+#endif
