@@ -74,7 +74,26 @@
 	WIRE_DROPS(COUNTERS_WIRE_DROP, x)
 
 #define COUNTERS_NET(x)                                                                            \
-	x(net_arp_replies, packets, "ARP requests for our addresses answered")
+	x(net_arp_replies, packets, "ARP requests for our addresses answered")                     \
+	x(net_nd_replies, packets, "neighbour solicitations for our addresses answered")           \
+	x(net_echo_replies, packets, "echo requests answered")                                     \
+	x(net_echo_limited, packets, "echo requests not answered: too many")                       \
+	x(net_not_ours, packets, "ARP, ND and echo requests for addresses not ours")               \
+	x(net_off_link, packets, "ARP and ND from addresses not on the link")                      \
+	x(net_solicits, packets, "ARP requests and neighbour solicitations sent")                  \
+	x(net_announcements, packets, "announcements of our addresses sent")                       \
+	x(net_conflicts, events, "another station claims an address of ours")                      \
+	x(net_duplicates, addresses, "addresses given up: another station had them first")         \
+	x(net_no_route, packets, "packets dropped: no route to the destination")                   \
+	x(net_waits, packets, "packets that waited for a neighbour")                               \
+	x(net_wait_drops, packets, "packets dropped: too many wait for a neighbour")               \
+	x(net_unresolved, packets, "packets dropped: no neighbour answered")                       \
+	x(net_neighbours_evicted, neighbours, "neighbours forgotten to make room")                 \
+	x(net_neighbours_full, packets, "packets dropped: no room for a neighbour")                \
+	x(net_no_buffers, packets, "messages of our own not sent: no buffer")                      \
+	x(net_news_lost, events, "news for other lanes or TCP lost: too many at once")             \
+	x(net_learned, events, "neighbours heard of from other lanes")                             \
+	x(net_bad_config, records, "addresses and routes left out: not valid")
 
 #define COUNTERS_TCP(x)                                                                            \
 	x(tcp_rx_segments, segments, "valid segments received")                                    \

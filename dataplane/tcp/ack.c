@@ -1,0 +1,159 @@
+/*
+ * ack.c - what an ACK says: how far the peer has got, how much it may be sent, and which of our
+ * FINs it has seen (RFC 9293, 3.10.7.4, fifth check; RFC 5961, 5).
+ */
+#include "tcp/conn.h"
+
+/* RFC 5961, 5.2: not older than the largest window, not newer than what was sent. */
+static bool
+is_plausible(const struct tcp_conn *conn, struct seq ack)
+{
+	return seq_ge(ack, seq_sub(conn->snd_una, conn->snd_wnd_max)) && seq_le(ack, conn->snd_nxt);
+}
+
+static void
+note_shut_window(struct tcp_conn *conn, uint64_t now)
+{
+	if (conn->snd_wnd == 0 && !conn_has(conn, CONN_SHUT)) {
+		conn->flags |= CONN_SHUT;
+		conn->shut_at = now;
+	} else if (conn->snd_wnd != 0 && conn_has(conn, CONN_SHUT)) {
+		conn->flags &= ~(uint32_t)CONN_SHUT;
+		conn->shut_ns += now - conn->shut_at;
+	}
+}
+
+/* The window, unless an older segment brings it; true when it has changed. */
+static bool
+take_window(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
+{
+	const struct tcp_seg *seg = a->seg;
+	uint32_t wnd = (uint32_t)seg->wnd << conn->snd_wscale;
+	uint32_t was = conn->snd_wnd;
+
+	if (seq_gt(conn->snd_wl1, a->seq) ||
+	    (seq_eq(conn->snd_wl1, a->seq) && seq_gt(conn->snd_wl2, seg->ack)))
+		return false;
+	conn->snd_wl1 = a->seq;
+	conn->snd_wl2 = seg->ack;
+	conn->snd_wnd = wnd;
+	if (wnd > conn->snd_wnd_max)
+		conn->snd_wnd_max = wnd;
+	note_shut_window(conn, a->now);
+	if (wnd > was) {
+		if (conn_flight(conn) == 0)
+			conn->tries = 0; /* probing is over */
+		conn_dirty(tcp, conn);
+	}
+	return wnd != was;
+}
+
+static void
+take_rtt(struct tcp_conn *conn, const struct tcp_seg *seg, uint64_t sent_ns, uint64_t now)
+{
+	if (sent_ns != 0) {
+		rtt_sample(&conn->rtt, now - sent_ns);
+	} else if (conn_has(conn, CONN_TS) && seg->has_ts && seg->ts_ecr != 0) {
+		uint32_t ticks = conn_ts(conn, now) - seg->ts_ecr;
+
+		if (ticks < 1u << 16) /* beyond a minute it is somebody's mistake */
+			rtt_sample(&conn->rtt, ((uint64_t)ticks << 20) + (1 << 19));
+	}
+}
+
+static void
+take_bytes(struct tcp *tcp, struct tcp_conn *conn, uint32_t bytes)
+{
+	uint32_t before = conn->sndq.n;
+
+	conn->bytes_out += bytes;
+	bufq_consume(&conn->sndq, bytes);
+	tcp->bufs_held -= before - conn->sndq.n;
+	if (conn_has(conn, CONN_ROOM_SHORT) && conn->sndq.bytes <= tcp->conf.send_max_bytes / 2) {
+		conn->flags &= ~(uint32_t)CONN_ROOM_SHORT;
+		conn_tell(tcp, conn, TCP_EV_ROOM);
+	}
+}
+
+/* New bytes are acknowledged: snd_una moves. */
+static void
+advance(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
+{
+	struct seq ack = a->seg->ack;
+	uint32_t acked = (uint32_t)seq_diff(ack, conn->snd_una);
+	bool has_fin = conn_has(conn, CONN_FIN_SENT) && seq_eq(ack, conn->snd_nxt);
+	uint64_t sent_ns;
+
+	take_bytes(tcp, conn, acked - (has_fin ? 1 : 0));
+	conn->snd_una = ack;
+	conn->una_ns = a->now;
+	conn->tries = 0;
+	sent_ns = span_ack(tcp, conn, ack);
+	take_rtt(conn, a->seg, sent_ns, a->now);
+	loss_on_ack(tcp, conn, acked, a->now);
+	time_restart_rto(tcp, conn, a->now);
+	if (conn->sndq.n == 0 && (has_fin || !conn_has(conn, CONN_FIN_ASKED)))
+		conn_tell(tcp, conn, TCP_EV_SENT);
+	conn_dirty(tcp, conn);
+}
+
+/* Our FIN is acknowledged. True when the segment's text may still be looked at. */
+static bool
+on_fin_acked(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
+{
+	switch ((enum tcp_state)conn->state) {
+	case TCP_STATE_FIN_WAIT_1:
+		conn->state = TCP_STATE_FIN_WAIT_2;
+		if (!conn_has(conn, CONN_OWNED))
+			time_life(tcp, conn, now + tcp->conf.time_wait_ns);
+		return true;
+	case TCP_STATE_CLOSING:
+		conn_enter_time_wait(tcp, conn, now);
+		return false;
+	case TCP_STATE_LAST_ACK:
+		conn_end(tcp, conn, TCP_END_CLOSED);
+		return false;
+	case TCP_STATE_FIN_WAIT_2:
+	case TCP_STATE_TIME_WAIT:
+		return true;
+	case TCP_STATE_CLOSED:
+	case TCP_STATE_SYN_SENT:
+	case TCP_STATE_SYN_RECEIVED:
+	case TCP_STATE_ESTABLISHED:
+	case TCP_STATE_CLOSE_WAIT:
+		break;
+	}
+	ensure(false); /* no FIN of ours is out in these */
+	return false;
+}
+
+bool
+ack_input(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
+{
+	const struct tcp_seg *seg = a->seg;
+	bool is_new, has_sack, has_window;
+
+	if ((a->flags & TCP_ACK) == 0) {
+		COUNT(tcp, tcp_rx_no_ack);
+		return false;
+	}
+	if (!is_plausible(conn, seg->ack)) {
+		COUNT(tcp, tcp_rx_bad_ack);
+		challenge_ack(tcp, conn, a->now);
+		return false;
+	}
+	if (conn->state == TCP_STATE_TIME_WAIT)
+		return false; /* all was said; a repeated FIN failed the first check */
+	has_window = take_window(tcp, conn, a);
+	has_sack = seg->sack_n > 0 && conn_has(conn, CONN_SACK) && sack_input(tcp, conn, seg);
+	is_new = seq_gt(seg->ack, conn->snd_una);
+	if (is_new)
+		advance(tcp, conn, a);
+	else if (conn_flight(conn) > 0 && seq_eq(seg->ack, conn->snd_una) &&
+		 (has_sack || (!conn_has(conn, CONN_SACK) && seg->payload_n == 0 && !has_window &&
+			       (seg->flags & TCP_FIN) == 0)))
+		loss_on_dup_ack(tcp, conn, a->now);
+	if (conn_has(conn, CONN_FIN_SENT) && seq_eq(conn->snd_una, conn->snd_nxt))
+		return on_fin_acked(tcp, conn, a->now);
+	return true;
+}

@@ -1,0 +1,397 @@
+/*
+ * conn.h - what the files of this folder share: the connection record, the engine's record, and
+ * who does what. Private to tcp/.
+ *
+ * Records name each other by index (INDEX_NONE: nobody), so that they can be moved and saved.
+ * The connection's fields lie in the order of their use: who, sequence space, sending, receiving,
+ * estimates, rarely. An idle connection holds no buffer, span or island.
+ */
+#ifndef PENSTOCK_TCP_CONN_H
+#define PENSTOCK_TCP_CONN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "abi/counters.h"
+#include "base/ensure.h"
+#include "base/hash.h"
+#include "base/pool.h"
+#include "base/prng.h"
+#include "base/wheel.h"
+#include "tcp/cc.h"
+#include "tcp/flow.h"
+#include "tcp/rtt.h"
+#include "tcp/tcp.h"
+
+#define INDEX_NONE	   UINT32_MAX
+
+#define MS_NS		   ((uint64_t)1000000)
+#define S_NS		   ((uint64_t)1000000000)
+
+#define DELAYED_ACK_NS	   (40 * MS_NS)
+#define CORK_NS		   (2 * MS_NS)	       /* how long a short last segment waits for more */
+#define RETRY_NS	   (MS_NS / 4)	       /* after the pool was dry */
+#define KEEPALIVE_EVERY_NS (30 * S_NS)	       /* between probes that nobody answers */
+#define PAWS_IDLE_NS	   (24 * 86400 * S_NS) /* RFC 7323, 5.5: ts_recent is too old to judge */
+
+enum {
+	KEEPALIVE_PROBES = 5,
+	SYN_ACK_TRIES = 5,
+	DUP_THRESH = 3,	      /* RFC 6675 */
+	MSS_DEFAULT_V4 = 536, /* RFC 9293, 3.7.1: no MSS option */
+	MSS_DEFAULT_V6 = 1220,
+	MSS_MIN = 88,		/* a smaller one only makes us work */
+	MERGE_MAX = 512,	/* payloads up to this are copied to a waiting buffer's end */
+	ISLANDS_PER_CONN = 64,	/* runs of out-of-order bytes */
+	SPANS_PER_CONN = 512,	/* records of what was sent */
+	CHALLENGES_PER_S = 100, /* RFC 5961, 7 */
+	LINK_HEADER_MAX = 18,	/* Ethernet and VLAN, left free in front of our packets */
+	HEADER_MAX = 40 + 20 + 40,
+	GATHER_MAX = 16, /* stream buffers in one segment; more are cut into more segments */
+};
+
+enum conn_flag {
+	CONN_DIRTY = 1 << 0,	 /* in tcp->dirty: output has to look at it */
+	CONN_TOLD = 1 << 1,	 /* in tcp->told: ev_bits wait for delivery */
+	CONN_OWNED = 1 << 2,	 /* the owner has its id */
+	CONN_PASSIVE = 1 << 3,	 /* made by a listener */
+	CONN_TS = 1 << 4,	 /* timestamps agreed */
+	CONN_SACK = 1 << 5,	 /* SACK agreed */
+	CONN_ACK_NOW = 1 << 6,	 /* an ACK goes out at the next output, alone if need be */
+	CONN_ACK_LATER = 1 << 7, /* the delayed-ACK time runs */
+	CONN_FIN_ASKED = 1 << 8, /* FIN follows the send queue */
+	CONN_FIN_SENT = 1 << 9,
+	CONN_FIN_REACHED = 1 << 10, /* the peer's FIN is at rcv_nxt - 1 */
+	CONN_FIN_AHEAD = 1 << 11,   /* the peer's FIN was seen beyond a gap, at fin_seq */
+	CONN_RECOVERY = 1 << 12,    /* fast recovery until recover */
+	CONN_LOSS = 1 << 13,	    /* repairing after a timeout until recover */
+	CONN_CORK = 1 << 14,	    /* a short last segment may wait until ack_at */
+	CONN_ROOM_SHORT = 1 << 15,  /* the owner waits for TCP_EV_ROOM */
+	CONN_PROBE = 1 << 16,	    /* a probe of the window or of life goes out */
+	CONN_RST = 1 << 17,	    /* an RST goes out, then nothing */
+	CONN_SYN = 1 << 18,	    /* a SYN or SYN-ACK goes out */
+	CONN_SYN_REPEATED = 1 << 19,
+	CONN_FLOW = 1 << 20,	  /* in the flow table */
+	CONN_FORCE = 1 << 21,	  /* send what the window allows, however little (3.8.6.2.1) */
+	CONN_DSACK = 1 << 22,	  /* dsack is to be reported */
+	CONN_SHUT = 1 << 23,	  /* the peer's window is shut since shut_at */
+	CONN_WSCALE = 1 << 25,	  /* window scaling agreed */
+	CONN_AGAIN_NOW = 1 << 24, /* the next retransmission does not ask the window */
+};
+
+/* Bytes sent and not yet acknowledged, in order of sequence: [seq, seq + len), FIN included. */
+enum span_flag {
+	SPAN_SACKED = 1 << 0,
+	SPAN_LOST = 1 << 1,  /* to be sent again */
+	SPAN_AGAIN = 1 << 2, /* has been sent more than once: no RTT sample (Karn) */
+};
+
+struct span {
+	struct buf *buf; /* holds the first byte; NULL: only a FIN */
+	uint64_t sent_ns;
+	struct seq seq;
+	uint32_t len;
+	uint32_t next;
+	uint16_t at; /* of the first byte, from buf->m.buf_addr */
+	uint8_t flags;
+};
+
+/* A run of bytes received beyond a gap: buffers linked by link, buf->tag is each one's sequence. */
+struct island {
+	struct buf *head, *tail;
+	struct seq left, right;
+	uint32_t next;
+	uint32_t stamp; /* the latest to change is reported first (RFC 2018, 4) */
+};
+
+struct tcp_conn {
+	/* who */
+	struct ip_addr remote, local;
+	uint16_t remote_port, local_port;
+	uint16_t path;
+	uint8_t state; /* enum tcp_state */
+	uint8_t end;   /* enum tcp_end */
+	uint32_t flags;
+	uint32_t id; /* the owner's handle; 0 once released */
+	uint32_t owner;
+	uint32_t dirty_next, told_next;
+	uint8_t told_bits; /* enum tcp_event_bit */
+	uint8_t snd_wscale, rcv_wscale;
+	uint8_t tries; /* expiries of the retransmission or probe timer in a row */
+
+	/* sequence space */
+	struct seq rcv_nxt;
+	struct seq rcv_adv;   /* right edge promised, never moves back */
+	struct seq rcv_shown; /* the same rounded up to the window scale: what is accepted */
+	struct seq room_edge; /* right edge the owner has room for */
+	struct seq rcv_acked; /* last ACK sent */
+	struct seq snd_una, snd_nxt, snd_wl1, snd_wl2;
+	uint32_t snd_wnd, snd_wnd_max;
+	uint32_t ts_recent, ts_offset;
+	uint32_t island; /* first of the list */
+	uint32_t span, span_tail;
+	uint16_t mss;	  /* payload of a full segment to send, timestamps taken off */
+	uint16_t rcv_mss; /* the largest payload received */
+
+	/* sending */
+	struct bufq sndq;  /* from snd_una on */
+	struct buf *fresh; /* holds the byte at snd_nxt; NULL: all was sent */
+	uint64_t rto_at;   /* retransmission, probe; UINT64_MAX: off */
+	uint64_t ack_at;   /* delayed ACK, cork */
+	uint16_t fresh_at;
+	uint16_t span_n, island_n;
+	uint8_t dup_n;	/* duplicate ACKs in a row */
+	uint8_t keep_n; /* keep-alive probes that nobody answered */
+
+	/* receiving */
+	struct bufq rcvq;
+	uint64_t life_at; /* connect, keep-alive, TIME-WAIT, an orphan's FIN-WAIT-2 */
+	uint64_t last_rx_ns;
+	uint64_t una_ns; /* the oldest byte in flight waits since; for the user timeout */
+	uint64_t last_tx_ns;
+
+	/* estimates */
+	struct rtt rtt;
+	struct cc cc;
+	uint32_t sacked_bytes, lost_bytes;
+
+	/* rarely */
+	uint64_t bytes_in, bytes_out;
+	uint64_t shut_ns, shut_at;
+	struct seq recover, fin_seq, iss;
+	struct seg_sack dsack;
+	uint32_t again_n; /* segments sent again */
+	uint32_t flow_next;
+	uint32_t wait_prev, wait_next; /* in tcp->waiting or tcp->dialing */
+} __attribute__((aligned(64)));
+
+struct listener {
+	struct ip_addr addr;
+	uint32_t owner;
+	uint16_t port;
+	bool is_used;
+};
+
+/* A first-in first-out list of connections, linked by a field of theirs. */
+struct fifo {
+	uint32_t head, tail;
+};
+
+struct tcp {
+	struct tcp_conf conf;
+	struct pool conns, spans, islands;
+	struct wheel *wheel; /* one timer a connection, at the earliest of its times */
+	struct flow flow;
+	struct fifo dirty, told;
+	struct fifo waiting, dialing; /* TIME-WAIT, SYN-SENT: doubly linked, oldest first */
+	struct listener *listener;
+	uint32_t listener_n;
+	uint32_t bufs_held;
+	uint32_t half_open, time_wait;
+	uint32_t stamp;	     /* of islands */
+	uint32_t clock_hand; /* of eviction */
+	uint64_t now;	     /* of the latest door */
+	uint64_t retry_at;   /* output waits for buffers until then; 0: it does not */
+	uint64_t cookies_until;
+	uint64_t challenge_second;
+	uint32_t challenge_n;
+	struct hash_key key_isn, key_cookie;
+	struct prng prng;
+};
+
+#define COUNT(tcp, name) ((tcp)->conf.count->name++)
+
+static inline struct tcp_conn *
+conn_at(const struct tcp *tcp, uint32_t i)
+{
+	return pool_at(&tcp->conns, i);
+}
+
+static inline uint32_t
+conn_index(const struct tcp *tcp, const struct tcp_conn *conn)
+{
+	return (uint32_t)(conn - (const struct tcp_conn *)(const void *)tcp->conns.object);
+}
+
+static inline bool
+conn_has(const struct tcp_conn *conn, uint32_t flags)
+{
+	return (conn->flags & flags) != 0;
+}
+
+/* The timestamp clock: 2^20 ns a tick, near RFC 7323's millisecond, without a division. */
+static inline uint32_t
+conn_ts(const struct tcp_conn *conn, uint64_t now)
+{
+	return (uint32_t)(now >> 20) + conn->ts_offset;
+}
+
+static inline bool
+conn_is_v4(const struct tcp_conn *conn)
+{
+	return ip_is_v4(&conn->remote);
+}
+
+static inline uint32_t
+conn_flight(const struct tcp_conn *conn)
+{
+	return conn->snd_nxt.v - conn->snd_una.v;
+}
+
+/* Bytes given and never sent; FIN not counted. */
+static inline uint32_t
+conn_unsent(const struct tcp_conn *conn)
+{
+	uint32_t sent = conn_flight(conn) - (conn_has(conn, CONN_FIN_SENT) ? 1 : 0);
+
+	return (uint32_t)conn->sndq.bytes - sent;
+}
+
+/* ---- tcp.c: records, lists, events ---- */
+
+struct tcp_conn *conn_take(struct tcp *tcp, uint64_t now);
+struct tcp_conn *conn_take_or_evict(struct tcp *tcp, uint64_t now); /* listen.c */
+void conn_free(struct tcp *tcp, struct tcp_conn *conn);
+void conn_dirty(struct tcp *tcp, struct tcp_conn *conn);
+void conn_tell(struct tcp *tcp, struct tcp_conn *conn, uint32_t bits);
+void conn_give_id(struct tcp *tcp, struct tcp_conn *conn);
+struct tcp_conn *conn_find(const struct tcp *tcp, struct tcp_id id);
+/* In tcp->waiting (TIME-WAIT) or tcp->dialing (SYN-SENT). */
+void wait_push(struct tcp *tcp, struct fifo *list, struct tcp_conn *conn);
+void wait_drop(struct tcp *tcp, struct fifo *list, struct tcp_conn *conn);
+
+/* ---- close.c: ends ---- */
+
+/* Over, for this reason: nothing more is sent or taken; the owner is told, an orphan is freed. */
+void conn_end(struct tcp *tcp, struct tcp_conn *conn, enum tcp_end end);
+void conn_end_with_rst(struct tcp *tcp, struct tcp_conn *conn, enum tcp_end end);
+void conn_enter_time_wait(struct tcp *tcp, struct tcp_conn *conn, uint64_t now);
+
+/* ---- time.c ---- */
+
+void time_arm(struct tcp *tcp, struct tcp_conn *conn, uint64_t at_ns);
+void time_expire(struct tcp *tcp, uint64_t now);
+/* Restarts the retransmission timer for what is in flight, or stops it. */
+void time_restart_rto(struct tcp *tcp, struct tcp_conn *conn, uint64_t now);
+void time_ack_later(struct tcp *tcp, struct tcp_conn *conn, uint64_t now);
+void time_life(struct tcp *tcp, struct tcp_conn *conn, uint64_t at_ns);
+void time_keepalive(struct tcp *tcp, struct tcp_conn *conn, uint64_t now);
+
+/* ---- listen.c, cookie.c, connect.c ---- */
+
+struct listener *listener_find(struct tcp *tcp, const struct ip_addr *addr, uint16_t port);
+void listen_on_syn(struct tcp *tcp, struct listener *at, const struct tcp_seg *seg, uint16_t path,
+		   uint64_t now, struct tcp_out *out);
+void conn_agree(struct tcp *tcp, struct tcp_conn *conn, const struct tcp_seg *syn, uint64_t now);
+void conn_establish(struct tcp *tcp, struct tcp_conn *conn, uint64_t now);
+uint16_t tcp_path_mss(const struct tcp *tcp, uint16_t path, bool is_v4);
+uint8_t tcp_our_wscale(const struct tcp *tcp);
+uint32_t tcp_initial_window(const struct tcp *tcp);
+struct seq tcp_isn(const struct tcp *tcp, const struct ip_addr *local, uint16_t local_port,
+		   const struct ip_addr *remote, uint16_t remote_port, uint64_t now);
+uint32_t tcp_ts_offset(const struct tcp *tcp, const struct ip_addr *local,
+		       const struct ip_addr *remote);
+void cookie_answer(struct tcp *tcp, const struct tcp_seg *syn, uint16_t path, uint64_t now,
+		   struct tcp_out *out);
+/* The connection that this ACK of a cookie makes, or NULL. */
+struct tcp_conn *cookie_redeem(struct tcp *tcp, const struct tcp_seg *ack, uint16_t path,
+			       uint64_t now);
+
+/* ---- input.c, ack.c ---- */
+
+/* What is left of a segment while the checks go over it. */
+struct arrival {
+	const struct tcp_seg *seg;
+	struct buf *buf; /* NULL once taken or given back */
+	struct seq seq;	 /* of the first byte that still counts */
+	uint32_t off;	 /* of that byte's payload, from the packet start */
+	uint32_t n;	 /* payload that still counts */
+	uint8_t flags;
+	uint64_t now;
+};
+
+void input_segment(struct tcp *tcp, struct flow_place place, const struct tcp_seg *seg,
+		   struct buf *buf, uint64_t now, struct tcp_out *out);
+void challenge_ack(struct tcp *tcp, struct tcp_conn *conn, uint64_t now);
+/* True when the segment's text may be looked at. */
+bool ack_input(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a);
+
+/* ---- recv.c ---- */
+
+void recv_text(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a);
+void recv_give_islands(struct tcp *tcp, struct tcp_conn *conn);
+void recv_give_queue(struct tcp *tcp, struct tcp_conn *conn);
+/* The window field of a segment that goes out now (not SYN's); moves the promise. */
+uint16_t recv_offer(struct tcp *tcp, struct tcp_conn *conn);
+uint32_t recv_window(const struct tcp_conn *conn);
+/* Whether telling the peer of the present room is worth an ACK. */
+bool recv_has_news(const struct tcp *tcp, const struct tcp_conn *conn);
+
+/* ---- span.c, sack.c, loss.c, send.c ---- */
+
+void span_sent(struct tcp *tcp, struct tcp_conn *conn, struct buf *buf, uint16_t at, struct seq seq,
+	       uint32_t len, uint64_t now);
+bool span_split(struct tcp *tcp, struct tcp_conn *conn, uint32_t i, uint32_t keep);
+void span_join(struct tcp *tcp, struct tcp_conn *conn);
+/* Everything before ack is acknowledged; returns the time of sending for an RTT sample, or 0. */
+uint64_t span_ack(struct tcp *tcp, struct tcp_conn *conn, struct seq ack);
+void span_give_all(struct tcp *tcp, struct tcp_conn *conn);
+
+/* Moves a place in the send queue n bytes on; NULL: behind the last byte. */
+static inline void
+place_walk(struct buf **buf, uint16_t *at, uint32_t n)
+{
+	struct buf *b = *buf;
+	uint32_t i = *at;
+
+	while (b != NULL) {
+		uint32_t left = (uint32_t)b->at + b->n - i;
+
+		if (n < left) {
+			i += n;
+			break;
+		}
+		n -= left;
+		b = b->link;
+		i = b != NULL ? b->at : 0;
+	}
+	*buf = b;
+	*at = (uint16_t)i;
+}
+
+static inline struct span *
+span_at(const struct tcp *tcp, uint32_t i)
+{
+	return pool_at(&tcp->spans, i);
+}
+
+/* True when the segment's blocks told something new. */
+bool sack_input(struct tcp *tcp, struct tcp_conn *conn, const struct tcp_seg *seg);
+uint32_t sack_blocks(struct tcp *tcp, struct tcp_conn *conn, struct seg_sack *ret_block);
+void sack_mark_lost(struct tcp *tcp, struct tcp_conn *conn);
+uint32_t loss_pipe(const struct tcp_conn *conn);
+void loss_on_dup_ack(struct tcp *tcp, struct tcp_conn *conn, uint64_t now);
+void loss_on_ack(struct tcp *tcp, struct tcp_conn *conn, uint32_t acked, uint64_t now);
+void loss_on_timeout(struct tcp *tcp, struct tcp_conn *conn, uint64_t now);
+
+/* Sends what the connection may send now; false when out is full or the pool dry. */
+bool send_output(struct tcp *tcp, struct tcp_conn *conn, uint64_t now, struct tcp_out *out);
+
+/* ---- emit.c ---- */
+
+/* A segment's place in the stream, and what goes with it. */
+struct emit {
+	struct seq seq;
+	uint8_t flags;
+	uint16_t at;	 /* of the first payload byte in buf */
+	uint32_t n;	 /* payload */
+	struct buf *buf; /* holds the first payload byte */
+};
+
+bool emit_segment(struct tcp *tcp, struct tcp_conn *conn, const struct emit *e, uint64_t now,
+		  struct tcp_out *out);
+
+/* A segment for nobody: an RST (RFC 9293, 3.10.7.1) or a cookie's SYN-ACK. */
+bool emit_bare(struct tcp *tcp, const struct tcp_seg *seg, uint16_t path, struct tcp_out *out);
+
+#endif

@@ -1,0 +1,159 @@
+/*
+ * loss.c - from duplicate ACKs, SACK and timeouts to what is to be sent again: fast recovery of
+ * RFC 6675 with SACK and of RFC 6582 (NewReno) without, timeouts of RFC 6298.
+ *
+ * Losses are marks on spans; send.c sends what is marked as the congestion window allows. What is
+ * in flight is everything sent less what is SACKed and what is marked lost and not yet sent again
+ * (the pipe). Without SACK each duplicate ACK stands for one segment that has left the network.
+ * States: open, RECOVERY (until recover is acknowledged), LOSS (the same, after a timeout).
+ */
+#include "tcp/conn.h"
+
+uint32_t
+loss_pipe(const struct tcp_conn *conn)
+{
+	uint32_t gone = conn->sacked_bytes + conn->lost_bytes, flight = conn_flight(conn);
+
+	return flight > gone ? flight - gone : 0;
+}
+
+static bool
+has_sack(const struct tcp_conn *conn)
+{
+	return conn_has(conn, CONN_SACK);
+}
+
+static void
+enter_recovery(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
+{
+	CC_DEFAULT->on_loss(&conn->cc, conn_flight(conn), now);
+	conn->flags |= CONN_RECOVERY | CONN_AGAIN_NOW;
+	conn->recover = conn->snd_nxt;
+	COUNT(tcp, tcp_recoveries);
+	conn_dirty(tcp, conn);
+}
+
+/* The first segment of what is missing, unless it is marked or was sent again already. */
+static void
+mark_head_lost(struct tcp *tcp, struct tcp_conn *conn)
+{
+	struct span *s;
+
+	if (conn->span == INDEX_NONE)
+		return;
+	s = span_at(tcp, conn->span);
+	if (s->flags != 0)
+		return;
+	if (s->len > conn->mss && !span_split(tcp, conn, conn->span, conn->mss))
+		return;
+	s->flags |= SPAN_LOST;
+	conn->lost_bytes += s->len;
+}
+
+void
+loss_on_dup_ack(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
+{
+	COUNT(tcp, tcp_rx_dup_acks);
+	conn_dirty(tcp, conn); /* limited transmit (RFC 3042): the pipe has become shorter */
+	if (conn->dup_n < UINT8_MAX)
+		conn->dup_n++;
+	if (has_sack(conn)) {
+		sack_mark_lost(tcp, conn);
+		if (conn->lost_bytes > 0 && !conn_has(conn, CONN_RECOVERY | CONN_LOSS))
+			enter_recovery(tcp, conn, now);
+		return;
+	}
+	if (conn->sacked_bytes + conn->lost_bytes + conn->mss < conn_flight(conn))
+		conn->sacked_bytes += conn->mss;
+	if (conn->dup_n < DUP_THRESH || conn_has(conn, CONN_RECOVERY | CONN_LOSS) ||
+	    seq_le(conn->snd_una, conn->recover)) /* RFC 6582, 3.2 step 2 */
+		return;
+	mark_head_lost(tcp, conn);
+	if (conn->lost_bytes > 0)
+		enter_recovery(tcp, conn, now);
+}
+
+static void
+leave(struct tcp_conn *conn)
+{
+	uint32_t flight = conn_flight(conn), mss = conn->mss;
+	uint32_t calm = (flight > mss ? flight : mss) + mss;
+
+	if (conn_has(conn, CONN_RECOVERY)) { /* RFC 6582, 3.2 step 3: no burst */
+		uint32_t wnd = conn->cc.ssthresh_bytes;
+
+		conn->cc.cwnd_bytes = wnd < calm ? wnd : calm;
+	}
+	conn->flags &= ~(uint32_t)(CONN_RECOVERY | CONN_LOSS | CONN_AGAIN_NOW);
+	if (!has_sack(conn))
+		conn->sacked_bytes = 0;
+}
+
+/* Without SACK: of the bytes acknowledged, all but one segment had been counted as gone. */
+static void
+uncount_dups(struct tcp_conn *conn, uint32_t acked)
+{
+	uint32_t counted = acked > conn->mss ? acked - conn->mss : 0;
+
+	conn->sacked_bytes -= counted < conn->sacked_bytes ? counted : conn->sacked_bytes;
+	if (!conn_has(conn, CONN_RECOVERY | CONN_LOSS))
+		conn->sacked_bytes = 0;
+}
+
+void
+loss_on_ack(struct tcp *tcp, struct tcp_conn *conn, uint32_t acked, uint64_t now)
+{
+	bool is_open = !conn_has(conn, CONN_RECOVERY | CONN_LOSS);
+
+	conn->dup_n = 0;
+	if (!has_sack(conn))
+		uncount_dups(conn, acked);
+	if (!is_open && seq_ge(conn->snd_una, conn->recover)) {
+		leave(conn);
+	} else if (!is_open) {
+		mark_head_lost(tcp, conn);
+		if (has_sack(conn))
+			sack_mark_lost(tcp, conn);
+		else
+			conn->flags |= CONN_AGAIN_NOW;
+	} else if (conn->sacked_bytes > 0 && has_sack(conn)) {
+		sack_mark_lost(tcp, conn);
+		if (conn->lost_bytes > 0)
+			enter_recovery(tcp, conn, now);
+	}
+	if (!conn_has(conn, CONN_RECOVERY))
+		CC_DEFAULT->on_ack(&conn->cc, acked, conn->rtt.srtt_ns, now);
+	if (is_open && seq_gt(conn->snd_una, conn->recover))
+		conn->recover = seq_sub(conn->snd_una, 1); /* never half the space behind */
+}
+
+void
+loss_on_timeout(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
+{
+	bool is_reneged = (span_at(tcp, conn->span)->flags & SPAN_SACKED) != 0;
+
+	if (conn->tries == 0)
+		CC_DEFAULT->on_timeout(&conn->cc, conn_flight(conn), now);
+	conn->cc.cwnd_bytes = conn->mss;
+	conn->lost_bytes = 0;
+	conn->sacked_bytes = 0;
+	conn->dup_n = 0;
+	if (is_reneged) /* RFC 2018, 8: the receiver dropped what it had */
+		COUNT(tcp, tcp_rx_reneged);
+	for (uint32_t i = conn->span; i != INDEX_NONE; i = span_at(tcp, i)->next) {
+		struct span *s = span_at(tcp, i);
+
+		if (is_reneged)
+			s->flags &= (uint8_t)~SPAN_SACKED;
+		if ((s->flags & SPAN_SACKED) != 0) {
+			conn->sacked_bytes += s->len;
+		} else {
+			s->flags |= SPAN_LOST;
+			conn->lost_bytes += s->len;
+		}
+	}
+	span_join(tcp, conn);
+	conn->flags &= ~(uint32_t)CONN_RECOVERY;
+	conn->flags |= CONN_LOSS | CONN_AGAIN_NOW;
+	conn->recover = conn->snd_nxt;
+}

@@ -1,0 +1,524 @@
+/*
+ * recv.c - the receiving half: bytes in order for the owner, islands beyond gaps, the window
+ * offered, and when to acknowledge (RFC 9293, 3.10.7.4 seventh and eighth check; RFC 5681, 4).
+ *
+ * Invariants: rcv_adv never moves back; islands are in order, apart from each other and beyond
+ * rcv_nxt. The window field is rounded up to the scale's step, so that its edge never lies before
+ * the promise; up to the furthest edge ever shown (rcv_shown) bytes are accepted.
+ * Memory is counted in buffers, not bytes: payloads up to MERGE_MAX are copied behind the bytes
+ * that wait already. Near the budget windows fall; the last eighth takes no islands.
+ */
+#include "tcp/conn.h"
+
+/* ---- the window ---- */
+
+uint32_t
+recv_window(const struct tcp_conn *conn)
+{
+	int32_t n = seq_diff(conn->rcv_adv, conn->rcv_nxt);
+
+	return n > 0 ? (uint32_t)n : 0;
+}
+
+/* The largest window that the lending budget allows now. */
+static uint32_t
+budget_window(const struct tcp *tcp, const struct tcp_conn *conn)
+{
+	uint32_t held = tcp->bufs_held, max = tcp->conf.bufs_max;
+
+	if (held < max / 2)
+		return tcp->conf.recv_max_bytes;
+	if (held < max / 4 * 3)
+		return tcp->conf.recv_max_bytes / 4;
+	if (held < max / 16 * 15)
+		return 2u * tcp_path_mss(tcp, conn->path, conn_is_v4(conn));
+	return 0;
+}
+
+/* The right edge we would like to promise. */
+static struct seq
+wanted_edge(const struct tcp *tcp, const struct tcp_conn *conn)
+{
+	struct seq limit = seq_add(conn->rcv_nxt, budget_window(tcp, conn));
+
+	return seq_max(seq_min(conn->room_edge, limit), conn->rcv_adv);
+}
+
+/* The least step of the right edge (RFC 9293, 3.8.6.2.2). */
+static uint32_t
+least_step(const struct tcp *tcp, const struct tcp_conn *conn)
+{
+	uint32_t mss = tcp_path_mss(tcp, conn->path, conn_is_v4(conn));
+	uint32_t half = tcp->conf.recv_max_bytes / 2;
+
+	return mss < half ? mss : half;
+}
+
+uint16_t
+recv_offer(struct tcp *tcp, struct tcp_conn *conn)
+{
+	struct seq edge = wanted_edge(tcp, conn);
+	uint32_t step = 1u << conn->rcv_wscale, field;
+
+	if ((uint32_t)seq_diff(edge, conn->rcv_adv) >= least_step(tcp, conn))
+		conn->rcv_adv = edge;
+	field = (recv_window(conn) + step - 1) >> conn->rcv_wscale;
+	if (field > UINT16_MAX)
+		field = UINT16_MAX;
+	conn->rcv_shown =
+		seq_max(conn->rcv_shown, seq_add(conn->rcv_nxt, field << conn->rcv_wscale));
+	conn->rcv_acked = conn->rcv_nxt;
+	return (uint16_t)field;
+}
+
+bool
+recv_has_news(const struct tcp *tcp, const struct tcp_conn *conn)
+{
+	uint32_t more = (uint32_t)seq_diff(wanted_edge(tcp, conn), conn->rcv_adv);
+	uint32_t left = recv_window(conn), step = least_step(tcp, conn);
+
+	if (conn_has(conn, CONN_FIN_REACHED) || more < step)
+		return false;
+	return left < 2 * step || (more >= 2 * step && more >= tcp->conf.recv_max_bytes / 4);
+}
+
+void
+tcp_set_room(struct tcp *tcp, struct tcp_id id, uint32_t room_bytes)
+{
+	struct tcp_conn *conn = conn_find(tcp, id);
+
+	if (conn == NULL)
+		return;
+	if (room_bytes > tcp->conf.recv_max_bytes)
+		room_bytes = tcp->conf.recv_max_bytes;
+	conn->room_edge = seq_add(conn->rcv_nxt, room_bytes);
+	if (conn->state >= TCP_STATE_ESTABLISHED && recv_has_news(tcp, conn))
+		conn_dirty(tcp, conn);
+}
+
+/* ---- buffers ---- */
+
+/* Bytes may be written behind this buffer's stream part. */
+static bool
+can_append(const struct buf *b, uint32_t n)
+{
+	return buf_is_sole(b) && (uint32_t)b->at + b->n + n <= b->m.buf_len;
+}
+
+/* Copies a small payload behind `tail`; true when the payload's buffer is not needed. */
+static bool
+merge(struct tcp *tcp, struct buf *tail, const struct arrival *a)
+{
+	uint32_t off = a->off;
+
+	if (tail == NULL || a->n > MERGE_MAX || !can_append(tail, a->n))
+		return false;
+	if (a->buf->m.nb_segs > 1 || off + a->n > a->buf->m.data_len)
+		return false;
+	memcpy(buf_stream(tail) + tail->n, buf_data(a->buf) + off, a->n);
+	tail->n = (uint16_t)(tail->n + a->n);
+	COUNT(tcp, tcp_rx_merged);
+	return true;
+}
+
+/*
+ * Takes the packet apart into stream buffers that hold exactly the payload that counts, in q;
+ * others are given back. The arrival's buffer is gone then.
+ */
+static void
+take_payload(struct arrival *a, struct bufq *q)
+{
+	struct buf *b = a->buf;
+	uint32_t off = a->off, n = a->n;
+
+	a->buf = NULL;
+	while (b != NULL) {
+		struct buf *next = buf_next(b);
+		uint32_t have = b->m.data_len > off ? b->m.data_len - off : 0;
+		uint32_t use = have < n ? have : n;
+
+		b->m.next = NULL;
+		b->m.nb_segs = 1;
+		b->m.pkt_len = b->m.data_len;
+		b->at = (uint16_t)(b->m.data_off + off);
+		b->n = (uint16_t)use;
+		off = b->m.data_len > off ? 0 : off - b->m.data_len;
+		n -= use;
+		if (use > 0)
+			bufq_push(q, b);
+		else
+			buf_give(b);
+		b = next;
+	}
+	ensure(n == 0); /* the decoder has seen this many bytes */
+}
+
+void
+recv_give_queue(struct tcp *tcp, struct tcp_conn *conn)
+{
+	tcp->bufs_held -= conn->rcvq.n;
+	bufq_give(&conn->rcvq);
+}
+
+/* ---- islands ---- */
+
+static struct island *
+island_at(const struct tcp *tcp, uint32_t i)
+{
+	return pool_at(&tcp->islands, i);
+}
+
+static void
+give_bufs(struct tcp *tcp, struct buf *b)
+{
+	while (b != NULL) {
+		struct buf *next = b->link;
+
+		b->link = NULL;
+		buf_give(b);
+		tcp->bufs_held--;
+		b = next;
+	}
+}
+
+static void
+give_island(struct tcp *tcp, struct tcp_conn *conn, uint32_t i)
+{
+	pool_give(&tcp->islands, i);
+	conn->island_n--;
+}
+
+void
+recv_give_islands(struct tcp *tcp, struct tcp_conn *conn)
+{
+	while (conn->island != INDEX_NONE) {
+		uint32_t i = conn->island;
+
+		conn->island = island_at(tcp, i)->next;
+		give_bufs(tcp, island_at(tcp, i)->head);
+		give_island(tcp, conn, i);
+	}
+}
+
+/* Appends the payload to the island's end, which it touches. */
+static void
+island_append(struct tcp *tcp, struct island *at, struct arrival *a)
+{
+	struct bufq q = { 0 };
+
+	at->stamp = ++tcp->stamp;
+	at->right = seq_add(a->seq, a->n);
+	if (merge(tcp, at->tail, a))
+		return;
+	take_payload(a, &q);
+	tcp->bufs_held += q.n;
+	at->tail->link = q.head;
+	at->tail = q.tail;
+}
+
+/* The right neighbour begins where the island ends: they become one. */
+static void
+island_join(struct tcp *tcp, struct tcp_conn *conn, struct island *at)
+{
+	uint32_t n = at->next;
+	struct island *next;
+
+	if (n == INDEX_NONE)
+		return;
+	next = island_at(tcp, n);
+	if (!seq_eq(at->right, next->left))
+		return;
+	at->tail->link = next->head;
+	at->tail = next->tail;
+	at->right = next->right;
+	at->next = next->next;
+	give_island(tcp, conn, n);
+}
+
+static bool
+island_insert(struct tcp *tcp, struct tcp_conn *conn, uint32_t *link, struct arrival *a)
+{
+	struct bufq q = { 0 };
+	struct island *island;
+	uint32_t i;
+
+	if (conn->island_n >= ISLANDS_PER_CONN || (i = pool_take(&tcp->islands)) == POOL_NONE) {
+		COUNT(tcp, tcp_rx_too_many_gaps);
+		return false;
+	}
+	conn->island_n++;
+	island = island_at(tcp, i);
+	*island = (struct island){
+		.left = a->seq,
+		.right = seq_add(a->seq, a->n),
+		.next = *link,
+		.stamp = ++tcp->stamp,
+	};
+	take_payload(a, &q);
+	tcp->bufs_held += q.n;
+	island->head = q.head;
+	island->tail = q.tail;
+	*link = i;
+	island_join(tcp, conn, island);
+	return true;
+}
+
+/*
+ * Cuts the arrival so that it overlaps no island: islands wholly beneath it give way, bytes that
+ * are here already are left out. Sets *ret_link to the place of what is left; false: nothing is.
+ */
+static bool
+fit_between(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a, uint32_t **ret_link,
+	    struct island **ret_left)
+{
+	uint32_t *link = &conn->island;
+	struct seq end = seq_add(a->seq, a->n);
+
+	*ret_left = NULL;
+	while (*link != INDEX_NONE) {
+		struct island *at = island_at(tcp, *link);
+
+		if (seq_lt(at->right, a->seq)) {
+			link = &at->next;
+			continue;
+		}
+		if (seq_le(at->left, a->seq)) { /* touches or covers our left part */
+			uint32_t old = (uint32_t)seq_diff(at->right, a->seq);
+
+			if (old >= a->n) {
+				at->stamp = ++tcp->stamp;
+				return false;
+			}
+			a->seq = at->right;
+			a->off += old;
+			a->n -= old;
+			*ret_left = at;
+			link = &at->next;
+			continue;
+		}
+		if (seq_ge(at->left, end))
+			break;
+		if (seq_gt(at->right, end)) { /* covers our right part */
+			a->n = (uint32_t)seq_diff(at->left, a->seq);
+			break;
+		}
+		{ /* wholly beneath us */
+			uint32_t gone = *link;
+
+			*link = at->next;
+			give_bufs(tcp, at->head);
+			give_island(tcp, conn, gone);
+		}
+	}
+	*ret_link = link;
+	return true;
+}
+
+static void
+note_dup(struct tcp_conn *conn, const struct arrival *a)
+{
+	conn->flags |= CONN_DSACK;
+	conn->dsack = (struct seg_sack){ a->seq, seq_add(a->seq, a->n) };
+}
+
+static void
+take_beyond_gap(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a)
+{
+	uint32_t max = tcp->conf.bufs_max, *link;
+	struct island *left;
+
+	COUNT(tcp, tcp_rx_out_of_order);
+	conn->flags |= CONN_ACK_NOW; /* RFC 5681, 4.2 */
+	conn_dirty(tcp, conn);
+	if (tcp->bufs_held + a->buf->m.nb_segs > max - max / 8) {
+		COUNT(tcp, tcp_rx_gap_no_memory);
+		return;
+	}
+	if (!fit_between(tcp, conn, a, &link, &left)) {
+		COUNT(tcp, tcp_rx_duplicates);
+		note_dup(conn, a);
+		return;
+	}
+	if (left != NULL) {
+		island_append(tcp, left, a);
+		island_join(tcp, conn, left);
+	} else {
+		island_insert(tcp, conn, link, a);
+	}
+}
+
+/* ---- in order ---- */
+
+/* The gap before the first island may be filled: its buffers follow those in order. */
+static void
+absorb_islands(struct tcp *tcp, struct tcp_conn *conn)
+{
+	while (conn->island != INDEX_NONE) {
+		uint32_t i = conn->island;
+		struct island *at = island_at(tcp, i);
+
+		if (seq_gt(at->left, conn->rcv_nxt))
+			return;
+		ensure(seq_eq(at->left, conn->rcv_nxt));
+		for (struct buf *b = at->head, *next; b != NULL; b = next) {
+			next = b->link;
+			bufq_push(&conn->rcvq, b);
+		}
+		conn->bytes_in += (uint32_t)seq_diff(at->right, at->left);
+		conn->rcv_nxt = at->right;
+		conn->island = at->next;
+		give_island(tcp, conn, i);
+	}
+}
+
+static bool
+take_in_order(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a)
+{
+	struct buf *tail = conn->rcvq.tail;
+	bool had_gap = conn->island != INDEX_NONE;
+	struct island *left;
+	uint32_t *link;
+
+	if (had_gap && !fit_between(tcp, conn, a, &link, &left))
+		ensure(false); /* no island begins at rcv_nxt */
+	if (merge(tcp, tail, a)) {
+		conn->rcvq.bytes += a->n;
+	} else if (tcp->bufs_held + a->buf->m.nb_segs > tcp->conf.bufs_max) {
+		COUNT(tcp, tcp_rx_no_memory);
+		conn->flags |= CONN_ACK_NOW;
+		return false;
+	} else {
+		struct bufq q = { 0 };
+
+		take_payload(a, &q);
+		tcp->bufs_held += q.n;
+		bufq_splice(&conn->rcvq, &q);
+	}
+	conn->rcv_nxt = seq_add(conn->rcv_nxt, a->n);
+	conn->bytes_in += a->n;
+	if (had_gap) {
+		absorb_islands(tcp, conn);
+		conn->flags |= CONN_ACK_NOW; /* RFC 5681, 4.2 */
+	}
+	return true;
+}
+
+/* RFC 9293, 3.8.6.3: every second full segment at once, others soon. */
+static void
+ack_in_time(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
+{
+	uint32_t waiting = (uint32_t)seq_diff(conn->rcv_nxt, conn->rcv_acked);
+
+	if (a->seg->payload_n > conn->rcv_mss && a->seg->payload_n <= UINT16_MAX)
+		conn->rcv_mss = (uint16_t)a->seg->payload_n;
+	if (waiting >= 2u * conn->rcv_mss)
+		conn->flags |= CONN_ACK_NOW;
+	if (conn_has(conn, CONN_ACK_NOW))
+		conn_dirty(tcp, conn);
+	else
+		time_ack_later(tcp, conn, a->now);
+}
+
+static void
+on_fin_reached(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
+{
+	conn->rcv_nxt = seq_add(conn->rcv_nxt, 1);
+	conn->flags &= ~(uint32_t)CONN_FIN_AHEAD;
+	conn->flags |= CONN_FIN_REACHED | CONN_ACK_NOW;
+	conn_dirty(tcp, conn);
+	recv_give_islands(tcp, conn); /* nothing can follow a FIN */
+	conn_tell(tcp, conn, TCP_EV_FIN);
+	switch ((enum tcp_state)conn->state) {
+	case TCP_STATE_ESTABLISHED:
+		conn->state = TCP_STATE_CLOSE_WAIT;
+		return;
+	case TCP_STATE_FIN_WAIT_1:
+		conn->state = TCP_STATE_CLOSING;
+		return;
+	case TCP_STATE_FIN_WAIT_2:
+		conn_enter_time_wait(tcp, conn, now);
+		return;
+	case TCP_STATE_CLOSED:
+	case TCP_STATE_SYN_SENT:
+	case TCP_STATE_SYN_RECEIVED:
+	case TCP_STATE_CLOSE_WAIT:
+	case TCP_STATE_CLOSING:
+	case TCP_STATE_LAST_ACK:
+	case TCP_STATE_TIME_WAIT:
+		break;
+	}
+	ensure(false); /* recv_text takes text in the three states above only */
+}
+
+static bool
+can_receive(const struct tcp_conn *conn)
+{
+	return conn->state == TCP_STATE_ESTABLISHED || conn->state == TCP_STATE_FIN_WAIT_1 ||
+	       conn->state == TCP_STATE_FIN_WAIT_2;
+}
+
+void
+recv_text(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a)
+{
+	bool has_fin = (a->flags & TCP_FIN) != 0;
+	struct seq end = seq_add(a->seq, a->n);
+
+	if (!can_receive(conn)) {
+		if (a->n > 0) { /* beyond the peer's own FIN */
+			COUNT(tcp, tcp_rx_after_fin);
+			challenge_ack(tcp, conn, a->now);
+		}
+		return;
+	}
+	if (has_fin && !conn_has(conn, CONN_FIN_AHEAD)) {
+		conn->flags |= CONN_FIN_AHEAD;
+		conn->fin_seq = end;
+	}
+	if (a->n > 0 && seq_eq(a->seq, conn->rcv_nxt)) {
+		if (take_in_order(tcp, conn, a)) {
+			conn_tell(tcp, conn, TCP_EV_READABLE);
+			ack_in_time(tcp, conn, a);
+		} else {
+			conn_dirty(tcp, conn);
+		}
+	} else if (a->n > 0) {
+		take_beyond_gap(tcp, conn, a);
+	} else if (has_fin && !seq_eq(end, conn->rcv_nxt)) {
+		conn->flags |= CONN_ACK_NOW;
+		conn_dirty(tcp, conn);
+	}
+	if (conn_has(conn, CONN_FIN_AHEAD) && seq_eq(conn->fin_seq, conn->rcv_nxt))
+		on_fin_reached(tcp, conn, a->now);
+}
+
+/* ---- the owner ---- */
+
+uint32_t
+tcp_readable(const struct tcp *tcp, struct tcp_id id)
+{
+	const struct tcp_conn *conn = conn_find(tcp, id);
+
+	return conn != NULL ? (uint32_t)conn->rcvq.bytes : 0;
+}
+
+uint32_t
+tcp_recv(struct tcp *tcp, struct tcp_id id, struct bufq *q)
+{
+	struct tcp_conn *conn = conn_find(tcp, id);
+	uint32_t n;
+
+	if (conn == NULL)
+		return 0;
+	n = (uint32_t)conn->rcvq.bytes;
+	tcp->bufs_held -= conn->rcvq.n;
+	bufq_splice(q, &conn->rcvq);
+	return n;
+}
+
+bool
+tcp_is_eof(const struct tcp *tcp, struct tcp_id id)
+{
+	const struct tcp_conn *conn = conn_find(tcp, id);
+
+	return conn != NULL && conn_has(conn, CONN_FIN_REACHED);
+}

@@ -1,0 +1,26 @@
+/*
+ * rtt.h - round-trip estimate and retransmission timeout (RFC 6298, section 2).
+ */
+#ifndef PENSTOCK_TCP_RTT_H
+#define PENSTOCK_TCP_RTT_H
+
+#include <stdint.h>
+
+#define RTT_RTO_FIRST_NS 1000000000ull /* 2.1 */
+#define RTT_RTO_MIN_NS	 200000000ull  /* less than 2.4's second, as all large stacks do */
+#define RTT_RTO_MAX_NS	 60000000000ull
+#define RTT_RTO_DATA_NS	 3000000000ull /* 5.7: when the SYN timed out */
+
+struct rtt {
+	uint64_t srtt_ns; /* 0: no sample yet */
+	uint64_t rttvar_ns;
+	uint64_t rto_ns;
+};
+
+void rtt_init(struct rtt *rtt);
+void rtt_sample(struct rtt *rtt, uint64_t sample_ns);
+
+/* The timeout after `times` expiries in a row (5.5), at most RTT_RTO_MAX_NS. */
+uint64_t rtt_backed_off(const struct rtt *rtt, uint32_t times);
+
+#endif

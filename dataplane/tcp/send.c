@@ -1,0 +1,351 @@
+/*
+ * send.c - the sending half: what may go out now, in which order, and in which cuts (RFC 9293,
+ * 3.8.6; RFC 5681; RFC 6675, 5).
+ *
+ * Order: what was lost, then new bytes, then an ACK alone if none of these carried it. Segments
+ * end where buffers end when that costs little, because a segment that is exactly one buffer
+ * goes out without a copy or a second piece.
+ */
+#include "tcp/conn.h"
+
+/* ---- where segments end ---- */
+
+/* A segment of its own, and not a small one. */
+static bool
+is_whole(const struct tcp_conn *conn, const struct buf *b)
+{
+	return b != NULL && b->n <= conn->mss && 2u * b->n >= conn->mss;
+}
+
+/*
+ * How many of the next `limit` bytes (at most one MSS) make the segment that begins at (b, at).
+ * A piece before whole buffers goes alone, so that those stay whole.
+ */
+static uint32_t
+cut(const struct tcp_conn *conn, const struct buf *b, uint16_t at, uint32_t limit)
+{
+	uint32_t n = (uint32_t)b->at + b->n - at;
+
+	for (uint32_t pieces = 1; n < limit; pieces++) {
+		const struct buf *next = b->link;
+
+		ensure(next != NULL); /* limit counts bytes that are there */
+		if (n + next->n > limit || pieces == GATHER_MAX) {
+			bool is_apart = is_whole(conn, next) &&
+					(2 * n >= conn->mss || is_whole(conn, next->link));
+
+			return is_apart || pieces == GATHER_MAX ? n : limit;
+		}
+		n += next->n;
+		b = next;
+	}
+	return limit;
+}
+
+/* ---- bare segments ---- */
+
+static bool
+send_bare(struct tcp *tcp, struct tcp_conn *conn, struct seq seq, uint8_t flags, uint64_t now,
+	  struct tcp_out *out)
+{
+	struct emit e = { .seq = seq, .flags = flags };
+
+	return emit_segment(tcp, conn, &e, now, out);
+}
+
+static bool
+send_rst(struct tcp *tcp, struct tcp_conn *conn, uint64_t now, struct tcp_out *out)
+{
+	if (!send_bare(tcp, conn, conn->snd_nxt, TCP_RST | TCP_ACK, now, out))
+		return false;
+	conn->flags &= ~(uint32_t)CONN_RST;
+	COUNT(tcp, tcp_tx_resets);
+	return true;
+}
+
+static bool
+send_syn(struct tcp *tcp, struct tcp_conn *conn, uint64_t now, struct tcp_out *out)
+{
+	uint8_t flags = conn->state == TCP_STATE_SYN_SENT ? TCP_SYN : TCP_SYN | TCP_ACK;
+
+	if (!conn_has(conn, CONN_SYN))
+		return true;
+	if (!send_bare(tcp, conn, conn->iss, flags, now, out))
+		return false;
+	conn->flags &= ~(uint32_t)CONN_SYN;
+	conn->snd_nxt = seq_add(conn->iss, 1);
+	if (conn->tries == 0)
+		conn->una_ns = now;
+	conn->rto_at = now + rtt_backed_off(&conn->rtt, conn->tries);
+	time_arm(tcp, conn, conn->rto_at);
+	return true;
+}
+
+/*
+ * A probe of the shut window or of the peer's life: an empty segment left of the window, which
+ * every receiver answers with an ACK that tells its window (RFC 9293, 3.10.7.4, first check).
+ */
+static bool
+send_probe(struct tcp *tcp, struct tcp_conn *conn, uint64_t now, struct tcp_out *out)
+{
+	if (!send_bare(tcp, conn, seq_sub(conn->snd_una, 1), TCP_ACK, now, out))
+		return false;
+	conn->flags &= ~(uint32_t)CONN_PROBE;
+	COUNT(tcp, tcp_tx_probes);
+	return true;
+}
+
+/* ---- again ---- */
+
+static bool
+span_has_fin(const struct tcp_conn *conn, const struct span *s)
+{
+	return conn_has(conn, CONN_FIN_SENT) && seq_eq(seq_add(s->seq, s->len), conn->snd_nxt);
+}
+
+/* One segment from the front of a lost span; it is then in flight again. */
+static bool
+send_span(struct tcp *tcp, struct tcp_conn *conn, uint32_t i, struct emit *e, uint32_t len,
+	  uint64_t now, struct tcp_out *out)
+{
+	struct span *s = span_at(tcp, i);
+
+	if (!emit_segment(tcp, conn, e, now, out))
+		return false;
+	if (len < s->len)
+		span_split(tcp, conn, i, len); /* when it cannot, all of it counts as sent */
+	s->flags = SPAN_AGAIN;
+	s->sent_ns = now;
+	conn->lost_bytes -= s->len;
+	conn->flags &= ~(uint32_t)CONN_AGAIN_NOW;
+	conn->again_n++;
+	COUNT(tcp, tcp_tx_again);
+	return true;
+}
+
+static bool
+send_again(struct tcp *tcp, struct tcp_conn *conn, uint64_t now, struct tcp_out *out)
+{
+	bool has_sent = false;
+
+	for (uint32_t i = conn->span; conn->lost_bytes > 0; i = span_at(tcp, i)->next) {
+		struct span *s = span_at(tcp, i);
+		struct emit e = { .seq = s->seq, .flags = TCP_ACK, .buf = s->buf, .at = s->at };
+		uint32_t data_n = s->len - span_has_fin(conn, s), len, pipe = loss_pipe(conn);
+
+		if ((s->flags & SPAN_LOST) == 0)
+			continue;
+		if (data_n > 0)
+			e.n = cut(conn, s->buf, s->at, data_n < conn->mss ? data_n : conn->mss);
+		if (e.n == data_n && span_has_fin(conn, s))
+			e.flags |= TCP_FIN;
+		len = e.n + ((e.flags & TCP_FIN) != 0);
+		if (!conn_has(conn, CONN_AGAIN_NOW) && pipe > 0 && pipe + len > conn->cc.cwnd_bytes)
+			break;
+		if (!send_span(tcp, conn, i, &e, len, now, out))
+			return false;
+		has_sent = true;
+	}
+	if (has_sent) {
+		span_join(tcp, conn);
+		if (conn->rto_at == UINT64_MAX)
+			time_restart_rto(tcp, conn, now);
+	}
+	return true;
+}
+
+/* ---- new ---- */
+
+enum verdict {
+	VERDICT_SEND,
+	VERDICT_NOTHING, /* all was sent, or a short last segment waits for more */
+	VERDICT_WINDOW,	 /* the peer's window, or silly-window avoidance */
+	VERDICT_CWND,
+};
+
+/* Judges the next new segment (RFC 9293, 3.8.6.2.1) and describes it. */
+static enum verdict
+next_fresh(const struct tcp_conn *conn, struct emit *e)
+{
+	uint32_t unsent = conn_unsent(conn), flight = conn_flight(conn), n = 0, limit, pipe;
+	uint32_t wnd_left = conn->snd_wnd > flight ? conn->snd_wnd - flight : 0;
+	bool asks_fin = conn_has(conn, CONN_FIN_ASKED), has_fin;
+
+	if (unsent == 0 && !asks_fin)
+		return VERDICT_NOTHING;
+	limit = unsent < conn->mss ? unsent : conn->mss;
+	if (wnd_left < limit) {
+		if (wnd_left == 0 ||
+		    (!conn_has(conn, CONN_FORCE) && wnd_left < conn->snd_wnd_max / 2))
+			return VERDICT_WINDOW;
+		limit = wnd_left;
+	}
+	if (limit > 0)
+		n = cut(conn, conn->fresh, conn->fresh_at, limit);
+	if (n == unsent && n < conn->mss && conn_has(conn, CONN_CORK))
+		return VERDICT_NOTHING;
+	has_fin = asks_fin && n == unsent && wnd_left > n;
+	if (n == 0 && !has_fin)
+		return VERDICT_WINDOW;
+	pipe = loss_pipe(conn);
+	if (pipe > 0 && pipe + n > conn->cc.cwnd_bytes)
+		return VERDICT_CWND;
+	*e = (struct emit){
+		.seq = conn->snd_nxt,
+		.flags = TCP_ACK,
+		.buf = conn->fresh,
+		.at = conn->fresh_at,
+		.n = n,
+	};
+	if (n == unsent && n > 0)
+		e->flags |= TCP_PSH;
+	if (has_fin)
+		e->flags |= TCP_FIN;
+	return VERDICT_SEND;
+}
+
+static void
+on_fin_sent(struct tcp_conn *conn)
+{
+	conn->flags |= CONN_FIN_SENT;
+	conn->state =
+		conn->state == TCP_STATE_ESTABLISHED ? TCP_STATE_FIN_WAIT_1 : TCP_STATE_LAST_ACK;
+}
+
+static void
+on_fresh_sent(struct tcp *tcp, struct tcp_conn *conn, const struct emit *e, uint64_t now)
+{
+	uint32_t len = e->n + ((e->flags & TCP_FIN) != 0);
+
+	if (conn_flight(conn) == 0) {
+		conn->una_ns = now;
+		conn->tries = 0;
+	}
+	span_sent(tcp, conn, e->buf, e->at, conn->snd_nxt, len, now);
+	conn->snd_nxt = seq_add(conn->snd_nxt, len);
+	place_walk(&conn->fresh, &conn->fresh_at, e->n);
+	if ((e->flags & TCP_FIN) != 0)
+		on_fin_sent(conn);
+	if (conn_flight(conn) == len || conn->rto_at == UINT64_MAX)
+		time_restart_rto(tcp, conn, now);
+}
+
+static bool
+can_send_fresh(const struct tcp_conn *conn)
+{
+	return conn->state == TCP_STATE_ESTABLISHED || conn->state == TCP_STATE_CLOSE_WAIT;
+}
+
+/* What stopped us: the peer's window is probed, the congestion window counts as used. */
+static void
+on_fresh_stopped(struct tcp *tcp, struct tcp_conn *conn, enum verdict why, uint64_t now)
+{
+	uint32_t pipe = loss_pipe(conn), cwnd = conn->cc.cwnd_bytes;
+
+	conn->cc.is_limited =
+		why == VERDICT_CWND || (cwnd < conn->cc.ssthresh_bytes && pipe >= cwnd / 2);
+	if (why == VERDICT_WINDOW && conn_flight(conn) == 0 && conn->rto_at == UINT64_MAX) {
+		conn->rto_at = now + rtt_backed_off(&conn->rtt, conn->tries);
+		time_arm(tcp, conn, conn->rto_at);
+	}
+}
+
+static bool
+send_fresh(struct tcp *tcp, struct tcp_conn *conn, uint64_t now, struct tcp_out *out)
+{
+	enum verdict verdict = VERDICT_NOTHING;
+	struct emit e;
+
+	if (!can_send_fresh(conn))
+		return true;
+	if (conn_flight(conn) == 0 && now - conn->last_tx_ns > conn->rtt.rto_ns)
+		cc_restart(&conn->cc);
+	while (can_send_fresh(conn)) {
+		verdict = next_fresh(conn, &e);
+		if (verdict != VERDICT_SEND)
+			break;
+		if (!emit_segment(tcp, conn, &e, now, out))
+			return false;
+		conn->flags &= ~(uint32_t)CONN_FORCE;
+		conn->last_tx_ns = now;
+		on_fresh_sent(tcp, conn, &e, now);
+	}
+	on_fresh_stopped(tcp, conn, verdict, now);
+	return true;
+}
+
+/* ---- all ---- */
+
+bool
+send_output(struct tcp *tcp, struct tcp_conn *conn, uint64_t now, struct tcp_out *out)
+{
+	if (conn_has(conn, CONN_RST))
+		return send_rst(tcp, conn, now, out);
+	if (conn->state == TCP_STATE_CLOSED)
+		return true;
+	if (conn->state == TCP_STATE_SYN_SENT || conn->state == TCP_STATE_SYN_RECEIVED)
+		return send_syn(tcp, conn, now, out);
+	if (conn_has(conn, CONN_PROBE) && !send_probe(tcp, conn, now, out))
+		return false;
+	/* SACK blocks travel on bare ACKs, where they always have room */
+	if (conn_has(conn, CONN_ACK_NOW) &&
+	    (conn->island != INDEX_NONE || conn_has(conn, CONN_DSACK)) &&
+	    !send_bare(tcp, conn, conn->snd_nxt, TCP_ACK, now, out))
+		return false;
+	if (conn->lost_bytes > 0 && !send_again(tcp, conn, now, out))
+		return false;
+	if (!send_fresh(tcp, conn, now, out))
+		return false;
+	if (conn_has(conn, CONN_ACK_NOW) || recv_has_news(tcp, conn))
+		return send_bare(tcp, conn, conn->snd_nxt, TCP_ACK, now, out);
+	return true;
+}
+
+/* ---- the owner ---- */
+
+uint32_t
+tcp_send_room(const struct tcp *tcp, struct tcp_id id)
+{
+	const struct tcp_conn *conn = conn_find(tcp, id);
+
+	if (conn == NULL || conn->state == TCP_STATE_CLOSED || conn_has(conn, CONN_FIN_ASKED) ||
+	    conn->sndq.bytes >= tcp->conf.send_max_bytes)
+		return 0;
+	return tcp->conf.send_max_bytes - (uint32_t)conn->sndq.bytes;
+}
+
+static void
+set_cork(struct tcp *tcp, struct tcp_conn *conn, bool more)
+{
+	if (!more) {
+		conn->flags &= ~(uint32_t)CONN_CORK;
+		return;
+	}
+	conn->flags |= CONN_CORK;
+	if (conn->ack_at > tcp->now + CORK_NS) {
+		conn->ack_at = tcp->now + CORK_NS;
+		time_arm(tcp, conn, conn->ack_at);
+	}
+}
+
+void
+tcp_send(struct tcp *tcp, struct tcp_id id, struct bufq *q, bool more)
+{
+	struct tcp_conn *conn = conn_find(tcp, id);
+
+	if (conn == NULL || conn->state == TCP_STATE_CLOSED || conn->state == TCP_STATE_TIME_WAIT ||
+	    conn_has(conn, CONN_FIN_ASKED)) {
+		bufq_give(q);
+		return;
+	}
+	set_cork(tcp, conn, more);
+	if (conn->fresh == NULL && q->head != NULL) {
+		conn->fresh = q->head;
+		conn->fresh_at = q->head->at;
+	}
+	tcp->bufs_held += q->n;
+	bufq_splice(&conn->sndq, q);
+	if (conn->sndq.bytes > tcp->conf.send_max_bytes / 2)
+		conn->flags |= CONN_ROOM_SHORT;
+	conn_dirty(tcp, conn);
+}

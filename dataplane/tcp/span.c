@@ -1,0 +1,183 @@
+/*
+ * span.c - the record of what was sent and is not acknowledged: a list of spans in order of
+ * sequence, which together cover exactly [snd_una, snd_nxt). Segments sent in one turn share a
+ * span until SACK or a loss tells them apart, so a request or answer costs one.
+ *
+ * When spans run out, one span speaks for more than it should: a late time, a coarse mark. That
+ * costs a retransmission too many, never a byte.
+ * Invariants: sacked_bytes and lost_bytes are the sums over spans so marked (without SACK,
+ * sacked_bytes instead counts what duplicate ACKs stand for, loss.c).
+ */
+#include "tcp/conn.h"
+
+static uint32_t
+take(struct tcp *tcp, struct tcp_conn *conn)
+{
+	uint32_t i;
+
+	if (conn->span_n >= SPANS_PER_CONN)
+		return INDEX_NONE;
+	/* the last ones are for connections that have none */
+	if (conn->span_n > 0 && tcp->spans.free_n <= tcp->conns.n)
+		return INDEX_NONE;
+	i = pool_take(&tcp->spans);
+	if (i != POOL_NONE)
+		conn->span_n++;
+	return i;
+}
+
+static void
+give(struct tcp *tcp, struct tcp_conn *conn, uint32_t i)
+{
+	pool_give(&tcp->spans, i);
+	conn->span_n--;
+}
+
+void
+span_sent(struct tcp *tcp, struct tcp_conn *conn, struct buf *buf, uint16_t at, struct seq seq,
+	  uint32_t len, uint64_t now)
+{
+	struct span *tail = conn->span_tail != INDEX_NONE ? span_at(tcp, conn->span_tail) : NULL;
+	uint32_t i;
+
+	if (tail != NULL && tail->flags == 0 && tail->sent_ns == now) {
+		tail->len += len;
+		return;
+	}
+	i = take(tcp, conn);
+	if (i == INDEX_NONE) {
+		ensure(tail != NULL); /* a first span is always to be had */
+		if ((tail->flags & SPAN_LOST) != 0)
+			conn->lost_bytes += len;
+		if ((tail->flags & SPAN_SACKED) != 0) { /* what is new has not arrived */
+			conn->sacked_bytes -= tail->len;
+			tail->flags &= (uint8_t)~SPAN_SACKED;
+		}
+		tail->len += len;
+		tail->sent_ns = now;
+		return;
+	}
+	*span_at(tcp, i) = (struct span){
+		.buf = buf,
+		.at = at,
+		.seq = seq,
+		.len = len,
+		.sent_ns = now,
+		.next = INDEX_NONE,
+	};
+	if (tail != NULL)
+		tail->next = i;
+	else
+		conn->span = i;
+	conn->span_tail = i;
+}
+
+/* Cuts span i so that it keeps `keep` bytes; false when there is no span for the rest. */
+bool
+span_split(struct tcp *tcp, struct tcp_conn *conn, uint32_t i, uint32_t keep)
+{
+	struct span *s = span_at(tcp, i), *rest;
+	uint32_t r = take(tcp, conn);
+
+	ensure(keep > 0 && keep < s->len);
+	if (r == INDEX_NONE)
+		return false;
+	rest = span_at(tcp, r);
+	*rest = *s;
+	place_walk(&rest->buf, &rest->at, keep);
+	rest->seq = seq_add(s->seq, keep);
+	rest->len = s->len - keep;
+	s->len = keep;
+	s->next = r;
+	if (conn->span_tail == i)
+		conn->span_tail = r;
+	return true;
+}
+
+static bool
+is_alike(const struct span *a, const struct span *b)
+{
+	if (a->flags != b->flags)
+		return false;
+	return (a->flags & (SPAN_SACKED | SPAN_LOST)) != 0 || a->sent_ns == b->sent_ns;
+}
+
+/* Joins neighbours that SACK and loss see alike. Of a joined pair the later time stands. */
+void
+span_join(struct tcp *tcp, struct tcp_conn *conn)
+{
+	for (uint32_t i = conn->span; i != INDEX_NONE;) {
+		struct span *s = span_at(tcp, i);
+		uint32_t n = s->next;
+		struct span *next = n != INDEX_NONE ? span_at(tcp, n) : NULL;
+
+		if (next == NULL || !is_alike(s, next)) {
+			i = n;
+			continue;
+		}
+		s->len += next->len;
+		s->next = next->next;
+		if (next->sent_ns > s->sent_ns)
+			s->sent_ns = next->sent_ns;
+		if (conn->span_tail == n)
+			conn->span_tail = i;
+		give(tcp, conn, n);
+	}
+}
+
+static void
+forget_marks(struct tcp_conn *conn, const struct span *s, uint32_t len)
+{
+	if ((s->flags & SPAN_LOST) != 0)
+		conn->lost_bytes -= len;
+	if ((s->flags & SPAN_SACKED) != 0)
+		conn->sacked_bytes -= len;
+}
+
+uint64_t
+span_ack(struct tcp *tcp, struct tcp_conn *conn, struct seq ack)
+{
+	uint64_t sent_ns = 0;
+
+	while (conn->span != INDEX_NONE) {
+		uint32_t i = conn->span;
+		struct span *s = span_at(tcp, i);
+		uint32_t covered;
+
+		if (seq_ge(s->seq, ack))
+			break;
+		covered = (uint32_t)seq_diff(ack, s->seq);
+		sent_ns = (s->flags & (SPAN_AGAIN | SPAN_SACKED)) == 0 ? s->sent_ns : 0;
+		if (covered < s->len) {
+			forget_marks(conn, s, covered);
+			s->seq = ack;
+			s->len -= covered;
+			s->buf = conn->sndq.head;
+			s->at = s->buf != NULL ? s->buf->at : 0;
+			break;
+		}
+		forget_marks(conn, s, s->len);
+		conn->span = s->next;
+		if (conn->span == INDEX_NONE)
+			conn->span_tail = INDEX_NONE;
+		give(tcp, conn, i);
+	}
+	return sent_ns;
+}
+
+void
+span_give_all(struct tcp *tcp, struct tcp_conn *conn)
+{
+	while (conn->span != INDEX_NONE) {
+		uint32_t i = conn->span;
+
+		conn->span = span_at(tcp, i)->next;
+		give(tcp, conn, i);
+	}
+	conn->span_tail = INDEX_NONE;
+	conn->sacked_bytes = 0;
+	conn->lost_bytes = 0;
+	tcp->bufs_held -= conn->sndq.n;
+	bufq_give(&conn->sndq);
+	conn->fresh = NULL;
+}

@@ -1,0 +1,105 @@
+/*
+ * inside.h - what the files of the world share.
+ */
+#ifndef PENSTOCK_TESTS_SIM_INSIDE_H
+#define PENSTOCK_TESTS_SIM_INSIDE_H
+
+#include "sim/world.h"
+
+struct world;
+
+/* A packet under way. */
+struct flight {
+	uint64_t at_ns, order;
+	uint32_t to; /* host */
+	uint32_t n;
+	uint8_t *bytes;
+};
+
+/* A sent buffer that the port still holds, and what it held. */
+struct lent {
+	uint64_t at_ns, order;
+	uint32_t host, n;
+	struct buf *packet;
+	uint8_t *bytes;
+};
+
+/* What the wire has seen of one direction of one pair. */
+struct seen {
+	bool has_edge;
+	uint8_t wscale;
+	bool has_wscale;
+	struct seq edge; /* furthest right edge shown */
+};
+
+struct app {
+	struct app_conf conf;
+	struct tcp_id id;
+	uint32_t host, pair;
+	uint64_t given, received;
+	uint64_t next_ns; /* writes or reads again; UINT64_MAX: waits for events */
+	uint64_t stalled_until;
+	bool is_open, is_shut, is_eof, is_gone, is_done, has_aborted;
+	enum tcp_end end;
+	struct seen seen;
+};
+
+struct host {
+	struct tcp *tcp;
+	void *mem;
+	struct buf_pool *pool;
+	struct counters count;
+	struct ip_addr addr;
+	struct tcp_out out;
+	uint64_t link_busy; /* bottleneck: free again at */
+};
+
+struct heap {
+	void **item;
+	uint32_t n, max;
+};
+
+struct world {
+	struct world_conf conf;
+	struct prng prng;
+	uint64_t now, order, hash;
+	struct host host[HOSTS];
+	struct heap flights, lents;
+	struct app *app; /* [pair * HOSTS + host] */
+	uint64_t *start_ns;
+	struct world_result result;
+};
+
+#define WORLD_ENSURE(w, cond) ((cond) ? (void)0 : world_failed((w), #cond, __FILE__, __LINE__))
+
+_Noreturn void world_failed(const struct world *w, const char *what, const char *file, int line);
+void world_hash(struct world *w, const void *bytes, uint32_t n);
+/* Sends the host's packets and handles its events. */
+void world_empty_out(struct world *w, uint32_t host);
+
+/* Byte `off` onwards of what an end sends. */
+void pattern_fill(uint32_t pair, uint32_t host, uint64_t off, uint8_t *to, uint32_t n);
+
+/* app.c */
+struct app *app_of(struct world *w, uint32_t pair, uint32_t host);
+void app_start(struct world *w, uint32_t pair);
+void app_on_event(struct world *w, uint32_t host, const struct tcp_event *event);
+void app_work(struct world *w, struct app *app);
+uint64_t app_next(const struct world *w);
+void app_work_all(struct world *w);
+
+/* net.c */
+void net_send(struct world *w, uint32_t from, struct buf *packet);
+uint64_t net_next(const struct world *w);
+void net_deliver(struct world *w);
+void net_release(struct world *w);
+void net_drop_all(struct world *w);
+
+/* Pairs use this client port. */
+static inline uint16_t
+pair_port(uint32_t pair)
+{
+	return (uint16_t)(10000 + pair);
+}
+
+#endif

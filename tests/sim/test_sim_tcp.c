@@ -1,0 +1,262 @@
+/*
+ * test_sim_tcp.c - worlds for the TCP engine, each run twice per seed with equal traces.
+ *
+ *	test_sim_tcp [--seeds N] [--seed S] [--world NAME] [-v]
+ *
+ * PENSTOCK_SEEDS and PENSTOCK_SEED do the same for scripts. Seeds are shared out among the worlds:
+ * seed s belongs to world s mod (number of worlds).
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/world.h"
+
+static void
+base_conf(struct world_conf *conf, struct prng *prng, uint64_t seed)
+{
+	*conf = (struct world_conf){
+		.seed = seed,
+		.is_v6 = prng_one_in(prng, 2),
+		.pairs = 1 + prng_below(prng, 6),
+		.burst_max = prng_one_in(prng, 2) ? 1 : 64,
+		.start_ns = 100 * MS,
+		.pool_bufs = 20000,
+		.hold_ns = prng_one_in(prng, 3) ? 0 : 20 * MS,
+		.split = prng_one_in(prng, 2) ? 0 : 100,
+		.end_ns = 3600 * S,
+	};
+	for (uint32_t i = 0; i < HOSTS; i++) {
+		conf->link[i] = (struct link_conf){
+			.delay_ns = prng_between(prng, 10000, 60 * MS),
+		};
+		conf->path[i] = (struct tcp_path){
+			.mtu = prng_one_in(prng, 4) ? 1280 : 1500,
+			.csum_tx = prng_one_in(prng, 2),
+			.multi_segs = prng_one_in(prng, 2),
+		};
+		conf->tcp[i] = (struct tcp_conf){
+			.conns_max = 64,
+			.listeners_max = 4,
+			.backlog_max = 32,
+			.bufs_max = 4096,
+			.send_max_bytes = 32768u << prng_below(prng, 5),
+			.recv_max_bytes = 16384u << prng_below(prng, 6),
+			.time_wait_ns = 2 * S,
+			.connect_ns = 600 * S,
+			.user_timeout_ns = 1800 * S,
+			.keepalive_idle_ns = prng_one_in(prng, 2) ? 30 * S : 0,
+		};
+	}
+}
+
+static void
+draw_app(struct prng *prng, struct app_conf *app, uint32_t size_class)
+{
+	static const uint64_t size[] = { 1, 100, 3000, 60000, 1000000 };
+
+	*app = (struct app_conf){
+		.send_bytes = prng_one_in(prng, 6) ? 0 : prng_between(prng, 0, size[size_class]),
+		.write_max = prng_one_in(prng, 2) ? 100000 : 1 + prng_below(prng, 5000),
+		.piece_max = prng_one_in(prng, 2) ? 1460 : 1 + prng_below(prng, 2000),
+		.pause_ns = prng_one_in(prng, 2) ? 0 : prng_between(prng, 0, 30 * MS),
+		.room_max = prng_one_in(prng, 2) ? 1 << 20 : 4096 + prng_below(prng, 100000),
+		.abort_at = UINT64_MAX,
+		.waits_for_eof = false,
+		.corks = prng_one_in(prng, 2),
+	};
+}
+
+static void
+draw_mixed(struct prng *prng, uint32_t pair, struct app_conf app[HOSTS])
+{
+	(void)pair;
+	for (uint32_t i = 0; i < HOSTS; i++)
+		draw_app(prng, &app[i], prng_below(prng, 5));
+	app[prng_below(prng, 2)].waits_for_eof = prng_one_in(prng, 2);
+}
+
+static void
+draw_stalling(struct prng *prng, uint32_t pair, struct app_conf app[HOSTS])
+{
+	draw_mixed(prng, pair, app);
+	for (uint32_t i = 0; i < HOSTS; i++) {
+		app[i].stall = 50 + prng_below(prng, 300);
+		app[i].stall_ns = prng_one_in(prng, 2) ? 200 * MS : 5 * S;
+		if (app[i].send_bytes > 200000)
+			app[i].send_bytes = 200000;
+	}
+}
+
+static void
+draw_tiny(struct prng *prng, uint32_t pair, struct app_conf app[HOSTS])
+{
+	draw_mixed(prng, pair, app);
+	for (uint32_t i = 0; i < HOSTS; i++) {
+		app[i].write_max = 1;
+		app[i].piece_max = 1;
+		app[i].pause_ns = 0;
+		app[i].send_bytes = prng_below(prng, 2000);
+		app[i].corks = false;
+		app[i].stall = 100;
+		app[i].stall_ns = S;
+	}
+}
+
+static void
+draw_aborting(struct prng *prng, uint32_t pair, struct app_conf app[HOSTS])
+{
+	draw_mixed(prng, pair, app);
+	if (prng_one_in(prng, 2))
+		app[prng_below(prng, 2)].abort_at = prng_between(prng, 0, 100000);
+	app[0].releases_early = prng_one_in(prng, 4);
+	app[1].releases_early = prng_one_in(prng, 4);
+}
+
+static void
+bad_links(struct world_conf *conf, struct prng *prng)
+{
+	for (uint32_t i = 0; i < HOSTS; i++) {
+		struct link_conf *link = &conf->link[i];
+
+		if (prng_one_in(prng, 2))
+			link->loss = prng_below(prng, 150);
+		if (prng_one_in(prng, 2))
+			link->duplicate = prng_below(prng, 100);
+		if (prng_one_in(prng, 2)) {
+			link->reorder = prng_below(prng, 400);
+			link->jitter_ns = prng_between(prng, 0, 100 * MS);
+		}
+		if (prng_one_in(prng, 2))
+			link->corrupt = prng_below(prng, 30);
+		if (prng_one_in(prng, 3)) {
+			link->byte_ns = 1 + prng_below(prng, 10000);
+			link->queue_ns = prng_between(prng, 10 * MS, 500 * MS);
+		}
+	}
+}
+
+static void
+world_good(struct world_conf *conf, struct prng *prng)
+{
+	(void)prng;
+	conf->draw = draw_mixed;
+}
+
+static void
+world_bad_links(struct world_conf *conf, struct prng *prng)
+{
+	conf->draw = draw_mixed;
+	bad_links(conf, prng);
+}
+
+static void
+world_stalling(struct world_conf *conf, struct prng *prng)
+{
+	conf->draw = draw_stalling;
+	if (prng_one_in(prng, 2))
+		bad_links(conf, prng);
+}
+
+static void
+world_tiny(struct world_conf *conf, struct prng *prng)
+{
+	conf->draw = draw_tiny;
+	if (prng_one_in(prng, 2))
+		bad_links(conf, prng);
+}
+
+static void
+world_aborting(struct world_conf *conf, struct prng *prng)
+{
+	conf->draw = draw_aborting;
+	conf->has_aborts = true;
+	conf->may_fail = true;
+	if (prng_one_in(prng, 2))
+		bad_links(conf, prng);
+}
+
+static const struct {
+	const char *name;
+	void (*make)(struct world_conf *conf, struct prng *prng);
+} world[] = {
+	{ "good", world_good }, { "bad-links", world_bad_links }, { "stalling", world_stalling },
+	{ "tiny", world_tiny }, { "aborting", world_aborting },
+};
+
+enum {
+	WORLDS = sizeof(world) / sizeof(world[0]),
+};
+
+static void
+run(uint32_t kind, uint64_t seed, struct world_result *ret_result)
+{
+	struct world_conf conf;
+	struct prng prng;
+
+	prng_init(&prng, seed * 31 + kind);
+	base_conf(&conf, &prng, seed);
+	conf.name = world[kind].name;
+	world[kind].make(&conf, &prng);
+	world_run(&conf, ret_result);
+}
+
+static uint64_t
+number(const char *text, uint64_t other)
+{
+	return text != NULL && *text != '\0' ? strtoull(text, NULL, 10) : other;
+}
+
+int
+main(int argc, char **argv)
+{
+	uint64_t seeds = number(getenv("PENSTOCK_SEEDS"), 500);
+	uint64_t first = number(getenv("PENSTOCK_SEED"), 0), packets = 0, bytes = 0;
+	const char *only = NULL;
+	bool is_loud = false;
+
+	if (getenv("PENSTOCK_SEED") != NULL && getenv("PENSTOCK_SEEDS") == NULL)
+		seeds = 1;
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--seeds") == 0 && i + 1 < argc)
+			seeds = number(argv[++i], seeds);
+		else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc)
+			first = number(argv[++i], first), seeds = 1;
+		else if (strcmp(argv[i], "--world") == 0 && i + 1 < argc)
+			only = argv[++i];
+		else if (strcmp(argv[i], "-v") == 0)
+			is_loud = true;
+		else
+			return fprintf(stderr, "usage: %s [--seeds N] [--seed S] [--world NAME]\n",
+				       argv[0]),
+			       2;
+	}
+	for (uint64_t seed = first; seed < first + seeds; seed++) {
+		uint32_t kind = (uint32_t)(seed % WORLDS);
+		struct world_result a, b;
+
+		for (uint32_t k = 0; only != NULL && k < WORLDS; k++)
+			if (strcmp(world[k].name, only) == 0)
+				kind = k;
+		run(kind, seed, &a);
+		run(kind, seed, &b);
+		if (is_loud)
+			printf("seed %" PRIu64 " %-10s %8" PRIu64 " packets %10" PRIu64
+			       " bytes %7" PRIu64 " steps, again %" PRIu64 " timeouts %" PRIu64
+			       "\n",
+			       seed, world[kind].name, a.packets, a.bytes, a.steps,
+			       a.count[0].tcp_tx_again + a.count[1].tcp_tx_again,
+			       a.count[0].tcp_timeouts + a.count[1].tcp_timeouts);
+		if (a.hash != b.hash) {
+			fprintf(stderr, "world %s, seed %" PRIu64 ": two runs differ\n",
+				world[kind].name, seed);
+			return 1;
+		}
+		packets += a.packets;
+		bytes += a.bytes;
+	}
+	printf("%" PRIu64 " seeds, each twice: %" PRIu64 " packets, %" PRIu64 " bytes\n", seeds,
+	       packets, bytes);
+	return 0;
+}

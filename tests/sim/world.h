@@ -1,0 +1,81 @@
+/*
+ * world.h - a deterministic world of hosts that run the real TCP engine over bad links.
+ *
+ * Everything is drawn from one seed: the links' delay, loss, duplication, reordering, corruption
+ * and rate, what the applications do, how long ports hold buffers. Time is virtual and jumps to
+ * the next thing that happens. After every step the invariants are checked; a broken one prints
+ * seed and time and stops the process. Units: nanoseconds, bytes; odds are per 1000.
+ */
+#ifndef PENSTOCK_TESTS_SIM_WORLD_H
+#define PENSTOCK_TESTS_SIM_WORLD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "abi/counters.h"
+#include "base/buf.h"
+#include "base/buf_heap.h"
+#include "base/prng.h"
+#include "tcp/tcp.h"
+
+#define MS 1000000ull
+#define S  1000000000ull
+
+enum {
+	HOSTS = 2,
+	PAIRS_MAX = 4096,
+};
+
+struct link_conf {
+	uint64_t delay_ns, jitter_ns;
+	uint32_t loss, duplicate, reorder, corrupt; /* per 1000 */
+	uint64_t byte_ns;			    /* 0: no bottleneck */
+	uint64_t queue_ns;			    /* drop beyond so much waiting */
+};
+
+/* What one end of a connection does. */
+struct app_conf {
+	uint64_t send_bytes;
+	uint32_t write_max, piece_max; /* bytes given at once; bytes in one buffer */
+	uint64_t pause_ns;	       /* between writes, at most */
+	uint32_t room_max;	       /* offered to the peer */
+	uint32_t stall;		       /* per 1000 reads: stop reading */
+	uint64_t stall_ns;	       /* for at most so long */
+	uint64_t abort_at;	       /* having received so much; UINT64_MAX: never */
+	bool waits_for_eof;	       /* closes only after the peer has */
+	bool releases_early;	       /* lets go as soon as everything is given */
+	bool corks;
+};
+
+struct world_conf {
+	uint64_t seed;
+	const char *name;
+	bool is_v6;
+	uint32_t pairs;
+	uint32_t burst_max; /* packets of one tcp_input, 1 to 64 */
+	uint64_t start_ns;  /* connections begin within this time */
+	struct link_conf link[HOSTS];
+	struct tcp_conf tcp[HOSTS];
+	struct tcp_path path[HOSTS];
+	uint32_t pool_bufs;
+	uint64_t hold_ns;	    /* ports hold sent buffers for at most this long */
+	uint32_t split;		    /* per 1000 received packets: in several pieces */
+	uint32_t pool_dry;	    /* per 1000 steps: the pool runs dry for a moment */
+	struct app_conf app[HOSTS]; /* drawn anew for each pair by draw, if there is one */
+	void (*draw)(struct prng *prng, uint32_t pair, struct app_conf app[HOSTS]);
+	uint64_t end_ns; /* everything is over by then, or it is stuck */
+	bool may_fail;	 /* connections may end by timeouts or resets */
+	bool has_aborts;
+};
+
+struct world_result {
+	uint64_t hash; /* of everything that was sent and told */
+	uint64_t bytes, packets, steps, end_ns;
+	uint32_t held_peak[HOSTS];
+	struct counters count[HOSTS];
+};
+
+/* Runs the world to its end. */
+void world_run(const struct world_conf *conf, struct world_result *ret_result);
+
+#endif
