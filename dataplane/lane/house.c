@@ -1,0 +1,303 @@
+/*
+ * house.c - see house.h.
+ */
+#include "lane/house.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "lane/steer.h"
+
+enum {
+	LANES_PER_CORE = 4
+};
+
+uint16_t
+house_lane_n(const struct img *img)
+{
+	uint32_t core_n = img_n(img, IMG_CORES);
+	uint32_t n = img_machine(img)->lanes;
+
+	if (n == 0) {
+		n = core_n * LANES_PER_CORE;
+		for (uint32_t i = 0; i < img_n(img, IMG_PORTS); i++) {
+			uint32_t queues = img_port(img, i)->queues;
+
+			queues = queues != 0 ? queues : 1;
+			n = queues < n ? queues : n;
+		}
+	}
+	n = n < core_n ? core_n : n;
+	return (uint16_t)(n < LANES_MAX ? n : LANES_MAX);
+}
+
+static bool
+fail(char *why, const char *what, int err)
+{
+	snprintf(why, HOUSE_WHY, "%s: %s", what, strerror(-err));
+	return false;
+}
+
+/* Zeroed, untouched until it is used, on large pages where the kernel has them. */
+static void *
+memory_take(size_t n)
+{
+	void *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		       -1, 0);
+
+	if (p == MAP_FAILED)
+		return NULL;
+	madvise(p, n, MADV_HUGEPAGE);
+	return p;
+}
+
+static void
+wake(void *ctx, uint16_t lane_i)
+{
+	struct house *house = ctx;
+
+	core_wake(&house->core[house->core_of_lane[lane_i]]);
+}
+
+static bool
+open_mesh(struct house *house, char *why)
+{
+	struct mesh_conf conf = {
+		.lane_n = house->conf.lane_n,
+		.port_n = house->conf.port_n,
+		.port = house->conf.port,
+		.seed = house->conf.seed[2],
+		.wake = wake,
+		.wake_ctx = house,
+	};
+	void *memory;
+
+	house->mesh_n = mesh_size(&conf);
+	memory = memory_take(house->mesh_n);
+	if (memory == NULL)
+		return fail(why, "memory for the lanes' rings", -errno);
+	house->mesh = mesh_init(memory, &conf);
+	return true;
+}
+
+static bool
+open_cores(struct house *house, char *why)
+{
+	bool is_busy = img_machine(house->conf.img)->poll == IMG_POLL_BUSY;
+	uint32_t n = img_n(house->conf.img, IMG_CORES);
+
+	for (uint16_t i = 0; i < n && i < CORES_MAX && i < house->conf.lane_n; i++) {
+		int err = core_init(&house->core[i], house->mesh, is_busy, house->conf.wall_ns);
+
+		if (err != 0)
+			return fail(why, "a core's eventfd", err);
+		house->core_n++;
+	}
+	return true;
+}
+
+/* A journal that a predecessor left unread keeps its records under another name. */
+static void
+keep_old_journal(const struct house *house, uint16_t lane_i)
+{
+	char name[RUNDIR_NAME_MAX], old[RUNDIR_NAME_MAX];
+
+	renameat(house->conf.dataplane_fd, rundir_journal_name(name, lane_i),
+		 house->conf.dataplane_fd, rundir_journal_old_name(old, lane_i));
+}
+
+static int
+open_files(struct house *house, uint16_t lane_i)
+{
+	struct house_lane *l = &house->lane[lane_i];
+	int fd = house->conf.dataplane_fd;
+	char name[RUNDIR_NAME_MAX];
+	int err;
+
+	rundir_board_name(name, lane_i);
+	err = rundir_map_make(fd, name, board_bytes(house->plan.server_slots), &l->board_map);
+	if (err != 0)
+		return err;
+	board_init(l->board_map.p, lane_i, house->conf.id, house->plan.server_slots, &l->board);
+	err = rundir_map_publish(fd, name);
+	if (err != 0)
+		return err;
+	keep_old_journal(house, lane_i);
+	rundir_journal_name(name, lane_i);
+	err = rundir_map_make(fd, name, journal_bytes(house->plan.journal_bytes), &l->journal_map);
+	if (err != 0)
+		return err;
+	journal_init(l->journal_map.p, house->plan.journal_bytes, lane_i, house->conf.id + lane_i,
+		     &l->journal);
+	return rundir_map_publish(fd, name);
+}
+
+static bool
+open_lane(struct house *house, uint16_t lane_i, char *why)
+{
+	struct house_lane *l = &house->lane[lane_i];
+	uint16_t core_i = (uint16_t)(lane_i % house->core_n);
+	struct lane_conf conf = {
+		.lane_i = lane_i,
+		.port_n = house->conf.port_n,
+		.port = house->conf.port,
+		.mesh = house->mesh,
+		.views = house->conf.views,
+		.img = house->conf.img,
+		.plan = house->plan,
+		.pool = house->conf.pool,
+		.journal = &l->journal,
+		.seed = { house->conf.seed[0] + lane_i, house->conf.seed[1] },
+		.wall_ns = house->conf.wall_ns,
+		.is_speaker = lane_i == 0,
+	};
+	int err = open_files(house, lane_i);
+
+	if (err != 0)
+		return fail(why, "a lane's board or journal", err);
+	conf.board = l->board;
+	l->memory_n = lane_size(&conf);
+	l->memory = memory_take(l->memory_n);
+	if (l->memory == NULL)
+		return fail(why, "memory for a lane", -errno);
+	l->lane = lane_init(l->memory, &conf, core_now());
+	l->board.gauges->core = core_i;
+	core_add(&house->core[core_i], l->lane, lane_i);
+	house->core_of_lane[lane_i] = core_i;
+	return true;
+}
+
+bool
+house_open(struct house *house, const struct house_conf *conf, char *why)
+{
+	uint32_t ring_bufs = 0;
+	bool is_open;
+
+	house->conf = *conf;
+	for (uint16_t i = 0; i < conf->port_n; i++)
+		ring_bufs += conf->port[i].facts.ring_bufs;
+	lane_plan(conf->img, conf->lane_n, buf_pool_size(conf->pool), ring_bufs, &house->plan);
+	is_open = open_mesh(house, why) && open_cores(house, why);
+	for (uint16_t i = 0; is_open && i < conf->lane_n; i++)
+		is_open = open_lane(house, i, why);
+	house->conf.img = NULL;
+	if (!is_open)
+		house_close(house);
+	return is_open;
+}
+
+void
+house_close(struct house *house)
+{
+	char name[RUNDIR_NAME_MAX];
+
+	for (uint16_t i = 0; i < house->conf.lane_n; i++) {
+		struct house_lane *l = &house->lane[i];
+
+		if (l->lane != NULL)
+			lane_fini(l->lane);
+		if (l->memory != NULL)
+			munmap(l->memory, l->memory_n);
+		if (l->board_map.p != NULL)
+			rundir_unlink(house->conf.dataplane_fd, rundir_board_name(name, i));
+		rundir_map_close(&l->board_map);
+		rundir_map_close(&l->journal_map);
+	}
+	for (uint16_t i = 0; i < house->core_n; i++)
+		core_fini(&house->core[i]);
+	if (house->mesh != NULL) {
+		mesh_fini(house->mesh);
+		munmap(house->mesh, house->mesh_n);
+	}
+}
+
+static bool
+steering_facts(const struct steer *steer, struct instance_port *port)
+{
+	uint64_t judged = __atomic_load_n(&steer->judged, __ATOMIC_RELAXED);
+	uint64_t wrong = __atomic_load_n(&steer->wrong, __ATOMIC_RELAXED);
+	uint32_t mode = steer_mode(steer);
+	bool is_news;
+
+	if (mode == INSTANCE_STEERING_RSS && judged == 0)
+		mode = INSTANCE_STEERING_UNKNOWN;
+	is_news = mode != port->steering || judged != port->steering_judged ||
+		  wrong != port->steering_wrong;
+	port->steering = mode;
+	port->steering_judged = judged;
+	port->steering_wrong = wrong;
+	return is_news;
+}
+
+static bool
+port_facts(const struct portif *port, struct instance_port *to)
+{
+	const struct portif_facts *f = &port->facts;
+	uint32_t flags = (port->ops->is_up(port) ? INSTANCE_PORT_UP : 0u) |
+			 (f->csum_tx ? INSTANCE_PORT_CSUM_TX : 0u) |
+			 (f->csum_rx ? INSTANCE_PORT_CSUM_RX : 0u) |
+			 (f->multi_segs ? INSTANCE_PORT_MULTI_SEGS : 0u) |
+			 (f->tso ? INSTANCE_PORT_TSO : 0u);
+	bool is_news = flags != to->flags;
+
+	snprintf(to->name, sizeof(to->name), "%s", f->name);
+	memcpy(to->mac, f->mac, sizeof(to->mac));
+	to->queues = f->queue_n;
+	to->mtu = f->mtu;
+	to->flags = flags;
+	return is_news;
+}
+
+bool
+house_facts(const struct house *house, struct instance_facts *facts)
+{
+	bool is_news = false;
+
+	for (uint16_t i = 0; i < house->conf.port_n; i++) {
+		is_news |= port_facts(&house->conf.port[i], &facts->port[i]);
+		is_news |= steering_facts(mesh_steer(house->mesh, i), &facts->port[i]);
+	}
+	for (uint16_t i = 0; i < house->conf.lane_n; i++)
+		facts->lane[i].core_i = house->core_of_lane[i];
+	facts->port_n = house->conf.port_n;
+	facts->lane_n = house->conf.lane_n;
+	facts->core_n = house->core_n;
+	facts->server_slots = house->plan.server_slots;
+	return is_news;
+}
+
+/* Lent is what is neither free nor held by a lane: receive rings, and packets being sent. */
+void
+house_publish(struct house *house)
+{
+	struct board_gauges *g = house->lane[0].board.gauges;
+	uint64_t held = 0;
+
+	for (uint16_t i = 0; i < house->conf.lane_n; i++)
+		held += __atomic_load_n(&house->lane[i].board.gauges->bufs_held, __ATOMIC_RELAXED);
+	g->bufs_pool = buf_pool_size(house->conf.pool);
+	g->bufs_free = buf_pool_free_n(house->conf.pool);
+	g->bufs_lent = g->bufs_pool > g->bufs_free + held ? g->bufs_pool - g->bufs_free - held : 0;
+}
+
+int
+house_stalled_core(struct house *house, uint32_t looks)
+{
+	for (uint16_t i = 0; i < house->core_n; i++) {
+		if (core_is_stalled(&house->core[i], &house->watch[i], looks))
+			return i;
+	}
+	return -1;
+}
+
+bool
+house_is_idle(const struct house *house)
+{
+	for (uint16_t i = 0; i < house->core_n; i++) {
+		if (__atomic_load_n(&house->core[i].is_idle, __ATOMIC_RELAXED) == 0)
+			return false;
+	}
+	return true;
+}

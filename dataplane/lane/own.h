@@ -1,0 +1,119 @@
+/*
+ * own.h - what the files of lane/ share: a lane's inside.
+ */
+#ifndef PENSTOCK_LANE_OWN_H
+#define PENSTOCK_LANE_OWN_H
+
+#include "lane/lane.h"
+#include "lane/steer.h"
+#include "net/net.h"
+#include "net/ports.h"
+#include "proxy/proxy.h"
+#include "tcp/tcp.h"
+#include "wire/wire.h"
+
+enum {
+	TX_MAX = 1024,	     /* frames waiting for one port, in one lane */
+	TX_CALM = 512,	     /* above this TCP is not asked for more: the port sets the pace */
+	ROUNDS_MAX = 4,	     /* of TCP output and the events it brings, in one turn */
+	RUNTIME_SCAN = 1024, /* servers whose run-time words are looked at in a millisecond */
+};
+
+#define MS_NS	       1000000ull
+#define TX_PATIENCE_NS (20 * MS_NS)  /* a port that takes nothing for so long loses its queue */
+#define PUBLISH_NS     (100 * MS_NS) /* gauges and servers on the board */
+
+/* Frames on their way out by one port, in order. */
+struct lane_tx {
+	struct buf *frame[TX_MAX];
+	uint32_t n;
+	uint64_t moved_at; /* last time a frame left, or the queue was empty */
+};
+
+/* Segments of one burst on their way to TCP. */
+struct lane_burst {
+	struct tcp_seg seg[BURST_MAX];
+	struct buf *buf[BURST_MAX];
+	uint32_t n;
+};
+
+/* Frames for other lanes, gathered over one burst. */
+struct lane_handover {
+	struct buf *frame[LANES_MAX][BURST_MAX];
+	uint32_t n[LANES_MAX];
+	uint64_t to; /* a bit for each lane with any */
+};
+
+struct lane {
+	struct lane_conf conf;
+	struct counters *count;
+	struct view_taken taken;
+	bool has_view, is_draining;
+	uint64_t unheard;      /* lanes whose rings were not emptied at the last turn */
+	uint64_t runtime_at;   /* when the run-time words are looked at next */
+	uint64_t publish_at;   /* when the board's gauges are written next */
+	uint32_t runtime_next; /* server to begin with */
+	uint32_t server_n;     /* of the view */
+	uint32_t *runtime_seq; /* [servers_max], of the words last seen */
+	uint64_t turned_at;
+
+	struct wire_port wire[PORTS_MAX];
+	struct tcp_path path[PORTS_MAX];
+	uint32_t judged_n[PORTS_MAX]; /* segments seen, to choose those that are judged */
+
+	struct net *net;
+	struct net_ports *ports;
+	struct tcp *tcp;
+	struct proxy *proxy;
+
+	struct tcp_out tcp_out;
+	struct net_out net_out;
+	struct lane_burst burst;
+	struct lane_handover handover;
+	struct lane_tx tx[PORTS_MAX];
+};
+
+/* ---- lane.c ---- */
+
+/* What is new in lane->taken reaches the engines. */
+void lane_adopt_view(struct lane *lane, uint64_t now);
+
+/* ---- rx.c ---- */
+
+/* One burst from each queue that this lane polls. Returns whether there was any. */
+bool lane_receive(struct lane *lane, uint64_t now);
+
+/* What other lanes put in this lane's rings. */
+bool lane_hear(struct lane *lane, uint64_t now);
+
+/* ---- turn.c ---- */
+
+/* Hands the gathered segments to TCP, its events to the proxy and its packets on. */
+void lane_input(struct lane *lane, uint64_t now);
+
+/* ---- tx.c ---- */
+
+/* Frames and news of net's out go where they belong; out is empty then. */
+void lane_take_net_out(struct lane *lane, uint64_t now);
+
+/* IP packets of tcp's out through net; none are left there. */
+void lane_take_packets(struct lane *lane, uint64_t now);
+
+/* Appends a frame to a port's queue, or drops it when there is no room. */
+void lane_put_frame(struct lane *lane, struct buf *frame);
+
+/* Every port's queue has room for what TCP may make. */
+bool lane_can_send(const struct lane *lane);
+
+/* Sends, or hands to the lane that sends. Returns whether anything moved. */
+bool lane_flush(struct lane *lane, uint64_t now);
+
+uint32_t lane_tx_n(const struct lane *lane);
+
+/* ---- publish.c ---- */
+
+/* Run-time words to the farms, gauges to the board, when it is time. */
+void lane_take_runtime(struct lane *lane, uint64_t now);
+void lane_publish(struct lane *lane, uint64_t now);
+
+#endif

@@ -1,0 +1,233 @@
+/*
+ * rx.c - from a received frame to the engine that it concerns, or to the lane whose flow it is.
+ *
+ * A lane that polls a queue for others (or a port that cannot steer) looks only at what a network
+ * card would hash and hands the frame over as it came; the lane that it belongs to decodes it.
+ * Frames that came through a ring are never handed on.
+ */
+#include "lane/own.h"
+
+#include <string.h>
+
+static void
+flush_handover(struct lane *lane)
+{
+	struct lane_handover *h = &lane->handover;
+
+	while (h->to != 0) {
+		uint16_t to = (uint16_t)__builtin_ctzll(h->to);
+		uint32_t n = h->n[to];
+		uint32_t put =
+			mesh_push(lane->conf.mesh, MESH_RX, lane->conf.lane_i, to, h->frame[to], n);
+
+		lane->count->lane_handed_over += put;
+		if (put < n) {
+			lane->count->lane_drop_handover_full += n - put;
+			buf_give_burst(&h->frame[to][put], n - put);
+		}
+		h->n[to] = 0;
+		h->to &= h->to - 1;
+	}
+}
+
+/*
+ * An error is only a hint: it ends dials to a host that cannot be reached, and what it says of
+ * open connections their own timers find out (RFC 5927, 5).
+ */
+static void
+take_icmp_error(struct lane *lane, const struct icmp_error *error, uint64_t now)
+{
+	if (error->kind == ICMP_ERROR_UNREACHABLE)
+		tcp_unreachable(lane->tcp, &error->remote, now);
+}
+
+/* A frame of this lane's own. Ownership passes in. */
+static void
+take_frame(struct lane *lane, struct buf *frame, uint64_t now)
+{
+	struct lane_burst *burst = &lane->burst;
+	struct tcp_seg *seg = &burst->seg[burst->n];
+	struct wire_packet packet;
+	enum wire_drop drop = wire_decode(frame, &lane->wire[frame->path], &packet, seg);
+
+	if (drop != WIRE_OK) {
+		wire_drop_count(lane->count, drop);
+		buf_give(frame);
+		return;
+	}
+	switch ((enum wire_kind)packet.kind) {
+	case WIRE_TCP:
+		if (!net_is_ours(lane->net, frame->path, &seg->dst)) {
+			lane->count->lane_drop_not_ours++;
+			buf_give(frame);
+			return;
+		}
+		burst->buf[burst->n++] = frame;
+		return;
+	case WIRE_ARP:
+	case WIRE_ND:
+	case WIRE_ECHO:
+		net_input(lane->net, frame, &packet, now, &lane->net_out);
+		if (!net_out_has_room(&lane->net_out))
+			lane_take_net_out(lane, now);
+		return;
+	case WIRE_ICMP_ERROR:
+		take_icmp_error(lane, &packet.error, now);
+		buf_give(frame);
+		return;
+	}
+}
+
+/*
+ * Which lane a frame that this lane has polled belongs to. Where the port steers by itself this
+ * is only asked of the segments that are judged.
+ */
+static uint16_t
+lane_of(struct lane *lane, const struct buf *frame)
+{
+	struct steer *steer = mesh_steer(lane->conf.mesh, frame->path);
+	enum instance_steering mode = steer_mode(steer);
+	bool is_judged = mode == INSTANCE_STEERING_RSS;
+	struct steer_tuple tuple;
+	uint16_t to;
+
+	if (mode == INSTANCE_STEERING_SINGLE)
+		return lane->conf.lane_i;
+	if (is_judged) {
+		uint32_t seen = lane->judged_n[frame->path]++;
+
+		is_judged = seen < STEER_FIRST || seen % STEER_EVERY == 0;
+		if (!is_judged && steer->queue_n == steer->lane_n)
+			return lane->conf.lane_i;
+	}
+	if (!steer_peek(buf_data(frame), frame->m.data_len, &tuple))
+		return lane->conf.lane_i;
+	to = steer_lane(steer, &tuple);
+	if (is_judged && steer_judge(steer, lane->conf.lane_i, to))
+		lane->count->lane_steering_switched++;
+	/* A flow that settled here before its port was found out stays. */
+	if (mode == INSTANCE_STEERING_MISMATCH && to != lane->conf.lane_i &&
+	    !tcp_is_free(lane->tcp, &tuple.dst, tuple.dst_port, &tuple.src, tuple.src_port))
+		return lane->conf.lane_i;
+	return to;
+}
+
+/*
+ * First the frames' bytes are asked for, all of them, then looked at: by the time the first is
+ * decoded it is in cache.
+ */
+static void
+take_polled(struct lane *lane, struct buf **frame, uint32_t n, uint64_t now)
+{
+	struct lane_handover *h = &lane->handover;
+
+	for (uint32_t i = 0; i < n; i++)
+		__builtin_prefetch(buf_data(frame[i]));
+	for (uint32_t i = 0; i < n; i++) {
+		uint16_t to = lane_of(lane, frame[i]);
+
+		if (to == lane->conf.lane_i) {
+			take_frame(lane, frame[i], now);
+			continue;
+		}
+		h->frame[to][h->n[to]++] = frame[i];
+		h->to |= 1ull << to;
+	}
+	lane->count->wire_rx_frames += n;
+	flush_handover(lane);
+	lane_input(lane, now);
+}
+
+bool
+lane_receive(struct lane *lane, uint64_t now)
+{
+	bool found = false;
+
+	for (uint16_t i = 0; i < lane->conf.port_n; i++) {
+		const struct portif *port = &lane->conf.port[i];
+		struct buf *frame[BURST_MAX];
+		uint32_t n;
+
+		if (lane->conf.lane_i >= port->facts.queue_n)
+			continue;
+		n = portif_rx_burst(port, lane->conf.lane_i, frame, BURST_MAX);
+		if (n == 0)
+			continue;
+		take_polled(lane, frame, n, now);
+		found = true;
+	}
+	return found;
+}
+
+static void
+hear_messages(struct lane *lane, uint16_t from, uint64_t now)
+{
+	struct mesh_message message;
+
+	while (mesh_hear(lane->conf.mesh, from, lane->conf.lane_i, &message)) {
+		switch ((enum mesh_topic)message.topic) {
+		case MESH_LEARNED:
+			net_learn(lane->net, &message.learned, now, &lane->net_out);
+			break;
+		case MESH_CONFLICT:
+			net_learn_conflict(lane->net, &message.conflict, now);
+			break;
+		}
+		if (!net_out_has_room(&lane->net_out))
+			lane_take_net_out(lane, now);
+	}
+}
+
+/* Frames to send are taken only as long as there is room: the ring holds the sender up. */
+static bool
+hear_tx(struct lane *lane, uint16_t from)
+{
+	struct buf *frame[BURST_MAX];
+	uint32_t n;
+
+	while (lane_can_send(lane)) {
+		n = mesh_pop(lane->conf.mesh, MESH_TX, from, lane->conf.lane_i, frame, BURST_MAX);
+		for (uint32_t i = 0; i < n; i++)
+			lane_put_frame(lane, frame[i]);
+		if (n < BURST_MAX)
+			return true;
+	}
+	return false;
+}
+
+/* One burst from each lane a turn, so that no ring keeps the others waiting. */
+static bool
+hear_rx(struct lane *lane, uint16_t from, uint64_t now)
+{
+	struct buf *frame[BURST_MAX];
+	uint32_t n = mesh_pop(lane->conf.mesh, MESH_RX, from, lane->conf.lane_i, frame, BURST_MAX);
+
+	for (uint32_t i = 0; i < n; i++)
+		__builtin_prefetch(buf_data(frame[i]));
+	for (uint32_t i = 0; i < n; i++)
+		take_frame(lane, frame[i], now);
+	lane->count->lane_taken_over += n;
+	lane_input(lane, now);
+	return n < BURST_MAX;
+}
+
+bool
+lane_hear(struct lane *lane, uint64_t now)
+{
+	uint64_t rung = mesh_rung(lane->conf.mesh, lane->conf.lane_i) | lane->unheard;
+	bool found = rung != 0;
+
+	lane->unheard = 0;
+	while (rung != 0) {
+		uint16_t from = (uint16_t)__builtin_ctzll(rung);
+		bool is_empty = true;
+
+		hear_messages(lane, from, now);
+		is_empty &= hear_tx(lane, from);
+		is_empty &= hear_rx(lane, from, now);
+		if (!is_empty)
+			lane->unheard |= 1ull << from;
+		rung &= rung - 1;
+	}
+	return found;
+}

@@ -1,0 +1,120 @@
+/*
+ * turn.c - one turn of a lane, from what has arrived to what is sent, run to completion.
+ */
+#include "lane/own.h"
+
+/* Events of a door of TCP, in order; proxy calls back into TCP but not into its doors. */
+static void
+take_events(struct lane *lane, uint64_t now)
+{
+	struct tcp_out *out = &lane->tcp_out;
+
+	for (uint32_t i = 0; i < out->event_n; i++)
+		proxy_on_event(lane->proxy, &out->event[i], now);
+	out->event_n = 0;
+}
+
+void
+lane_input(struct lane *lane, uint64_t now)
+{
+	struct lane_burst *burst = &lane->burst;
+
+	if (burst->n == 0)
+		return;
+	tcp_input(lane->tcp, burst->seg, burst->buf, burst->n, now, &lane->tcp_out);
+	burst->n = 0;
+	take_events(lane, now);
+	lane_take_packets(lane, now);
+}
+
+/*
+ * TCP's output brings events (a timer ended a connection), whose answers are more output. What is
+ * left after some rounds comes next turn: TCP's deadline says so.
+ */
+static bool
+settle(struct lane *lane, uint64_t now)
+{
+	bool found = false;
+
+	for (uint32_t i = 0; i < ROUNDS_MAX && tcp_deadline(lane->tcp) <= now; i++) {
+		bool has_events;
+
+		if (!lane_can_send(lane))
+			lane_flush(lane, now);
+		if (!lane_can_send(lane))
+			break;
+		tcp_advance(lane->tcp, now, &lane->tcp_out);
+		has_events = lane->tcp_out.event_n > 0;
+		found |= has_events || lane->tcp_out.packet_n > 0;
+		take_events(lane, now);
+		lane_take_packets(lane, now);
+		if (!has_events)
+			break;
+	}
+	return found;
+}
+
+/* The view stays the same within a turn. */
+static void
+take_view(struct lane *lane, uint64_t now)
+{
+	const struct cursors *cursors;
+
+	if (!view_take(lane->conf.views, lane->conf.lane_i, &lane->taken))
+		return;
+	lane_adopt_view(lane, now);
+	cursors = lane->taken.cursors;
+	if (lane->conf.journal != NULL)
+		journal_set_cursor(lane->conf.journal,
+				   cursors != NULL ? &cursors->now[lane->conf.lane_i] : NULL);
+}
+
+bool
+lane_turn(struct lane *lane, uint64_t now)
+{
+	bool found;
+
+	take_view(lane, now);
+	found = lane_hear(lane, now);
+	found |= lane_receive(lane, now);
+	if (now >= lane->runtime_at)
+		lane_take_runtime(lane, now);
+	if (proxy_deadline(lane->proxy) <= now) {
+		proxy_advance(lane->proxy, now);
+		found = true;
+	}
+	if (net_deadline(lane->net) <= now) {
+		net_advance(lane->net, now, &lane->net_out);
+		lane_take_net_out(lane, now);
+		found = true;
+	}
+	found |= settle(lane, now);
+	found |= lane_flush(lane, now);
+	lane->count->lane_turns++;
+	lane->count->lane_turns_busy += found;
+	lane->turned_at = now;
+	__atomic_store_n(&lane->conf.board.gauges->turned_at, now, __ATOMIC_RELAXED);
+	if (now >= lane->publish_at)
+		lane_publish(lane, now);
+	return found;
+}
+
+static uint64_t
+earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+uint64_t
+lane_deadline(const struct lane *lane)
+{
+	uint64_t at = tcp_deadline(lane->tcp);
+
+	if (lane->unheard != 0)
+		return 0;
+	at = earlier(at, proxy_deadline(lane->proxy));
+	at = earlier(at, net_deadline(lane->net));
+	if (lane_tx_n(lane) > 0) /* the port or the ring was full: soon again */
+		at = earlier(at, lane->turned_at + MS_NS / 20);
+	return at;
+}

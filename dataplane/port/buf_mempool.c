@@ -1,0 +1,124 @@
+/*
+ * buf_mempool.c - the buffers of base/buf.h on a DPDK mempool, shared by all lanes, with a cache
+ * in each polling thread.
+ *
+ * A struct buf is a struct rte_mbuf with BUF_PRIV bytes of ours behind it, so a driver's mbuf is
+ * a buf by a cast. Drivers leave our part alone; buf_take and the receive path clear it.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include <rte_mbuf.h>
+#include <rte_errno.h>
+#include <rte_mempool.h>
+
+#include "port/port.h"
+
+_Static_assert(sizeof(struct buf) == sizeof(struct rte_mbuf) + BUF_PRIV, "priv_size");
+_Static_assert(BUF_PRIV % RTE_MBUF_PRIV_ALIGN == 0, "priv_size");
+
+enum {
+	POOL_CACHE = 256, /* buffers; a turn takes and gives about two bursts */
+};
+
+static struct rte_mempool *
+pool_of(struct buf_pool *pool)
+{
+	return (struct rte_mempool *)pool;
+}
+
+struct buf_pool *
+port_pool_open(uint32_t bufs_n, char *why)
+{
+	struct rte_mempool *pool =
+		rte_pktmbuf_pool_create("penstock", bufs_n, POOL_CACHE, BUF_PRIV,
+					BUF_HEADROOM + BUF_ROOM, (int)rte_socket_id());
+
+	if (pool == NULL)
+		snprintf(why, PORT_WHY, "%u packet buffers: %s", bufs_n, rte_strerror(rte_errno));
+	return (struct buf_pool *)pool;
+}
+
+void
+port_pool_close(struct buf_pool *pool)
+{
+	rte_mempool_free(pool_of(pool));
+}
+
+static struct buf *
+clear(struct rte_mbuf *m)
+{
+	struct buf *b = (struct buf *)m;
+
+	memset(&b->link, 0, sizeof(*b) - offsetof(struct buf, link));
+	return b;
+}
+
+struct buf *
+buf_take(struct buf_pool *pool)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(pool_of(pool));
+
+	return m != NULL ? clear(m) : NULL;
+}
+
+bool
+buf_take_burst(struct buf_pool *pool, struct buf **ret_buf, uint32_t n)
+{
+	if (n == 0)
+		return true;
+	if (rte_pktmbuf_alloc_bulk(pool_of(pool), (struct rte_mbuf **)ret_buf, n) != 0)
+		return false;
+	for (uint32_t i = 0; i < n; i++)
+		clear(&ret_buf[i]->m);
+	return true;
+}
+
+void
+buf_give(struct buf *packet)
+{
+	rte_pktmbuf_free(&packet->m);
+}
+
+void
+buf_give_burst(struct buf **packet, uint32_t n)
+{
+	rte_pktmbuf_free_bulk((struct rte_mbuf **)packet, n);
+}
+
+void
+buf_ref(struct buf *seg)
+{
+	rte_mbuf_refcnt_update(&seg->m, 1);
+}
+
+/* rte_pktmbuf_attach copies the direct buffer's part; the range is set afterwards. */
+struct buf *
+buf_view(struct buf_pool *pool, struct buf *of, uint32_t off, uint32_t n)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(pool_of(pool));
+
+	ensure_hot((uint64_t)off + n <= of->m.buf_len);
+	if (m == NULL)
+		return NULL;
+	rte_pktmbuf_attach(m, &of->m);
+	m->next = NULL;
+	m->nb_segs = 1;
+	m->ol_flags = RTE_MBUF_F_INDIRECT;
+	m->data_off = (uint16_t)off;
+	m->data_len = (uint16_t)n;
+	m->pkt_len = n;
+	return clear(m);
+}
+
+uint32_t
+buf_pool_size(const struct buf_pool *pool)
+{
+	return ((const struct rte_mempool *)pool)->size;
+}
+
+uint32_t
+buf_pool_free_n(const struct buf_pool *pool)
+{
+	return rte_mempool_avail_count((const struct rte_mempool *)pool);
+}

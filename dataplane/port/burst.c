@@ -1,0 +1,123 @@
+/*
+ * burst.c - receiving and sending through a DPDK device, once a burst.
+ *
+ * Frames that a device cannot send as they lie are made one linear copy here, and counted. The
+ * checksums are the engines' affair: struct portif_facts tells what the device would do.
+ */
+#include <rte_ethdev.h>
+#include <string.h>
+
+#include <rte_mbuf.h>
+
+#include "port/own.h"
+
+static uint32_t
+rx_burst(const struct portif *portif, uint16_t queue, struct buf **ret_frame, uint32_t n)
+{
+	struct port *port = portif->self;
+
+	ensure_hot(n <= BURST_MAX);
+	if (!atomic_load_explicit(&port->is_started, memory_order_acquire))
+		return 0;
+	n = rte_eth_rx_burst(port->id, queue, (struct rte_mbuf **)ret_frame, (uint16_t)n);
+	for (uint32_t i = 0; i < n; i++) {
+		struct buf *b = ret_frame[i];
+
+		if (i + 4 < n)
+			__builtin_prefetch(&ret_frame[i + 4]->link, 1);
+		b->link = NULL;
+		b->at = b->n = 0;
+		b->path = port->path;
+		b->l3_off = 0;
+		b->hash = (b->m.ol_flags & RTE_MBUF_F_RX_RSS_HASH) != 0 ? b->m.hash.rss : 0;
+		b->tag = 0;
+	}
+	return n;
+}
+
+/* One linear copy of a chain; NULL when it does not fit or the pool is dry. */
+static struct buf *
+linear_copy(struct port *port, const struct buf *frame)
+{
+	struct buf *copy;
+
+	if (frame->m.pkt_len > BUF_ROOM)
+		return NULL;
+	copy = buf_take(port->pool);
+	if (copy == NULL)
+		return NULL;
+	for (const struct buf *seg = frame; seg != NULL; seg = buf_next(seg))
+		memcpy(buf_append(copy, seg->m.data_len), buf_data(seg), seg->m.data_len);
+	copy->m.ol_flags = frame->m.ol_flags & ~RTE_MBUF_F_INDIRECT;
+	copy->m.tx_offload = frame->m.tx_offload;
+	copy->path = frame->path;
+	return copy;
+}
+
+/*
+ * Linear frames in place of chains; returns how many frames are left to send. A frame that is
+ * not sendable is given back here: the burst's order stays.
+ */
+static uint32_t
+linearise(struct port *port, uint16_t queue, struct buf **frame, uint32_t n)
+{
+	struct port_queue *q = &port->queue[queue];
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct buf *copy;
+
+		if (frame[i]->m.nb_segs == 1) {
+			frame[kept++] = frame[i];
+			continue;
+		}
+		copy = linear_copy(port, frame[i]);
+		buf_give(frame[i]);
+		if (copy == NULL) {
+			q->unsendable++;
+			continue;
+		}
+		q->linearised++;
+		frame[kept++] = copy;
+	}
+	return kept;
+}
+
+/*
+ * What linearise dropped counts as taken. The frames that remain the caller's are moved to the
+ * end of the array, where the caller looks for them.
+ */
+static uint32_t
+tx_burst(const struct portif *portif, uint16_t queue, struct buf **frame, uint32_t n)
+{
+	struct port *port = portif->self;
+	uint32_t there = n, sent;
+
+	if (n == 0 || !atomic_load_explicit(&port->is_started, memory_order_acquire))
+		return 0;
+	ensure_hot(n <= BURST_MAX);
+	if (port->must_linearise)
+		there = linearise(port, queue, frame, n);
+	if (there == 0)
+		return n;
+	sent = rte_eth_tx_burst(port->id, queue, (struct rte_mbuf **)frame, (uint16_t)there);
+	if (sent > there) /* memif without its eventfd answers -1 */
+		sent = there;
+	if (there < n)
+		memmove(&frame[sent + n - there], &frame[sent], (there - sent) * sizeof(*frame));
+	return sent + n - there;
+}
+
+static bool
+is_up(const struct portif *portif)
+{
+	struct port *port = portif->self;
+
+	return atomic_load_explicit(&port->is_up, memory_order_relaxed);
+}
+
+const struct portif_ops port_burst_ops = {
+	.rx_burst = rx_burst,
+	.tx_burst = tx_burst,
+	.is_up = is_up,
+};

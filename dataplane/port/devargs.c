@@ -1,0 +1,194 @@
+/*
+ * devargs.c - from a port as the image describes it to the device name and arguments that DPDK
+ * takes, and the sizes that go with its kind.
+ */
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "port/own.h"
+
+enum {
+	MTU_USUAL = 1500,
+	LINK_HEADER = 18,    /* Ethernet with one VLAN tag */
+	PACKET_FRAME = 2048, /* a ring slot of AF_PACKET; its own header takes some of it */
+	PACKET_FRAME_HEADER = 68,
+	PACKET_BLOCK = 65536, /* slots are allocated together in blocks of this size */
+	PACKET_RING = 2048,
+	MEMIF_RING = 2048,
+	MEMIF_RING_MAX = 16384,
+};
+
+static uint16_t
+power_of_two(uint32_t want, uint32_t usual, uint32_t max)
+{
+	uint32_t n = 64;
+
+	if (want == 0)
+		want = usual;
+	while (n < want && n < max)
+		n *= 2;
+	return (uint16_t)n;
+}
+
+static uint16_t
+queues_of(const struct port_conf *conf, uint16_t usual)
+{
+	uint16_t n = conf->queues != 0 ? conf->queues : usual;
+
+	if (n > conf->queues_max)
+		n = conf->queues_max;
+	return n < QUEUES_MAX ? n : QUEUES_MAX;
+}
+
+/* Arguments are split at commas and brackets, which no name of ours may therefore contain. */
+static bool
+check_text(const struct port_conf *conf, char *why)
+{
+	if (conf->device[0] != '\0' && strpbrk(conf->device, ",[]= \t\n") == NULL)
+		return true;
+	snprintf(why, PORT_WHY, "port %s: \"%s\" cannot be a device name", conf->name,
+		 conf->device);
+	return false;
+}
+
+static bool
+check_mtu(const struct port_conf *conf, uint16_t most, char *why)
+{
+	if (conf->mtu == 0 || (conf->mtu >= 576 && conf->mtu <= most))
+		return true;
+	snprintf(why, PORT_WHY, "port %s: MTU %u, %s allows 576 to %u", conf->name, conf->mtu,
+		 conf->device, most);
+	return false;
+}
+
+/* The kernel's MTU of an interface; 0: there is none. */
+static uint16_t
+interface_mtu(const char *name)
+{
+	struct ifreq ask = { 0 };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int mtu = 0;
+
+	if (fd < 0)
+		return 0;
+	snprintf(ask.ifr_name, sizeof(ask.ifr_name), "%s", name);
+	if (ioctl(fd, SIOCGIFMTU, &ask) == 0)
+		mtu = ask.ifr_mtu;
+	close(fd);
+	return (uint16_t)(mtu < UINT16_MAX ? mtu : UINT16_MAX);
+}
+
+static bool
+devargs_packet(const struct port_conf *conf, struct port_devargs *d, char *why)
+{
+	uint16_t most = PACKET_FRAME - PACKET_FRAME_HEADER - LINK_HEADER;
+	uint16_t mtu = interface_mtu(conf->device);
+
+	if (mtu == 0) {
+		snprintf(why, PORT_WHY, "port %s: there is no interface %s here", conf->name,
+			 conf->device);
+		return false;
+	}
+	if (!check_mtu(conf, mtu < most ? mtu : most, why))
+		return false;
+	d->mtu = conf->mtu != 0 ? conf->mtu : mtu < MTU_USUAL ? mtu : MTU_USUAL;
+	d->queues = queues_of(conf, 1);
+	d->ring_n = power_of_two(conf->rx_ring_n, PACKET_RING, 8192);
+	snprintf(d->name, sizeof(d->name), "net_af_packet%u", conf->path);
+	snprintf(d->args, sizeof(d->args),
+		 "iface=%s,qpairs=%u,blocksz=%u,framesz=%u,framecnt=%u,qdisc_bypass=1",
+		 conf->device, d->queues, PACKET_BLOCK, PACKET_FRAME, d->ring_n);
+	return true;
+}
+
+/* Without one configured, a locally administered address that is the same at the next start. */
+static void
+mac_of(const struct port_conf *conf, uint8_t ret_mac[6])
+{
+	static const uint8_t none[6];
+	static const struct hash_key key = { { 0x70656e73746f636b, 1 } };
+	uint64_t hash;
+
+	memcpy(ret_mac, conf->mac, 6);
+	if (memcmp(ret_mac, none, 6) != 0)
+		return;
+	hash = hash_sip13(&key, conf->device, strlen(conf->device)) ^
+	       hash_mix(conf->link_id * 2ull + conf->role);
+	memcpy(ret_mac, &hash, 6);
+	ret_mac[0] = (uint8_t)((ret_mac[0] & 0xfc) | 0x02);
+}
+
+static bool
+devargs_memif(const struct port_conf *conf, struct port_devargs *d, char *why)
+{
+	bool is_client = conf->role == IMG_ROLE_CLIENT;
+	uint32_t log2_ring = 0;
+	uint8_t mac[6];
+
+	if (!check_mtu(conf, BUF_ROOM - LINK_HEADER, why))
+		return false;
+	mac_of(conf, mac);
+	d->mtu = conf->mtu != 0 ? conf->mtu : MTU_USUAL;
+	d->queues = queues_of(conf, 1);
+	d->ring_n = power_of_two(conf->rx_ring_n, MEMIF_RING, MEMIF_RING_MAX);
+	while (1u << log2_ring < d->ring_n)
+		log2_ring++;
+	snprintf(d->name, sizeof(d->name), "net_memif%u", conf->path);
+	snprintf(d->args, sizeof(d->args),
+		 "role=%s,id=%u,socket=%s,socket-abstract=no,rsize=%u,bsize=%u,"
+		 "mac=%02x:%02x:%02x:%02x:%02x:%02x",
+		 is_client ? "client" : "server", conf->link_id, conf->device, log2_ring, BUF_ROOM,
+		 mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+	return true;
+}
+
+/* "NAME" or "NAME,ARGUMENTS", as DPDK's --vdev takes them. */
+static bool
+devargs_vdev(const struct port_conf *conf, struct port_devargs *d, char *why)
+{
+	size_t n = strcspn(conf->device, ",");
+
+	if (n == 0 || n >= sizeof(d->name) || strlen(conf->device) - n > sizeof(d->args)) {
+		snprintf(why, PORT_WHY, "port %s: \"%s\" is no DPDK vdev", conf->name,
+			 conf->device);
+		return false;
+	}
+	if (!check_mtu(conf, BUF_ROOM - LINK_HEADER, why))
+		return false;
+	memcpy(d->name, conf->device, n);
+	d->name[n] = '\0';
+	snprintf(d->args, sizeof(d->args), "%s",
+		 conf->device[n] == ',' ? conf->device + n + 1 : "");
+	d->mtu = conf->mtu != 0 ? conf->mtu : MTU_USUAL;
+	d->queues = queues_of(conf, 1);
+	d->ring_n = power_of_two(conf->rx_ring_n, 1024, 4096);
+	return true;
+}
+
+bool
+port_devargs(const struct port_conf *conf, struct port_devargs *ret_devargs, char *why)
+{
+	switch ((enum img_device)conf->device_kind) {
+	case IMG_DEVICE_PACKET:
+		return check_text(conf, why) && devargs_packet(conf, ret_devargs, why);
+	case IMG_DEVICE_MEMIF:
+		return check_text(conf, why) && devargs_memif(conf, ret_devargs, why);
+	case IMG_DEVICE_VDEV:
+		return devargs_vdev(conf, ret_devargs, why);
+	case IMG_DEVICE_PCI:
+	case IMG_DEVICE_XDP:
+	case IMG_DEVICE_TAP:
+	case IMG_DEVICE_VHOST:
+	case IMG_DEVICE_VIRTIO:
+	case IMG_DEVICES:
+		break;
+	}
+	snprintf(why, PORT_WHY, "port %s: this version has no %s ports", conf->name,
+		 img_device_name(conf->device_kind));
+	return false;
+}

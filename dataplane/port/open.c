@@ -1,0 +1,246 @@
+/*
+ * open.c - opens, watches and closes a device: from struct port_conf to a started DPDK port.
+ *
+ * No offload is asked for that the engines do not use; FAST_FREE never, because buffers have
+ * counts. A device without receive-side scaling of its own tells no key: flows are then spread
+ * in software. A memif peer with several queues is taken to spread as most NICs do out of the
+ * box, with Microsoft's key; the lanes judge that from real packets.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+
+#include "port/own.h"
+
+enum {
+	RETA_USUAL = 128,
+	KEY_USUAL = 40,
+};
+
+static const uint8_t key_usual[KEY_USUAL] = {
+	0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67, 0x25, 0x3d, 0x43, 0xa3,
+	0x8f, 0xb0, 0xd0, 0xca, 0x2b, 0xcb, 0xae, 0x7b, 0x30, 0xb4, 0x77, 0xcb, 0x2d, 0xa3,
+	0x80, 0x30, 0xf2, 0x0c, 0x6a, 0x42, 0xb7, 0x3b, 0xbe, 0xac, 0x01, 0xfa,
+};
+
+static bool
+fail(const struct port_conf *conf, const char *what, int err, char *why)
+{
+	snprintf(why, PORT_WHY, "port %s (%s): %s: %s", conf->name, conf->device, what,
+		 err < 0 ? rte_strerror(-err) : "no device");
+	return false;
+}
+
+/* Makes the device of port->devargs and its queues; a negative errno when it cannot be. */
+static int
+make(struct port *port)
+{
+	const struct port_devargs *d = &port->devargs;
+	uint16_t rx_n = d->ring_n, tx_n = d->ring_n;
+	struct rte_eth_conf eth = { 0 };
+	struct rte_eth_dev_info info;
+	char args[sizeof(d->args) + 32];
+	int err;
+
+	snprintf(args, sizeof(args), "%s%s", d->args, port->is_zero_copy ? ",zero-copy=yes" : "");
+	err = rte_eal_hotplug_add("vdev", d->name, args);
+	if (err != 0)
+		return err;
+	err = rte_eth_dev_get_port_by_name(d->name, &port->id);
+	if (err == 0)
+		err = rte_eth_dev_info_get(port->id, &info);
+	if (err != 0)
+		return err;
+	eth.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	port->must_linearise = eth.txmode.offloads == 0;
+	err = rte_eth_dev_configure(port->id, d->queues, d->queues, &eth);
+	rte_eth_dev_adjust_nb_rx_tx_desc(port->id, &rx_n, &tx_n);
+	for (uint16_t q = 0; err == 0 && q < d->queues; q++) {
+		err = rte_eth_rx_queue_setup(port->id, q, rx_n, SOCKET_ID_ANY, NULL,
+					     (struct rte_mempool *)port->pool);
+		if (err == 0)
+			err = rte_eth_tx_queue_setup(port->id, q, tx_n, SOCKET_ID_ANY, NULL);
+	}
+	return err;
+}
+
+/* True once the device runs. Multicast is needed for IPv6; a device that cannot choose hears all
+ * or is told to. */
+static bool
+start(struct port *port)
+{
+	if (rte_eth_dev_start(port->id) != 0)
+		return false;
+	if (rte_eth_allmulticast_enable(port->id) != 0)
+		rte_eth_promiscuous_enable(port->id);
+	atomic_store_explicit(&port->is_started, true, memory_order_release);
+	return true;
+}
+
+static void
+take_facts(const struct port_conf *conf, struct port *port, struct portif_facts *facts)
+{
+	const struct port_devargs *d = &port->devargs;
+	static const uint8_t none[6];
+	struct rte_ether_addr mac;
+
+	snprintf(facts->name, sizeof(facts->name), "%s", conf->name);
+	rte_eth_macaddr_get(port->id, &mac);
+	memcpy(facts->mac, mac.addr_bytes, 6);
+	if (memcmp(conf->mac, none, 6) != 0)
+		memcpy(facts->mac, conf->mac, 6);
+	facts->mtu = d->mtu;
+	facts->queue_n = d->queues;
+	facts->multi_segs = true; /* or made linear in burst.c */
+	if (port->is_zero_copy || conf->device_kind == IMG_DEVICE_VDEV)
+		facts->ring_bufs = (uint32_t)d->ring_n * d->queues;
+	if (conf->device_kind != IMG_DEVICE_MEMIF || d->queues == 1)
+		return;
+	facts->key_n = KEY_USUAL;
+	memcpy(facts->key, key_usual, KEY_USUAL);
+	if (conf->rss_key_n != 0) {
+		ensure(conf->rss_key_n <= sizeof(facts->key));
+		facts->key_n = conf->rss_key_n;
+		memcpy(facts->key, conf->rss_key, conf->rss_key_n);
+	}
+	facts->reta_n = RETA_USUAL;
+	for (uint32_t i = 0; i < RETA_USUAL; i++)
+		facts->reta[i] = (uint16_t)(i % d->queues);
+}
+
+static bool
+open_device(const struct port_conf *conf, struct port *port, char *why)
+{
+	bool is_memif = conf->device_kind == IMG_DEVICE_MEMIF;
+	bool is_server = is_memif && conf->role == IMG_ROLE_SERVER;
+	int err;
+
+	port->can_reconnect = is_memif && !is_server;
+	port->is_zero_copy = port->can_reconnect && conf->is_huge;
+	/* A socket left by a killed predecessor would refuse us. */
+	if (is_server)
+		unlink(conf->device);
+	err = make(port);
+	if (err != 0)
+		return fail(conf, "making the device", err, why);
+	/* memif in copy mode leaves a stale mark on slots that held a chain */
+	if (is_memif && !port->is_zero_copy)
+		port->must_linearise = true;
+	if (is_server && chown(conf->device, conf->owner, conf->owner_group) != 0)
+		return fail(conf, "giving the socket to its user", -errno, why);
+	if (!start(port) && !port->can_reconnect)
+		return fail(conf, "starting", -EIO, why);
+	return true;
+}
+
+bool
+port_open(const struct port_conf *conf, struct portif *ret_port, char *why)
+{
+	struct port *port = aligned_alloc(64, sizeof(*port));
+
+	ensure(port != NULL);
+	memset(port, 0, sizeof(*port));
+	port->path = conf->path;
+	port->pool = conf->pool;
+	if (!port_devargs(conf, &port->devargs, why) || !open_device(conf, port, why)) {
+		if (port->devargs.name[0] != '\0')
+			rte_eal_hotplug_remove("vdev", port->devargs.name);
+		free(port);
+		return false;
+	}
+	*ret_port = (struct portif){ .ops = &port_burst_ops, .self = port };
+	take_facts(conf, port, &ret_port->facts);
+	port_look(ret_port);
+	return true;
+}
+
+void
+port_close(struct portif *portif)
+{
+	struct port *port = portif->self;
+
+	if (atomic_exchange(&port->is_started, false))
+		rte_eth_dev_stop(port->id);
+	rte_eth_dev_close(port->id);
+	rte_eal_hotplug_remove("vdev", port->devargs.name);
+	free(port);
+	portif->self = NULL;
+}
+
+/*
+ * Connects a memif client again. The driver cannot do so with zero-copy (it has closed the file
+ * of our memory and forgotten the buffers in its rings), so the device is made anew to copy.
+ */
+static bool
+reconnect(struct port *port)
+{
+	if (!port->is_zero_copy || !port->was_up) {
+		rte_eth_dev_stop(port->id);
+		return start(port);
+	}
+	port->is_zero_copy = false;
+	rte_eth_dev_stop(port->id);
+	rte_eth_dev_close(port->id);
+	rte_eal_hotplug_remove("vdev", port->devargs.name);
+	if (make(port) != 0)
+		return false;
+	port->must_linearise = true;
+	return start(port);
+}
+
+/*
+ * A memif client whose server has gone is stopped only one look after the lanes were told to
+ * leave it alone, when no burst can still be under way.
+ */
+void
+port_look(struct portif *portif)
+{
+	struct port *port = portif->self;
+	struct rte_eth_link link = { 0 };
+	bool is_up;
+
+	if (!atomic_load(&port->is_started) && !reconnect(port))
+		return;
+	if (rte_eth_link_get_nowait(port->id, &link) != 0)
+		link.link_status = RTE_ETH_LINK_DOWN;
+	is_up = link.link_status == RTE_ETH_LINK_UP;
+	if (!is_up && port->was_up && port->can_reconnect)
+		atomic_store(&port->is_started, false);
+	port->was_up |= is_up;
+	atomic_store(&port->is_up, is_up);
+}
+
+const char *
+port_driver(const struct portif *portif)
+{
+	const struct port *port = portif->self;
+	struct rte_eth_dev_info info;
+
+	return rte_eth_dev_info_get(port->id, &info) == 0 ? info.driver_name : "";
+}
+
+void
+port_stats(const struct portif *portif, struct port_stats *ret_stats)
+{
+	const struct port *port = portif->self;
+	struct port_stats s = { 0 };
+	struct rte_eth_stats eth;
+
+	if (rte_eth_stats_get(port->id, &eth) == 0) {
+		s.rx_packets = eth.ipackets;
+		s.tx_packets = eth.opackets;
+		s.rx_missed = eth.imissed;
+		s.rx_no_bufs = eth.rx_nombuf;
+		s.tx_errors = eth.oerrors;
+	}
+	for (uint32_t q = 0; q < portif->facts.queue_n; q++) {
+		s.linearised += __atomic_load_n(&port->queue[q].linearised, __ATOMIC_RELAXED);
+		s.unsendable += __atomic_load_n(&port->queue[q].unsendable, __ATOMIC_RELAXED);
+	}
+	*ret_stats = s;
+}

@@ -1,0 +1,50 @@
+/*
+ * own.h - what the files of port/ share: one open device.
+ */
+#ifndef PENSTOCK_PORT_OWN_H
+#define PENSTOCK_PORT_OWN_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_dev.h>
+
+#include "base/limits.h"
+#include "port/port.h"
+
+/* What DPDK is told of a device. */
+struct port_devargs {
+	char name[RTE_DEV_NAME_MAX_LEN];
+	char args[512];
+	uint16_t queues;
+	uint16_t mtu;
+	uint16_t ring_n;
+};
+
+/* Written by the lane that has the queue. */
+struct port_queue {
+	uint64_t linearised;
+	uint64_t unsendable;
+} __attribute__((aligned(64)));
+
+struct port {
+	uint16_t id; /* DPDK's */
+	uint16_t path;
+	bool must_linearise; /* the device does not take packets of several segments */
+	bool can_reconnect;  /* memif client: a lost server may come back */
+	bool is_zero_copy;   /* memif client on hugepages, until its server is lost */
+	bool was_up;
+	_Atomic bool is_started;
+	_Atomic bool is_up;
+	struct buf_pool *pool;
+	struct port_devargs devargs;
+	struct port_queue queue[QUEUES_MAX];
+};
+
+extern const struct portif_ops port_burst_ops;
+
+/* The DPDK device name and arguments for a port; false and why when they cannot be made. */
+bool port_devargs(const struct port_conf *conf, struct port_devargs *ret_devargs, char *why);
+
+#endif
