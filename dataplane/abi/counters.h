@@ -149,7 +149,9 @@
 	x(tcp_tx_chained, segments, "payload sent from where it lay, header chained")              \
 	x(tcp_tx_copied, segments, "payload copied to be sent")                                    \
 	x(tcp_tx_no_buffer, segments, "not sent yet: the buffer pool was dry")                     \
-	x(tcp_tx_bare_dropped, segments, "RSTs and cookies not sent: out was full")
+	x(tcp_tx_bare_dropped, segments, "RSTs and cookies not sent: out was full")                \
+	x(tcp_mss_lowered, connections, "segments made smaller after an ICMP error")               \
+	x(tcp_icmp_ignored, messages, "ICMP errors about nothing in flight")
 
 #define COUNTERS_HTTP(x)                                                                           \
 	x(http_requests, requests, "request heads received")

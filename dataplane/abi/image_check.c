@@ -382,7 +382,7 @@ check_retired(struct check *c)
 IMG_SECTION_LIST(X)
 #undef X
 
-/* In this order: farms before servers, users of slots before the retired ones. */
+/* In this order: sources and farms before who names them, used slots before retired ones. */
 static const struct section_check {
 	enum img_section_id id;
 	uint32_t least, most;
@@ -390,10 +390,10 @@ static const struct section_check {
 } section_check[] = {
 	{ IMG_MACHINE, 1, 1, check_machine },
 	{ IMG_CORES, 1, IMG_CORES_MAX, check_core },
-	{ IMG_PORTS, 0, IMG_PORTS_MAX, check_port },
 	{ IMG_ADDRESSES, 0, IMG_ADDRESSES_MAX, check_address },
-	{ IMG_ROUTES, 0, IMG_ROUTES_MAX, check_route },
 	{ IMG_SOURCES, 0, IMG_SOURCES_MAX, check_source },
+	{ IMG_PORTS, 0, IMG_PORTS_MAX, check_port },
+	{ IMG_ROUTES, 0, IMG_ROUTES_MAX, check_route },
 	{ IMG_LISTENERS, 0, IMG_SLOTS_MAX, check_listener },
 	{ IMG_FARMS, 0, IMG_SLOTS_MAX, check_farm },
 	{ IMG_SERVERS, 0, IMG_SLOTS_MAX, check_server },

@@ -88,6 +88,7 @@ broken(struct journal_reader *r, uint64_t end)
 {
 	r->position = end / JOURNAL_ALIGN * JOURNAL_ALIGN;
 	r->missed++;
+	r->seq = 0; /* it may have been a wild number: the next record begins anew */
 	return JOURNAL_GOT_BROKEN;
 }
 
