@@ -372,6 +372,8 @@ void sack_mark_lost(struct tcp *tcp, struct tcp_conn *conn);
 uint32_t loss_pipe(const struct tcp_conn *conn);
 void loss_on_dup_ack(struct tcp *tcp, struct tcp_conn *conn, uint64_t now);
 void loss_on_ack(struct tcp *tcp, struct tcp_conn *conn, uint32_t acked, uint64_t now);
+/* All that is not SACKed is to be sent again. */
+void loss_mark_all(struct tcp *tcp, struct tcp_conn *conn);
 void loss_on_timeout(struct tcp *tcp, struct tcp_conn *conn, uint64_t now);
 
 /* Sends what the connection may send now; false when out is full or the pool dry. */

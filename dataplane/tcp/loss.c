@@ -128,23 +128,14 @@ loss_on_ack(struct tcp *tcp, struct tcp_conn *conn, uint32_t acked, uint64_t now
 }
 
 void
-loss_on_timeout(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
+loss_mark_all(struct tcp *tcp, struct tcp_conn *conn)
 {
-	bool is_reneged = (span_at(tcp, conn->span)->flags & SPAN_SACKED) != 0;
-
-	if (conn->tries == 0)
-		CC_DEFAULT->on_timeout(&conn->cc, conn_flight(conn), now);
-	conn->cc.cwnd_bytes = conn->mss;
 	conn->lost_bytes = 0;
 	conn->sacked_bytes = 0;
 	conn->dup_n = 0;
-	if (is_reneged) /* RFC 2018, 8: the receiver dropped what it had */
-		COUNT(tcp, tcp_rx_reneged);
 	for (uint32_t i = conn->span; i != INDEX_NONE; i = span_at(tcp, i)->next) {
 		struct span *s = span_at(tcp, i);
 
-		if (is_reneged)
-			s->flags &= (uint8_t)~SPAN_SACKED;
 		if ((s->flags & SPAN_SACKED) != 0) {
 			conn->sacked_bytes += s->len;
 		} else {
@@ -153,6 +144,27 @@ loss_on_timeout(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 		}
 	}
 	span_join(tcp, conn);
+}
+
+/* RFC 2018, 8: a receiver may drop what it has SACKed; then none of it counts. */
+static void
+forget_sacks_if_reneged(struct tcp *tcp, struct tcp_conn *conn)
+{
+	if ((span_at(tcp, conn->span)->flags & SPAN_SACKED) == 0)
+		return;
+	COUNT(tcp, tcp_rx_reneged);
+	for (uint32_t i = conn->span; i != INDEX_NONE; i = span_at(tcp, i)->next)
+		span_at(tcp, i)->flags &= (uint8_t)~SPAN_SACKED;
+}
+
+void
+loss_on_timeout(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
+{
+	if (conn->tries == 0) /* RFC 5681, 3.1: once for one flight */
+		CC_DEFAULT->on_timeout(&conn->cc, conn_flight(conn), now);
+	conn->cc.cwnd_bytes = conn->mss;
+	forget_sacks_if_reneged(tcp, conn);
+	loss_mark_all(tcp, conn);
 	conn->flags &= ~(uint32_t)CONN_RECOVERY;
 	conn->flags |= CONN_LOSS | CONN_AGAIN_NOW;
 	conn->recover = conn->snd_nxt;

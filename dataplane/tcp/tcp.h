@@ -78,7 +78,7 @@ enum tcp_event_bit {
 	TCP_EV_CONNECTED = 1 << 1, /* tcp_connect succeeded */
 	TCP_EV_READABLE = 1 << 2,  /* tcp_recv has bytes */
 	TCP_EV_FIN = 1 << 3,	   /* the peer's FIN is reached once tcp_recv is empty */
-	TCP_EV_ROOM = 1 << 4,	   /* tcp_send_room was short and has grown */
+	TCP_EV_ROOM = 1 << 4,	   /* tcp_send_room fell below half and is half again */
 	TCP_EV_SENT = 1 << 5,	   /* everything given, FIN included, is acknowledged */
 	TCP_EV_GONE = 1 << 6,	   /* over: tcp_end tells why; only tcp_release is left to do */
 };
@@ -167,13 +167,18 @@ uint32_t tcp_recv(struct tcp *tcp, struct tcp_id id, struct bufq *q);
 bool tcp_is_eof(const struct tcp *tcp, struct tcp_id id);
 
 /*
- * The owner has room for this many bytes beyond those already received (0 stops the peer). The
- * right edge offered never moves back; silly windows are avoided (RFC 9293, 3.8.6.2.2); an update
- * is sent when it helps. Until first called a connection offers its initial window.
+ * The owner has room for this many bytes beyond those already received, whether tcp_recv has given
+ * them or they still wait (0 stops the peer). The right edge offered never moves back; silly
+ * windows are avoided (RFC 9293, 3.8.6.2.2): steps of less than a segment (or half of
+ * recv_max_bytes) wait. An update is sent when it helps. Until first called a connection offers
+ * its initial window.
  */
 void tcp_set_room(struct tcp *tcp, struct tcp_id id, uint32_t room_bytes);
 
-/* How many more bytes tcp_send would take now. */
+/*
+ * How many more bytes tcp_send would take now. After a tcp_send that leaves less than half of
+ * send_max_bytes, TCP_EV_ROOM comes when half is free again.
+ */
 uint32_t tcp_send_room(const struct tcp *tcp, struct tcp_id id);
 
 /*
@@ -200,17 +205,19 @@ void tcp_abort(struct tcp *tcp, struct tcp_id id);
 void tcp_release(struct tcp *tcp, struct tcp_id id);
 
 /* Why a connection is over. */
+/* clang-format off */
 #define TCP_END_LIST(x)                                                                            \
-	x(NONE, none)		    /* it is not over */                                           \
-		x(CLOSED, closed)   /* both FINs exchanged */                                      \
-		x(RESET, reset)	    /* RST received */                                             \
-		x(REFUSED, refused) /* RST answered our SYN */                                     \
-		x(CONNECT_TIMEOUT, connect_timeout)                                                \
-			x(USER_TIMEOUT, user_timeout) /* data unacknowledged for too long */       \
-		x(KEEPALIVE, keepalive_timeout)	      /* the peer answers no probe */              \
-		x(UNREACHABLE, unreachable)	      /* ICMP or no neighbour, while connecting */ \
-		x(EVICTED, evicted)		      /* memory: the oldest idle goes first */     \
-		x(ABORTED, aborted)		      /* by our owner */
+	x(NONE, none) /* it is not over */                                                         \
+	x(CLOSED, closed) /* both FINs exchanged */                                                \
+	x(RESET, reset) /* RST received */                                                         \
+	x(REFUSED, refused) /* RST answered our SYN */                                             \
+	x(CONNECT_TIMEOUT, connect_timeout)                                                        \
+	x(USER_TIMEOUT, user_timeout) /* data unacknowledged for too long */                       \
+	x(KEEPALIVE, keepalive_timeout) /* the peer answers no probe */                            \
+	x(UNREACHABLE, unreachable) /* ICMP or no neighbour, while connecting */                   \
+	x(EVICTED, evicted) /* memory: the oldest idle goes first */                               \
+	x(ABORTED, aborted) /* by our owner */
+/* clang-format on */
 
 enum tcp_end {
 #define X(name, word) TCP_END_##name,
@@ -223,6 +230,14 @@ enum tcp_end tcp_end(const struct tcp *tcp, struct tcp_id id);
 
 /* A destination cannot be reached (no neighbour, ICMP): connecting ones to it end. */
 void tcp_unreachable(struct tcp *tcp, const struct ip_addr *remote, uint64_t now);
+
+struct icmp_error;
+
+/*
+ * An ICMP error about a segment of ours (wire/icmp.h). It is believed only when its sequence
+ * number is in flight (RFC 5927): then it ends a connecting connection, or lowers the MSS.
+ */
+void tcp_icmp(struct tcp *tcp, const struct icmp_error *error, uint64_t now);
 
 /* ---- facts ---- */
 
@@ -239,9 +254,11 @@ struct tcp_info {
 	uint64_t zero_window_ns;      /* time for which the peer's window was shut */
 };
 
+/* clang-format off */
 #define TCP_STATE_LIST(x)                                                                          \
 	x(CLOSED) x(SYN_SENT) x(SYN_RECEIVED) x(ESTABLISHED) x(FIN_WAIT_1) x(FIN_WAIT_2)           \
-		x(CLOSE_WAIT) x(CLOSING) x(LAST_ACK) x(TIME_WAIT)
+	x(CLOSE_WAIT) x(CLOSING) x(LAST_ACK) x(TIME_WAIT)
+/* clang-format on */
 
 enum tcp_state {
 #define X(name) TCP_STATE_##name,

@@ -43,7 +43,7 @@ base_conf(struct world_conf *conf, struct prng *prng, uint64_t seed)
 			.bufs_max = 4096,
 			.send_max_bytes = 32768u << prng_below(prng, 5),
 			.recv_max_bytes = 16384u << prng_below(prng, 6),
-			.time_wait_ns = 2 * S,
+			.time_wait_ns = 240 * S,
 			.connect_ns = 600 * S,
 			.user_timeout_ns = 1800 * S,
 			.keepalive_idle_ns = prng_one_in(prng, 2) ? 30 * S : 0,
