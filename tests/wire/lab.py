@@ -201,10 +201,7 @@ class Lab:
         self.link(("client", "eth0"), ("proxy", "out0"))
         self.link(("origins", "eth0"), ("proxy", "in0"))
         self.address("client", "eth0", f"{CLIENT4}/24", f"{CLIENT6}/64")
-        for host in ORIGIN_HOSTS.values():
-            if host != ORIGIN_HOSTS["gone"]:
-                self.address("origins", "eth0", f"{ORIGINS4.format(host)}/24",
-                             f"{ORIGINS6.format(host)}/64")
+        self.address("origins", "eth0", *self.origin_addresses())
 
     def sysctl(self, role, key, value):
         sh("ip", "netns", "exec", self.ns(role), "sh", "-c",
@@ -218,6 +215,13 @@ class Lab:
             sh("ip", "netns", "exec", self.ns(role), "ethtool", "-K", name, "tx", "off",
                "tso", "off", "gso", "off", "gro", "off")
             sh("ip", "-n", self.ns(role), "link", "set", "dev", name, "txqueuelen", "10000", "up")
+
+    @staticmethod
+    def origin_addresses():
+        for name, host in ORIGIN_HOSTS.items():
+            if name != "gone":
+                yield f"{ORIGINS4.format(host)}/24"
+                yield f"{ORIGINS6.format(host)}/64"
 
     def address(self, role, interface, *addresses):
         for address in addresses:
@@ -233,6 +237,25 @@ class Lab:
         return self.spawn("relay", [self.tool("tests/wire/relay"), "near", "far", "--loss", str(loss),
                                     "--dup", str(dup), "--late", str(late), "--seed", str(seed)],
                           log="relay.log")
+
+    def insert_spreader(self, queues, wrong=False):
+        """A card with RSS instead of the inside veth: memif/inside.sock. Before penstock starts."""
+        sh("ip", "-n", self.ns("origins"), "link", "delete", "eth0")
+        self.link(("origins", "eth0"), ("relay", "near"))
+        self.address("origins", "eth0", *self.origin_addresses())
+        os.mkdir(self.path("memif"))
+        os.chown(self.path("memif"), *map(int, DATAPLANE_USER.split(":")))
+        process = self.spawn("relay", [
+            self.tool("tests/wire/spreader"), "--iface", "near", "--memif",
+            self.path("memif/inside.sock"), "--queues", str(queues),
+            *(["--wrong"] if wrong else [])], log="spreader.log")
+
+        def ready():
+            expect(process.poll() is None, f"spreader: {self.text('spreader.log')}")
+            return "ready" in self.text("spreader.log")
+        until("the spreader is ready", ready, 15)
+        os.chown(self.path("memif/inside.sock"), *map(int, DATAPLANE_USER.split(":")))
+        return process
 
     # ---- processes ----
 
@@ -476,13 +499,37 @@ class Lab:
         """Its complete lines."""
         return [json.loads(line) for line in self.text("logs/access.log").split("\n")[:-1]]
 
+    def stats(self, kind):
+        return self.ctl_json("stats")[kind]
+
     def gauges(self):
         """Gauges by name, summed over the lanes."""
-        raise NotImplementedError
+        return self.stats("gauges")
 
     def counters(self):
         """Counters by name, summed over the lanes."""
-        raise NotImplementedError
+        return self.stats("counters")
+
+    def generation(self):
+        """The one that the data plane runs."""
+        return (self.status()["dataplane"] or {}).get("generation", 0)
+
+    def verdict(self, generation):
+        """What the data plane thinks of the newest image, if that is this one."""
+        plane = self.status()["dataplane"] or {}
+        return plane.get("verdict") if plane.get("newest_generation") == generation else None
+
+    def wait_generation(self):
+        """Until the data plane runs the newest image."""
+        def runs():
+            status = self.status()
+            return status and status["dataplane"] and \
+                status["dataplane"]["generation"] == status["newest"]
+        until("the newest image runs", runs, 10)
+
+    def port(self, name):
+        """What the data plane says of one of its ports."""
+        return next(port for port in self.status()["ports"] if port["name"] == name)
 
     def gauge(self, name):
         return self.gauges()[name]
