@@ -119,13 +119,13 @@ refuse_name(struct head_in *in, const uint8_t *name, const uint8_t *p)
 	return head_refuse(in, HTTP_REASON_FIELD_NAME_SYNTAX);
 }
 
-/* One field line at in->p, which is neither CR nor LF. */
+/* One field line at in->p, which is neither CR nor LF; its first control byte is at `stop`. */
 static inline enum http_verdict
-field_line(struct head_in *in, struct http_field *ret)
+field_line(struct head_in *in, const uint8_t *stop, struct http_field *ret)
 {
-	const uint8_t *name = in->p, *end = in->end;
-	const uint8_t *colon = scan_over(&scan_token_class, name, end);
-	const uint8_t *value, *value_end;
+	const uint8_t *name = in->p, *end = in->end, *value_end = stop;
+	const uint8_t *colon = scan_over(&scan_token_class, in->first, name, end);
+	const uint8_t *value;
 	enum http_verdict v;
 	uint8_t id;
 
@@ -135,22 +135,20 @@ field_line(struct head_in *in, struct http_field *ret)
 		return refuse_name(in, name, colon);
 	if (__builtin_expect(colon == name, 0))
 		return head_refuse(in, HTTP_REASON_FIELD_NAME_EMPTY);
-	value = colon + 1;
-	while (value < end && scan_is_space(*value))
-		value++;
-	value_end = scan_value(value, end);
-	in->p = value_end;
-	if (__builtin_expect(end - value_end >= 2 && value_end[0] == '\r' && value_end[1] == '\n',
-			     1)) {
+	in->p = stop;
+	if (__builtin_expect(end - stop >= 2 && stop[0] == '\r' && stop[1] == '\n', 1)) {
 		in->p += 2;
 	} else {
 		v = head_line_end(in, HTTP_REASON_FIELD_BYTE);
 		if (v != HTTP_DONE)
 			return v;
 	}
+	value = colon + 1;
+	while (value < value_end && scan_is_space(*value))
+		value++;
 	while (value_end > value && scan_is_space(value_end[-1]))
 		value_end--;
-	id = (uint8_t)field_id(name, (uint32_t)(colon - name), (uint32_t)(end - name));
+	id = field_id(in->first, name, (uint32_t)(colon - name));
 	*ret = (struct http_field){
 		.name = name,
 		.name_n = (uint16_t)(colon - name),
@@ -167,6 +165,7 @@ head_fields(struct head_in *in, struct http_head *head, struct head_special *spe
 {
 	uint32_t n = 0, special_n = 0;
 	uint64_t seen = 0;
+	struct scan_ahead ahead = scan_from(in->first, in->p, in->end);
 	enum http_verdict v;
 
 	if (in->p < in->end && scan_is_space(*in->p))
@@ -180,9 +179,10 @@ head_fields(struct head_in *in, struct http_head *head, struct head_special *spe
 			break;
 		if (n == in->limits->fields_n)
 			return head_refuse(in, HTTP_REASON_FIELDS_MANY);
-		v = field_line(in, &head->field[n]);
+		v = field_line(in, scan_control(&ahead), &head->field[n]);
 		if (v != HTTP_DONE)
 			return v;
+		scan_pass(&ahead, in->p);
 		id = head->field[n].id;
 		seen |= 1ull << id;
 		special->field_i[special_n] = (uint8_t)n;

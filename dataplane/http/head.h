@@ -10,7 +10,8 @@
 
 /* One head being read, from left to right: each byte is judged knowing only those before it. */
 struct head_in {
-	const uint8_t *p; /* next byte */
+	const uint8_t *first; /* of the message */
+	const uint8_t *p;     /* next byte */
 	const uint8_t *end;
 	const struct http_limits *limits;
 	enum http_reason reason; /* set when a function returns HTTP_REFUSED */

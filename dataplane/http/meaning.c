@@ -22,6 +22,10 @@ options_read(struct options *o, struct slice value)
 {
 	struct slice e;
 
+	if (slice_eq(value, SLICE("keep-alive"))) { /* by far the most common */
+		o->keep_alive = true;
+		return true;
+	}
 	while (field_next(&value, &e)) {
 		enum http_field_id id;
 
@@ -98,6 +102,11 @@ head_connection(struct http_head *head, const struct head_special *special)
 	struct slice upgrade = { NULL, 0 };
 	bool trailers = false;
 
+	head->keep_alive = head->minor > 0;
+	head->te_trailers = false;
+	head->upgrade = slice_of(NULL, 0);
+	if ((head->seen & FIELD_BIT(CONNECTION)) == 0)
+		return HTTP_REASON_NONE; /* TE and Upgrade mean nothing unless it names them */
 	/* The array of names is left as it is: it would cost more than the rest. */
 	o.close = o.keep_alive = o.upgrade = o.te = false;
 	o.known = 0;
@@ -116,7 +125,6 @@ head_connection(struct http_head *head, const struct head_special *special)
 	options_mark(&o, head);
 	head->keep_alive = !o.close && (head->minor > 0 || o.keep_alive);
 	head->te_trailers = head->minor > 0 && o.te && trailers;
-	head->upgrade = slice_of(NULL, 0);
 	if (head->minor > 0 && o.upgrade && is_tunnel_protocol(upgrade))
 		head->upgrade = upgrade;
 	return HTTP_REASON_NONE;

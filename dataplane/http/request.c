@@ -55,7 +55,7 @@ static enum http_verdict
 method(struct head_in *in, struct http_request *ret)
 {
 	const uint8_t *from = in->p;
-	const uint8_t *to = scan_over(&scan_token_class, from, in->end);
+	const uint8_t *to = scan_over(&scan_token_class, in->first, from, in->end);
 	uint32_t n = (uint32_t)(to - from);
 
 	if (n > in->limits->method_bytes)
@@ -74,10 +74,10 @@ static enum http_verdict
 target(struct head_in *in, struct http_request *ret)
 {
 	const uint8_t *from = in->p;
-	const uint8_t *to = scan_over(&scan_target_class, from, in->end);
+	const uint8_t *to = scan_over(&scan_target_class, in->first, from, in->end);
 
 	while (in->limits->target_octets && to < in->end && *to >= 0x80)
-		to = scan_over(&scan_target_class, to + 1, in->end);
+		to = scan_over(&scan_target_class, in->first, to + 1, in->end);
 	if ((uint32_t)(to - from) > in->limits->target_bytes)
 		return head_refuse(in, HTTP_REASON_TARGET_LONG);
 	if (to == in->end)
@@ -158,9 +158,9 @@ max_forwards(struct http_request *r, struct slice value)
 	r->max_forwards = n;
 }
 
-/* Expect (RFC 9110, 10.1.1), Max-Forwards (7.6.2), and methods that never have content. */
+/* Expect (RFC 9110, 10.1.1) and Max-Forwards (7.6.2). */
 static enum http_reason
-rest(struct http_request *r, const struct head_special *special)
+asks(struct http_request *r, const struct head_special *special)
 {
 	bool expect = false;
 
@@ -176,15 +176,20 @@ rest(struct http_request *r, const struct head_special *special)
 			return HTTP_REASON_EXPECTATION;
 		expect = true;
 	}
-	if (r->method_id == HTTP_METHOD_CONNECT || r->method_id == HTTP_METHOD_TRACE) {
-		if (r->head.framing == HTTP_FRAMING_CHUNKED)
-			return HTTP_REASON_CODING_FORBIDDEN;
-		if (r->head.has_length && r->head.length > 0)
-			return HTTP_REASON_LENGTH_FORBIDDEN;
-		r->head.framing = HTTP_FRAMING_NONE;
-	}
 	r->expect_continue = expect && r->head.minor > 0 && r->head.framing != HTTP_FRAMING_NONE &&
 			     (r->head.framing != HTTP_FRAMING_LENGTH || r->head.length > 0);
+	return HTTP_REASON_NONE;
+}
+
+/* CONNECT and TRACE have no content (RFC 9110, 9.3.6 and 9.3.8). */
+static enum http_reason
+no_content(struct http_request *r)
+{
+	if (r->head.framing == HTTP_FRAMING_CHUNKED)
+		return HTTP_REASON_CODING_FORBIDDEN;
+	if (r->head.has_length && r->head.length > 0)
+		return HTTP_REASON_LENGTH_FORBIDDEN;
+	r->head.framing = HTTP_FRAMING_NONE;
 	return HTTP_REASON_NONE;
 }
 
@@ -202,7 +207,13 @@ meaning(struct http_request *r, const struct head_special *special,
 		return fault;
 	if ((fault = head_connection(&r->head, special)) != HTTP_REASON_NONE)
 		return fault;
-	return rest(r, special);
+	if (r->method_id == HTTP_METHOD_CONNECT || r->method_id == HTTP_METHOD_TRACE) {
+		if ((fault = no_content(r)) != HTTP_REASON_NONE)
+			return fault;
+	}
+	if ((r->head.seen & (FIELD_BIT(EXPECT) | FIELD_BIT(MAX_FORWARDS))) != 0)
+		return asks(r, special);
+	return HTTP_REASON_NONE;
 }
 
 enum http_verdict
@@ -210,7 +221,7 @@ http_parse_request(struct slice bytes, const struct http_limits *limits, struct 
 		   struct http_request *ret)
 {
 	uint32_t n = bytes.n < limits->head_bytes ? bytes.n : limits->head_bytes;
-	struct head_in in = { .p = bytes.p, .limits = limits };
+	struct head_in in = { .first = bytes.p, .p = bytes.p, .limits = limits };
 	struct head_special special;
 	enum http_verdict v;
 

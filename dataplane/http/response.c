@@ -39,7 +39,7 @@ phrase(struct head_in *in, struct http_response *ret)
 	if (*from != ' ')
 		return head_refuse(in, HTTP_REASON_STATUS_SYNTAX);
 	from++;
-	in->p = scan_value(from, in->end);
+	in->p = scan_value(in->first, from, in->end);
 	ret->phrase = slice_of(from, (uint32_t)(in->p - from));
 	return head_line_end(in, HTTP_REASON_STATUS_BYTE);
 }
@@ -120,7 +120,7 @@ http_parse_response(struct slice bytes, const struct http_limits *limits,
 		    struct http_resume *resume, enum http_method asked, struct http_response *ret)
 {
 	uint32_t n = bytes.n < limits->head_bytes ? bytes.n : limits->head_bytes;
-	struct head_in in = { .p = bytes.p, .limits = limits };
+	struct head_in in = { .first = bytes.p, .p = bytes.p, .limits = limits };
 	struct head_special special;
 	enum http_verdict v;
 

@@ -4,7 +4,8 @@
  * Byte classes are tables indexed by the low half of a byte; bit h of an entry says whether the
  * byte 0xh0 + low is in the class, so one shuffle by each half decides 16 bytes exactly (bytes of
  * 0x80 and above are in no class). Needs SSSE3, which DPDK's own baseline includes; meson.build
- * passes the flag. Reads only bytes in [p, end): the last few go one by one.
+ * passes the flag. Only bytes of the message are read: fewer than 16 at its end are read together
+ * with some before them, which every function below that takes `first` knows to be there.
  * Runs several times per header field: bench/micro/bench_http.c prints cycles per head.
  */
 #ifndef PENSTOCK_HTTP_SCAN_H
@@ -12,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <tmmintrin.h>
 
@@ -62,16 +64,26 @@ scan_outside(const struct scan_class *c, __m128i bytes)
 	return (uint32_t)_mm_movemask_epi8(none);
 }
 
-/* The first byte that is not in the class, or end. */
-static inline const uint8_t *
-scan_over(const struct scan_class *c, const uint8_t *p, const uint8_t *end)
+static inline __m128i
+scan_load(const uint8_t *p)
 {
-	while (end - p >= 16) {
-		uint32_t out = scan_outside(c, _mm_loadu_si128((const __m128i *)(const void *)p));
+	return _mm_loadu_si128((const __m128i *)(const void *)p);
+}
 
+/* The first byte from p on that is not in the class, or end. The bytes begin at first <= p. */
+static inline const uint8_t *
+scan_over(const struct scan_class *c, const uint8_t *first, const uint8_t *p, const uint8_t *end)
+{
+	uint32_t out;
+
+	for (; end - p >= 16; p += 16) {
+		out = scan_outside(c, scan_load(p));
 		if (out != 0)
 			return p + __builtin_ctz(out);
-		p += 16;
+	}
+	if (p < end && end - first >= 16) {
+		out = scan_outside(c, scan_load(end - 16)) >> (16 - (end - p));
+		return out != 0 ? p + __builtin_ctz(out) : end;
 	}
 	while (p < end && scan_has(c, *p))
 		p++;
@@ -85,25 +97,106 @@ scan_is_control(uint8_t byte)
 	return (byte < 0x20 && byte != '\t') || byte == 0x7f;
 }
 
-/* The first control byte, or end. */
-static inline const uint8_t *
-scan_value(const uint8_t *p, const uint8_t *end)
+/* Bit i: byte i of the 16 is a control byte. */
+static inline uint32_t
+scan_controls_16(const uint8_t *p)
 {
-	while (end - p >= 16) {
-		__m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
-		__m128i below = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
-		__m128i tab = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\t'));
-		__m128i del = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f));
-		__m128i bad = _mm_or_si128(_mm_andnot_si128(tab, below), del);
-		uint32_t at = (uint32_t)_mm_movemask_epi8(bad);
+	__m128i bytes = scan_load(p);
+	__m128i below = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
+	__m128i tab = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\t'));
+	__m128i del = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f));
 
+	return (uint32_t)_mm_movemask_epi8(_mm_or_si128(_mm_andnot_si128(tab, below), del));
+}
+
+/* Bit i: byte i of the 64 is a control byte. */
+static inline uint64_t
+scan_controls_64(const uint8_t *p)
+{
+	return (uint64_t)scan_controls_16(p) | (uint64_t)scan_controls_16(p + 16) << 16 |
+	       (uint64_t)scan_controls_16(p + 32) << 32 | (uint64_t)scan_controls_16(p + 48) << 48;
+}
+
+/* The first control byte from p on, or end. The bytes begin at first <= p. */
+static inline const uint8_t *
+scan_value(const uint8_t *first, const uint8_t *p, const uint8_t *end)
+{
+	uint32_t at;
+
+	for (; end - p >= 16; p += 16) {
+		at = scan_controls_16(p);
 		if (at != 0)
 			return p + __builtin_ctz(at);
-		p += 16;
+	}
+	if (p < end && end - first >= 16) {
+		at = scan_controls_16(end - 16) >> (16 - (end - p));
+		return at != 0 ? p + __builtin_ctz(at) : end;
 	}
 	while (p < end && !scan_is_control(*p))
 		p++;
 	return p;
+}
+
+/*
+ * The control bytes of a head one after the other, found 64 bytes at a time ahead of their use:
+ * where a line ends does not wait for what is in it, so that a core works on several lines at
+ * once. Only bytes in [first, end) are read.
+ */
+struct scan_ahead {
+	const uint8_t *first, *end;
+	const uint8_t *block; /* the 64 bytes, or fewer at the end, that controls is about */
+	uint64_t controls;    /* of the block, from the place that scan_pass named on */
+};
+
+static inline uint64_t
+scan_block(const struct scan_ahead *s)
+{
+	uint32_t n = (uint32_t)(s->end - s->block), i = 0;
+	uint64_t controls = 0;
+
+	if (n >= 64)
+		return scan_controls_64(s->block);
+	for (; i + 16 <= n; i += 16)
+		controls |= (uint64_t)scan_controls_16(s->block + i) << i;
+	if (i < n && s->end - s->first >= 16)
+		return controls | (uint64_t)(scan_controls_16(s->end - 16) >> (16 - (n - i))) << i;
+	for (; i < n; i++)
+		controls |= (uint64_t)scan_is_control(s->block[i]) << i;
+	return controls;
+}
+
+/* From p on; the bytes begin at first <= p. */
+static inline struct scan_ahead
+scan_from(const uint8_t *first, const uint8_t *p, const uint8_t *end)
+{
+	struct scan_ahead s = { .first = first, .end = end, .block = p };
+
+	s.controls = scan_block(&s);
+	return s;
+}
+
+/* The first control byte from where we are, or end. */
+static inline const uint8_t *
+scan_control(struct scan_ahead *s)
+{
+	while (s->controls == 0) {
+		if (s->end - s->block <= 64)
+			return s->end;
+		s->block += 64;
+		s->controls = scan_block(s);
+	}
+	return s->block + __builtin_ctzll(s->controls);
+}
+
+/* Goes on at p, which is behind the place of the last call and at most end. */
+static inline void
+scan_pass(struct scan_ahead *s, const uint8_t *p)
+{
+	while (p - s->block >= 64) {
+		s->block += 64;
+		s->controls = scan_block(s);
+	}
+	s->controls &= ~0ull << (p - s->block);
 }
 
 static inline bool

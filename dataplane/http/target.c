@@ -40,8 +40,10 @@ ip_literal(const uint8_t *p, const uint8_t *end)
 static const uint8_t *
 reg_name(const uint8_t *p, const uint8_t *end)
 {
+	const uint8_t *first = p;
+
 	for (;;) {
-		p = scan_over(&scan_host_class, p, end);
+		p = scan_over(&scan_host_class, first, p, end);
 		if (end - p < 3 || *p != '%' || !is_hex(p[1]) || !is_hex(p[2]))
 			return p;
 		p += 3;
