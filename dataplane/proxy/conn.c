@@ -9,7 +9,7 @@
 #include "proxy/state.h"
 
 struct conn *
-conn_take(struct proxy *p, bool is_client)
+conn_get(struct proxy *p, bool is_client)
 {
 	uint32_t i = pool_take(&p->conns);
 
@@ -34,7 +34,7 @@ conn_take(struct proxy *p, bool is_client)
 }
 
 void
-conn_give(struct proxy *p, struct conn *c)
+conn_put(struct proxy *p, struct conn *c)
 {
 	ensure(c->exch == (uint32_t)NONE && c->leg.id.v == 0);
 	if (c->is_client)
@@ -69,7 +69,7 @@ static void
 conn_close(struct proxy *p, struct conn *c)
 {
 	leg_release(p, &c->leg);
-	conn_give(p, c);
+	conn_put(p, c);
 }
 
 struct conn *
@@ -81,7 +81,7 @@ conn_accept(struct proxy *p, struct tcp_id id, uint32_t owner)
 
 	/* The listener may have gone, or its place have changed hands, since the event was made. */
 	if ((owner & 0xffff) < p->conf.listeners_max && l->is_open && l->generation == owner >> 16)
-		c = conn_take(p, true);
+		c = conn_get(p, true);
 	if (c == NULL) {
 		p->conf.count->proxy_conns_refused++;
 		tcp_abort(p->tcp, id);

@@ -128,7 +128,7 @@ up_detach(struct proxy *p, struct exch *e, enum up_end how)
 		leg_release(p, &up->leg);
 	else
 		leg_abort(p, &up->leg);
-	conn_give(p, up);
+	conn_put(p, up);
 }
 
 static void
@@ -251,7 +251,7 @@ cut_client(struct proxy *p, struct exch *e, enum up_end how)
 		return;
 	}
 	leg_abort(p, &c->leg);
-	conn_give(p, c);
+	conn_put(p, c);
 }
 
 void
@@ -288,7 +288,7 @@ exch_client_lost(struct proxy *p, struct exch *e, enum journal_cause cause)
 		leg_release(p, &c->leg);
 	else
 		leg_abort(p, &c->leg);
-	conn_give(p, c);
+	conn_put(p, c);
 }
 
 /*

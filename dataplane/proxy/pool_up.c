@@ -30,7 +30,7 @@ pool_up_drop(struct proxy *p, struct conn *up)
 		leg_abort(p, &up->leg);
 	else
 		leg_release(p, &up->leg);
-	conn_give(p, up);
+	conn_put(p, up);
 }
 
 struct conn *
@@ -64,7 +64,7 @@ pool_up_put(struct proxy *p, struct conn *up, uint32_t idle_max)
 	if (p->is_draining || up->slot >= p->conf.server_slots_max ||
 	    p->idle_n[up->slot] >= idle_max || !farm_is_kept(p->farms, up->slot, up->incarnation)) {
 		leg_release(p, &up->leg);
-		conn_give(p, up);
+		conn_put(p, up);
 		return;
 	}
 	up->state = CONN_EXPECT_USE;

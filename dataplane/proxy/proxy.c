@@ -93,6 +93,8 @@ proxy_fini(struct proxy *p)
 {
 	listen_close_all(p);
 	p->conf.journal = NULL;
+	p->is_draining = true;
+	pool_up_prune(p);
 	for (uint32_t i = 0; i < p->conf.exchanges_max; i++)
 		if (pool_is_taken(&p->exchs, i))
 			exch_client_lost(p, exch_at(p, i), JOURNAL_CAUSE_SHUTDOWN);
@@ -100,7 +102,7 @@ proxy_fini(struct proxy *p)
 		if (!pool_is_taken(&p->conns, i) || conn_at(p, i)->state == CONN_FREE)
 			continue;
 		leg_abort(p, &conn_at(p, i)->leg);
-		conn_give(p, conn_at(p, i));
+		conn_put(p, conn_at(p, i));
 	}
 }
 

@@ -336,9 +336,9 @@ void leg_note(struct proxy *p, struct leg *leg);
 /* A listener's new connection; NULL: it was turned away. */
 struct conn *conn_accept(struct proxy *p, struct tcp_id id, uint32_t owner);
 /* An upstream conn being dialled; NULL when conns are used up. */
-struct conn *conn_take(struct proxy *p, bool is_client);
+struct conn *conn_get(struct proxy *p, bool is_client);
 /* Its leg has been let go. */
-void conn_give(struct proxy *p, struct conn *c);
+void conn_put(struct proxy *p, struct conn *c);
 /* Goes on with whatever the conn has to do. */
 void conn_run(struct proxy *p, struct conn *c);
 void conn_wake(struct proxy *p, struct conn *c);

@@ -112,13 +112,13 @@ dial_new(struct proxy *p, struct exch *e)
 	ask.local = dial.local;
 	if (!net_ports_pick(p->conf.ports, &ask, &dial.local_port))
 		return JOURNAL_CAUSE_NO_SOURCE_PORT;
-	up = conn_take(p, false);
+	up = conn_get(p, false);
 	if (up == NULL)
 		return JOURNAL_CAUSE_CONNS;
 	dial.owner = conn_index(p, up);
 	up->leg.id = tcp_connect(p->tcp, &dial, p->now);
 	if (up->leg.id.v == 0) {
-		conn_give(p, up);
+		conn_put(p, up);
 		return JOURNAL_CAUSE_CONNS;
 	}
 	p->conf.count->proxy_dials++;
@@ -221,6 +221,6 @@ step_dial_lost(struct proxy *p, struct exch *e)
 	up->exch = (uint32_t)NONE;
 	e->up = (uint32_t)NONE;
 	leg_release(p, &up->leg);
-	conn_give(p, up);
+	conn_put(p, up);
 	try_another(p, e, cause);
 }
