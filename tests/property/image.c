@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "sample.h"
+#include "walk.h"
 
 enum {
 	SMOKE = 200000,
@@ -105,95 +106,6 @@ mutate(const uint8_t *good, size_t good_n, size_t *ret_n)
 	return bytes;
 }
 
-static uint64_t sum; /* of everything read: keeps the compiler from leaving reads out */
-
-static void
-read_bytes(const void *p, size_t n)
-{
-	const uint8_t *byte = p;
-
-	for (size_t i = 0; i < n; i++)
-		sum += byte[i];
-}
-
-static void
-must(bool holds, const char *what)
-{
-	if (!holds) {
-		printf("image: an image opened although %s\n", what);
-		abort();
-	}
-}
-
-static void
-read_str(const struct img *img, struct img_str s)
-{
-	must(strlen(img_text(img, s)) == s.n, "a string is not terminated where it says");
-}
-
-static void
-walk_references(const struct img *img)
-{
-	for (uint32_t i = 0; i < img_n(img, IMG_LISTENERS); i++) {
-		const struct img_listener *l = img_listener(img, i);
-
-		read_str(img, l->name);
-		must(l->farm_i == IMG_NONE || l->farm_i < img_n(img, IMG_FARMS), "farm_i");
-		must(l->port_i == IMG_NONE || l->port_i < img_n(img, IMG_PORTS), "port_i");
-	}
-	for (uint32_t i = 0; i < img_n(img, IMG_FARMS); i++) {
-		const struct img_farm *f = img_farm(img, i);
-
-		read_str(img, f->name);
-		read_str(img, f->host_value);
-		must((uint64_t)f->first_server + f->server_n <= img_n(img, IMG_SERVERS), "servers");
-		must((uint64_t)f->first_source + f->source_n <= img_n(img, IMG_SOURCES), "sources");
-		for (uint32_t j = 0; j < f->server_n; j++)
-			must(img_server(img, f->first_server + j)->farm_i == i, "a stolen server");
-	}
-	for (uint32_t i = 0; i < img_n(img, IMG_SERVERS); i++) {
-		const struct img_server *s = img_server(img, i);
-
-		read_str(img, s->name);
-		read_str(img, s->host);
-		must(s->slot < img_machine(img)->server_slots, "slot");
-		must(s->farm_i < img_n(img, IMG_FARMS), "farm_i");
-	}
-	for (uint32_t i = 0; i < img_n(img, IMG_PORTS); i++) {
-		const struct img_port *p = img_port(img, i);
-
-		read_str(img, p->name);
-		read_str(img, p->device);
-		must((uint64_t)p->first_source + p->source_n <= img_n(img, IMG_SOURCES), "sources");
-	}
-	for (uint32_t i = 0; i < img_n(img, IMG_NAMES); i++)
-		read_str(img, img_name(img, i)->name);
-	read_str(img, img_machine(img)->pseudonym);
-}
-
-static void
-walk(struct img *img)
-{
-	static const size_t record_bytes[IMG_SECTIONS] = {
-#define X(name, record, word, version, required, first) [IMG_##name] = sizeof(record),
-		IMG_SECTION_LIST(X)
-#undef X
-	};
-	size_t wide_n = img_widen_bytes(img);
-	void *wide = malloc(wide_n > 0 ? wide_n : 1);
-
-	img_widen(img, wide);
-	for (uint32_t id = 0; id < IMG_SECTIONS; id++) {
-		for (uint32_t i = 0; i < img_n(img, id); i++)
-			read_bytes(img_at(img, id, i), record_bytes[id]);
-	}
-	walk_references(img);
-	sum += img_find_farm(img, "other", 5) + img_find_port(img, "inside", 6) +
-	       img_find_listener(img, "x", 1) + img_find_server(img, 1, "a", 1) +
-	       img_find_slot(img, IMG_KIND_SERVER, 7, 1);
-	free(wide);
-}
-
 static uint64_t
 number_from(const char *text, uint64_t otherwise)
 {
@@ -206,7 +118,7 @@ main(int argc, char **argv)
 	bool is_full = number_from(getenv("PENSTOCK_FULL"), 0) != 0;
 	uint64_t count = number_from(getenv("PENSTOCK_IMAGES"), is_full ? FULL : SMOKE);
 	uint64_t seed = number_from(getenv("PENSTOCK_SEED"), 1);
-	uint64_t opened = 0, by_fault[ABI_FAULTS] = { 0 };
+	uint64_t sum = 0, opened = 0, by_fault[ABI_FAULTS] = { 0 };
 	size_t good_n;
 	uint8_t *good;
 
@@ -226,10 +138,11 @@ main(int argc, char **argv)
 
 		if (img_open(bytes, n, &img, &fault)) {
 			opened++;
-			walk(&img);
+			sum += walk_image(&img);
 		} else {
-			must(fault.kind != ABI_FAULT_NONE && fault.kind < ABI_FAULTS, "unnamed");
-			read_bytes(abi_fault_print(&fault, text, sizeof(text)), 1);
+			if (fault.kind == ABI_FAULT_NONE || fault.kind >= ABI_FAULTS)
+				abort();
+			sum += (uint8_t)abi_fault_print(&fault, text, sizeof(text))[0];
 		}
 		by_fault[fault.kind]++;
 		free(bytes);
