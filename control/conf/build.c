@@ -251,6 +251,13 @@ sources_build(struct build *build, const struct conf_list *list)
 	return first;
 }
 
+/* Of a checked digit. */
+static unsigned
+hex_digit(char c)
+{
+	return c <= '9' ? (unsigned)(c - '0') : (unsigned)((c | 0x20) - 'a' + 10);
+}
+
 static void
 device_build(struct build *build, const struct conf_device *device, struct img_port *record)
 {
@@ -261,6 +268,12 @@ device_build(struct build *build, const struct conf_device *device, struct img_p
 	record->role = (uint32_t)device->role.v;
 	record->link_id = (uint32_t)device->id.v;
 	record->queues = (uint16_t)device->queues.v;
+	if (device->rss_key.at == NULL)
+		return;
+	record->rss_key_n = (uint32_t)strlen(device->rss_key.s) / 2;
+	for (uint32_t i = 0; i < record->rss_key_n; i++)
+		record->rss_key[i] = (uint8_t)(hex_digit(device->rss_key.s[2 * i]) << 4 |
+					       hex_digit(device->rss_key.s[2 * i + 1]));
 }
 
 static void

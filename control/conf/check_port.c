@@ -157,6 +157,12 @@ check_device(const struct conf_port *port, struct conf_errs *errs)
 	if (device->packet.at != NULL && (device->role.at != NULL || device->id.at != NULL))
 		conf_err_add(errs, device->at->at,
 			     "role and id belong to memif; remove them from a packet device");
+	if (device->rss_key.at != NULL &&
+	    (strspn(device->rss_key.s, "0123456789abcdefABCDEF") != strlen(device->rss_key.s) ||
+	     (strlen(device->rss_key.s) != 80 && strlen(device->rss_key.s) != 104)))
+		conf_err_add(errs, device->rss_key.at->at,
+			     "an RSS key is 40 or 52 bytes in hex, that is 80 or 104 digits; copy "
+			     "the key of the memif's other end");
 	if (device->memif.at != NULL && strlen(device->memif.s) > MEMIF_PATH_MAX)
 		conf_err_add(errs, device->memif.at->at,
 			     "a socket path has up to 107 characters; shorten it");

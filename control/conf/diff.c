@@ -12,6 +12,7 @@
 
 #include "base/ensure.h"
 #include "conf/value.h"
+#include "view/view.h"
 
 enum field_type {
 	FIELD_U16,
@@ -46,9 +47,9 @@ static const struct field machine_fields[] = {
 	{ "memory (MiB)", FIELD_U32, true, AT(img_machine, memory_mib) },
 	{ "connections", FIELD_U32, true, AT(img_machine, conns_max) },
 	{ "room for servers", FIELD_U32, true, AT(img_machine, server_slots) },
-	{ "limits.head", FIELD_U32, true, AT(img_machine, head_max_bytes) },
-	{ "limits.target", FIELD_U32, true, AT(img_machine, target_max_bytes) },
-	{ "limits.fields", FIELD_U32, true, AT(img_machine, fields_max) },
+	{ "limits.head", FIELD_U32, false, AT(img_machine, head_max_bytes) },
+	{ "limits.target", FIELD_U32, false, AT(img_machine, target_max_bytes) },
+	{ "limits.fields", FIELD_U32, false, AT(img_machine, fields_max) },
 	{ "limits.body", FIELD_U64, false, AT(img_machine, body_max_bytes) },
 	{ "pseudonym", FIELD_STR, false, AT(img_machine, pseudonym) },
 	{ NULL },
@@ -428,6 +429,18 @@ kind_diff(struct diff *diff, const struct kind *kind)
 	}
 }
 
+/* The data plane's own rule has the last word: what it says waits, waits. */
+static void
+waiting_add(struct diff *diff)
+{
+	const char *part = NULL;
+
+	if (diff->changes->at_restart_n == 0 &&
+	    view_change(diff->before, diff->after, &part) != VIEW_CHANGE_LIVE)
+		change_add(diff, (struct conf_change){
+					 .sign = "~", .what = part, .is_at_restart = true });
+}
+
 void
 conf_diff(const struct img *before, const struct img *after, struct arena *arena,
 	  struct conf_changes *ret_changes)
@@ -449,6 +462,7 @@ conf_diff(const struct img *before, const struct img *after, struct arena *arena
 	section_diff(&diff, IMG_ROUTES, route_line, false);
 	section_diff(&diff, IMG_SOURCES, source_line, false);
 	section_diff(&diff, IMG_NAMES, name_line, false);
+	waiting_add(&diff);
 }
 
 const char *

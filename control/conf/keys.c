@@ -52,6 +52,11 @@ static const struct key device_keys[] = {
 	{ .name = "queues", .type = KEY_COUNT, AT(conf_device, queues), .min = 1, .max = IMG_QUEUES_MAX,
 	  .example = "queues: 2",
 	  .what = "queues each way; left out: as many as the port and the lanes make sensible" },
+	{ .name = "rss_key", .type = KEY_TEXT, AT(conf_device, rss_key),
+	  .example = "rss_key: 6d5a56da255b0ec24167253d43a38fb0d0ca2bcbae7b30b477cb2da38030f20c"
+		     "6a42b73bbeac01fa",
+	  .what = "the Toeplitz key by which a memif's peer spreads flows over the queues, in hex; "
+		  "left out: not known" },
 	{ .name = "vhost", .type = KEY_LATER, .what = "vhost-user ports" },
 	{ .name = "virtio", .type = KEY_LATER, .what = "virtio-user ports" },
 	{ .name = "vdev", .type = KEY_LATER, .what = "raw DPDK device arguments" },

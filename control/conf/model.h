@@ -56,6 +56,7 @@ struct conf_device {
 	struct conf_num role;	/* enum img_role */
 	struct conf_num id;
 	struct conf_num queues;
+	struct conf_str rss_key; /* hex digits */
 };
 
 struct conf_route {

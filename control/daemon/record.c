@@ -12,6 +12,13 @@
 
 #include "base/ensure.h"
 #include "conf/value.h"
+#include "http/http.h"
+
+#define X(part, status, words) +1
+enum {
+	HTTP_REASONS_N = 0 HTTP_REASONS(X)
+};
+#undef X
 
 struct out {
 	char *at;
@@ -194,7 +201,8 @@ put_time(struct out *out, uint64_t ns)
 
 /* ---- the cause ---- */
 
-/* "%l" the limit, "%s" the server, "%f" the farm; NULL: the journal's own words. */
+/* "%l" the limit, "%s" the server, "%f" the farm; NULL: the journal's own words
+ * (which have no '%'). */
 static const char *
 cause_format(enum journal_cause cause)
 {
@@ -266,10 +274,8 @@ record_cause(const struct journal_access *access, const struct names *names,
 	char server[128], limit[VALUE_DURATION_TEXT];
 	size_t n = 0;
 
-	if (format == NULL) {
-		snprintf(text, RECORD_CAUSE_MAX, "%s", journal_cause_text(access->cause));
-		return text;
-	}
+	if (format == NULL)
+		format = journal_cause_text(access->cause);
 	server_text(access, names, server);
 	value_duration_text(access->limit_ns, limit);
 	for (; *format != '\0' && n < RECORD_CAUSE_MAX - 1; format++) {
@@ -285,7 +291,11 @@ record_cause(const struct journal_access *access, const struct names *names,
 		added = snprintf(text + n, RECORD_CAUSE_MAX - n, "%s", part != NULL ? part : "?");
 		n += added > 0 ? (size_t)added : 0;
 	}
-	text[n < RECORD_CAUSE_MAX ? n : RECORD_CAUSE_MAX - 1] = '\0';
+	n = n < RECORD_CAUSE_MAX ? n : RECORD_CAUSE_MAX - 1;
+	text[n] = '\0';
+	if (access->detail > 0 && access->detail < HTTP_REASONS_N)
+		snprintf(text + n, RECORD_CAUSE_MAX - n, ": %s",
+			 http_reason_name((enum http_reason)access->detail));
 	return text;
 }
 

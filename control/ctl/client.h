@@ -1,0 +1,15 @@
+/*
+ * client.h - one request to penstock-control over its socket, one answer.
+ */
+#ifndef PENSTOCK_CONTROL_CTL_CLIENT_H
+#define PENSTOCK_CONTROL_CTL_CLIENT_H
+
+#include "ctl/ctl.h"
+
+/*
+ * Sends a request (which is taken) and waits for its answer, an object with "ok". NULL: nobody
+ * answers; *ret_why says so in words.
+ */
+json_t *client_ask(const struct ctl *ctl, json_t *request, const char **ret_why);
+
+#endif

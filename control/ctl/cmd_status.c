@@ -1,0 +1,338 @@
+/*
+ * cmd_status.c - penstockctl status: who runs, what runs, what is pending or overridden.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/client.h"
+#include "conf/conf.h"
+#include "conf/value.h"
+#include "ctl/ctl.h"
+#include "run/state.h"
+
+struct status {
+	const struct ctl *ctl;
+	struct state state;
+	struct arena arena;
+	json_t *control; /* the daemon's own answer; NULL: it does not run or does not admit us */
+	struct conf_changes pending;
+	struct tables started; /* the image the data plane started with */
+};
+
+/* What waits for a restart: the newest tables against those the data plane started with. */
+static void
+pending_find(struct status *status)
+{
+	const struct state *state = &status->state;
+	struct abi_fault fault;
+
+	if (!state->has_facts || state->newest.generation == 0 ||
+	    state->facts.start_generation == 0 ||
+	    state->facts.start_generation == state->newest.generation ||
+	    !tables_open(state->control_fd, state->facts.start_generation, &status->started,
+			 &fault))
+		return;
+	conf_diff(&status->started.img, &state->newest.img, &status->arena, &status->pending);
+}
+
+static json_t *
+pending_json(struct status *status)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < status->pending.n; i++)
+		if (status->pending.change[i].is_at_restart)
+			json_array_append_new(
+				list, json_string(conf_change_text(&status->pending.change[i],
+								   &status->arena)));
+	return list;
+}
+
+/* ---- parts of the answer; print reads them again from here ---- */
+
+static json_t *
+dataplane_json(const struct state *state)
+{
+	const struct instance_facts *facts = &state->facts;
+	char text[ABI_FAULT_TEXT_BYTES];
+	json_t *object;
+
+	if (state->dataplane_pid == 0)
+		return json_null();
+	if (!state->has_facts)
+		return json_pack("{s:i}", "pid", (int)state->dataplane_pid);
+	object = json_pack("{s:i, s:s, s:I, s:I, s:I, s:I, s:s, s:I, s:I, s:I}", "pid",
+			   (int)state->dataplane_pid, "version", facts->version, "started",
+			   (json_int_t)(facts->started_ns / 1000000000), "generation",
+			   (json_int_t)facts->generation, "newest_generation",
+			   (json_int_t)facts->newest_generation, "start_generation",
+			   (json_int_t)facts->start_generation, "verdict",
+			   instance_verdict_name(facts->verdict), "views",
+			   (json_int_t)facts->views_n, "cores", (json_int_t)facts->core_n,
+			   "server_slots", (json_int_t)facts->server_slots);
+	if (facts->fault.kind != ABI_FAULT_NONE)
+		json_object_set_new(
+			object, "fault",
+			json_string(abi_fault_print(&facts->fault, text, sizeof(text))));
+	return object;
+}
+
+static json_t *
+port_json(const struct instance_port *port)
+{
+	static const struct {
+		uint32_t flag;
+		const char *name;
+	} facts[] = {
+		{ INSTANCE_PORT_CSUM_TX, "checksum_tx" },
+		{ INSTANCE_PORT_CSUM_RX, "checksum_rx" },
+		{ INSTANCE_PORT_MULTI_SEGS, "multi_segs" },
+		{ INSTANCE_PORT_TSO, "tso" },
+		{ INSTANCE_PORT_HASH, "rss_hash" },
+	};
+	json_t *able = json_array();
+	char mac[24];
+
+	for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++)
+		if ((port->flags & facts[i].flag) != 0)
+			json_array_append_new(able, json_string(facts[i].name));
+	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", port->mac[0], port->mac[1],
+		 port->mac[2], port->mac[3], port->mac[4], port->mac[5]);
+	return json_pack(
+		"{s:s, s:s, s:b, s:s, s:i, s:i, s:i, s:s, s:I, s:I, s:I, s:o}", "name", port->name,
+		"driver", port->driver, "up", (port->flags & INSTANCE_PORT_UP) != 0, "mac", mac,
+		"queues", port->queues, "mtu", port->mtu, "vlan", port->vlan, "steering",
+		instance_steering_name(port->steering), "judged", (json_int_t)port->steering_judged,
+		"wrong", (json_int_t)port->steering_wrong, "speed_mbps",
+		(json_int_t)port->speed_mbps, "offloads", able);
+}
+
+static json_t *
+ports_json(const struct state *state)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; state->has_facts && i < state->facts.port_n; i++)
+		json_array_append_new(list, port_json(&state->facts.port[i]));
+	return list;
+}
+
+static json_t *
+lanes_json(const struct state *state)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; state->has_facts && i < state->facts.lane_n; i++)
+		json_array_append_new(list,
+				      json_pack("{s:I, s:I, s:I}", "lane", (json_int_t)i, "core",
+						(json_int_t)state->facts.lane[i].core_i, "cpu",
+						(json_int_t)state->facts.lane[i].cpu));
+	return list;
+}
+
+/* Servers of which an operator has said something. */
+static json_t *
+overrides_json(const struct state *state)
+{
+	const struct tables *tables = state_tables(state);
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; tables != NULL && i < img_n(&tables->img, IMG_SERVERS); i++) {
+		const struct img *img = &tables->img;
+		const struct img_server *server = img_server(img, i);
+		struct runtime_server said;
+		json_t *object;
+
+		runtime_server(&state->runtime, server->slot, server->incarnation, &said);
+		if (said.admin == RUNTIME_ADMIN_UP && (said.flags & RUNTIME_WEIGHT) == 0)
+			continue;
+		object = json_pack("{s:s, s:s, s:s}", "farm",
+				   img_text(img, img_farm(img, server->farm_i)->name), "server",
+				   img_text(img, server->name), "state",
+				   runtime_admin_name(said.admin));
+		if ((said.flags & RUNTIME_WEIGHT) != 0)
+			json_object_set_new(object, "weight", json_integer(said.weight));
+		json_array_append_new(list, object);
+	}
+	return list;
+}
+
+static json_t *
+control_json(const struct status *status)
+{
+	json_t *object;
+
+	if (status->state.control_pid == 0)
+		return json_null();
+	object = json_pack("{s:i}", "pid", (int)status->state.control_pid);
+	if (status->control != NULL) {
+		json_object_update(object, status->control);
+		json_object_del(object, "ok");
+		json_object_del(object, "access_log");
+		json_object_del(object, "names");
+	}
+	return object;
+}
+
+static json_t *
+status_json(struct status *status)
+{
+	const struct state *state = &status->state;
+	json_t *object = json_pack("{s:o, s:o, s:I, s:o, s:o, s:o, s:o}", "control",
+				   control_json(status), "dataplane", dataplane_json(state),
+				   "newest", (json_int_t)state->newest.generation, "ports",
+				   ports_json(state), "lanes", lanes_json(state), "overrides",
+				   overrides_json(state), "pending", pending_json(status));
+
+	json_object_set(object, "access_log", json_object_get(status->control, "access_log"));
+	json_object_set(object, "names", json_object_get(status->control, "names"));
+	return object;
+}
+
+/* ---- for people ---- */
+
+static const char *
+text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text != NULL ? text : "";
+}
+
+static long long
+number_of(const json_t *object, const char *key)
+{
+	return (long long)json_integer_value(json_object_get(object, key));
+}
+
+static void
+programs_print(const json_t *all)
+{
+	const json_t *control = json_object_get(all, "control");
+	const json_t *dataplane = json_object_get(all, "dataplane");
+
+	if (json_is_null(control))
+		printf("%-12s does not run: nothing can be applied, requests are served\n",
+		       "control");
+	else
+		printf("%-12s pid %lld  %s\n", "control", number_of(control, "pid"),
+		       text_of(control, "config"));
+	if (json_is_null(dataplane)) {
+		printf("%-12s does not run: nothing is served\n", "data plane");
+		printf("%-12s generation %lld published\n", "tables", number_of(all, "newest"));
+		return;
+	}
+	printf("%-12s pid %lld  version %s\n", "data plane", number_of(dataplane, "pid"),
+	       text_of(dataplane, "version"));
+	printf("%-12s generation %lld runs; newest %lld: %s%s%s\n", "tables",
+	       number_of(dataplane, "generation"), number_of(all, "newest"),
+	       number_of(dataplane, "newest_generation") == number_of(all, "newest")
+		       ? text_of(dataplane, "verdict")
+		       : "not judged yet",
+	       json_object_get(dataplane, "fault") != NULL ? ": " : "",
+	       text_of(dataplane, "fault"));
+}
+
+static void
+lanes_print(const json_t *lanes)
+{
+	const json_t *lane;
+	size_t i;
+
+	if (json_array_size(lanes) == 0)
+		return;
+	printf("%-12s", "lanes");
+	json_array_foreach(lanes, i, lane) printf("%s %lld on cpu %lld", i > 0 ? "," : "",
+						  number_of(lane, "lane"), number_of(lane, "cpu"));
+	printf("\n");
+}
+
+static void
+ports_print(const json_t *ports)
+{
+	const json_t *port;
+	size_t i;
+
+	if (json_array_size(ports) > 0)
+		printf("\n%-16s %-5s %-14s %-17s %6s %5s %5s  %s\n", "PORT", "LINK", "DRIVER",
+		       "MAC", "QUEUES", "MTU", "VLAN", "STEERING");
+	json_array_foreach(ports, i, port)
+	{
+		printf("%-16s %-5s %-14s %-17s %6lld %5lld %5lld  %s", text_of(port, "name"),
+		       json_is_true(json_object_get(port, "up")) ? "up" : "down",
+		       text_of(port, "driver"), text_of(port, "mac"), number_of(port, "queues"),
+		       number_of(port, "mtu"), number_of(port, "vlan"), text_of(port, "steering"));
+		if (number_of(port, "judged") > 0)
+			printf(" (%lld of %lld packets elsewhere)", number_of(port, "wrong"),
+			       number_of(port, "judged"));
+		printf("\n");
+	}
+}
+
+static void
+lists_print(const json_t *all)
+{
+	const json_t *entry, *log = json_object_get(all, "access_log");
+	size_t i;
+
+	json_array_foreach(json_object_get(all, "overrides"), i, entry)
+		printf("%s%s/%s is %s\n", i == 0 ? "\noverrides\n  " : "  ", text_of(entry, "farm"),
+		       text_of(entry, "server"), text_of(entry, "state"));
+	json_array_foreach(json_object_get(all, "pending"), i, entry)
+		printf("%s%s\n", i == 0 ? "\npending until the data plane restarts\n  " : "  ",
+		       json_string_value(entry));
+	json_array_foreach(json_object_get(all, "names"), i, entry)
+		printf("%s%s: %zu addresses from %s%s%s\n", i == 0 ? "\nnames\n  " : "  ",
+		       text_of(entry, "name"), json_array_size(json_object_get(entry, "addresses")),
+		       text_of(entry, "from"), json_object_get(entry, "error") != NULL ? ", " : "",
+		       text_of(entry, "error"));
+	if (json_is_string(json_object_get(log, "path")))
+		printf("\naccess log %s: %lld lines written, %lld dropped\n", text_of(log, "path"),
+		       number_of(log, "written"),
+		       number_of(log, "dropped_by_lanes") + number_of(log, "dropped_by_control"));
+}
+
+static int
+run(const struct ctl *ctl, int argc, char **argv)
+{
+	struct status *status;
+	const char *why = NULL;
+	json_t *all;
+
+	(void)argv;
+	if (argc != 1)
+		return ctl_usage("status", "takes no arguments");
+	status = calloc(1, sizeof(*status));
+	if (status == NULL || !state_open(ctl->run, &status->state, &why)) {
+		free(status);
+		return ctl_failed(ctl, "%s %s", ctl->run, why != NULL ? why : "cannot be read");
+	}
+	status->ctl = ctl;
+	if (status->state.control_pid != 0)
+		status->control = client_ask(ctl, json_pack("{s:s}", "verb", "status"), &why);
+	pending_find(status);
+	all = status_json(status);
+	if (ctl->is_json) {
+		ctl_print_json(all);
+	} else {
+		programs_print(all);
+		lanes_print(json_object_get(all, "lanes"));
+		ports_print(json_object_get(all, "ports"));
+		lists_print(all);
+		json_decref(all);
+	}
+	json_decref(status->control);
+	arena_fini(&status->arena);
+	tables_close(&status->started);
+	state_close(&status->state);
+	free(status);
+	return CTL_DONE;
+}
+
+const struct ctl_verb ctl_verb_status = {
+	.name = "status",
+	.args = "",
+	.what = "print who runs, what runs, what is pending and what was overridden",
+	.help = "Answers also while either program is down.\n\nExample: penstockctl status\n",
+	.run = run,
+};

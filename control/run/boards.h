@@ -1,0 +1,40 @@
+/*
+ * boards.h - the boards of all lanes, mapped, and sums over them by name.
+ */
+#ifndef PENSTOCK_CONTROL_RUN_BOARDS_H
+#define PENSTOCK_CONTROL_RUN_BOARDS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "abi/board.h"
+#include "abi/image.h"
+#include "abi/rundir.h"
+
+/* Zeroed is none. */
+struct boards {
+	uint32_t n; /* lanes whose board is sound */
+	struct rundir_map map[IMG_LANES_MAX];
+	struct board_view view[IMG_LANES_MAX];
+};
+
+/* Maps the boards of lanes 0 to lane_n - 1. */
+void boards_open(int dataplane_fd, uint32_t lane_n, struct boards *ret_boards);
+
+/* Sum over the lanes of one element; lanes that do not have the name add nothing. */
+uint64_t boards_sum(const struct boards *boards, const char *name, uint32_t element);
+
+/* The same of a server's word, on lanes that know this incarnation of the slot. */
+uint64_t boards_server_sum(const struct boards *boards, const char *name, uint32_t slot,
+			   uint32_t incarnation);
+
+/* On how many lanes that word has this value. */
+uint32_t boards_server_count(const struct boards *boards, const char *name, uint32_t slot,
+			     uint32_t incarnation, uint64_t value);
+
+/* All lanes' histogram. False: nobody has it. */
+bool boards_hist(const struct boards *boards, const char *name, struct board_hist *ret_hist);
+
+void boards_close(struct boards *boards);
+
+#endif
