@@ -48,7 +48,6 @@ enum {
 	x(bufs_free, bufs, "buffers free in that pool")                                            \
 	x(neighbours, neighbours, "neighbours known")                                              \
 	x(generation, generation, "generation of the image in use")                                \
-	x(view_pins, pins, "views pinned by exchanges")                                            \
 	x(core, core, "index of the core that runs this lane")                                     \
 	x(asleep, flag, "1 while the lane's core sleeps")                                          \
 	x(turned_at, ns, "monotonic time of the last turn")                                        \

@@ -51,6 +51,12 @@ look_at(struct keeper *k, struct choice *c, uint64_t generation, const struct pu
 	struct abi_fault fault;
 	struct view *v = keeper_try(k, generation, published, &fault);
 
+	if (v != NULL && !keeper_accepts(k, v, &fault)) {
+		history_refuse(&k->history, generation, v->crc, k->conf.version, &fault);
+		history_save(k->conf.dataplane_fd, &k->history);
+		view_close(v);
+		v = NULL;
+	}
 	if (v == NULL) {
 		note(c, generation, &fault);
 		return false;

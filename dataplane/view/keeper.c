@@ -202,7 +202,15 @@ is_passing(const struct abi_fault *fault)
 	return fault->kind == ABI_FAULT_MEMORY || fault->kind == ABI_FAULT_FILE;
 }
 
-/* Opens what was published; NULL and the fault, which is remembered when it is the image's. */
+static void
+remember_refusal(struct keeper *k, uint64_t generation, uint32_t crc, const struct abi_fault *fault)
+{
+	if (is_passing(fault))
+		return;
+	history_refuse(&k->history, generation, crc, k->conf.version, fault);
+	history_save(k->conf.dataplane_fd, &k->history);
+}
+
 struct view *
 keeper_try(struct keeper *k, uint64_t generation, const struct publish *published,
 	   struct abi_fault *ret_fault)
@@ -222,47 +230,61 @@ keeper_try(struct keeper *k, uint64_t generation, const struct publish *publishe
 		return NULL;
 	}
 	v = view_file_open(&file, k->conf.control_fd, generation, published, ret_fault);
-	if (v != NULL && k->conf.accept != NULL &&
-	    !k->conf.accept(k->conf.accept_ctx, v, ret_fault)) {
-		view_close(v);
-		v = NULL;
-	}
-	if (v == NULL && !is_passing(ret_fault)) {
-		history_refuse(&k->history, generation, crc, k->conf.version, ret_fault);
-		history_save(k->conf.dataplane_fd, &k->history);
-	}
+	if (v == NULL)
+		remember_refusal(k, generation, crc, ret_fault);
 	return v;
 }
 
-/* Makes an opened image current, unless its ports need another process. */
+bool
+keeper_accepts(struct keeper *k, const struct view *v, struct abi_fault *ret_fault)
+{
+	return k->conf.accept == NULL || k->conf.accept(k->conf.accept_ctx, v, ret_fault);
+}
+
+static void
+make_current(struct keeper *k, struct view *v, uint64_t now_real)
+{
+	if (k->current == NULL) {
+		history_start(&k->history, v->generation, v->crc, now_real);
+		keeper_keep_start(k, v);
+	} else {
+		history_move(&k->history, v->generation, v->crc);
+	}
+	history_save(k->conf.dataplane_fd, &k->history);
+	swap_view(k, v);
+}
+
+/*
+ * Makes an opened image current, unless this process cannot run it: then it waits for the next
+ * one (other ports, or no room in what was sized at start), or is refused. A refusal of ours
+ * that comes of what was fixed at start is not for our successors to remember.
+ */
 static void
 take_or_wait(struct keeper *k, struct view *v, uint64_t now_real)
 {
 	struct abi_fault fault = { .kind = ABI_FAULT_NONE };
 	enum view_change change = VIEW_CHANGE_LIVE;
 	const char *part = "";
+	bool can_run = true;
 
-	if (k->current == NULL) {
-		history_start(&k->history, v->generation, v->crc, now_real);
-	} else {
+	if (k->start != NULL)
 		change = view_change(&k->start->img, &v->img, &part);
-		if (change != VIEW_CHANGE_PORTS)
-			history_move(&k->history, v->generation, v->crc);
-	}
+	if (change == VIEW_CHANGE_PORTS || !keeper_accepts(k, v, &fault))
+		can_run = false;
 	if (change != VIEW_CHANGE_LIVE)
 		fault = abi_fault_at(ABI_FAULT_NONE, part, ABI_NONE, "");
-	set_verdict(k,
-		    change == VIEW_CHANGE_LIVE ? INSTANCE_VERDICT_ACCEPTED
-					       : INSTANCE_VERDICT_AT_RESTART,
-		    &fault);
-	if (change == VIEW_CHANGE_PORTS) {
-		view_close(v);
+	if (change != VIEW_CHANGE_LIVE)
+		set_verdict(k, INSTANCE_VERDICT_AT_RESTART, &fault);
+	else
+		set_verdict(k, can_run ? INSTANCE_VERDICT_ACCEPTED : INSTANCE_VERDICT_REFUSED,
+			    &fault);
+	if (can_run) {
+		make_current(k, v, now_real);
 		return;
 	}
-	history_save(k->conf.dataplane_fd, &k->history);
-	if (k->current == NULL)
-		keeper_keep_start(k, v);
-	swap_view(k, v);
+	if (k->start == NULL)
+		remember_refusal(k, v->generation, v->crc, &fault);
+	view_close(v);
 }
 
 /* Whether the publish file may be another one than at the last look. */

@@ -50,9 +50,12 @@ struct keeper {
 	uint64_t retry_at;   /* monotonic; 0: not waiting */
 };
 
-/* keeper.c: opens an image that history lets through; remembers a refusal. */
+/* keeper.c: opens an image that history lets through; remembers what is wrong with its bytes. */
 struct view *keeper_try(struct keeper *k, uint64_t generation, const struct publish *published,
 			struct abi_fault *ret_fault);
+
+/* keeper.c: the caller's last word. */
+bool keeper_accepts(struct keeper *k, const struct view *v, struct abi_fault *ret_fault);
 
 /* choose.c: keeps a copy of the image in force at start, to compare later ones with. */
 void keeper_keep_start(struct keeper *k, const struct view *v);

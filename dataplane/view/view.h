@@ -136,8 +136,9 @@ struct keeper_conf {
 	int control_fd, dataplane_fd; /* rundir_open, rundir_make */
 	const char *version;	      /* of this program */
 	/*
-	 * A last word on an image before it becomes current (ports gone, not enough slots, …):
-	 * false and *ret_fault refuses it. May be NULL.
+	 * A last word on an image before it becomes current (not enough slots, …): false and
+	 * *ret_fault refuses it. At start successors remember that; while running they do not,
+	 * since it may be for what was fixed at start. May be NULL.
 	 */
 	bool (*accept)(void *ctx, const struct view *v, struct abi_fault *ret_fault);
 	void *accept_ctx;

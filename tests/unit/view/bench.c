@@ -109,6 +109,8 @@ bench_start(struct bench *b, uint32_t lane_n)
 		.control_fd = b->control,
 		.dataplane_fd = b->dataplane,
 		.version = "0.1.0",
+		.accept = b->accept,
+		.accept_ctx = b->accept_ctx,
 	};
 
 	b->keeper = keeper_open(&conf, b->now_real);

@@ -13,6 +13,8 @@ struct bench {
 	char path[64];
 	int control, dataplane;
 	uint64_t now, now_real; /* pass with bench_step */
+	bool (*accept)(void *ctx, const struct view *v, struct abi_fault *ret_fault);
+	void *accept_ctx;
 	struct keeper *keeper;
 	struct view_set *set;
 	struct instance *instance;

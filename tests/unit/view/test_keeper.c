@@ -259,6 +259,35 @@ an_image_that_comes_after_its_announcement_is_taken_within_a_second(void **state
 }
 
 static void
+a_refusal_for_what_was_fixed_at_start_is_not_remembered(void **state)
+{
+	struct bench *b = *state;
+	struct view_taken taken = { 0 };
+	uint64_t refused = 2;
+
+	bench_publish(b, 1, NULL);
+	b->accept = refuse;
+	b->accept_ctx = &refused;
+	bench_start(b, 1);
+	view_wake(b->set, 0);
+	view_take(b->set, 0, &taken);
+	bench_publish(b, 2, &(struct sample){ .extra_weight = 1 });
+	bench_step(b);
+	assert_int_equal(bench_facts(b)->verdict, INSTANCE_VERDICT_REFUSED);
+	assert_int_equal(bench_facts(b)->fault.kind, ABI_FAULT_COUNT);
+	assert_int_equal(bench_facts(b)->generation, 1);
+	refused = 3;
+	bench_publish(b, 3, &(struct sample){ .lanes = 9 });
+	bench_step(b);
+	assert_int_equal(bench_facts(b)->verdict, INSTANCE_VERDICT_AT_RESTART);
+	assert_int_equal(bench_facts(b)->generation, 1);
+	bench_end(b);
+	b->accept = NULL; /* the next life is sized for it */
+	bench_start(b, 1);
+	assert_int_equal(bench_generation(b), 3);
+}
+
+static void
 what_must_wait_for_a_restart_is_told(void **state)
 {
 	struct bench *b = *state;
@@ -414,6 +443,7 @@ main(void)
 		TEST(a_new_image_is_taken_at_the_next_turn),
 		TEST(a_bad_image_disturbs_nothing),
 		TEST(an_image_that_comes_after_its_announcement_is_taken_within_a_second),
+		TEST(a_refusal_for_what_was_fixed_at_start_is_not_remembered),
 		TEST(what_must_wait_for_a_restart_is_told),
 		TEST(a_pinned_view_stays_and_the_ninth_must_go),
 		TEST(a_sleeping_lane_holds_nothing_back),
