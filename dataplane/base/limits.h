@@ -17,8 +17,9 @@ enum {
 	/* net, all ports together */
 	NET_ADDRESSES_MAX = 256,
 	NET_ROUTES_MAX = 256,
-	NET_NEIGHBOURS_MAX = 1024,   /* by default; net_conf may say otherwise */
-	NET_NEIGHBOUR_QUEUE_MAX = 8, /* packets that wait for one neighbour */
+	NET_NEIGHBOURS_MAX = 1024,    /* by default; net_conf may say otherwise */
+	NET_NEIGHBOUR_QUEUE_MAX = 64, /* packets that wait for one neighbour */
+	NET_WAITING_MAX = 512,	      /* packets that wait for all neighbours of a lane */
 
 	/* views and names */
 	VIEWS_LIVE_MAX = 8,

@@ -1,0 +1,213 @@
+/*
+ * input.c - what the link says to us: ARP, neighbour discovery, echo requests (see net.h).
+ */
+#include "base/ensure.h"
+#include "net/private.h"
+#include "wire/checksum.h"
+#include "wire/icmp.h"
+#include "wire/ip.h"
+
+enum {
+	ECHO_PER_S = 1000, /* replies; a burst of a tenth of them */
+	ECHO_BURST = ECHO_PER_S / 10,
+	ECHO_HOP_LIMIT = 64,
+};
+
+static void
+learn(struct net *net, struct heard *heard, uint64_t now, struct net_out *out)
+{
+	if (!route_is_on_link(net, heard->path, &heard->ip)) {
+		net->count->net_off_link++;
+		return;
+	}
+	if (!neighbour_hear(net, heard, now, out))
+		return;
+	/* An answer to a direct question need not repeat the MAC (RFC 4861, 7.2.4). */
+	if (!heard->has_mac)
+		heard->mac = neighbour_at(net, neighbour_find(net, heard->path, &heard->ip))->mac;
+	news_learned(net, heard, out);
+}
+
+/* A frame of ours that came back says nothing; another's in our name is a conflict. */
+static bool
+is_about_us(struct net *net, uint16_t path, const struct ip_addr *ip, const struct mac *mac,
+	    uint64_t now, struct net_out *out)
+{
+	struct address *a = address_find(net, path, ip);
+
+	if (mac_eq(mac, &net->path[path].mac))
+		return true;
+	if (a == NULL)
+		return false;
+	address_conflict(net, a, mac, now, out);
+	return true;
+}
+
+/* RFC 826: merge what the sender says of itself, add it if it means us, answer if it asks us. */
+static void
+input_arp(struct net *net, uint16_t path, const struct wire_packet *packet, uint64_t now,
+	  struct net_out *out)
+{
+	const struct arp *arp = &packet->arp;
+	bool is_probe = !ip_can_send(&arp->sender);
+	bool is_for_us = net_is_ours(net, path, &arp->target);
+	bool is_answer = arp->op == ARP_REPLY && is_for_us;
+
+	if (is_about_us(net, path, &arp->sender, &arp->sender_mac, now, out))
+		return;
+	if (!is_probe) {
+		struct heard heard = {
+			.ip = arp->sender,
+			.path = path,
+			.has_mac = true,
+			.is_solicited = is_answer,
+			.is_override = true,
+			.can_create = is_for_us && arp->op == ARP_REQUEST,
+			.mac = arp->sender_mac,
+		};
+
+		learn(net, &heard, now, out);
+	}
+	if (!is_for_us) {
+		net->count->net_not_ours++;
+		return;
+	}
+	if (arp->op != ARP_REQUEST)
+		return;
+	net->count->net_arp_replies++;
+	send_arp(net, path, ARP_REPLY, &arp->target, &arp->sender, &arp->sender_mac,
+		 &arp->sender_mac, out);
+}
+
+/* RFC 4861, 7.2.4; to one who checks for duplicates: to all nodes. */
+static void
+answer_solicit(struct net *net, uint16_t path, const struct wire_packet *packet, uint64_t now,
+	       struct net_out *out)
+{
+	static const struct ip_addr all_nodes = { .b = { 0xff, 2, [15] = 1 } };
+	bool is_nameless = ip_is_none(&packet->src);
+	struct address *a = address_find(net, path, &packet->nd.target);
+	struct ip_addr dst = is_nameless ? all_nodes : packet->src;
+	struct mac to = is_nameless ? nd_multicast_mac(&all_nodes) : packet->eth.src;
+	struct nd nd = {
+		.is_advert = true,
+		.is_solicited = !is_nameless,
+		.is_override = true,
+		.has_mac = true,
+		.mac = net->path[path].mac,
+		.target = packet->nd.target,
+	};
+
+	if (a == NULL || a->state == ADDRESS_DUPLICATE) {
+		net->count->net_not_ours++;
+		return;
+	}
+	if (is_nameless && a->state == ADDRESS_TENTATIVE) { /* both check: RFC 4862, 5.4.3 */
+		address_conflict(net, a, &packet->eth.src, now, out);
+		return;
+	}
+	net->count->net_nd_replies++;
+	send_nd(net, path, &nd, &nd.target, &dst, &to, out);
+}
+
+static void
+input_nd(struct net *net, uint16_t path, const struct wire_packet *packet, uint64_t now,
+	 struct net_out *out)
+{
+	const struct nd *nd = &packet->nd;
+	struct heard heard = {
+		.ip = nd->is_advert ? nd->target : packet->src,
+		.path = path,
+		.has_mac = nd->has_mac,
+		.is_solicited = nd->is_solicited,
+		.is_override = nd->is_advert ? nd->is_override : true,
+		.can_create = !nd->is_advert && net_is_ours(net, path, &nd->target),
+		.mac = nd->mac,
+	};
+
+	if (is_about_us(net, path, &heard.ip, &packet->eth.src, now, out))
+		return;
+	if (!ip_is_none(&heard.ip) && (nd->is_advert || nd->has_mac))
+		learn(net, &heard, now, out);
+	if (!nd->is_advert)
+		answer_solicit(net, path, packet, now, out);
+}
+
+static bool
+can_echo(struct net *net, uint64_t now)
+{
+	uint64_t earned = (now - net->echo_filled_ns) / (S_NS / ECHO_PER_S);
+
+	if (earned > 0) {
+		net->echo_filled_ns = now;
+		earned += net->echo_tokens;
+		net->echo_tokens = earned < ECHO_BURST ? (uint32_t)earned : ECHO_BURST;
+	}
+	if (net->echo_tokens == 0)
+		return false;
+	net->echo_tokens--;
+	return true;
+}
+
+/* RFC 792; RFC 4443, 4.2: the same bytes back, in the same buffer, under a new header. */
+static void
+input_echo(struct net *net, struct buf *frame, const struct wire_packet *packet, uint64_t now,
+	   struct net_out *out)
+{
+	struct ip ip = {
+		.src = packet->dst,
+		.dst = packet->src,
+		.protocol = packet->is_v6 ? IP_PROTO_ICMP6 : IP_PROTO_ICMP,
+		.hop_limit = ECHO_HOP_LIMIT,
+		.payload_n = packet->l4_n,
+	};
+	struct be16 csum, from, to = { 0 };
+	uint8_t *p;
+
+	frame->m.data_off = (uint16_t)(frame->m.data_off + packet->l4_off);
+	frame->m.data_len = (uint16_t)(frame->m.data_len - packet->l4_off);
+	frame->m.pkt_len -= packet->l4_off;
+	frame->m.ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
+	p = buf_data(frame);
+	memcpy(&from, p, 2);
+	p[0] = packet->is_v6 ? ICMP6_ECHO_REPLY : ICMP4_ECHO_REPLY;
+	memcpy(&to, p, 2);
+	memcpy(&csum, p + 2, 2);
+	csum = csum_update(csum, from, to); /* the pseudo header's sum does not change */
+	memcpy(p + 2, &csum, 2);
+	ip_emit(&ip, buf_prepend(frame, ip_size(&ip.src)));
+	net->count->net_echo_replies++;
+	net_output(net, frame, now, out);
+}
+
+void
+net_input(struct net *net, struct buf *frame, const struct wire_packet *packet, uint64_t now,
+	  struct net_out *out)
+{
+	uint16_t path = frame->path;
+
+	ensure(path < net->path_n);
+	ensure(net_out_has_room(out));
+	switch ((enum wire_kind)packet->kind) {
+	case WIRE_ARP:
+		input_arp(net, path, packet, now, out);
+		break;
+	case WIRE_ND:
+		input_nd(net, path, packet, now, out);
+		break;
+	case WIRE_ECHO:
+		if (!net_is_ours(net, path, &packet->dst)) {
+			net->count->net_not_ours++;
+		} else if (!buf_is_sole(frame) || !can_echo(net, now)) {
+			net->count->net_echo_limited++;
+		} else {
+			input_echo(net, frame, packet, now, out);
+			return;
+		}
+		break;
+	case WIRE_TCP:
+	case WIRE_ICMP_ERROR:
+		ensure(!"a packet for TCP");
+	}
+	buf_give(frame);
+}

@@ -1,0 +1,377 @@
+/*
+ * test_neighbour.c - resolving and keeping neighbours: RFC 826; RFC 4861, 7.2 and 7.3.
+ */
+#include "link.h"
+
+/* RFC 4861, 7.2.2, with ARP's messages. */
+static void
+packets_wait_while_a_neighbour_is_asked_for(void **state)
+{
+	struct link l;
+	struct wire_packet asked;
+
+	(void)state;
+	link_open(&l);
+	link_send(&l, 0, "10.0.0.1", "10.0.0.9", 'a');
+	link_send(&l, 0, "10.0.0.1", "10.0.0.9", 'b');
+	assert_int_equal(l.out.frame_n, 1);
+	asked = link_sent(&l, 0);
+	assert_int_equal(asked.kind, WIRE_ARP);
+	assert_int_equal(asked.arp.op, ARP_REQUEST);
+	assert_ip(asked.arp.target, "10.0.0.9");
+	assert_ip(asked.arp.sender, "10.0.0.1");
+	assert_true(mac_is_multicast(&asked.eth.dst));
+	assert_int_equal(net_waiting_n(l.net), 2);
+	link_clear(&l);
+
+	link_arp(&l, 0, ARP_REPLY, "10.0.0.9", peer_mac, "10.0.0.1");
+	assert_int_equal(l.out.frame_n, 2);
+	assert_int_equal(link_sent_mark(&l, 0), 'a');
+	assert_int_equal(link_sent_mark(&l, 1), 'b');
+	assert_mac(link_sent(&l, 1).eth.dst, peer_mac);
+	assert_state(&l, "10.0.0.9", NET_NEIGHBOUR_REACHABLE);
+	assert_int_equal(l.out.learned_n, 1);
+	assert_true(l.out.learned[0].is_confirmed);
+	link_close(&l);
+}
+
+static void
+ip6_neighbours_are_asked_for_at_their_solicited_node_address(void **state)
+{
+	struct nd advert = { .is_advert = true,
+			     .is_solicited = true,
+			     .is_override = true,
+			     .has_mac = true,
+			     .mac = peer_mac,
+			     .target = addr("2001:db8::9") };
+	struct wire_packet asked;
+	struct link l;
+
+	(void)state;
+	link_open(&l);
+	link_send(&l, 0, "2001:db8::1", "2001:db8::9", 'a');
+	asked = link_sent(&l, 0);
+	assert_int_equal(asked.kind, WIRE_ND);
+	assert_false(asked.nd.is_advert);
+	assert_true(asked.nd.has_mac);
+	assert_mac(asked.nd.mac, us_mac);
+	assert_ip(asked.src, "2001:db8::1");
+	assert_ip(asked.dst, "ff02::1:ff00:9");
+	link_clear(&l);
+	link_nd(&l, &advert, "2001:db8::9", "2001:db8::1", peer_mac);
+	assert_int_equal(l.out.frame_n, 1);
+	assert_int_equal(link_sent_mark(&l, 0), 'a');
+	assert_state(&l, "2001:db8::9", NET_NEIGHBOUR_REACHABLE);
+	link_close(&l);
+}
+
+static void
+after_three_questions_the_destinations_are_unreachable_for_a_while(void **state)
+{
+	struct link l;
+
+	(void)state;
+	link_open(&l);
+	link_send(&l, 0, "10.0.0.1", "192.0.2.7", 'a'); /* by the gateway */
+	link_send(&l, 0, "10.0.0.1", "10.0.0.254", 'b');
+	link_wait(&l, 2 * S + S / 2);
+	assert_int_equal(l.out.frame_n, 3);
+	assert_int_equal(l.out.unreachable_n, 0);
+	link_wait(&l, S);
+	assert_state(&l, "10.0.0.254", NET_NEIGHBOUR_FAILED);
+	assert_int_equal(l.out.frame_n, 3);
+	assert_int_equal(l.out.unreachable_n, 2);
+	assert_ip(l.out.unreachable[0].ip, "192.0.2.7");
+	assert_int_equal(net_waiting_n(l.net), 0);
+	link_clear(&l);
+
+	link_send(&l, 0, "10.0.0.1", "192.0.2.8", 'c');
+	assert_int_equal(l.out.frame_n, 0);
+	assert_int_equal(l.out.unreachable_n, 1);
+	assert_int_equal(l.count.net_unresolved, 3);
+	link_wait(&l, 4 * S);
+	link_send(&l, 0, "10.0.0.1", "192.0.2.8", 'd'); /* patience is over: asked again */
+	assert_int_equal(l.out.frame_n, 1);
+	link_close(&l);
+}
+
+static void
+a_full_queue_keeps_the_newest(void **state)
+{
+	struct link l;
+
+	(void)state;
+	link_open(&l);
+	for (uint32_t i = 0; i < NET_NEIGHBOUR_QUEUE_MAX + 3; i++)
+		link_send(&l, 0, "10.0.0.1", "10.0.0.9", (uint8_t)i);
+	assert_int_equal(l.count.net_wait_drops, 3);
+	link_clear(&l);
+	link_arp(&l, 0, ARP_REPLY, "10.0.0.9", peer_mac, "10.0.0.1");
+	assert_int_equal(l.out.frame_n, NET_NEIGHBOUR_QUEUE_MAX);
+	assert_int_equal(link_sent_mark(&l, 0), 3);
+	link_close(&l);
+}
+
+/* Brings 10.0.0.9 to REACHABLE. */
+static void
+make_reachable(struct link *l)
+{
+	link_send(l, 0, "10.0.0.1", "10.0.0.9", 'x');
+	link_arp(l, 0, ARP_REPLY, "10.0.0.9", peer_mac, "10.0.0.1");
+	link_clear(l);
+	assert_state(l, "10.0.0.9", NET_NEIGHBOUR_REACHABLE);
+}
+
+/* RFC 4861, 7.3.3. */
+static void
+a_used_neighbour_is_probed_directly_and_an_answer_keeps_it(void **state)
+{
+	struct wire_packet asked;
+	struct link l;
+
+	(void)state;
+	link_open(&l);
+	make_reachable(&l);
+	link_wait(&l, 46 * S);
+	assert_state(&l, "10.0.0.9", NET_NEIGHBOUR_STALE);
+	assert_int_equal(l.out.frame_n, 0);
+	link_send(&l, 0, "10.0.0.1", "10.0.0.9", 'a');
+	assert_int_equal(l.out.frame_n, 1);
+	assert_state(&l, "10.0.0.9", NET_NEIGHBOUR_DELAY);
+	link_wait(&l, 4 * S);
+	assert_int_equal(l.out.frame_n, 1);
+	link_wait(&l, S + S / 10);
+	assert_state(&l, "10.0.0.9", NET_NEIGHBOUR_PROBE);
+	asked = link_sent(&l, 1);
+	assert_int_equal(asked.arp.op, ARP_REQUEST);
+	assert_mac(asked.eth.dst, peer_mac);
+	link_arp(&l, 0, ARP_REPLY, "10.0.0.9", peer_mac, "10.0.0.1");
+	assert_state(&l, "10.0.0.9", NET_NEIGHBOUR_REACHABLE);
+	link_close(&l);
+}
+
+static void
+a_used_neighbour_that_is_silent_is_asked_for_everywhere(void **state)
+{
+	struct wire_packet asked;
+	struct link l;
+
+	(void)state;
+	link_open(&l);
+	make_reachable(&l);
+	link_wait(&l, 46 * S);
+	for (uint32_t i = 0; i < 8; i++, link_wait(&l, S + S / 10)) {
+		link_clear(&l);
+		link_send(&l, 0, "10.0.0.1", "10.0.0.9", 'a');
+	}
+	link_clear(&l);
+	link_wait(&l, S + S / 10);
+	assert_state(&l, "10.0.0.9", NET_NEIGHBOUR_INCOMPLETE);
+	asked = link_sent(&l, 0);
+	assert_true(mac_is_multicast(&asked.eth.dst));
+	link_close(&l);
+}
+
+static void
+an_unused_neighbour_is_forgotten_in_silence(void **state)
+{
+	struct link l;
+
+	(void)state;
+	link_open(&l);
+	make_reachable(&l);
+	link_wait(&l, 700 * S);
+	assert_state(&l, "10.0.0.9", 99);
+	assert_int_equal(l.out.frame_n, 0);
+	assert_true(net_deadline(l.net) == UINT64_MAX);
+	link_close(&l);
+}
+
+/* RFC 826: the sender is merged, and added only by the one who is asked. */
+static void
+requests_teach_and_gratuitous_ones_only_correct(void **state)
+{
+	struct link l;
+
+	(void)state;
+	link_open(&l);
+	link_arp(&l, 0, ARP_REQUEST, "10.0.0.9", peer_mac, "10.0.0.9");
+	assert_state(&l, "10.0.0.9", 99);
+	link_arp(&l, 0, ARP_REQUEST, "10.0.0.9", peer_mac, "10.0.0.77");
+	assert_state(&l, "10.0.0.9", 99);
+	assert_int_equal(l.out.learned_n, 0);
+	assert_int_equal(l.out.frame_n, 0);
+	link_arp(&l, 0, ARP_REQUEST, "10.0.0.9", peer_mac, "10.0.0.1");
+	assert_state(&l, "10.0.0.9", NET_NEIGHBOUR_STALE);
+	assert_int_equal(l.out.learned_n, 1);
+	assert_int_equal(l.out.frame_n, 1);
+	link_arp(&l, 0, ARP_REQUEST, "10.0.0.9", other_mac, "10.0.0.9");
+	assert_mac(link_neighbour(&l, 0, "10.0.0.9").mac, other_mac);
+	assert_int_equal(l.out.learned_n, 2);
+	assert_false(l.out.learned[1].is_confirmed);
+	link_arp(&l, 0, ARP_REQUEST, "192.0.2.1", peer_mac,
+		 "10.0.0.1"); /* answered, not believed */
+	assert_int_equal(l.count.net_off_link, 1);
+	assert_int_equal(l.out.frame_n, 2);
+	link_close(&l);
+}
+
+/* RFC 4861, 7.2.5: each case of the section, from a neighbour that is REACHABLE. */
+static void
+adverts_change_state_as_the_rfc_says(void **state)
+{
+	static const struct {
+		bool is_solicited, is_override, has_mac, is_other;
+		uint8_t state;
+		bool is_replaced;
+	} step[] = {
+		{ false, false, true, false, NET_NEIGHBOUR_REACHABLE, false },
+		{ false, false, true, true, NET_NEIGHBOUR_STALE, false },
+		{ true, false, true, true, NET_NEIGHBOUR_STALE, false },
+		{ false, true, true, true, NET_NEIGHBOUR_STALE, true },
+		{ true, true, true, true, NET_NEIGHBOUR_REACHABLE, true },
+		{ true, false, true, false, NET_NEIGHBOUR_REACHABLE, false },
+		{ true, false, false, false, NET_NEIGHBOUR_REACHABLE, false },
+	};
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof(step) / sizeof(step[0]); i++) {
+		struct nd nd = { .is_advert = true,
+				 .is_solicited = true,
+				 .is_override = true,
+				 .has_mac = true,
+				 .mac = peer_mac,
+				 .target = addr("2001:db8::9") };
+		struct mac got;
+		struct link l;
+
+		link_open(&l);
+		link_send(&l, 0, "2001:db8::1", "2001:db8::9", 'a');
+		link_nd(&l, &nd, "2001:db8::9", "2001:db8::1", peer_mac);
+		nd.is_solicited = step[i].is_solicited;
+		nd.is_override = step[i].is_override;
+		nd.has_mac = step[i].has_mac;
+		nd.mac = step[i].is_other ? other_mac : peer_mac;
+		link_nd(&l, &nd, "2001:db8::9", "2001:db8::1", peer_mac);
+		assert_state(&l, "2001:db8::9", step[i].state);
+		got = link_neighbour(&l, 0, "2001:db8::9").mac;
+		assert_true(mac_eq(&got, step[i].is_replaced ? &other_mac : &peer_mac));
+		link_close(&l);
+	}
+}
+
+static void
+an_advert_for_nobody_is_not_remembered(void **state)
+{
+	struct nd nd = { .is_advert = true,
+			 .is_override = true,
+			 .has_mac = true,
+			 .mac = peer_mac,
+			 .target = addr("2001:db8::9") };
+	struct link l;
+
+	(void)state;
+	link_open(&l);
+	link_nd(&l, &nd, "2001:db8::9", "ff02::1", peer_mac);
+	assert_state(&l, "2001:db8::9", 99);
+	assert_int_equal(l.out.learned_n, 0);
+	nd.is_solicited = true; /* but a lane beside us may have asked */
+	link_nd(&l, &nd, "2001:db8::9", "2001:db8::1", peer_mac);
+	assert_state(&l, "2001:db8::9", 99);
+	assert_int_equal(l.out.learned_n, 1);
+	link_close(&l);
+}
+
+/* The answer to our question came to another lane. */
+static void
+what_another_lane_heard_resolves_ours(void **state)
+{
+	struct net_learned learned = {
+		.ip = addr("10.0.0.9"), .mac = peer_mac, .is_confirmed = true, .is_override = true
+	};
+	struct link l;
+
+	(void)state;
+	link_open(&l);
+	link_send(&l, 0, "10.0.0.1", "10.0.0.9", 'a');
+	link_clear(&l);
+	net_learn(l.net, &learned, l.now, &l.out);
+	assert_int_equal(l.out.frame_n, 1);
+	assert_int_equal(link_sent_mark(&l, 0), 'a');
+	assert_int_equal(l.out.learned_n, 0);
+	assert_state(&l, "10.0.0.9", NET_NEIGHBOUR_REACHABLE);
+	learned.ip = addr("192.0.2.1"); /* nonsense stays out */
+	net_learn(l.net, &learned, l.now, &l.out);
+	assert_state(&l, "192.0.2.1", 99);
+	link_close(&l);
+}
+
+/* Addresses of an on-link prefix that nobody has, as a flood of forged SYNs would make us seek. */
+static void
+a_flood_of_unknown_neighbours_leaves_the_gateway_alone(void **state)
+{
+	struct link l;
+	char text[32];
+
+	(void)state;
+	link_open_with(&l, true, 64);
+	link_configure(&l);
+	link_send(&l, 0, "10.0.0.1", "192.0.2.1", 'x');
+	link_arp(&l, 0, ARP_REPLY, "10.0.0.254", peer_mac, "10.0.0.1");
+	for (uint32_t i = 0; i < 5000; i++) {
+		snprintf(text, sizeof(text), "10.1.%u.%u", i / 200, i % 200 + 2);
+		link_send(&l, 1, "10.1.0.1", text, 'f');
+		link_clear(&l);
+		if (i % 10 == 0) {
+			link_send(&l, 0, "10.0.0.1", "192.0.2.1", 'g');
+			assert_int_equal(link_sent_mark(&l, 0), 'g');
+			link_clear(&l);
+		}
+	}
+	assert_state(&l, "10.0.0.254", NET_NEIGHBOUR_REACHABLE);
+	assert_true(net_waiting_n(l.net) <= 64);
+	assert_true(l.count.net_neighbours_evicted > 4000);
+	link_close(&l);
+}
+
+static void
+a_dry_pool_only_delays(void **state)
+{
+	struct link l;
+
+	(void)state;
+	link_open(&l);
+	link_send(&l, 0, "10.0.0.1", "10.0.0.9", 'a');
+	link_clear(&l);
+	buf_heap_set_capacity(l.pool, 0);
+	link_wait(&l, S + S / 10);
+	assert_int_equal(l.out.frame_n, 0);
+	assert_int_equal(l.count.net_no_buffers, 1);
+	buf_heap_set_capacity(l.pool, 100);
+	link_wait(&l, S);
+	assert_int_equal(l.out.frame_n, 1);
+	link_close(&l);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(packets_wait_while_a_neighbour_is_asked_for),
+		cmocka_unit_test(ip6_neighbours_are_asked_for_at_their_solicited_node_address),
+		cmocka_unit_test(
+			after_three_questions_the_destinations_are_unreachable_for_a_while),
+		cmocka_unit_test(a_full_queue_keeps_the_newest),
+		cmocka_unit_test(a_used_neighbour_is_probed_directly_and_an_answer_keeps_it),
+		cmocka_unit_test(a_used_neighbour_that_is_silent_is_asked_for_everywhere),
+		cmocka_unit_test(an_unused_neighbour_is_forgotten_in_silence),
+		cmocka_unit_test(requests_teach_and_gratuitous_ones_only_correct),
+		cmocka_unit_test(adverts_change_state_as_the_rfc_says),
+		cmocka_unit_test(an_advert_for_nobody_is_not_remembered),
+		cmocka_unit_test(what_another_lane_heard_resolves_ours),
+		cmocka_unit_test(a_flood_of_unknown_neighbours_leaves_the_gateway_alone),
+		cmocka_unit_test(a_dry_pool_only_delays),
+	};
+
+	return cmocka_run_group_tests_name("neighbour", tests, NULL, NULL);
+}
