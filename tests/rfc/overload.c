@@ -1,0 +1,223 @@
+/*
+ * When there is not enough: SYN cookies (RFC 4987), keep-alive (RFC 9293, 3.8.4), eviction.
+ */
+#include "rfc/peer.h"
+
+/* Fills the backlog with SYNs of other ports. */
+static void
+fill_backlog(struct peer *p)
+{
+	uint16_t port = p->port;
+
+	for (uint32_t i = 0; i < p->conf.backlog_max; i++) {
+		p->port = (uint16_t)(1000 + i);
+		peer_send(p, .flags = "S", .seq = 1);
+		peer_expect(p, .flags = "SA");
+	}
+	p->port = port;
+	p->ack = 0;
+	p->seq = 999;
+}
+
+static void
+full_backlog_gets_a_cookie_that_opens(void **state)
+{
+	struct peer p = peer_new(.backlog_max = 2);
+	struct tcp_load load;
+
+	(void)state;
+	fill_backlog(&p);
+	peer_send(&p, .flags = "S", .mss = 1400);
+	peer_expect(&p, .flags = "SA", .ack = 1000);
+	tcp_load(p.tcp, &load);
+	assert_int_equal(load.conns, 2);
+	assert_int_equal(p.count.tcp_tx_cookies, 1);
+	peer_send(&p, .text = "GET /");
+	assert_int_equal(peer_events(&p), TCP_EV_ACCEPTED | TCP_EV_READABLE);
+	assert_int_equal(peer_info(&p).mss, 1400);
+	assert_int_equal(tcp_readable(p.tcp, p.id), 5);
+	peer_drop(&p);
+}
+
+static void
+cookie_keeps_options_in_the_timestamp(void **state)
+{
+	struct peer p = peer_new(.backlog_max = 1, .ts = true);
+
+	(void)state;
+	fill_backlog(&p);
+	peer_send(&p, .flags = "S", .mss = 1460, .has_wscale = true, .wscale = 9,
+		  .has_sack_ok = true);
+	peer_expect(&p, .flags = "SA", .has_ts = true, .has_sack_ok = true, .has_wscale = true);
+	peer_send(&p, .wnd = 100);
+	assert_int_equal(peer_events(&p), TCP_EV_ACCEPTED);
+	assert_int_equal(peer_info(&p).mss, 1448);
+	peer_send(&p, .wnd = 100);
+	assert_int_equal(peer_info(&p).snd_wnd, 100 << 9);
+	peer_send(&p, .seq = 1100, .n = 10);
+	peer_expect(&p, .ack = 1000, .sack = { { 1100, 1110 } }, .has_ts = true);
+	peer_drop(&p);
+}
+
+static void
+forged_cookie_gets_rst(void **state)
+{
+	struct peer p = peer_new(.backlog_max = 1);
+
+	(void)state;
+	fill_backlog(&p);
+	peer_send(&p, .flags = "S", .mss = 1460);
+	peer_expect(&p, .flags = "SA");
+	peer_send(&p, .ack = 5001);
+	peer_expect(&p, .flags = "R", .seq = 5001);
+	assert_int_equal(p.count.tcp_rx_bad_cookie, 1);
+	peer_done(&p);
+}
+
+static void
+cookie_of_another_peer_gets_rst(void **state)
+{
+	struct peer p = peer_new(.backlog_max = 1);
+
+	(void)state;
+	fill_backlog(&p);
+	peer_send(&p, .flags = "S", .mss = 1460);
+	peer_expect(&p, .flags = "SA");
+	p.port++;
+	peer_send(&p);
+	peer_expect(&p, .flags = "R");
+	peer_done(&p);
+}
+
+static void
+cookie_is_good_for_two_clocks_only(void **state)
+{
+	struct peer p = peer_new(.backlog_max = 1);
+
+	(void)state;
+	fill_backlog(&p);
+	peer_send(&p, .flags = "S", .mss = 1460);
+	peer_expect(&p, .flags = "SA");
+	peer_wait(&p, 200000);
+	peer_ignore(&p);
+	peer_send(&p);
+	peer_expect(&p, .flags = "R");
+	peer_done(&p);
+}
+
+/* Without a cookie out there, no ACK is looked at twice. */
+static void
+ack_without_cookies_gets_rst(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_send(&p, .ack = 12345);
+	peer_expect(&p, .flags = "R", .seq = 12345);
+	assert_int_equal(p.count.tcp_rx_bad_cookie, 0);
+	peer_done(&p);
+}
+
+/* ---- keep-alive ---- */
+
+static void
+idle_connection_is_asked_for_a_sign_of_life(void **state)
+{
+	struct peer p = peer_established(.keepalive_ms = 10000);
+
+	(void)state;
+	peer_expect(&p, .at_ms = 10000, .flags = "A", .seq = 4999, .ack = 1000);
+	peer_send(&p, .at_ms = 10010);
+	peer_expect(&p, .at_ms = 20010, .flags = "A", .seq = 4999, .ack = 1000);
+	peer_drop(&p);
+}
+
+static void
+dead_peer_is_given_up(void **state)
+{
+	struct peer p = peer_established(.keepalive_ms = 1000);
+
+	(void)state;
+	for (uint32_t i = 1; i <= 5; i++)
+		peer_expect(&p, .at_ms = 1000 * i, .seq = 4999);
+	peer_expect(&p, .at_ms = 6000, .flags = "RA");
+	assert_int_equal(tcp_end(p.tcp, p.id), TCP_END_KEEPALIVE);
+	assert_int_equal(peer_events(&p), TCP_EV_GONE);
+	peer_release(&p);
+	peer_done(&p);
+}
+
+/* The peer's own keep-alives are answered (RFC 9293, 3.8.4). */
+static void
+keepalive_of_the_peer_is_answered(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_send(&p, .seq = 999);
+	peer_expect(&p, .seq = 5000, .ack = 1000);
+	peer_send(&p, .seq = 999, .n = 1);
+	peer_expect(&p, .seq = 5000, .ack = 1000);
+	peer_done(&p);
+}
+
+/* ---- no records left ---- */
+
+static void
+time_wait_makes_room_for_a_new_connection(void **state)
+{
+	struct peer p = peer_established(.conns_max = 1);
+
+	(void)state;
+	peer_shutdown(&p);
+	peer_expect(&p, .flags = "FA");
+	peer_release(&p);
+	peer_send(&p, .flags = "FA");
+	peer_expect(&p, .ack = 1001);
+	p.port++;
+	p.seq = 7000;
+	peer_send(&p, .flags = "S");
+	peer_expect(&p, .flags = "SA", .ack = 7001);
+	assert_int_equal(p.count.tcp_time_wait_cut, 1);
+	peer_drop(&p);
+}
+
+/* An idle connection is cut; the SYN gets a cookie, which opens when the record is free. */
+static void
+idle_connection_makes_room_for_a_new_one(void **state)
+{
+	struct peer p = peer_established(.conns_max = 1);
+
+	(void)state;
+	p.port++;
+	p.seq = 6999;
+	peer_send(&p, .flags = "S", .mss = 1460);
+	peer_expect(&p, .flags = "SA", .ack = 7000);
+	peer_expect(&p, .flags = "RA", .ack = 1000);
+	assert_int_equal(tcp_end(p.tcp, p.id), TCP_END_EVICTED);
+	peer_release(&p);
+	p.ack = 5000;
+	peer_send(&p);
+	assert_int_equal(p.accepted_n, 2);
+	peer_drop(&p);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest test[] = {
+		cmocka_unit_test(full_backlog_gets_a_cookie_that_opens),
+		cmocka_unit_test(cookie_keeps_options_in_the_timestamp),
+		cmocka_unit_test(forged_cookie_gets_rst),
+		cmocka_unit_test(cookie_of_another_peer_gets_rst),
+		cmocka_unit_test(cookie_is_good_for_two_clocks_only),
+		cmocka_unit_test(ack_without_cookies_gets_rst),
+		cmocka_unit_test(idle_connection_is_asked_for_a_sign_of_life),
+		cmocka_unit_test(dead_peer_is_given_up),
+		cmocka_unit_test(keepalive_of_the_peer_is_answered),
+		cmocka_unit_test(time_wait_makes_room_for_a_new_connection),
+		cmocka_unit_test(idle_connection_makes_room_for_a_new_one),
+	};
+
+	return cmocka_run_group_tests_name("RFC 4987, 9293 3.8.4: overload", test, NULL, NULL);
+}

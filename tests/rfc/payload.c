@@ -1,0 +1,232 @@
+/*
+ * How bytes travel from the owner's buffers to the wire: re-headed, chained or copied; where
+ * segments end; and that a buffer the port still holds is never written to.
+ */
+#include "rfc/peer.h"
+
+static void
+whole_buffers_are_sent_without_copy(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_write(&p, 4 * 1460);
+	for (uint32_t i = 0; i < 4; i++)
+		peer_expect(&p, .seq = 5000 + i * 1460, .n = 1460);
+	assert_int_equal(p.count.tcp_tx_reheaded, 4);
+	assert_int_equal(p.count.tcp_tx_copied, 0);
+	peer_drop(&p);
+}
+
+/* A small head before whole buffers goes alone, so that those stay whole. */
+static void
+small_head_does_not_shift_whole_buffers(void **state)
+{
+	struct peer p = peer_established();
+	struct bufq q = { 0 };
+
+	(void)state;
+	assert_true(bufq_append(p.pool, &q, "head", 4));
+	for (uint32_t i = 0; i < 3; i++) {
+		struct buf *b = buf_take(p.pool);
+
+		b->at = BUF_HEADROOM;
+		b->n = 1460;
+		memset(buf_stream(b), (int)i, 1460);
+		bufq_push(&q, b);
+	}
+	tcp_send(p.tcp, p.id, &q, false);
+	peer_expect(&p, .seq = 5000, .n = 4);
+	peer_expect(&p, .seq = 5004, .n = 1460);
+	peer_expect(&p, .seq = 6464, .n = 1460);
+	peer_expect(&p, .seq = 7924, .n = 1460);
+	peer_drop(&p);
+}
+
+/* Head and small body go in one segment. */
+static void
+small_pieces_share_a_segment(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_write_pieces(&p, 300, 100);
+	peer_expect(&p, .seq = 5000, .n = 300);
+	peer_expect_quiet(&p);
+	peer_drop(&p);
+}
+
+static void
+buffers_larger_than_a_segment_are_chained(void **state)
+{
+	struct peer p = peer_established(.mss = 1000);
+
+	(void)state;
+	peer_write_pieces(&p, 3000, 1500);
+	for (uint32_t i = 0; i < 3; i++)
+		peer_expect(&p, .seq = 5000 + i * 1000, .n = 1000);
+	assert_int_equal(p.count.tcp_tx_chained, 3);
+	peer_drop(&p);
+}
+
+static void
+port_of_single_pieces_gets_copies(void **state)
+{
+	struct peer p = peer_established(.mss = 1000, .no_multi_segs = true);
+
+	(void)state;
+	peer_write_pieces(&p, 3000, 1500);
+	for (uint32_t i = 0; i < 3; i++)
+		peer_expect(&p, .seq = 5000 + i * 1000, .n = 1000);
+	assert_int_equal(p.count.tcp_tx_copied, 3);
+	peer_drop(&p);
+}
+
+/* While the port holds the first sending, a second must not touch its header. */
+static void
+held_buffer_is_not_reheaded_again(void **state)
+{
+	struct peer p = peer_established();
+	struct bufq q = { 0 };
+	struct buf *b = buf_take(p.pool), *held;
+	uint8_t before[1600];
+
+	(void)state;
+	b->at = BUF_HEADROOM;
+	b->n = 1460;
+	memset(buf_stream(b), 'x', 1460);
+	bufq_push(&q, b);
+	tcp_send(p.tcp, p.id, &q, false);
+	tcp_advance(p.tcp, p.now, &p.out);
+	assert_int_equal(p.out.packet_n, 1);
+	held = p.out.packet[0];
+	p.out.packet_n = 0;
+	assert_ptr_equal(held, b);
+	memcpy(before, buf_data(held), held->m.data_len);
+	peer_wait(&p, 250); /* sent again by the timer */
+	assert_int_equal(p.count.tcp_tx_again, 1);
+	assert_memory_equal(before, buf_data(held), held->m.data_len);
+	p.heard_at = p.heard_n;
+	p.ack = 5000 + 1460;
+	peer_send(&p);
+	assert_int_equal(tcp_unacked(p.tcp, p.id), 0);
+	assert_memory_equal(before, buf_data(held), held->m.data_len);
+	buf_give(held);
+	peer_done(&p);
+}
+
+static void
+buffer_without_headroom_is_not_reheaded(void **state)
+{
+	struct peer p = peer_established();
+	struct bufq q = { 0 };
+	struct buf *b = buf_take(p.pool);
+
+	(void)state;
+	b->at = 50;
+	b->n = 1000;
+	memset(buf_stream(b), 'x', 1000);
+	bufq_push(&q, b);
+	tcp_send(p.tcp, p.id, &q, false);
+	peer_expect(&p, .n = 1000);
+	assert_int_equal(p.count.tcp_tx_reheaded, 0);
+	peer_drop(&p);
+}
+
+/* A dry pool delays, it loses nothing. */
+static void
+dry_pool_delays_sending(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	buf_heap_set_capacity(p.pool, 0);
+	tcp_shutdown(p.tcp, p.id);
+	tcp_advance(p.tcp, p.now, &p.out);
+	assert_int_equal(p.out.packet_n, 0);
+	assert_true(tcp_deadline(p.tcp) > p.now);
+	buf_heap_set_capacity(p.pool, 1000);
+	peer_wait(&p, 5);
+	peer_expect(&p, .flags = "FA", .seq = 5000);
+	peer_drop(&p);
+}
+
+/* cork: a short last segment waits for more, not for ever. */
+static void
+corked_tail_waits_for_more(void **state)
+{
+	struct peer p = peer_established();
+	struct bufq q = { 0 };
+
+	(void)state;
+	assert_true(bufq_append(p.pool, &q, "head", 4));
+	tcp_send(p.tcp, p.id, &q, true);
+	peer_expect_quiet(&p);
+	peer_write_text(&p, " and body");
+	peer_expect(&p, .text = "head and body");
+	assert_true(bufq_append(p.pool, &q, "tail", 4));
+	tcp_send(p.tcp, p.id, &q, true);
+	peer_expect_quiet(&p);
+	peer_expect(&p, .at_ms = 2, .text = "tail");
+	peer_drop(&p);
+}
+
+static void
+room_is_told_when_half_is_free(void **state)
+{
+	struct peer p = peer_established(.send_max = 10000);
+
+	(void)state;
+	peer_write(&p, 9000);
+	assert_int_equal(tcp_send_room(p.tcp, p.id), 1000);
+	peer_ignore(&p);
+	p.ack = 5000;
+	peer_events(&p);
+	peer_send(&p, .ack = 5000 + 2920);
+	assert_int_equal(peer_events(&p) & TCP_EV_ROOM, 0);
+	peer_send(&p, .ack = 5000 + 4380);
+	assert_int_equal(peer_events(&p) & TCP_EV_ROOM, TCP_EV_ROOM);
+	assert_int_equal(tcp_send_room(p.tcp, p.id), 10000 - 4620);
+	peer_drop(&p);
+}
+
+static void
+offloaded_checksums_are_left_to_the_port(void **state)
+{
+	struct peer p = peer_established(.csum_tx = true);
+	struct bufq q = { 0 };
+	struct buf *packet;
+
+	(void)state;
+	assert_true(bufq_append(p.pool, &q, "x", 1));
+	tcp_send(p.tcp, p.id, &q, false);
+	tcp_advance(p.tcp, p.now, &p.out);
+	packet = p.out.packet[0];
+	assert_true((packet->m.ol_flags & RTE_MBUF_F_TX_TCP_CKSUM) != 0);
+	assert_true((packet->m.ol_flags & RTE_MBUF_F_TX_IPV4) != 0);
+	assert_int_equal(packet->m.l3_len, 20);
+	assert_int_equal(packet->m.l4_len, 20);
+	p.out.packet_n = 0;
+	buf_give(packet);
+	peer_drop(&p);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest test[] = {
+		cmocka_unit_test(whole_buffers_are_sent_without_copy),
+		cmocka_unit_test(small_head_does_not_shift_whole_buffers),
+		cmocka_unit_test(small_pieces_share_a_segment),
+		cmocka_unit_test(buffers_larger_than_a_segment_are_chained),
+		cmocka_unit_test(port_of_single_pieces_gets_copies),
+		cmocka_unit_test(held_buffer_is_not_reheaded_again),
+		cmocka_unit_test(buffer_without_headroom_is_not_reheaded),
+		cmocka_unit_test(dry_pool_delays_sending),
+		cmocka_unit_test(corked_tail_waits_for_more),
+		cmocka_unit_test(room_is_told_when_half_is_free),
+		cmocka_unit_test(offloaded_checksums_are_left_to_the_port),
+	};
+
+	return cmocka_run_group_tests_name("payload on its way", test, NULL, NULL);
+}

@@ -1,0 +1,384 @@
+/*
+ * RFC 9293, 3.6 and 3.10.4: connections end; RFC 1337, RFC 6191 (TIME-WAIT).
+ */
+#include "rfc/peer.h"
+
+/* 3.6, figure 12: we close first. */
+static void
+close_by_us_goes_through_time_wait(void **state)
+{
+	struct peer p = peer_established(.time_wait_ms = 1000);
+
+	(void)state;
+	peer_shutdown(&p);
+	peer_expect(&p, .flags = "FA", .seq = 5000);
+	assert_int_equal(peer_state(&p), TCP_STATE_FIN_WAIT_1);
+	peer_send(&p);
+	assert_int_equal(peer_state(&p), TCP_STATE_FIN_WAIT_2);
+	assert_int_equal(peer_events(&p), TCP_EV_SENT);
+	peer_send(&p, .flags = "FA");
+	peer_expect(&p, .seq = 5001, .ack = 1001);
+	assert_int_equal(peer_state(&p), TCP_STATE_TIME_WAIT);
+	assert_int_equal(peer_events(&p), TCP_EV_FIN | TCP_EV_GONE);
+	assert_int_equal(tcp_end(p.tcp, p.id), TCP_END_CLOSED);
+	peer_wait(&p, 1100);
+	assert_int_equal(peer_state(&p), TCP_STATE_CLOSED);
+	peer_release(&p);
+	peer_done(&p);
+}
+
+static void
+close_by_the_peer_goes_through_last_ack(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_send(&p, .flags = "FA");
+	peer_expect(&p, .ack = 1001);
+	assert_int_equal(peer_state(&p), TCP_STATE_CLOSE_WAIT);
+	assert_int_equal(peer_events(&p), TCP_EV_FIN);
+	peer_shutdown(&p);
+	peer_expect(&p, .flags = "FA", .seq = 5000, .ack = 1001);
+	assert_int_equal(peer_state(&p), TCP_STATE_LAST_ACK);
+	peer_send(&p);
+	assert_int_equal(peer_events(&p), TCP_EV_SENT | TCP_EV_GONE);
+	assert_int_equal(tcp_end(p.tcp, p.id), TCP_END_CLOSED);
+	peer_release(&p);
+	peer_done(&p);
+}
+
+/* 3.6, figure 13 */
+static void
+simultaneous_close_goes_through_closing(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_shutdown(&p);
+	peer_expect(&p, .flags = "FA", .seq = 5000);
+	peer_send(&p, .flags = "FA", .ack = 5000);
+	peer_expect(&p, .seq = 5001, .ack = 1001);
+	assert_int_equal(peer_state(&p), TCP_STATE_CLOSING);
+	peer_send(&p, .ack = 5001);
+	assert_int_equal(peer_state(&p), TCP_STATE_TIME_WAIT);
+	peer_drop(&p);
+}
+
+static void
+fin_with_ack_of_our_fin_goes_straight_to_time_wait(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_shutdown(&p);
+	peer_expect(&p, .flags = "FA");
+	peer_send(&p, .flags = "FA", .ack = 5001);
+	peer_expect(&p, .ack = 1001);
+	assert_int_equal(peer_state(&p), TCP_STATE_TIME_WAIT);
+	peer_drop(&p);
+}
+
+static void
+half_close_still_receives(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_shutdown(&p);
+	peer_expect(&p, .flags = "FA");
+	peer_send(&p);
+	peer_send(&p, .n = 1460);
+	peer_send(&p, .n = 1460);
+	peer_expect(&p, .ack = 1000 + 2920);
+	assert_int_equal(peer_read(&p), 2920);
+	peer_done(&p);
+}
+
+static void
+half_closed_peer_still_gets_data(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_send(&p, .flags = "FA");
+	peer_expect(&p, .ack = 1001);
+	peer_write_text(&p, "late answer");
+	peer_expect(&p, .seq = 5000, .ack = 1001, .text = "late answer");
+	peer_done(&p);
+}
+
+static void
+fin_follows_all_data(void **state)
+{
+	struct peer p = peer_established(.wnd = 3000);
+
+	(void)state;
+	peer_write(&p, 4000);
+	peer_shutdown(&p);
+	peer_expect(&p, .seq = 5000, .n = 1460);
+	peer_expect(&p, .seq = 6460, .n = 1460);
+	peer_expect_quiet(&p);
+	assert_int_equal(peer_state(&p), TCP_STATE_ESTABLISHED);
+	peer_send(&p);
+	peer_expect(&p, .flags = "FA", .seq = 7920, .n = 1080);
+	peer_done(&p);
+}
+
+/* A lost FIN is sent again by the timer. */
+static void
+lost_fin_is_sent_again(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_write_text(&p, "bye");
+	peer_shutdown(&p);
+	peer_expect(&p, .seq = 5000, .text = "bye");
+	peer_expect(&p, .flags = "FA", .seq = 5003);
+	peer_send(&p, .ack = 5003);
+	peer_expect(&p, .flags = "FA", .seq = 5003, .at_ms = 200);
+	peer_done(&p);
+}
+
+static void
+fin_again_in_time_wait_is_acked_and_restarts_it(void **state)
+{
+	struct peer p = peer_established(.time_wait_ms = 1000);
+
+	(void)state;
+	peer_shutdown(&p);
+	peer_expect(&p, .flags = "FA");
+	peer_send(&p, .flags = "FA", .seq = 1000);
+	peer_expect(&p, .ack = 1001);
+	peer_send(&p, .flags = "FA", .seq = 1000, .at_ms = 800);
+	peer_expect(&p, .ack = 1001);
+	peer_wait(&p, 1500);
+	assert_int_equal(peer_state(&p), TCP_STATE_TIME_WAIT);
+	peer_wait(&p, 1900);
+	assert_int_equal(peer_state(&p), TCP_STATE_CLOSED);
+	peer_release(&p);
+	peer_done(&p);
+}
+
+/* RFC 1337, 4: RST does not assassinate TIME-WAIT. */
+static void
+rst_in_time_wait_is_ignored(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_shutdown(&p);
+	peer_expect(&p, .flags = "FA");
+	peer_send(&p, .flags = "FA");
+	peer_expect(&p, .ack = 1001);
+	peer_send(&p, .flags = "R", .seq = 1001);
+	assert_int_equal(peer_state(&p), TCP_STATE_TIME_WAIT);
+	peer_drop(&p);
+}
+
+/* 3.6.1: a newer SYN opens the tuple anew; the owner's old id stays his until he lets go. */
+static void
+new_syn_reuses_time_wait(void **state)
+{
+	struct peer p = peer_established();
+	struct tcp_id old;
+
+	(void)state;
+	peer_shutdown(&p);
+	peer_expect(&p, .flags = "FA");
+	peer_send(&p, .flags = "FA");
+	peer_expect(&p, .ack = 1001);
+	old = p.id;
+	peer_send(&p, .flags = "S", .seq = 90000);
+	peer_expect(&p, .flags = "SA", .ack = 90001);
+	p.ack = 5000;
+	peer_send(&p, .seq = 90001);
+	assert_int_equal(p.accepted_n, 2);
+	assert_int_not_equal(p.id.v, old.v);
+	assert_int_equal(p.count.tcp_time_wait_reused, 1);
+	tcp_release(p.tcp, old);
+	peer_done(&p);
+}
+
+static void
+old_syn_does_not_reuse_time_wait(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_shutdown(&p);
+	peer_expect(&p, .flags = "FA");
+	peer_send(&p, .flags = "FA");
+	peer_expect(&p, .ack = 1001);
+	peer_send(&p, .flags = "S", .seq = 500);
+	peer_expect(&p, .flags = "A", .seq = 5001, .ack = 1001);
+	assert_int_equal(peer_state(&p), TCP_STATE_TIME_WAIT);
+	peer_drop(&p);
+}
+
+/* RFC 6191: with timestamps a later one is enough, whatever the sequence number. */
+static void
+later_timestamp_reuses_time_wait(void **state)
+{
+	struct peer p = peer_established(.ts = true);
+
+	(void)state;
+	peer_shutdown(&p);
+	peer_expect(&p, .flags = "FA");
+	peer_send(&p, .flags = "FA");
+	peer_expect(&p, .ack = 1001);
+	peer_send(&p, .flags = "S", .seq = 500, .at_ms = 50);
+	peer_expect(&p, .flags = "SA", .ack = 501);
+	peer_drop(&p);
+}
+
+/* ---- the owner lets go ---- */
+
+static void
+released_connection_sends_all_and_closes(void **state)
+{
+	struct peer p = peer_established();
+	struct tcp_load load;
+
+	(void)state;
+	peer_write_text(&p, "the end");
+	peer_release(&p);
+	assert_false(tcp_is_live(p.tcp, p.id));
+	peer_expect(&p, .seq = 5000, .text = "the end");
+	peer_expect(&p, .flags = "FA", .seq = 5007);
+	peer_send(&p);
+	peer_send(&p, .flags = "FA");
+	peer_expect(&p, .ack = 1001);
+	tcp_load(p.tcp, &load);
+	assert_int_equal(load.time_wait, 1);
+	peer_drop(&p);
+}
+
+/* 3.10.4; RFC 1122, 4.2.2.13: data for nobody is reset. */
+static void
+data_after_release_is_reset(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_release(&p);
+	peer_expect(&p, .flags = "FA", .seq = 5000);
+	peer_send(&p, .text = "anybody there?");
+	peer_expect(&p, .flags = "RA", .seq = 5001);
+	peer_done(&p);
+}
+
+static void
+released_connection_does_not_wait_for_a_fin_for_ever(void **state)
+{
+	struct peer p = peer_established(.time_wait_ms = 2000);
+	struct tcp_load load;
+
+	(void)state;
+	peer_release(&p);
+	peer_expect(&p, .flags = "FA");
+	peer_send(&p);
+	peer_wait(&p, 2100);
+	tcp_load(p.tcp, &load);
+	assert_int_equal(load.conns, 0);
+	assert_int_equal(p.count.tcp_orphans_cut, 1);
+	peer_done(&p);
+}
+
+static void
+abort_sends_rst_and_no_event(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_write_text(&p, "lost");
+	peer_expect(&p, .text = "lost");
+	peer_abort(&p);
+	peer_expect(&p, .flags = "RA", .seq = 5004, .ack = 1000);
+	assert_int_equal(peer_events(&p), 0);
+	assert_int_equal(tcp_end(p.tcp, p.id), TCP_END_ABORTED);
+	assert_true(tcp_is_live(p.tcp, p.id));
+	peer_release(&p);
+	peer_done(&p);
+}
+
+static void
+abort_and_release_at_once_still_sends_rst(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	tcp_abort(p.tcp, p.id);
+	tcp_release(p.tcp, p.id);
+	peer_advance(&p);
+	peer_expect(&p, .flags = "RA", .seq = 5000);
+	peer_done(&p);
+}
+
+static void
+stale_id_is_refused_by_every_call(void **state)
+{
+	struct peer p = peer_established();
+	struct bufq q = { 0 };
+
+	(void)state;
+	tcp_abort(p.tcp, p.id);
+	tcp_release(p.tcp, p.id);
+	assert_false(tcp_is_live(p.tcp, p.id));
+	assert_true(bufq_append(p.pool, &q, "x", 1));
+	tcp_send(p.tcp, p.id, &q, false);
+	assert_int_equal(q.n, 0);
+	assert_int_equal(tcp_recv(p.tcp, p.id, &q), 0);
+	assert_int_equal(tcp_send_room(p.tcp, p.id), 0);
+	tcp_set_room(p.tcp, p.id, 1);
+	tcp_shutdown(p.tcp, p.id);
+	tcp_release(p.tcp, p.id);
+	peer_advance(&p);
+	peer_expect(&p, .flags = "RA");
+	peer_done(&p);
+}
+
+static void
+unread_bytes_survive_the_end(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_send(&p, .flags = "FA", .text = "last words");
+	peer_shutdown(&p);
+	peer_ignore(&p);
+	peer_send(&p, .ack = 5001);
+	assert_int_equal(peer_events(&p) & TCP_EV_GONE, TCP_EV_GONE);
+	assert_int_equal(peer_read(&p), 10);
+	peer_release(&p);
+	peer_done(&p);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest test[] = {
+		cmocka_unit_test(close_by_us_goes_through_time_wait),
+		cmocka_unit_test(close_by_the_peer_goes_through_last_ack),
+		cmocka_unit_test(simultaneous_close_goes_through_closing),
+		cmocka_unit_test(fin_with_ack_of_our_fin_goes_straight_to_time_wait),
+		cmocka_unit_test(half_close_still_receives),
+		cmocka_unit_test(half_closed_peer_still_gets_data),
+		cmocka_unit_test(fin_follows_all_data),
+		cmocka_unit_test(lost_fin_is_sent_again),
+		cmocka_unit_test(fin_again_in_time_wait_is_acked_and_restarts_it),
+		cmocka_unit_test(rst_in_time_wait_is_ignored),
+		cmocka_unit_test(new_syn_reuses_time_wait),
+		cmocka_unit_test(old_syn_does_not_reuse_time_wait),
+		cmocka_unit_test(later_timestamp_reuses_time_wait),
+		cmocka_unit_test(released_connection_sends_all_and_closes),
+		cmocka_unit_test(data_after_release_is_reset),
+		cmocka_unit_test(released_connection_does_not_wait_for_a_fin_for_ever),
+		cmocka_unit_test(abort_sends_rst_and_no_event),
+		cmocka_unit_test(abort_and_release_at_once_still_sends_rst),
+		cmocka_unit_test(stale_id_is_refused_by_every_call),
+		cmocka_unit_test(unread_bytes_survive_the_end),
+	};
+
+	return cmocka_run_group_tests_name("RFC 9293, 3.6: closing", test, NULL, NULL);
+}

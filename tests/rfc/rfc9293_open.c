@@ -1,0 +1,368 @@
+/*
+ * RFC 9293, 3.5 and 3.10.7.1 to 3.10.7.3: connections begin, or are refused.
+ */
+#include "rfc/peer.h"
+
+/* 3.10.7.2: a SYN for a listener is answered by SYN-ACK with our MSS. */
+static void
+syn_for_a_listener_gets_syn_ack(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_send(&p, .flags = "S", .mss = 1460);
+	peer_expect(&p, .flags = "SA", .ack = 1000, .mss = 1460, .wnd = 65535);
+	peer_send(&p);
+	assert_int_equal(peer_events(&p), TCP_EV_ACCEPTED);
+	assert_int_equal(peer_info(&p).remote_port, PEER_PORT);
+	peer_done(&p);
+}
+
+static void
+syn_over_ipv6_gets_syn_ack(void **state)
+{
+	struct peer p = peer_new(.v6 = true);
+
+	(void)state;
+	peer_send(&p, .flags = "S", .mss = 1440);
+	peer_expect(&p, .flags = "SA", .ack = 1000, .mss = 1440);
+	peer_send(&p, .text = "hello");
+	assert_int_equal(peer_events(&p), TCP_EV_ACCEPTED | TCP_EV_READABLE);
+	peer_drop(&p);
+}
+
+/* RFC 7323, 2.2 and 3.2; RFC 2018, 2: only what the peer offers is answered. */
+static void
+options_are_answered_only_when_offered(void **state)
+{
+	struct peer p = peer_new();
+	struct peer q = peer_new();
+
+	(void)state;
+	peer_send(&p, .flags = "S", .mss = 1460, .has_wscale = true, .wscale = 7, .has_ts = true,
+		  .ts_val = 77, .has_sack_ok = true);
+	peer_expect(&p, .flags = "SA", .has_wscale = true, .has_ts = true, .ts_ecr = 77,
+		    .has_sack_ok = true);
+	peer_send(&q, .flags = "S", .mss = 1460);
+	peer_expect(&q, .flags = "SA");
+	assert_false(q.heard[0].seg.has_ts);
+	assert_false(q.heard[0].seg.has_wscale);
+	assert_false(q.heard[0].seg.has_sack_ok);
+	peer_done(&p);
+	peer_done(&q);
+}
+
+/* 3.10.7.1: a SYN for nobody is refused. */
+static void
+syn_for_nobody_gets_rst(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	p.engine_port = 81;
+	peer_send(&p, .flags = "S");
+	peer_expect(&p, .flags = "RA", .ack = 1000);
+	assert_int_equal(p.count.tcp_rx_no_flow, 1);
+	peer_done(&p);
+}
+
+/* 3.10.7.1: the RST to an ACK has its sequence number and no ACK. */
+static void
+stray_ack_gets_rst_at_its_ack(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_send(&p, .flags = "A", .ack = 4711);
+	peer_expect(&p, .flags = "R", .seq = 4711);
+	peer_done(&p);
+}
+
+/* 3.10.7.1: an RST for nobody is dropped in silence. */
+static void
+stray_rst_gets_nothing(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_send(&p, .flags = "R");
+	peer_send(&p, .flags = "RA", .ack = 3);
+	peer_expect_quiet(&p);
+	peer_done(&p);
+}
+
+static void
+syn_with_fin_is_refused(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_send(&p, .flags = "SF");
+	peer_expect(&p, .flags = "RA");
+	peer_done(&p);
+}
+
+/* RFC 6298, 5.5: the SYN-ACK is repeated after 1 s, then 2 s, then 4 s. */
+static void
+syn_ack_is_repeated_with_backoff(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_send(&p, .flags = "S");
+	peer_expect(&p, .flags = "SA");
+	peer_expect(&p, .flags = "SA", .at_ms = 1000);
+	peer_expect(&p, .flags = "SA", .at_ms = 3000);
+	peer_expect(&p, .flags = "SA", .at_ms = 7000);
+	peer_send(&p);
+	assert_int_equal(peer_events(&p), TCP_EV_ACCEPTED);
+	peer_done(&p);
+}
+
+static void
+half_open_connection_is_forgotten_in_the_end(void **state)
+{
+	struct peer p = peer_new();
+	struct tcp_load load;
+
+	(void)state;
+	peer_send(&p, .flags = "S");
+	peer_wait(&p, 200000);
+	tcp_load(p.tcp, &load);
+	assert_int_equal(load.conns, 0);
+	assert_int_equal(load.half_open, 0);
+	assert_int_equal(peer_events(&p), 0);
+	peer_drop(&p);
+}
+
+/* A peer that repeats its SYN has not heard us. */
+static void
+repeated_syn_gets_syn_ack_again(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_send(&p, .flags = "S", .seq = 999);
+	peer_expect(&p, .flags = "SA", .ack = 1000);
+	peer_send(&p, .flags = "S", .seq = 999);
+	peer_expect(&p, .flags = "SA", .ack = 1000);
+	peer_done(&p);
+}
+
+/* 3.10.7.4, fifth check: an ACK of what was not sent gets an RST, the half-open one stays. */
+static void
+wrong_ack_of_syn_ack_gets_rst(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_send(&p, .flags = "S");
+	peer_expect(&p, .flags = "SA");
+	peer_send(&p, .ack = 7777);
+	peer_expect(&p, .flags = "R", .seq = 7777);
+	peer_send(&p, .ack = 5000);
+	assert_int_equal(peer_events(&p), TCP_EV_ACCEPTED);
+	peer_done(&p);
+}
+
+static void
+rst_ends_a_half_open_connection(void **state)
+{
+	struct peer p = peer_new();
+	struct tcp_load load;
+
+	(void)state;
+	peer_send(&p, .flags = "S");
+	peer_expect(&p, .flags = "SA");
+	peer_send(&p, .flags = "R", .seq = 1000);
+	tcp_load(p.tcp, &load);
+	assert_int_equal(load.conns, 0);
+	peer_done(&p);
+}
+
+static void
+data_on_the_ack_of_the_handshake_is_taken(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_send(&p, .flags = "S", .mss = 1460);
+	peer_expect(&p, .flags = "SA");
+	peer_send(&p, .text = "GET / HTTP/1.1\r\n\r\n");
+	assert_int_equal(peer_events(&p), TCP_EV_ACCEPTED | TCP_EV_READABLE);
+	assert_int_equal(tcp_readable(p.tcp, p.id), 18);
+	peer_drop(&p);
+}
+
+/* ---- we open ---- */
+
+static void
+dial_sends_syn_with_all_offers(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_dial(&p);
+	peer_expect(&p, .flags = "S", .mss = 1460, .has_wscale = true, .has_ts = true,
+		    .has_sack_ok = true);
+	peer_send(&p, .flags = "SA", .seq = 999, .mss = 1460);
+	peer_expect(&p, .flags = "A", .seq = 5000, .ack = 1000);
+	assert_int_equal(peer_events(&p), TCP_EV_CONNECTED);
+	peer_done(&p);
+}
+
+static void
+refused_dial_is_told(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_dial(&p);
+	peer_expect(&p, .flags = "S");
+	peer_send(&p, .flags = "RA", .seq = 0, .ack = 5000);
+	assert_int_equal(peer_events(&p), TCP_EV_GONE);
+	assert_int_equal(tcp_end(p.tcp, p.id), TCP_END_REFUSED);
+	peer_release(&p);
+	peer_done(&p);
+}
+
+/* 3.10.7.3, second: an RST without a right ACK is nobody's. */
+static void
+blind_rst_does_not_end_a_dial(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_dial(&p);
+	peer_expect(&p, .flags = "S");
+	peer_send(&p, .flags = "R", .seq = 1);
+	peer_send(&p, .flags = "RA", .seq = 1, .ack = 4000);
+	assert_int_equal(peer_events(&p), 0);
+	assert_int_equal(peer_state(&p), TCP_STATE_SYN_SENT);
+	peer_drop(&p);
+}
+
+/* 3.10.7.3, first: a half-open peer from a former life is reset. */
+static void
+old_ack_to_a_syn_gets_rst(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_dial(&p);
+	peer_expect(&p, .flags = "S");
+	peer_send(&p, .flags = "A", .seq = 300, .ack = 91);
+	peer_expect(&p, .flags = "R", .seq = 91);
+	peer_done(&p);
+}
+
+static void
+unanswered_dial_times_out(void **state)
+{
+	struct peer p = peer_new(.connect_ms = 5000);
+
+	(void)state;
+	peer_dial(&p);
+	peer_expect(&p, .flags = "S");
+	peer_expect(&p, .flags = "S", .at_ms = 1000);
+	peer_expect(&p, .flags = "S", .at_ms = 3000);
+	peer_wait(&p, 5010);
+	assert_int_equal(peer_events(&p), TCP_EV_GONE);
+	assert_int_equal(tcp_end(p.tcp, p.id), TCP_END_CONNECT_TIMEOUT);
+	peer_release(&p);
+	peer_done(&p);
+}
+
+/* 3.5, figure 8: both sides send a SYN at once. */
+static void
+simultaneous_open_ends_established(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_dial(&p);
+	peer_expect(&p, .flags = "S");
+	peer_send(&p, .flags = "S", .mss = 1460);
+	peer_expect(&p, .flags = "SA", .seq = 4999, .ack = 1000);
+	peer_send(&p, .flags = "SA", .seq = 999);
+	assert_int_equal(peer_events(&p), TCP_EV_CONNECTED);
+	assert_int_equal(peer_state(&p), TCP_STATE_ESTABLISHED);
+	assert_int_equal(p.count.tcp_simultaneous_opens, 1);
+	peer_drop(&p);
+}
+
+static void
+released_dial_is_silent(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_dial(&p);
+	peer_expect(&p, .flags = "S");
+	peer_release(&p);
+	peer_expect_quiet(&p);
+	peer_send(&p, .flags = "SA", .seq = 999);
+	peer_expect(&p, .flags = "R");
+	peer_done(&p);
+}
+
+/* RFC 6528: the same tuple a little later begins a little higher. */
+static void
+isn_of_a_tuple_follows_the_clock(void **state)
+{
+	struct peer p = peer_new();
+	uint32_t first, second;
+
+	(void)state;
+	peer_send(&p, .flags = "S", .seq = 999);
+	first = p.heard[0].seg.seq.v;
+	peer_send(&p, .flags = "R", .seq = 1000);
+	peer_send(&p, .flags = "S", .seq = 999, .at_ms = 100);
+	second = p.heard[1].seg.seq.v;
+	assert_in_range(second - first, 20000, 30000); /* 100 ms of 4 us */
+	peer_drop(&p);
+}
+
+static void
+isns_of_other_tuples_are_unrelated(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_send(&p, .flags = "S", .seq = 999);
+	p.port++;
+	peer_send(&p, .flags = "S", .seq = 999);
+	assert_true(p.heard[1].seg.seq.v - p.heard[0].seg.seq.v > 100000);
+	peer_drop(&p);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest test[] = {
+		cmocka_unit_test(syn_for_a_listener_gets_syn_ack),
+		cmocka_unit_test(syn_over_ipv6_gets_syn_ack),
+		cmocka_unit_test(options_are_answered_only_when_offered),
+		cmocka_unit_test(syn_for_nobody_gets_rst),
+		cmocka_unit_test(stray_ack_gets_rst_at_its_ack),
+		cmocka_unit_test(stray_rst_gets_nothing),
+		cmocka_unit_test(syn_with_fin_is_refused),
+		cmocka_unit_test(syn_ack_is_repeated_with_backoff),
+		cmocka_unit_test(half_open_connection_is_forgotten_in_the_end),
+		cmocka_unit_test(repeated_syn_gets_syn_ack_again),
+		cmocka_unit_test(wrong_ack_of_syn_ack_gets_rst),
+		cmocka_unit_test(rst_ends_a_half_open_connection),
+		cmocka_unit_test(data_on_the_ack_of_the_handshake_is_taken),
+		cmocka_unit_test(dial_sends_syn_with_all_offers),
+		cmocka_unit_test(refused_dial_is_told),
+		cmocka_unit_test(blind_rst_does_not_end_a_dial),
+		cmocka_unit_test(old_ack_to_a_syn_gets_rst),
+		cmocka_unit_test(unanswered_dial_times_out),
+		cmocka_unit_test(simultaneous_open_ends_established),
+		cmocka_unit_test(released_dial_is_silent),
+		cmocka_unit_test(isn_of_a_tuple_follows_the_clock),
+		cmocka_unit_test(isns_of_other_tuples_are_unrelated),
+	};
+
+	return cmocka_run_group_tests_name("RFC 9293, 3.5: opening", test, NULL, NULL);
+}

@@ -1,0 +1,298 @@
+/*
+ * RFC 9293, 3.8.6: windows, their closing, probing and opening; silly windows; delayed ACKs.
+ */
+#include "rfc/peer.h"
+
+/* ---- the peer's window ---- */
+
+static void
+sending_stops_at_the_window(void **state)
+{
+	struct peer p = peer_established(.wnd = 3000);
+
+	(void)state;
+	peer_write(&p, 6000);
+	peer_expect(&p, .seq = 5000, .n = 1460);
+	peer_expect(&p, .seq = 6460, .n = 1460);
+	peer_expect_quiet(&p); /* 80 bytes would be a silly segment */
+	peer_send(&p, .ack = 6460);
+	peer_expect(&p, .seq = 7920, .n = 1460);
+	peer_drop(&p);
+}
+
+/* 3.8.6.1: a shut window is probed by the timer, with backoff. */
+static void
+shut_window_is_probed(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_send(&p, .at_ms = 10, .wnd = PEER_SHUT, .text = "x");
+	peer_ignore(&p);
+	peer_write(&p, 100);
+	peer_expect(&p, .at_ms = 50, .seq = 5000); /* the delayed ACK of x */
+	peer_expect(&p, .flags = "A", .seq = 4999, .at_ms = 210);
+	peer_send(&p, .wnd = PEER_SHUT);
+	peer_expect(&p, .flags = "A", .seq = 4999, .at_ms = 610);
+	peer_send(&p, .wnd = PEER_SHUT);
+	peer_expect(&p, .flags = "A", .seq = 4999, .at_ms = 1410);
+	peer_send(&p, .at_ms = 1450);
+	peer_expect(&p, .at_ms = 1450, .seq = 5000, .n = 100);
+	assert_in_range(peer_info(&p).zero_window_ns, 1430 * MS_NS, 1450 * MS_NS);
+	peer_drop(&p);
+}
+
+/* A peer that answers probes may keep its window shut for ever; one that does not is given up. */
+static void
+silent_peer_with_shut_window_is_given_up(void **state)
+{
+	struct peer p = peer_established(.user_timeout_ms = 5000);
+
+	(void)state;
+	peer_send(&p, .wnd = PEER_SHUT);
+	peer_write(&p, 100);
+	peer_wait(&p, 4000);
+	peer_ignore(&p);
+	peer_send(&p, .wnd = PEER_SHUT);
+	peer_wait(&p, 8900);
+	assert_int_equal(peer_state(&p), TCP_STATE_ESTABLISHED);
+	peer_wait(&p, 30000);
+	assert_int_equal(tcp_end(p.tcp, p.id), TCP_END_USER_TIMEOUT);
+	peer_drop(&p);
+}
+
+/* 3.8.6.2.1: a small opening waits for more, then for the timer. */
+static void
+silly_opening_is_not_used_at_once(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_send(&p, .at_ms = 10, .wnd = 500);
+	peer_write(&p, 5000);
+	peer_expect_quiet(&p);
+	peer_expect(&p, .at_ms = 210, .seq = 5000, .n = 500);
+	peer_drop(&p);
+}
+
+static void
+half_the_largest_window_is_enough(void **state)
+{
+	struct peer p = peer_established(.wnd = 1000);
+
+	(void)state;
+	peer_write_pieces(&p, 5000, 2000);
+	peer_expect(&p, .seq = 5000, .n = 1000);
+	peer_send(&p, .wnd = 500);
+	peer_expect(&p, .seq = 6000, .n = 500);
+	peer_drop(&p);
+}
+
+/* 3.10.7.4: the window of an old segment is not believed. */
+static void
+old_segment_does_not_move_the_window(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_send(&p, .text = "abc", .wnd = 2000);
+	peer_send(&p, .seq = 1000, .text = "abc", .wnd = 60000);
+	assert_int_equal(peer_info(&p).snd_wnd, 2000);
+	peer_drop(&p);
+}
+
+static void
+fin_waits_for_the_window_too(void **state)
+{
+	struct peer p = peer_established(.wnd = 100);
+
+	(void)state;
+	peer_write(&p, 100);
+	peer_shutdown(&p);
+	peer_expect(&p, .n = 100);
+	peer_expect_quiet(&p);
+	peer_send(&p);
+	peer_expect(&p, .flags = "FA", .seq = 5100);
+	peer_done(&p);
+}
+
+/* ---- our window ---- */
+
+static void
+window_closes_as_bytes_arrive(void **state)
+{
+	struct peer p = peer_established(.recv_max = 5000);
+
+	(void)state;
+	peer_send(&p, .n = 1460);
+	peer_send(&p, .n = 1460);
+	peer_expect(&p, .ack = 3920, .wnd = 2080);
+	peer_send(&p, .n = 1460);
+	peer_send(&p, .n = 620);
+	peer_wait(&p, 100);
+	peer_expect(&p, .ack = 6000, .is_zero_wnd = true);
+	peer_drop(&p);
+}
+
+/* 3.8.6.2.2: the right edge moves by a segment or half of the buffer, not by less. */
+static void
+small_room_does_not_move_the_edge(void **state)
+{
+	struct peer p = peer_established(.recv_max = 5000);
+
+	(void)state;
+	peer_send(&p, .n = 1460);
+	peer_send(&p, .n = 1460);
+	peer_send(&p, .n = 1460);
+	peer_send(&p, .n = 620);
+	peer_wait(&p, 100);
+	peer_ignore(&p);
+	peer_room(&p, 1000);
+	peer_expect_quiet(&p);
+	peer_room(&p, 1460);
+	peer_expect(&p, .ack = 6000, .wnd = 1460);
+	peer_drop(&p);
+}
+
+static void
+edge_never_moves_back(void **state)
+{
+	struct peer p = peer_established(.recv_max = 10000);
+
+	(void)state;
+	peer_room(&p, 0);
+	peer_send(&p, .n = 1460);
+	peer_send(&p, .n = 1460);
+	peer_expect(&p, .ack = 3920, .wnd = 10000 - 2920);
+	peer_drop(&p);
+}
+
+/* A probe of our shut window is answered, its byte is not taken. */
+static void
+probe_of_our_shut_window_is_acked(void **state)
+{
+	struct peer p = peer_established(.recv_max = 1000);
+
+	(void)state;
+	peer_send(&p, .n = 1000);
+	peer_wait(&p, 100);
+	peer_expect(&p, .ack = 2000, .is_zero_wnd = true);
+	peer_send(&p, .seq = 2000, .text = "?");
+	peer_expect(&p, .ack = 2000, .is_zero_wnd = true);
+	peer_send(&p, .seq = 1999); /* as Linux probes */
+	peer_expect(&p, .ack = 2000, .is_zero_wnd = true);
+	assert_int_equal(tcp_readable(p.tcp, p.id), 1000);
+	peer_drop(&p);
+}
+
+static void
+ack_at_our_shut_window_counts(void **state)
+{
+	struct peer p = peer_established(.recv_max = 1000);
+
+	(void)state;
+	peer_send(&p, .n = 1000);
+	peer_write_text(&p, "answer");
+	peer_expect(&p, .ack = 2000, .is_zero_wnd = true, .text = "answer");
+	peer_send(&p, .seq = 2000);
+	assert_int_equal(tcp_unacked(p.tcp, p.id), 0);
+	peer_drop(&p);
+}
+
+static void
+fin_at_our_shut_window_is_taken(void **state)
+{
+	struct peer p = peer_established(.recv_max = 1000);
+
+	(void)state;
+	peer_send(&p, .n = 1000);
+	peer_send(&p, .flags = "FA", .seq = 2000);
+	peer_expect(&p, .ack = 2001, .is_zero_wnd = true);
+	assert_true(tcp_is_eof(p.tcp, p.id));
+	peer_drop(&p);
+}
+
+static void
+reading_reopens_the_window_by_itself(void **state)
+{
+	struct peer p = peer_established(.recv_max = 10000);
+
+	(void)state;
+	for (uint32_t i = 0; i < 7; i++)
+		peer_send(&p, .n = i < 6 ? 1460 : 1240);
+	peer_wait(&p, 100);
+	peer_ignore(&p);
+	assert_int_equal(peer_read(&p), 10000);
+	peer_room(&p, 10000);
+	peer_expect(&p, .ack = 11000, .wnd = 10000);
+	peer_done(&p);
+}
+
+/* ---- delayed ACKs (3.8.6.3) ---- */
+
+static void
+single_segment_is_acked_late(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_send(&p, .at_ms = 10, .text = "one");
+	peer_expect_quiet(&p);
+	peer_expect(&p, .at_ms = 50, .ack = 1003);
+	peer_done(&p);
+}
+
+static void
+every_second_full_segment_is_acked_at_once(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	for (uint32_t i = 0; i < 3; i++) {
+		peer_send(&p, .n = 1460);
+		peer_expect_quiet(&p);
+		peer_send(&p, .n = 1460);
+		peer_expect(&p, .ack = 1000 + (i + 1) * 2920);
+	}
+	peer_drop(&p);
+}
+
+static void
+ack_rides_on_data(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_send(&p, .text = "request");
+	peer_write_text(&p, "answer");
+	peer_expect(&p, .ack = 1007, .text = "answer");
+	peer_wait(&p, 150);
+	peer_expect_quiet(&p); /* no second ACK */
+	peer_drop(&p);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest test[] = {
+		cmocka_unit_test(sending_stops_at_the_window),
+		cmocka_unit_test(shut_window_is_probed),
+		cmocka_unit_test(silent_peer_with_shut_window_is_given_up),
+		cmocka_unit_test(silly_opening_is_not_used_at_once),
+		cmocka_unit_test(half_the_largest_window_is_enough),
+		cmocka_unit_test(old_segment_does_not_move_the_window),
+		cmocka_unit_test(fin_waits_for_the_window_too),
+		cmocka_unit_test(window_closes_as_bytes_arrive),
+		cmocka_unit_test(small_room_does_not_move_the_edge),
+		cmocka_unit_test(edge_never_moves_back),
+		cmocka_unit_test(probe_of_our_shut_window_is_acked),
+		cmocka_unit_test(ack_at_our_shut_window_counts),
+		cmocka_unit_test(fin_at_our_shut_window_is_taken),
+		cmocka_unit_test(reading_reopens_the_window_by_itself),
+		cmocka_unit_test(single_segment_is_acked_late),
+		cmocka_unit_test(every_second_full_segment_is_acked_at_once),
+		cmocka_unit_test(ack_rides_on_data),
+	};
+
+	return cmocka_run_group_tests_name("RFC 9293, 3.8.6: windows", test, NULL, NULL);
+}
