@@ -109,7 +109,7 @@ parse_options(const uint8_t *p, uint32_t n, struct tcp_seg *seg)
 enum wire_drop
 seg_parse(const uint8_t *p, uint32_t n, uint32_t segment_n, struct tcp_seg *ret_seg)
 {
-	struct tcp_seg seg = *ret_seg;
+	struct tcp_seg *seg = ret_seg; /* filled in place: it is large, and every packet comes by */
 	uint32_t header_n;
 
 	if (segment_n < SEG_HEADER)
@@ -121,21 +121,20 @@ seg_parse(const uint8_t *p, uint32_t n, uint32_t segment_n, struct tcp_seg *ret_
 		return WIRE_DROP_TCP_HEADER_LENGTH;
 	if (header_n > n)
 		return WIRE_DROP_SPLIT_HEADERS;
-	seg.src_port = get16(p);
-	seg.dst_port = get16(p + 2);
-	seg.seq = seq_of(get32(p + 4));
-	seg.ack = seq_of(get32(p + 8));
-	seg.flags = p[13];
-	seg.wnd = get16(p + 14);
-	seg.payload_off = (uint16_t)header_n;
-	seg.payload_n = segment_n - header_n;
-	if (seg.src_port == 0 || seg.dst_port == 0)
+	seg->src_port = get16(p);
+	seg->dst_port = get16(p + 2);
+	seg->seq = seq_of(get32(p + 4));
+	seg->ack = seq_of(get32(p + 8));
+	seg->flags = p[13];
+	seg->wnd = get16(p + 14);
+	seg->payload_off = (uint16_t)header_n;
+	seg->payload_n = segment_n - header_n;
+	if (seg->src_port == 0 || seg->dst_port == 0)
 		return WIRE_DROP_TCP_PORT_ZERO;
-	if ((seg.flags & TCP_SYN) != 0 && (seg.flags & (TCP_FIN | TCP_RST)) != 0)
+	if ((seg->flags & TCP_SYN) != 0 && (seg->flags & (TCP_FIN | TCP_RST)) != 0)
 		return WIRE_DROP_TCP_FLAGS;
-	if (!parse_options(p + SEG_HEADER, header_n - SEG_HEADER, &seg))
+	if (!parse_options(p + SEG_HEADER, header_n - SEG_HEADER, seg))
 		return WIRE_DROP_TCP_OPTIONS;
-	*ret_seg = seg;
 	return WIRE_OK;
 }
 

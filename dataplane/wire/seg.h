@@ -61,7 +61,7 @@ struct tcp_seg {
 /*
  * Parses the header and options at p, of which n bytes are at hand; the segment has segment_n.
  * Neither addresses, ecn, checksum nor offsets: ret_seg's payload_off counts from p. Leaves the
- * fields it does not know as they are.
+ * fields it does not know as they are; refused segments leave the others undefined.
  */
 enum wire_drop seg_parse(const uint8_t *p, uint32_t n, uint32_t segment_n, struct tcp_seg *ret_seg);
 

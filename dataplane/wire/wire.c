@@ -148,13 +148,15 @@ static enum wire_drop
 decode_tcp(const struct buf *frame, const struct ip *ip, struct wire_packet *packet,
 	   struct tcp_seg *ret_seg)
 {
-	struct tcp_seg seg = { .src = ip->src, .dst = ip->dst, .ecn = ip->tclass & 3 };
 	enum wire_drop drop;
 
 	if (ip_is_multicast(&ip->dst))
 		return WIRE_DROP_IP_MARTIAN_DESTINATION;
+	ret_seg->src = ip->src;
+	ret_seg->dst = ip->dst;
+	ret_seg->ecn = ip->tclass & 3;
 	drop = seg_parse(buf_data(frame) + packet->l4_off, l4_at_hand(frame, packet), packet->l4_n,
-			 &seg);
+			 ret_seg);
 	/* A wrong sum explains odd fields better than a peer's mistake does. */
 	if (drop != WIRE_DROP_TCP_TRUNCATED && drop != WIRE_DROP_SPLIT_HEADERS) {
 		enum wire_drop sum = check_tcp_sum(frame, packet);
@@ -164,8 +166,7 @@ decode_tcp(const struct buf *frame, const struct ip *ip, struct wire_packet *pac
 	if (drop != WIRE_OK)
 		return drop;
 	packet->kind = WIRE_TCP;
-	seg.payload_off = (uint16_t)(seg.payload_off + packet->l4_off);
-	*ret_seg = seg;
+	ret_seg->payload_off = (uint16_t)(ret_seg->payload_off + packet->l4_off);
 	return WIRE_OK;
 }
 

@@ -62,7 +62,8 @@ struct wire_packet {
 /*
  * Decodes one frame, which stays the caller's. On WIRE_OK link padding behind the IP packet is
  * cut off, buf->l3_off is set and, of a TCP segment, ret_seg is filled (payload_off from the
- * start of the frame); otherwise nothing is changed. Does not count.
+ * start of the frame, SACK blocks behind sack_n undefined); otherwise the frame is unchanged and
+ * what ret_packet and ret_seg hold means nothing. Does not count.
  */
 enum wire_drop wire_decode(struct buf *frame, const struct wire_port *port,
 			   struct wire_packet *ret_packet, struct tcp_seg *ret_seg);

@@ -140,7 +140,12 @@ ip_round_trips_in_both_families(void **state)
 		drop = is_v4 ? ip4_parse(bytes, n, packet_n, false, &out)
 			     : ip6_parse(bytes, n, packet_n, &out);
 		assert_int_equal(drop, WIRE_OK);
-		assert_memory_equal(&in, &out, sizeof(in));
+		assert_true(ip_eq(&in.src, &out.src) && ip_eq(&in.dst, &out.dst));
+		assert_int_equal(in.protocol, out.protocol);
+		assert_int_equal(in.hop_limit, out.hop_limit);
+		assert_int_equal(in.tclass, out.tclass);
+		assert_int_equal(in.header_n, out.header_n);
+		assert_int_equal(in.payload_n, out.payload_n);
 		drop = is_v4 ? ip4_parse(bytes, n - 1, packet_n, false, &out)
 			     : ip6_parse(bytes, n - 1, packet_n, &out);
 		assert_int_equal(drop, WIRE_DROP_SPLIT_HEADERS);
