@@ -62,7 +62,8 @@ leg_offer(struct proxy *p, struct leg *leg, uint64_t room_bytes)
 	if (leg->end != LEG_OPEN)
 		return;
 	leg->is_fresh = false;
-	tcp_set_room(p->tcp, leg->id, min_u32(room_bytes, p->room_cap));
+	leg->offered = min_u32(room_bytes, p->room_cap);
+	tcp_set_room(p->tcp, leg->id, leg->offered);
 }
 
 void

@@ -13,7 +13,6 @@ enum {
 	CUT_SCAN = 4096,	/* exchanges looked at for the longest stalled, in one turn */
 	SHARE_SHIFT = 4,	/* a session may have a 16th of the free budget under way */
 	BUF_BYTES_GUESS = 1024, /* a stream buffer holds about this much */
-	TWO_MSS = 2 * 1460,
 };
 
 static size_t

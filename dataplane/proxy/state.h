@@ -23,11 +23,13 @@
 enum {
 	NONE = -1, /* as uint32_t: no index; same as POOL_NONE */
 
-	HEAD_ROOM = 32 << 10,	  /* offered to who may send a head: heads always may arrive */
-	HOLD_ROOM = 64 << 10,	  /* of a request body that waits for its server */
-	PIPE_ROOM = 8 << 10,	  /* of requests that wait for the one before */
-	LINGER_MAX = 4 << 20,	  /* bytes thrown away after our last reply */
-	REPLAY_MAX = 32 << 10,	  /* request body kept until a reused connection proves alive */
+	HEAD_ROOM = 32 << 10,  /* offered to who may send a head: heads always may arrive */
+	HOLD_ROOM = 64 << 10,  /* of a request body that waits for its server */
+	PIPE_ROOM = 8 << 10,   /* of requests that wait for the one before */
+	LINGER_MAX = 4 << 20,  /* bytes thrown away after our last reply */
+	REPLAY_MAX = 32 << 10, /* request body kept until a reused connection proves alive */
+	/* The least window that serves: two segments, and what the window scale may round away. */
+	TWO_MSS = 2 * 1460 + 1024,
 	TINY_BODY = 256,	  /* copied behind its head: cheaper than one more segment */
 	TURN_BYTES = 256 << 10,	  /* that a body with stages moves in one go */
 	SCRATCH_BYTES = 96 << 10, /* a gathered head, or one being written */
@@ -50,10 +52,11 @@ enum leg_end {
 struct leg {
 	struct bufq in; /* plaintext received and not used */
 	struct tcp_id id;
-	uint32_t held_n; /* of in.n, counted in proxy.bufs_held */
-	uint8_t end;	 /* enum leg_end */
-	bool is_shut;	 /* our own end has been sent */
-	bool is_fresh;	 /* bytes came since room was offered */
+	uint32_t held_n;  /* of in.n, counted in proxy.bufs_held */
+	uint32_t offered; /* room at the last offer */
+	uint8_t end;	  /* enum leg_end */
+	bool is_shut;	  /* our own end has been sent */
+	bool is_fresh;	  /* bytes came since room was offered */
 };
 
 /* ---- conns ---- */

@@ -55,28 +55,28 @@ is_stalled(struct proxy *p, const struct leg *leg, uint64_t limit_ns, uint64_t *
 	}
 	if (p->now >= after(*acked_at, limit_ns))
 		return true;
-	*next = earlier(*next, p->now + limit_ns / 4 + 1);
+	*next = earlier(*next, earlier(after(*acked_at, limit_ns), p->now + limit_ns / 4 + 1));
 	return false;
 }
 
-/* Whether the client owes us request bytes: it has room to send and the request is not whole. */
+/* Whether the client owes us request bytes: it may send and the request is not whole. */
 static bool
-is_client_owing(const struct proxy *p, const struct exch *e)
+is_client_owing(const struct exch *e, const struct conn *client)
 {
 	if (e->body[DIR_UP].in_done || e->state == EXCH_EXPECT_TUNNEL)
 		return false;
 	if (e->up == (uint32_t)NONE || e->state == EXCH_EXPECT_UP)
 		return false;
-	return leg_room(p, &conn_at(p, e->up)->leg) != 0;
+	return client->leg.offered >= TWO_MSS;
 }
 
 /* Whether the server owes us bytes: the request is whole and the client can take an answer. */
 static bool
-is_server_owing(const struct proxy *p, const struct exch *e, const struct conn *client)
+is_server_owing(const struct proxy *p, const struct exch *e)
 {
 	if (e->state != EXCH_EXPECT_RESPONSE && e->state != EXCH_EXPECT_ENDS)
 		return false;
-	return e->body[DIR_UP].in_done && leg_room(p, &client->leg) != 0;
+	return e->body[DIR_UP].in_done && conn_at(p, e->up)->leg.offered >= TWO_MSS;
 }
 
 static bool
@@ -108,7 +108,7 @@ is_ended_late(struct proxy *p, struct exch *e, struct conn *c, uint64_t *next)
 	if (e->up != (uint32_t)NONE &&
 	    is_stalled(p, &conn_at(p, e->up)->leg, e->send_ns, &e->up_acked, &e->up_ack_at, next))
 		return fail_late(p, e, 504, JOURNAL_CAUSE_SEND_TIMEOUT, e->send_ns);
-	if (!is_client_owing(p, e)) {
+	if (!is_client_owing(e, c)) {
 		e->client_rx_at = p->now;
 	} else if (p->now >= after(e->client_rx_at, e->body_ns)) {
 		return fail_late(p, e, 408, JOURNAL_CAUSE_CLIENT_BODY_TIMEOUT, e->body_ns);
@@ -116,7 +116,7 @@ is_ended_late(struct proxy *p, struct exch *e, struct conn *c, uint64_t *next)
 	/* What neither owes now they may owe as soon as the other side moves: ask again then. */
 	if (!e->body[DIR_UP].in_done)
 		*next = earlier(*next, after(e->client_rx_at, e->body_ns));
-	if (!is_server_owing(p, e, c)) {
+	if (!is_server_owing(p, e)) {
 		e->up_rx_at = p->now;
 	} else if (p->now >= after(e->up_rx_at, e->receive_ns)) {
 		return fail_late(p, e, 504, JOURNAL_CAUSE_RECEIVE_TIMEOUT, e->receive_ns);

@@ -201,6 +201,7 @@ stand_open(const struct setup *setup)
 	s->setup = *setup;
 	s->now = 1000 * S;
 	s->next_port = 1024;
+	s->client_room = 1 << 20;
 	for (uint32_t i = 0; i < 2; i++)
 		s->last[i] = &s->first[i];
 	side_open(s, &s->proxy_side, setup->bufs_max, setup->send_max);
@@ -307,7 +308,8 @@ client(struct stand *s)
 
 	assert_int_not_equal(p->id.v, 0);
 	p->is_client = true;
-	tcp_set_room(s->peer_side.tcp, p->id, 1 << 20);
+	p->is_stalled = s->client_room < 1 << 20;
+	tcp_set_room(s->peer_side.tcp, p->id, s->client_room);
 	return p;
 }
 

@@ -90,7 +90,8 @@ struct stand {
 	uint32_t peer_n;
 	uint16_t next_port;
 	struct flight *first[2], **last[2]; /* 0: to the proxy; 1: to the peers */
-	bool is_cut[SERVERS_MAX];	    /* packets to this origin are lost */
+	uint32_t client_room;	  /* offered by new clients; less than 1 MiB: they are stalled */
+	bool is_cut[SERVERS_MAX]; /* packets to this origin are lost */
 	uint32_t held_peak;
 	uint64_t record_room[JOURNAL_RECORD_MAX / 8];
 	struct journal_access record;

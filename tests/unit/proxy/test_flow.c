@@ -1,0 +1,599 @@
+/*
+ * test_flow.c - bodies under way: time-outs, back-pressure, the budget, stages, buffers running
+ * out, bulk both ways.
+ */
+#include "stand.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GET	     "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+#define OK(n)	     "HTTP/1.1 200 OK\r\nDate: x\r\nContent-Length: " #n "\r\n\r\n"
+#define POST(n)	     "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: " #n "\r\n\r\n"
+#define CHUNKED_POST "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+#define CHUNKED_OK   "HTTP/1.1 200 OK\r\nDate: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+static void
+asked(struct stand *s, const char *request, struct peer **ret_client, struct peer **ret_origin)
+{
+	*ret_client = client(s);
+	settle(s);
+	say(s, *ret_client, request);
+	*ret_origin = origin(s);
+}
+
+/* n bytes that show where they stand. */
+static char *
+pattern(size_t n)
+{
+	char *p = malloc(n + 1);
+
+	assert_non_null(p);
+	for (size_t i = 0; i < n; i++)
+		p[i] = (char)('a' + (i * 7 + i / 251 + i / 65521) % 26);
+	p[n] = 0;
+	return p;
+}
+
+/* ---- time-outs ---- */
+
+static void
+a_head_that_does_not_end_is_a_408(void **state)
+{
+	struct setup u = setup_plain();
+	struct stand *s = stand_open(&u);
+	struct peer *mute = client(s), *c = client(s);
+
+	(void)state;
+	settle(s);
+	say(s, c, "GET / HTTP/1.1\r\nHo");
+	run(s, 4800 * MS);
+	expect(s, c, "");
+	assert_false(mute->is_eof);
+	run(s, 300 * MS);
+	expect_has(s, c, "HTTP/1.1 408 ");
+	assert_true(c->is_eof);
+	expect_record(s, 408, JOURNAL_CAUSE_CLIENT_HEAD_TIMEOUT);
+	/* who said nothing gets no answer */
+	assert_true(mute->is_eof);
+	expect(s, mute, "");
+	stand_close(s);
+}
+
+static void
+a_gap_in_a_request_body_is_a_408(void **state)
+{
+	struct setup u = setup_plain();
+	struct stand *s = stand_open(&u);
+	struct peer *c, *o;
+
+	(void)state;
+	asked(s, POST(100) "x", &c, &o);
+	for (uint32_t i = 0; i < 10; i++) { /* slow is not late */
+		run(s, 8 * S);
+		say(s, c, "y");
+	}
+	assert_false(c->is_eof);
+	run(s, 9 * S);
+	expect(s, c, "");
+	run(s, 1 * S);
+	expect_has(s, c, "HTTP/1.1 408 ");
+	assert_true(o->is_gone);
+	expect_record(s, 408, JOURNAL_CAUSE_CLIENT_BODY_TIMEOUT);
+	assert_int_equal(s->record.limit_ns, 10 * S);
+	stand_close(s);
+}
+
+static void
+a_server_that_says_nothing_is_a_504(void **state)
+{
+	struct setup u = setup_plain();
+	struct stand *s = stand_open(&u);
+	struct peer *c, *o;
+
+	(void)state;
+	asked(s, GET, &c, &o);
+	run(s, 29 * S);
+	expect(s, c, "");
+	run(s, 1 * S);
+	expect_has(s, c, "HTTP/1.1 504 ");
+	assert_true(o->is_gone);
+	assert_false(origin_waits(s)); /* a time-out is no proof: no further try */
+	expect_record(s, 504, JOURNAL_CAUSE_RECEIVE_TIMEOUT);
+	forget(c);
+
+	/* in the middle of a response */
+	say(s, c, GET);
+	o = origin(s);
+	say(s, o, OK(10) "12345");
+	run(s, 31 * S);
+	assert_true(c->is_gone);
+	expect_record(s, 200, JOURNAL_CAUSE_RECEIVE_TIMEOUT);
+
+	/* the time counts from the request's end */
+	asked(s, POST(3) "a", &c, &o);
+	for (uint32_t i = 0; i < 2; i++) {
+		run(s, 9 * S);
+		say(s, c, "b");
+	}
+	run(s, 29 * S);
+	assert_false(c->is_gone);
+	say(s, o, OK(0));
+	expect(s, c, OK(0));
+	expect_record(s, 200, JOURNAL_CAUSE_NONE);
+	stand_close(s);
+}
+
+static void
+a_server_that_takes_nothing_is_a_504(void **state)
+{
+	struct setup u = setup_plain();
+	struct stand *s = stand_open(&u);
+	char *body = pattern(4000000);
+	struct peer *c, *o;
+
+	(void)state;
+	asked(s, POST(4000000), &c, &o);
+	o->is_stalled = true;
+	say_bytes(s, c, body, 4000000);
+	run(s, 14 * S);
+	expect(s, c, "");
+	run(s, 10 * S);
+	expect_has(s, c, "HTTP/1.1 504 ");
+	expect_record(s, 504, JOURNAL_CAUSE_SEND_TIMEOUT);
+	free(body);
+	stand_close(s);
+}
+
+static void
+a_client_that_takes_nothing_is_cut(void **state)
+{
+	struct setup u = setup_plain();
+	struct stand *s = stand_open(&u);
+	char *body = pattern(4000000);
+	struct peer *c, *o;
+
+	(void)state;
+	asked(s, GET, &c, &o);
+	c->is_stalled = true;
+	say(s, o, OK(4000000));
+	say_bytes(s, o, body, 4000000);
+	run(s, 19 * S);
+	assert_false(c->is_gone);
+	run(s, 8 * S);
+	assert_true(c->is_gone && o->is_gone);
+	expect_record(s, 200, JOURNAL_CAUSE_CLIENT_SEND_TIMEOUT);
+	free(body);
+	stand_close(s);
+}
+
+static void
+idle_connections_end_in_silence(void **state)
+{
+	struct setup u = setup_plain();
+	struct stand *s = stand_open(&u);
+	struct proxy_gauges g;
+	struct peer *c, *o;
+
+	(void)state;
+	asked(s, GET, &c, &o);
+	say(s, o, OK(0));
+	expect(s, c, OK(0));
+	run(s, 44 * S);
+	assert_false(o->is_eof);
+	run(s, 1 * S);
+	assert_true(o->is_eof);
+	assert_false(c->is_eof);
+	run(s, 15 * S);
+	assert_true(c->is_eof);
+	expect(s, c, "");
+	hang_up(s, c);
+	hang_up(s, o);
+	settle(s);
+	proxy_gauges(s->proxy, &g);
+	assert_int_equal(g.client_conns + g.upstream_conns, 0);
+	expect_record(s, 200, JOURNAL_CAUSE_NONE);
+	expect_no_record(s);
+	stand_close(s);
+}
+
+/* ---- back-pressure ---- */
+
+static void
+a_stalled_client_stalls_its_server(void **state)
+{
+	enum {
+		BYTES = 8000000
+	};
+	struct setup u = setup_plain();
+	struct stand *s = stand_open(&u);
+	char *body = pattern(BYTES);
+	struct peer *c, *o;
+
+	(void)state;
+	asked(s, GET, &c, &o);
+	c->is_stalled = true;
+	say(s, o, OK(8000000));
+	forget(c);
+	say_bytes(s, o, body, BYTES);
+	run(s, 5 * S);
+	/* one send queue of 256 KiB, and what was offered before: some hundred segments */
+	assert_in_range(s->held_peak, 100, 600);
+	assert_true(tcp_unacked(s->peer_side.tcp, o->id) > BYTES - 3000000);
+	read_on(s, c);
+	run(s, 5 * S);
+	assert_int_equal(c->got_n, BYTES + strlen(OK(8000000)));
+	assert_memory_equal(c->got + strlen(OK(8000000)), body, BYTES);
+	assert_in_range(s->held_peak, 100, 1200);
+	expect_record(s, 200, JOURNAL_CAUSE_NONE);
+	free(body);
+	stand_close(s);
+}
+
+static void
+a_stalled_server_stalls_its_client(void **state)
+{
+	enum {
+		BYTES = 8000000
+	};
+	struct setup u = setup_plain();
+	struct stand *s = stand_open(&u);
+	char *body = pattern(BYTES);
+	struct peer *c, *o;
+
+	(void)state;
+	asked(s, POST(8000000), &c, &o);
+	forget(o);
+	o->is_stalled = true;
+	say_bytes(s, c, body, BYTES);
+	run(s, 5 * S);
+	assert_in_range(s->held_peak, 100, 600);
+	read_on(s, o);
+	run(s, 5 * S);
+	assert_int_equal(o->got_n, BYTES);
+	assert_memory_equal(o->got, body, BYTES);
+	say(s, o, OK(0));
+	expect(s, c, OK(0));
+	expect_record(s, 200, JOURNAL_CAUSE_NONE);
+	free(body);
+	stand_close(s);
+}
+
+static void
+both_ways_at_once_and_whole(void **state)
+{
+	enum {
+		BYTES = 3000000,
+		PIECE = 17000
+	};
+	struct setup u = setup_plain();
+	struct stand *s = stand_open(&u);
+	char *body = pattern(BYTES), head[32];
+	struct peer *c, *o;
+	size_t n;
+
+	(void)state;
+	asked(s, CHUNKED_POST, &c, &o);
+	forget(o);
+	say(s, o, CHUNKED_OK);
+	expect(s, c, CHUNKED_OK);
+	for (size_t at = 0; at < BYTES; at += PIECE) {
+		size_t piece = at + PIECE < BYTES ? PIECE : BYTES - at;
+
+		n = (size_t)snprintf(head, sizeof(head), "%zx\r\n", piece);
+		for (uint32_t i = 0; i < 2; i++) {
+			struct peer *p = i == 0 ? c : o;
+
+			say_bytes(s, p, head, n);
+			say_bytes(s, p, body + at, piece);
+			say_bytes(s, p, "\r\n", 2);
+		}
+	}
+	run(s, 2 * S);
+	say(s, o, "0\r\n\r\n");
+	say(s, c, "0\r\n\r\n");
+	expect_record(s, 200, JOURNAL_CAUSE_NONE);
+	assert_int_equal(s->record.request_body_bytes, BYTES);
+	assert_int_equal(s->record.response_body_bytes, BYTES);
+	for (uint32_t i = 0; i < 2; i++) {
+		struct peer *p = i == 0 ? c : o;
+		static const struct http_limits limits = HTTP_LIMITS_DEFAULT;
+		struct http_chunk chunk;
+		size_t at = 0, seen = 0;
+
+		http_chunk_init(&chunk);
+		while (at < p->got_n) {
+			uint32_t used;
+			struct slice data;
+			enum http_chunk_verdict v = http_deframe(
+				&chunk, &limits, slice_of(p->got + at, (uint32_t)(p->got_n - at)),
+				&used, &data);
+
+			assert_int_not_equal(v, HTTP_CHUNK_REFUSED);
+			if (v == HTTP_CHUNK_DATA) {
+				assert_memory_equal(data.p, body + seen, data.n);
+				seen += data.n;
+			}
+			at += used;
+		}
+		assert_int_equal(seen, BYTES);
+	}
+	free(body);
+	stand_close(s);
+}
+
+/* Buffers do not suffice for what slow readers could hold: the budget holds, the fast go on. */
+static void
+slow_readers_do_not_take_the_budget(void **state)
+{
+	enum {
+		SLOW = 60,
+		BYTES = 1000000,
+		BUFS = 2048
+	};
+	struct setup u = setup_plain();
+	struct stand *s;
+	char *body = pattern(BYTES);
+	struct peer *slow[SLOW], *c, *o;
+
+	(void)state;
+	u.bufs_max = BUFS;
+	s = stand_open(&u);
+	s->client_room = 16 << 10;
+	for (uint32_t i = 0; i < SLOW; i++) {
+		asked(s, GET, &slow[i], &o);
+		slow[i]->is_stalled = true;
+		say(s, o, OK(1000000));
+		say_bytes(s, o, body, BYTES);
+		settle(s);
+	}
+	run(s, 2 * S);
+	assert_in_range(s->held_peak, 200, BUFS);
+	s->client_room = 1 << 20;
+	asked(s, GET, &c, &o);
+	say(s, o, OK(1000000));
+	forget(c);
+	say_bytes(s, o, body, BYTES);
+	run(s, 5 * S);
+	assert_int_equal(c->got_n, BYTES);
+	assert_memory_equal(c->got, body, BYTES);
+	assert_in_range(s->held_peak, 200, BUFS);
+	free(body);
+	stand_close(s);
+}
+
+static void
+when_the_budget_is_used_up_the_longest_stalled_goes(void **state)
+{
+	enum {
+		SLOW = 150,
+		BYTES = 400000,
+		BUFS = 600
+	};
+	struct setup u = setup_plain();
+	struct stand *s;
+	char *body = pattern(BYTES);
+	struct peer *slow[SLOW], *o;
+	uint32_t cut_n = 0;
+
+	(void)state;
+	u.bufs_max = BUFS;
+	s = stand_open(&u);
+	s->client_room = 16 << 10;
+	for (uint32_t i = 0; i < SLOW; i++) {
+		asked(s, GET, &slow[i], &o);
+		slow[i]->is_stalled = true;
+		say(s, o, OK(400000));
+		say_bytes(s, o, body, BYTES);
+		run(s, 50 * MS);
+	}
+	run(s, 1 * S);
+	assert_in_range(s->held_peak, 100, BUFS);
+	for (uint32_t i = 0; i < SLOW; i++)
+		cut_n += slow[i]->is_gone;
+	if (cut_n > 0) {
+		expect_record(s, 200, JOURNAL_CAUSE_MEMORY);
+		assert_int_equal(s->proxy_side.count.proxy_cut, cut_n);
+		assert_true(slow[0]->is_gone || slow[1]->is_gone || slow[2]->is_gone);
+	}
+	/* those that are left get all of it */
+	for (uint32_t i = 0; i < SLOW; i++) {
+		if (slow[i]->is_gone)
+			continue;
+		read_on(s, slow[i]);
+		run(s, 1 * S);
+		assert_int_equal(slow[i]->got_n, strlen(OK(400000)) + BYTES);
+	}
+	free(body);
+	stand_close(s);
+}
+
+static void
+a_dry_pool_only_delays(void **state)
+{
+	enum {
+		BYTES = 300000
+	};
+	struct setup u = setup_plain();
+	struct stand *s = stand_open(&u);
+	char *body = pattern(BYTES);
+	struct peer *c, *o;
+
+	(void)state;
+	asked(s, CHUNKED_POST, &c, &o);
+	forget(o);
+	say(s, c, "493e0\r\n");
+	say_bytes(s, c, body, BYTES);
+	for (uint32_t i = 0; i < 200; i++) {
+		if (i % 2 == 0)
+			buf_heap_set_capacity(s->proxy_side.pool,
+					      buf_heap_out_n(s->proxy_side.pool) + i % 5);
+		else
+			buf_heap_set_capacity(s->proxy_side.pool, PROXY_BUFS);
+		run(s, 3 * MS);
+	}
+	buf_heap_set_capacity(s->proxy_side.pool, PROXY_BUFS);
+	say(s, c, "\r\n0\r\n\r\n");
+	run(s, 3 * S);
+	say(s, o, OK(2) "ok");
+	expect(s, c, OK(2) "ok");
+	expect_record(s, 200, JOURNAL_CAUSE_NONE);
+	assert_int_equal(s->record.request_body_bytes, BYTES);
+	free(body);
+	stand_close(s);
+}
+
+static void
+no_room_for_an_exchange_is_a_503(void **state)
+{
+	struct setup u = setup_plain();
+	struct stand *s;
+	struct peer *a, *b, *o;
+
+	(void)state;
+	u.exchanges_max = 1;
+	s = stand_open(&u);
+	asked(s, GET, &a, &o);
+	b = client(s);
+	settle(s);
+	say(s, b, GET);
+	expect_has(s, b, "HTTP/1.1 503 ");
+	assert_true(b->is_eof);
+	say(s, o, OK(0));
+	expect(s, a, OK(0));
+	stand_close(s);
+}
+
+/* ---- stages ---- */
+
+/* Every 'a' becomes "bb", and at the end comes "END". */
+static bool
+swell(const struct stage_turn *t)
+{
+	uint32_t left = t->budget_bytes;
+
+	while (t->in->head != NULL && left > 0 && t->out->bytes < t->room_bytes) {
+		struct buf *b = t->in->head;
+		char made[2 * 64];
+		uint32_t n = b->n < 64 ? b->n : 64, made_n = 0;
+
+		n = n < left ? n : left;
+		for (uint32_t i = 0; i < n; i++) {
+			char ch = (char)buf_stream(b)[i];
+
+			made[made_n++] = ch == 'a' ? 'b' : ch;
+			if (ch == 'a')
+				made[made_n++] = 'b';
+		}
+		if (!bufq_append(t->pool, t->out, made, made_n))
+			return false;
+		bufq_consume(t->in, n);
+		left -= n;
+	}
+	if (t->is_last && t->in->head == NULL && t->state->word[0] == 0) {
+		if (!bufq_append(t->pool, t->out, "END", 3))
+			return false;
+		t->state->word[0] = 1;
+	}
+	return true;
+}
+
+static const struct stage swelling = { .name = "swell", .changes_length = true, .turn = swell };
+
+static void
+a_stage_changes_the_length_of_what_passes(void **state)
+{
+	static const struct {
+		const char *request, *up, *response, *down, *head;
+		bool is_closed;
+	} row[] = {
+		{ POST(4) "axay", "\r\n\r\n9\r\nbbxbbyEND\r\n0\r\n\r\n", OK(3) "cab",
+		  "\r\n\r\n7\r\ncbbbEND\r\n0\r\n\r\n", "Transfer-Encoding: chunked\r\n", false },
+		{ CHUNKED_POST "2\r\nax\r\n2\r\nay\r\n0\r\n\r\n", "9\r\nbbxbbyEND\r\n0\r\n\r\n",
+		  CHUNKED_OK "3\r\ncab\r\n0\r\n\r\n", "7\r\ncbbbEND\r\n0\r\n\r\n",
+		  "Transfer-Encoding: chunked\r\n", false },
+		{ GET, "\r\n\r\n", "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\ncab",
+		  "\r\n\r\ncbbbEND", "Connection: close\r\n", true },
+		{ "GET / HTTP/1.0\r\nHost: h\r\nConnection: keep-alive\r\n\r\n", "\r\n\r\n",
+		  OK(3) "cab", "\r\n\r\ncbbbEND", "HTTP/1.1 200 OK", true },
+		{ "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n", "\r\n\r\n", OK(3), "\r\n\r\n", "200 OK",
+		  false },
+	};
+	struct setup u = setup_plain();
+	struct stand *s = stand_open(&u);
+
+	(void)state;
+	s->proxy->stage[DIR_UP] = s->proxy->stage[DIR_DOWN] = &swelling;
+	for (uint32_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct peer *c, *o;
+
+		asked(s, row[i].request, &c, &o);
+		expect_has(s, o, row[i].up);
+		say(s, o, row[i].response);
+		hang_up(s, o);
+		expect_has(s, c, row[i].head);
+		expect_has(s, c, row[i].down);
+		assert_string_equal(
+			strstr(c->got, "\r\n\r\n"),
+			strstr(c->got, row[i].down) == NULL ? "" : strstr(c->got, "\r\n\r\n"));
+		assert_int_equal(c->is_eof, row[i].is_closed);
+		expect_record(s, 200, JOURNAL_CAUSE_NONE);
+	}
+	stand_close(s);
+}
+
+static void
+a_stage_works_in_turns_and_waits_for_room(void **state)
+{
+	enum {
+		BYTES = 2000000
+	};
+	struct setup u = setup_plain();
+	struct stand *s = stand_open(&u);
+	char *body = malloc(BYTES);
+	struct peer *c, *o;
+
+	(void)state;
+	s->proxy->stage[DIR_DOWN] = &swelling;
+	memset(body, 'a', BYTES);
+	asked(s, "GET / HTTP/1.0\r\nHost: h\r\n\r\n", &c, &o);
+	c->is_stalled = true;
+	say(s, o, OK(2000000));
+	say_bytes(s, o, body, BYTES);
+	run(s, 3 * S);
+	assert_in_range(s->held_peak, 50, 1500);
+	c->is_sink = true;
+	read_on(s, c);
+	run(s, 10 * S);
+	assert_true(c->is_eof);
+	expect_record(s, 200, JOURNAL_CAUSE_NONE);
+	assert_int_equal(s->record.response_body_bytes, 2 * BYTES + 3);
+	assert_int_equal(c->got_all, s->record.response_head_bytes + 2 * BYTES + 3);
+	free(body);
+	stand_close(s);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_head_that_does_not_end_is_a_408),
+		cmocka_unit_test(a_gap_in_a_request_body_is_a_408),
+		cmocka_unit_test(a_server_that_says_nothing_is_a_504),
+		cmocka_unit_test(a_server_that_takes_nothing_is_a_504),
+		cmocka_unit_test(a_client_that_takes_nothing_is_cut),
+		cmocka_unit_test(idle_connections_end_in_silence),
+		cmocka_unit_test(a_stalled_client_stalls_its_server),
+		cmocka_unit_test(a_stalled_server_stalls_its_client),
+		cmocka_unit_test(both_ways_at_once_and_whole),
+		cmocka_unit_test(slow_readers_do_not_take_the_budget),
+		cmocka_unit_test(when_the_budget_is_used_up_the_longest_stalled_goes),
+		cmocka_unit_test(a_dry_pool_only_delays),
+		cmocka_unit_test(no_room_for_an_exchange_is_a_503),
+		cmocka_unit_test(a_stage_changes_the_length_of_what_passes),
+		cmocka_unit_test(a_stage_works_in_turns_and_waits_for_room),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
