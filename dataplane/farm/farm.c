@@ -203,6 +203,9 @@ farm_leave(struct farms *f, uint32_t slot, uint32_t incarnation, uint16_t status
 	s->in_flight--;
 	stats->responses += status > FARM_UNTAKEN;
 	stats->failures += status == 0;
+	stats->status_2xx += status > FARM_UNTAKEN && status < 300;
+	stats->status_3xx += status >= 300 && status < 400;
+	stats->status_4xx += status >= 400 && status < 500;
 	stats->status_5xx += status >= 500;
 	stats->bytes_up += bytes_up;
 	stats->bytes_down += bytes_down;

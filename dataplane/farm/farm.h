@@ -78,7 +78,8 @@ struct farm_stats {
 	uint64_t reused;     /* requests on a kept connection */
 	uint64_t responses;  /* complete responses */
 	uint64_t failures;   /* responses that never came whole */
-	uint64_t status_5xx; /* among its own responses */
+	uint64_t status_2xx; /* among its own responses: below 300 */
+	uint64_t status_3xx, status_4xx, status_5xx;
 	uint64_t bytes_up, bytes_down;
 	uint64_t rests;
 };

@@ -37,10 +37,12 @@ void
 conn_put(struct proxy *p, struct conn *c)
 {
 	ensure(c->exch == (uint32_t)NONE && c->leg.id.v == 0);
-	if (c->is_client)
+	if (c->is_client) {
 		p->gauge.client_conns--;
-	else
+	} else {
 		p->gauge.upstream_conns--;
+		p->conns_n[c->slot] -= c->is_counted;
+	}
 	c->state = CONN_FREE;
 	if (c->armed_ns != NEVER)
 		wheel_cancel(p->wheel, conn_index(p, c));

@@ -141,6 +141,18 @@ server_leave(struct proxy *p, struct exch *e, uint16_t status)
 		   e->body[DIR_DOWN].bytes_in);
 }
 
+static void
+measure(struct proxy *p, const struct exch *e)
+{
+	struct board_hists *h = p->conf.hists;
+
+	if (h == NULL)
+		return;
+	board_hist_add(&h->request_time, e->reply_end_at - e->first_at);
+	if (e->reply_at != 0 && e->sent_all_at != 0 && e->reply_at >= e->sent_all_at && !e->is_own)
+		board_hist_add(&h->first_byte_time, e->reply_at - e->sent_all_at);
+}
+
 /* Record, server, buffers; the client conn is the caller's to go on with. */
 static struct conn *
 finish(struct proxy *p, struct exch *e, enum up_end how)
@@ -151,6 +163,7 @@ finish(struct proxy *p, struct exch *e, enum up_end how)
 	ensure(e->state == EXCH_CLOSED);
 	if (e->reply_end_at == 0)
 		e->reply_end_at = p->now;
+	measure(p, e);
 	if (e->is_logged && p->conf.journal != NULL)
 		record_put(p, e);
 	server_leave(p, e, is_whole ? e->upstream_status : 0);

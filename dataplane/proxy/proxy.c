@@ -23,7 +23,7 @@ align64(size_t n)
 
 /* The parts of a proxy's memory, in this order behind the struct. */
 struct parts {
-	size_t self, farms, conns, exchs, wheel, listener, listen, idle, idle_n;
+	size_t self, farms, conns, exchs, wheel, listener, listen, slots;
 };
 
 static struct parts
@@ -37,8 +37,7 @@ parts_of(const struct proxy_conf *conf)
 		.wheel = align64(wheel_size(conf->conns_max)),
 		.listener = align64(conf->listeners_max * sizeof(struct listener)),
 		.listen = align64(conf->listeners_max * sizeof(struct listen)),
-		.idle = align64(conf->server_slots_max * sizeof(uint32_t)),
-		.idle_n = align64(conf->server_slots_max * sizeof(uint32_t)),
+		.slots = align64(conf->server_slots_max * 3 * sizeof(uint32_t)),
 	};
 }
 
@@ -47,8 +46,7 @@ proxy_size(const struct proxy_conf *conf)
 {
 	struct parts s = parts_of(conf);
 
-	return s.self + s.farms + s.conns + s.exchs + s.wheel + s.listener + s.listen + s.idle +
-	       s.idle_n;
+	return s.self + s.farms + s.conns + s.exchs + s.wheel + s.listener + s.listen + s.slots;
 }
 
 struct proxy *
@@ -76,8 +74,8 @@ proxy_init(void *mem, const struct proxy_conf *conf, uint64_t wall_ns, uint64_t 
 	p->listen = (struct listen *)at;
 	at += s.listen;
 	p->idle = (uint32_t *)at;
-	at += s.idle;
-	p->idle_n = (uint32_t *)at;
+	p->idle_n = p->idle + conf->server_slots_max;
+	p->conns_n = p->idle_n + conf->server_slots_max;
 	memset(p->idle, 0xff, conf->server_slots_max * sizeof(uint32_t));
 	p->wake_first = p->wake_last = (uint32_t)NONE;
 	p->wall_ns = wall_ns;
@@ -284,6 +282,15 @@ proxy_drain(struct proxy *p, uint64_t now)
 		    c->leg.in.bytes == 0)
 			conn_next(p, c, false);
 	}
+}
+
+void
+proxy_server_conns(const struct proxy *p, uint32_t slot, uint32_t *ret_conns_n,
+		   uint32_t *ret_idle_n)
+{
+	ensure(slot < p->conf.server_slots_max);
+	*ret_conns_n = p->conns_n[slot];
+	*ret_idle_n = p->idle_n[slot];
 }
 
 void

@@ -27,6 +27,7 @@ struct view;
 struct net;
 struct net_ports;
 struct journal_writer;
+struct board_hists;
 
 struct proxy_conf {
 	uint32_t lane_i;
@@ -43,6 +44,7 @@ struct proxy_conf {
 	struct buf_pool *pool;
 	struct counters *count;
 	struct journal_writer *journal; /* access records; NULL: none are written */
+	struct board_hists *hists;	/* of the lane's board; NULL: none are kept */
 };
 
 /* Bytes that proxy_init needs, 64-byte aligned. */
@@ -98,6 +100,10 @@ struct proxy_gauges {
 	uint32_t tunnels;	 /* of these, upgraded */
 	uint32_t bufs_held;	 /* in the proxy's own queues, not TCP's */
 };
+
+/* Connections open to a server, by slot, and how many of these are kept for the next request. */
+void proxy_server_conns(const struct proxy *proxy, uint32_t slot, uint32_t *ret_conns_n,
+			uint32_t *ret_idle_n);
 
 void proxy_gauges(const struct proxy *proxy, struct proxy_gauges *ret_gauges);
 

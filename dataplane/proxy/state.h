@@ -9,6 +9,7 @@
 #ifndef PENSTOCK_PROXY_STATE_H
 #define PENSTOCK_PROXY_STATE_H
 
+#include "abi/board.h"
 #include "abi/image.h"
 #include "abi/journal.h"
 #include "base/ensure.h"
@@ -105,7 +106,7 @@ struct conn {
 			uint64_t up_at;	     /* established */
 			uint64_t idle_ns;
 			bool is_secure;
-			bool is_probe;
+			bool is_counted; /* in proxy.conns_n */
 		};
 	};
 };
@@ -257,6 +258,7 @@ struct proxy {
 	struct wheel *wheel; /* a timer per conn */
 	uint32_t *idle;	     /* by server slot: the latest idle conn, NONE */
 	uint32_t *idle_n;    /* by server slot */
+	uint32_t *conns_n;   /* by server slot: connections open to it */
 	uint32_t wake_first, wake_last;
 	uint32_t cut_next; /* where the search for stalled exchanges goes on */
 	uint64_t conn_ids;

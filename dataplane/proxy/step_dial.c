@@ -130,6 +130,8 @@ dial_new(struct proxy *p, struct exch *e)
 	up->slot = e->route.slot;
 	up->incarnation = e->route.incarnation;
 	up->is_secure = e->route.is_secure;
+	up->is_counted = true;
+	p->conns_n[up->slot]++;
 	up->idle_ns = e->idle_ns;
 	up->exch = exch_index(p, e);
 	e->up = conn_index(p, up);
@@ -188,6 +190,8 @@ step_dial_up(struct proxy *p, struct conn *up)
 	farm_dialled(p->farms, up->slot, up->incarnation, FARM_DIAL_UP, p->now);
 	up->state = CONN_EXPECT_EXCHANGE;
 	up->up_at = p->now;
+	if (p->conf.hists != NULL)
+		board_hist_add(&p->conf.hists->connect_time, p->now - e->dial_at);
 	give_request(p, e, up);
 }
 
