@@ -67,6 +67,8 @@ conn_wake(struct proxy *p, struct conn *c)
 	p->wake_last = i;
 }
 
+static void conn_quiet(struct proxy *p, struct conn *c);
+
 static void
 conn_close(struct proxy *p, struct conn *c)
 {
@@ -123,23 +125,20 @@ conn_listener(struct proxy *p, struct conn *c)
 	return c->listener_i;
 }
 
-/* Our last byte is sent: what the client still sends is read and thrown away until it ends too,
- * for a reset would take the reply out of its hands (RFC 9112, 9.6). */
+/*
+ * Our last byte has been given to TCP. What the client still sends is read and thrown away until
+ * it ends too, for a reset would take the reply out of its hands (RFC 9112, 9.6); and what it has
+ * not acknowledged is watched, so that who never reads cannot keep buffers.
+ */
 static void
 conn_linger(struct proxy *p, struct conn *c)
 {
 	leg_shut(p, &c->leg);
-	bufq_give(&c->leg.in);
-	leg_note(p, &c->leg);
-	if (leg_is_ended(&c->leg)) {
-		conn_close(p, c);
-		return;
-	}
 	c->state = CONN_EXPECT_QUIET;
 	c->quiet_bytes = 0;
+	c->quiet_acked = tcp_acked(p->tcp, c->leg.id);
 	c->quiet_until_ns = p->now + LINGER_ALL_NS;
-	leg_offer(p, &c->leg, HOLD_ROOM);
-	timer_due(p, c, p->now + LINGER_GAP_NS);
+	conn_quiet(p, c);
 }
 
 static void
@@ -150,12 +149,35 @@ conn_quiet(struct proxy *p, struct conn *c)
 	c->quiet_bytes += min_u32(c->leg.in.bytes, LINGER_MAX);
 	bufq_give(&c->leg.in);
 	leg_note(p, &c->leg);
-	if (leg_is_ended(&c->leg) || c->quiet_bytes >= LINGER_MAX) {
+	if ((leg_is_ended(&c->leg) || c->quiet_bytes >= LINGER_MAX) &&
+	    tcp_unacked(p->tcp, c->leg.id) == 0) {
 		conn_close(p, c);
 		return;
 	}
 	leg_offer(p, &c->leg, HOLD_ROOM);
 	timer_due(p, c, due < c->quiet_until_ns ? due : c->quiet_until_ns);
+}
+
+/* No byte came for a while, or the time is up. */
+static void
+conn_quiet_late(struct proxy *p, struct conn *c)
+{
+	uint64_t acked = tcp_acked(p->tcp, c->leg.id);
+
+	if (tcp_unacked(p->tcp, c->leg.id) == 0) {
+		conn_close(p, c);
+		return;
+	}
+	if (acked != c->quiet_acked) {
+		c->quiet_acked = acked;
+		c->quiet_until_ns = p->now + LINGER_ALL_NS;
+	} else if (p->now >= c->quiet_until_ns) {
+		p->conf.count->proxy_linger_cut++;
+		leg_abort(p, &c->leg);
+		conn_put(p, c);
+		return;
+	}
+	timer_due(p, c, p->now + LINGER_GAP_NS);
 }
 
 void
@@ -191,7 +213,7 @@ client_run(struct proxy *p, struct conn *c)
 		if (c->leg.in.bytes != 0)
 			step_head(p, c);
 		else if (leg_is_ended(&c->leg))
-			conn_close(p, c);
+			conn_linger(p, c);
 		break;
 	case CONN_EXPECT_QUIET:
 		conn_quiet(p, c);
@@ -269,8 +291,11 @@ conn_on_room(struct proxy *p, struct conn *c)
 {
 	struct exch *e;
 
-	if (c->exch == (uint32_t)NONE)
+	if (c->exch == (uint32_t)NONE) {
+		if (c->state == CONN_EXPECT_QUIET)
+			conn_quiet(p, c);
 		return;
+	}
 	e = exch_at(p, c->exch);
 	if (c->is_client) {
 		e->client_ack_at = p->now;
@@ -322,7 +347,7 @@ client_late(struct proxy *p, struct conn *c)
 {
 	if (c->leg.in.bytes == 0) {
 		p->conf.count->proxy_client_idle_closed++;
-		conn_close(p, c);
+		conn_linger(p, c);
 		return;
 	}
 
@@ -354,7 +379,7 @@ conn_on_timer(struct proxy *p, struct conn *c)
 	if (c->state == CONN_EXPECT_HEAD) {
 		client_late(p, c);
 	} else if (c->state == CONN_EXPECT_QUIET) {
-		conn_close(p, c);
+		conn_quiet_late(p, c);
 	} else if (c->state == CONN_EXPECT_USE) {
 		p->conf.count->proxy_upstream_idle_closed++;
 		pool_up_drop(p, c);

@@ -10,7 +10,7 @@
 #include "view/view.h"
 
 enum {
-	CUT_SCAN = 4096,	/* exchanges looked at for the longest stalled, in one turn */
+	CUT_SCAN = 4096,	/* conns looked at for the longest stalled, in one turn */
 	SHARE_SHIFT = 4,	/* a session may have a 16th of the free budget under way */
 	BUF_BYTES_GUESS = 1024, /* a stream buffer holds about this much */
 };
@@ -175,46 +175,59 @@ look_at_budget(struct proxy *p)
 	p->room_cap = cap > TWO_MSS ? min_u32(cap, UINT32_MAX - 1) : TWO_MSS;
 }
 
-/* When it last got anywhere; NEVER when it holds next to nothing of the budget. */
+/* When a client conn last got anywhere; NEVER when it holds next to nothing of the budget. */
 static uint64_t
-stalled_since(const struct proxy *p, const struct exch *e)
+stalled_since(const struct proxy *p, const struct conn *c)
 {
-	const struct conn *c = conn_at(p, e->client);
-	uint64_t down = tcp_unacked(p->tcp, c->leg.id), up = 0, since = e->client_ack_at;
+	uint64_t down = tcp_unacked(p->tcp, c->leg.id), up = 0, since = c->since_ns;
 
-	if (e->up != (uint32_t)NONE && e->state != EXCH_EXPECT_UP)
-		up = tcp_unacked(p->tcp, conn_at(p, e->up)->leg.id);
-	if (down + up + c->leg.in.bytes < TWO_MSS)
-		return NEVER;
-	return up > down && e->up_ack_at < since ? e->up_ack_at : since;
+	if (c->exch != (uint32_t)NONE) {
+		const struct exch *e = exch_at(p, c->exch);
+
+		if (e->up != (uint32_t)NONE && e->state != EXCH_EXPECT_UP)
+			up = tcp_unacked(p->tcp, conn_at(p, e->up)->leg.id);
+		since = up > down && e->up_ack_at < e->client_ack_at ? e->up_ack_at
+								     : e->client_ack_at;
+	}
+	return down + up + c->leg.in.bytes < TWO_MSS ? NEVER : since;
 }
 
-/* The budget is used up: of the exchanges looked at, the one that has stalled longest goes. */
+static void
+cut(struct proxy *p, struct conn *c)
+{
+	p->conf.count->proxy_cut++;
+	if (c->exch != (uint32_t)NONE) {
+		exch_fail(p, exch_at(p, c->exch), 503, JOURNAL_CAUSE_MEMORY, 0);
+		return;
+	}
+	leg_abort(p, &c->leg);
+	conn_put(p, c);
+}
+
+/* The budget is used up: of the conns looked at, the one that has stalled longest goes. */
 static void
 cut_longest_stalled(struct proxy *p)
 {
-	uint32_t n = p->conf.exchanges_max < CUT_SCAN ? p->conf.exchanges_max : CUT_SCAN;
-	struct exch *worst = NULL;
+	uint32_t n = p->conf.conns_max < CUT_SCAN ? p->conf.conns_max : CUT_SCAN;
+	struct conn *worst = NULL;
 	uint64_t worst_at = NEVER;
 
 	for (uint32_t k = 0; k < n; k++) {
 		uint32_t i = p->cut_next;
+		struct conn *c = conn_at(p, i);
+		uint64_t since;
 
-		p->cut_next = i + 1 < p->conf.exchanges_max ? i + 1 : 0;
-		if (!pool_is_taken(&p->exchs, i))
+		p->cut_next = i + 1 < p->conf.conns_max ? i + 1 : 0;
+		if (!pool_is_taken(&p->conns, i) || !c->is_client || c->leg.id.v == 0)
 			continue;
-
-		uint64_t since = stalled_since(p, exch_at(p, i));
-
+		since = stalled_since(p, c);
 		if (since < worst_at) {
-			worst = exch_at(p, i);
+			worst = c;
 			worst_at = since;
 		}
 	}
-	if (worst == NULL)
-		return;
-	p->conf.count->proxy_cut++;
-	exch_fail(p, worst, 503, JOURNAL_CAUSE_MEMORY, 0);
+	if (worst != NULL)
+		cut(p, worst);
 }
 
 void

@@ -187,7 +187,7 @@ deframe_chunked(struct proxy *p, struct body *b, const struct http_limits *limit
 		struct buf *mine;
 
 		/* Nothing but payload, and not the chunk's last: the common case of bulk. */
-		if (b->chunk.left > buf->n) {
+		if (http_chunk_payload(&b->chunk) > buf->n) {
 			http_chunk_skip(&b->chunk, buf->n);
 			b->bytes_in += buf->n;
 			bufq_push(&b->held, buf);

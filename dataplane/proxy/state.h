@@ -99,6 +99,7 @@ struct conn {
 			uint32_t view_seq;
 			uint64_t head_at; /* first byte of the head; 0: none yet */
 			uint64_t quiet_until_ns;
+			uint64_t quiet_acked; /* tcp_acked when last looked */
 			uint32_t quiet_bytes;
 		};
 		struct {

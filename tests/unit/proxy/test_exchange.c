@@ -185,6 +185,26 @@ chunked_passes_both_ways(void **state)
 	stand_close(s);
 }
 
+/* Digits of a size that are read already are no payload yet, however large they look. */
+static void
+a_chunk_size_may_be_cut_anywhere(void **state)
+{
+	struct setup u = setup_plain();
+	struct stand *s = stand_open(&u);
+	struct peer *c, *o;
+
+	(void)state;
+	asked(s, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1", &c, &o);
+	say(s, c, "0");
+	say(s, c, ";e=1\r");
+	forget(o);
+	say(s, c, "\n01234567");
+	expect(s, o, "8\r\n01234567\r\n");
+	say(s, c, "89abcdef\r\n0\r\n\r\n");
+	expect(s, o, "8\r\n89abcdef\r\n0\r\n\r\n");
+	stand_close(s);
+}
+
 static void
 chunked_to_http_1_0_ends_at_close(void **state)
 {
@@ -836,6 +856,7 @@ main(void)
 		cmocka_unit_test(a_head_in_single_bytes_is_gathered),
 		cmocka_unit_test(a_large_head_passes_and_a_larger_one_is_refused),
 		cmocka_unit_test(chunked_passes_both_ways),
+		cmocka_unit_test(a_chunk_size_may_be_cut_anywhere),
 		cmocka_unit_test(chunked_to_http_1_0_ends_at_close),
 		cmocka_unit_test(what_ends_at_close_ends_at_close),
 		cmocka_unit_test(http_1_0_keep_alive_is_kept),

@@ -168,6 +168,33 @@ a_client_that_takes_nothing_is_cut(void **state)
 	stand_close(s);
 }
 
+/* The whole response fits into the send queue: the exchange is over, its buffers are not free. */
+static void
+a_client_that_never_takes_the_end_is_cut(void **state)
+{
+	struct setup u = setup_plain();
+	struct stand *s = stand_open(&u);
+	char *body = pattern(200000);
+	struct tcp_load load;
+	struct peer *c, *o;
+
+	(void)state;
+	s->client_room = 16 << 10;
+	asked(s, GET, &c, &o);
+	say(s, o, OK(200000));
+	say_bytes(s, o, body, 200000);
+	expect_record(s, 200, JOURNAL_CAUSE_NONE);
+	run(s, 60 * S);
+	assert_false(c->is_gone);
+	run(s, 35 * S);
+	assert_true(c->is_gone);
+	assert_int_equal(s->proxy_side.count.proxy_linger_cut, 1);
+	tcp_load(s->proxy_side.tcp, &load);
+	assert_int_equal(load.bufs_held, 0);
+	free(body);
+	stand_close(s);
+}
+
 static void
 idle_connections_end_in_silence(void **state)
 {
@@ -410,6 +437,45 @@ when_the_budget_is_used_up_the_longest_stalled_goes(void **state)
 }
 
 static void
+small_responses_that_nobody_reads_stay_in_the_budget(void **state)
+{
+	enum {
+		SLOW = 40,
+		BYTES = 100000,
+		BUFS = 1024
+	};
+	struct setup u = setup_plain();
+	struct stand *s;
+	char *body = pattern(BYTES);
+	struct peer *c, *o = NULL;
+
+	(void)state;
+	u.bufs_max = BUFS;
+	s = stand_open(&u);
+	s->client_room = 8 << 10;
+	for (uint32_t i = 0; i < SLOW; i++) {
+		c = client(s);
+		settle(s);
+		say(s, c, GET);
+		if (origin_waits(s))
+			o = origin(s);
+		say(s, o, OK(100000));
+		say_bytes(s, o, body, BYTES);
+		run(s, 100 * MS);
+		assert_in_range(s->held_peak, 0, BUFS);
+	}
+	s->client_room = 1 << 20;
+	c = client(s);
+	settle(s);
+	say(s, c, GET);
+	run(s, 1 * S);
+	say(s, origin_waits(s) ? origin(s) : o, OK(2) "ok");
+	expect(s, c, OK(2) "ok");
+	free(body);
+	stand_close(s);
+}
+
+static void
 a_dry_pool_only_delays(void **state)
 {
 	enum {
@@ -583,7 +649,9 @@ main(void)
 		cmocka_unit_test(a_server_that_says_nothing_is_a_504),
 		cmocka_unit_test(a_server_that_takes_nothing_is_a_504),
 		cmocka_unit_test(a_client_that_takes_nothing_is_cut),
+		cmocka_unit_test(a_client_that_never_takes_the_end_is_cut),
 		cmocka_unit_test(idle_connections_end_in_silence),
+		cmocka_unit_test(small_responses_that_nobody_reads_stay_in_the_budget),
 		cmocka_unit_test(a_stalled_client_stalls_its_server),
 		cmocka_unit_test(a_stalled_server_stalls_its_client),
 		cmocka_unit_test(both_ways_at_once_and_whole),
