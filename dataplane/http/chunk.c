@@ -288,6 +288,13 @@ http_chunk_skip(struct http_chunk *c, uint64_t n)
 		c->state = CHUNK_EXPECT_DATA_CR;
 }
 
+uint64_t
+http_chunk_payload(const struct http_chunk *c)
+{
+	/* While the size is still being read, `left` holds only the digits seen so far. */
+	return c->state == CHUNK_EXPECT_DATA ? c->left : 0;
+}
+
 enum http_chunk_verdict
 http_deframe(struct http_chunk *c, const struct http_limits *limits, struct slice in,
 	     uint32_t *ret_used, struct slice *ret_data)

@@ -424,6 +424,9 @@ enum http_chunk_verdict http_deframe(struct http_chunk *c, const struct http_lim
  */
 void http_chunk_skip(struct http_chunk *c, uint64_t n);
 
+/* How many payload bytes come next, before any other byte; 0 amid a chunk's framing. */
+uint64_t http_chunk_payload(const struct http_chunk *c);
+
 /* The chunk head for n > 0 payload bytes, "1f4\r\n"; returns its length. "\r\n" ends the chunk. */
 uint32_t http_chunk_head(uint64_t n, uint8_t ret[HTTP_CHUNK_HEAD_BYTES]);
 

@@ -18,15 +18,18 @@ def body_file(path, n):
     return digest.hexdigest()
 
 
-def download(lab, target, family=4, timeout=300):
-    at = "10.1.0.10" if family == 4 else "[fd01::10]"
+STALLED = ("--speed-limit", "1000", "--speed-time", "10")  # curl gives up
+
+
+def download(lab, at, target, timeout):
     done = lab.run("client", "bash", "-c", "set -o pipefail; curl -sSg --fail --max-time "
-                   f"{timeout} 'http://{at}{target}' | sha256sum", timeout=timeout + 10)
+                   f"{timeout} {' '.join(STALLED)} 'http://{at}{target}' | sha256sum",
+                   timeout=timeout + 10)
     return done.stdout.split()[0]
 
 
-def upload(lab, path, target, *options, family=4, timeout=300):
-    return lab.get(target, "-T", path, "-H", "Expect:", *options, family=family,
+def upload(lab, path, at, target, *options, timeout):
+    return lab.get(target, "-T", path, "-H", "Expect:", *STALLED, *options, listener=at,
                    timeout=timeout).stdout
 
 
@@ -50,19 +53,16 @@ def both_ways(lab, n, make, family=4, timeout=300):
     lab.start(config)
     odd = "10.1.0.10:81" if family == 4 else "[fd01::10]:81"
 
+    web = "10.1.0.10" if family == 4 else "[fd01::10]"
     lab.note("down, Content-Length")
-    got = download(lab, "/big", family, timeout)
-    expect(got == sent, "download with Content-Length differs")
+    expect(download(lab, web, "/big", timeout) == sent, "download with Content-Length differs")
     lab.note("down, chunked")
-    done = lab.run("client", "bash", "-c", f"set -o pipefail; curl -sSg --fail --max-time {timeout}"
-                   f" 'http://{odd}/chunked?n={n}' | sha256sum", timeout=timeout + 10)
-    expect(done.stdout.split()[0] == sent, "chunked download differs")
+    expect(download(lab, odd, f"/chunked?n={n}", timeout) == sent, "chunked download differs")
     lab.note("up, Content-Length")
-    text = lab.get("/sink", "-T", source, "-H", "Expect:", listener=odd, timeout=timeout).stdout
+    text = upload(lab, source, odd, "/sink", timeout=timeout)
     expect(text == f"{n} length {sent}\n", f"upload with Content-Length: {text}")
     lab.note("up, chunked")
-    upload(lab, source, "/upload/copy", "-H", "Transfer-Encoding: chunked", family=family,
-           timeout=timeout)
+    upload(lab, source, web, "/upload/copy", "-H", "Transfer-Encoding: chunked", timeout=timeout)
     with open(os.path.join(home, "files", "upload", "copy"), "rb") as copy:
         expect(hashlib.file_digest(copy, "sha256").hexdigest() == sent, "chunked upload differs")
 
