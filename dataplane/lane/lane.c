@@ -135,6 +135,7 @@ proxy_conf_of(const struct lane_conf *conf)
 		.seed = { conf->seed[1], conf->seed[0] },
 		.pool = conf->pool,
 		.count = conf->board.counters,
+		.hists = conf->board.hists,
 		.journal = conf->journal,
 	};
 }

@@ -61,6 +61,7 @@ publish_server(const struct lane *lane, uint32_t slot, uint64_t now)
 	const struct farms *farms = proxy_farms(lane->proxy);
 	const struct farm_stats *stats = farm_stats(farms, slot);
 	struct board_server *to = &lane->conf.board.server[slot];
+	uint32_t conns_n, idle_n;
 	struct farm_facts facts;
 
 	farm_facts(farms, slot, &facts);
@@ -74,7 +75,13 @@ publish_server(const struct lane *lane, uint32_t slot, uint64_t now)
 	to->dials = stats->dials;
 	to->dial_failures = stats->dials_refused + stats->dials_timeout;
 	to->failures = stats->failures;
+	to->status_2xx = stats->status_2xx;
+	to->status_3xx = stats->status_3xx;
+	to->status_4xx = stats->status_4xx;
 	to->status_5xx = stats->status_5xx;
+	proxy_server_conns(lane->proxy, slot, &conns_n, &idle_n);
+	to->conns = conns_n;
+	to->conns_idle = idle_n;
 	to->bytes_out = stats->bytes_up;
 	to->bytes_in = stats->bytes_down;
 }

@@ -30,17 +30,6 @@ flush_handover(struct lane *lane)
 	}
 }
 
-/*
- * An error is only a hint: it ends dials to a host that cannot be reached, and what it says of
- * open connections their own timers find out (RFC 5927, 5).
- */
-static void
-take_icmp_error(struct lane *lane, const struct icmp_error *error, uint64_t now)
-{
-	if (error->kind == ICMP_ERROR_UNREACHABLE)
-		tcp_unreachable(lane->tcp, &error->remote, now);
-}
-
 /* A frame of this lane's own. Ownership passes in. */
 static void
 take_frame(struct lane *lane, struct buf *frame, uint64_t now)
@@ -72,7 +61,7 @@ take_frame(struct lane *lane, struct buf *frame, uint64_t now)
 			lane_take_net_out(lane, now);
 		return;
 	case WIRE_ICMP_ERROR:
-		take_icmp_error(lane, &packet.error, now);
+		tcp_icmp(lane->tcp, &packet.error, now);
 		buf_give(frame);
 		return;
 	}

@@ -84,11 +84,13 @@ lane_turn(struct lane *lane, uint64_t now)
 		found = true;
 	}
 	if (net_deadline(lane->net) <= now) {
+		if (!net_out_has_room(&lane->net_out))
+			lane_take_net_out(lane, now);
 		net_advance(lane->net, now, &lane->net_out);
-		lane_take_net_out(lane, now);
 		found = true;
 	}
 	found |= settle(lane, now);
+	lane_take_net_out(lane, now); /* replies to the link */
 	found |= lane_flush(lane, now);
 	lane->count->lane_turns++;
 	lane->count->lane_turns_busy += found;

@@ -10,7 +10,9 @@
 
 #include <rte_mbuf.h>
 #include <rte_errno.h>
+#include <rte_mbuf_pool_ops.h>
 #include <rte_mempool.h>
+#include <rte_memzone.h>
 
 #include "port/port.h"
 
@@ -27,22 +29,56 @@ pool_of(struct buf_pool *pool)
 	return (struct rte_mempool *)pool;
 }
 
+/*
+ * The mempool is filled from one piece of memory of ours: left to itself it would put no object
+ * across a page's end, which on ordinary pages is one buffer a page. Addresses are virtual
+ * everywhere (--iova-mode=va), so that a page's end means nothing: NO_IOVA_CONTIG says so.
+ */
+static bool
+fill(struct rte_mempool *pool, uint32_t bufs_n)
+{
+	size_t each = pool->header_size + pool->elt_size + pool->trailer_size;
+	const struct rte_memzone *memory =
+		rte_memzone_reserve_aligned("penstock", each * bufs_n + RTE_CACHE_LINE_SIZE,
+					    (int)rte_socket_id(), 0, RTE_CACHE_LINE_SIZE);
+	int n;
+
+	if (memory == NULL)
+		return false;
+	n = rte_mempool_populate_iova(pool, memory->addr, memory->iova, memory->len, NULL, NULL);
+	if (n != (int)bufs_n)
+		return false;
+	rte_mempool_obj_iter(pool, rte_pktmbuf_init, NULL);
+	return true;
+}
+
 struct buf_pool *
 port_pool_open(uint32_t bufs_n, char *why)
 {
-	struct rte_mempool *pool =
-		rte_pktmbuf_pool_create("penstock", bufs_n, POOL_CACHE, BUF_PRIV,
-					BUF_HEADROOM + BUF_ROOM, (int)rte_socket_id());
+	struct rte_pktmbuf_pool_private facts = {
+		.mbuf_data_room_size = BUF_HEADROOM + BUF_ROOM,
+		.mbuf_priv_size = BUF_PRIV,
+	};
+	struct rte_mempool *pool = rte_mempool_create_empty(
+		"penstock", bufs_n, sizeof(struct buf) + BUF_HEADROOM + BUF_ROOM, POOL_CACHE,
+		sizeof(facts), (int)rte_socket_id(), RTE_MEMPOOL_F_NO_IOVA_CONTIG);
 
-	if (pool == NULL)
-		snprintf(why, PORT_WHY, "%u packet buffers: %s", bufs_n, rte_strerror(rte_errno));
-	return (struct buf_pool *)pool;
+	if (pool != NULL &&
+	    rte_mempool_set_ops_byname(pool, rte_mbuf_best_mempool_ops(), NULL) == 0) {
+		rte_pktmbuf_pool_init(pool, &facts);
+		if (fill(pool, bufs_n))
+			return (struct buf_pool *)pool;
+	}
+	snprintf(why, PORT_WHY, "%u packet buffers: %s", bufs_n, rte_strerror(rte_errno));
+	rte_mempool_free(pool);
+	return NULL;
 }
 
 void
 port_pool_close(struct buf_pool *pool)
 {
 	rte_mempool_free(pool_of(pool));
+	rte_memzone_free(rte_memzone_lookup("penstock"));
 }
 
 static struct buf *

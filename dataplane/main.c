@@ -1,0 +1,595 @@
+/*
+ * main.c - penstock-dataplane: finds the newest image it can take, opens its ports, runs its lanes
+ * until a signal, and tidies up.
+ *
+ * The main thread is the keeper: every STEP_MS it looks for newer images, at the ports' carriers
+ * and after the cores. Files of the run directory are made as the user given by --user; only
+ * ports are opened as root, and root is given up for good before the first packet.
+ */
+#include <errno.h>
+#include <grp.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "abi/instance.h"
+#include "abi/rundir.h"
+#include "lane/house.h"
+#include "port/port.h"
+#include "view/view.h"
+
+enum {
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	STEP_MS = 10,
+	SLOW_STEPS = 10,     /* ports and facts: every 100 ms */
+	STALLED_STEPS = 200, /* an awake core without a round for 2 s */
+	DRAIN_STEPS = 200,   /* what is in progress after a signal has 2 s */
+	POOL_MIB_USUAL = 192,
+	RINGS_MIB = 32,
+};
+
+struct options {
+	const char *run;
+	uid_t uid;
+	gid_t gid;
+	bool has_user;
+};
+
+struct dataplane {
+	struct options options;
+	int control_fd, dataplane_fd, lock_fd, signal_fd;
+	struct keeper *keeper;
+	struct view_set views;
+	struct buf_pool *pool;
+	bool has_env;
+	struct portif port[PORTS_MAX];
+	uint16_t port_n;
+	uint16_t lane_n;
+	struct house house;
+	bool has_house;
+	pthread_t thread[CORES_MAX];
+	uint16_t thread_n;
+	struct rundir_map instance_map;
+	struct instance_facts facts;
+};
+
+/* ---- words ---- */
+
+static __attribute__((format(printf, 1, 2))) void
+say(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	fputs("penstock-dataplane: ", stderr);
+	vfprintf(stderr, format, ap);
+	fputc('\n', stderr);
+	va_end(ap);
+}
+
+static bool
+failed(const char *what, int err)
+{
+	say("%s: %s", what, strerror(err));
+	return false;
+}
+
+static void
+usage(FILE *to)
+{
+	fprintf(to,
+		"usage: penstock-dataplane [--run DIR] [--user UID:GID|NAME[:GROUP]]\n"
+		"\n"
+		"  --run DIR   the run directory, %s when not given\n"
+		"  --user WHO  whom to become once the ports are open\n"
+		"  --version, --help\n"
+		"\n"
+		"Everything else comes from the tables that penstock-control publishes there.\n"
+		"Example: penstock-dataplane --run /run/penstock --user penstock-dp:penstock\n",
+		RUNDIR_DEFAULT);
+}
+
+/* ---- arguments ---- */
+
+static bool
+parse_number(const char *text, uint32_t *ret)
+{
+	char *end;
+	unsigned long v = strtoul(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end != '\0' || v > UINT32_MAX - 1)
+		return false;
+	*ret = (uint32_t)v;
+	return true;
+}
+
+static bool
+parse_user(const char *text, struct options *o)
+{
+	char user[128];
+	const char *colon = strchr(text, ':');
+	size_t n = colon != NULL ? (size_t)(colon - text) : strlen(text);
+	const struct passwd *pw = NULL;
+	const struct group *gr;
+
+	if (n == 0 || n >= sizeof(user))
+		return false;
+	memcpy(user, text, n);
+	user[n] = '\0';
+	if (!parse_number(user, &o->uid)) {
+		pw = getpwnam(user);
+		if (pw == NULL)
+			return false;
+		o->uid = pw->pw_uid;
+		o->gid = pw->pw_gid;
+	} else {
+		o->gid = o->uid;
+	}
+	o->has_user = true;
+	if (colon == NULL || parse_number(colon + 1, &o->gid))
+		return true;
+	gr = getgrnam(colon + 1);
+	if (gr == NULL)
+		return false;
+	o->gid = gr->gr_gid;
+	return true;
+}
+
+/* The exit code when there is nothing to run, else -1. */
+static int
+parse_options(int argc, char **argv, struct options *o)
+{
+	*o = (struct options){ .run = RUNDIR_DEFAULT, .uid = getuid(), .gid = getgid() };
+	for (int i = 1; i < argc; i++) {
+		bool has_value = i + 1 < argc;
+
+		if (strcmp(argv[i], "--help") == 0) {
+			usage(stdout);
+			return 0;
+		}
+		if (strcmp(argv[i], "--version") == 0) {
+			puts("penstock-dataplane " PENSTOCK_VERSION);
+			return 0;
+		}
+		if (strcmp(argv[i], "--run") == 0 && has_value) {
+			o->run = argv[++i];
+		} else if (strcmp(argv[i], "--user") == 0 && has_value) {
+			if (!parse_user(argv[++i], o)) {
+				say("there is no user or group %s", argv[i]);
+				return EXIT_USAGE;
+			}
+		} else {
+			usage(stderr);
+			return EXIT_USAGE;
+		}
+	}
+	return -1;
+}
+
+/* ---- time and signals ---- */
+
+static uint64_t
+real_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static bool
+open_signals(struct dataplane *d)
+{
+	sigset_t set;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &set, NULL); /* every thread inherits it */
+	d->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return d->signal_fd >= 0 || failed("signals", errno);
+}
+
+/* Waits for a step's time. True when we are told to end. */
+static bool
+wait_step(const struct dataplane *d)
+{
+	struct pollfd fd = { .fd = d->signal_fd, .events = POLLIN };
+
+	return poll(&fd, 1, STEP_MS) > 0;
+}
+
+/* ---- users ---- */
+
+static bool
+is_root(const struct dataplane *d)
+{
+	return d->options.has_user && getuid() == 0;
+}
+
+/* Files are made as the user, ports are opened as root. */
+static bool
+act_as(const struct dataplane *d, uid_t uid, gid_t gid)
+{
+	if (!is_root(d))
+		return true;
+	if (seteuid(0) != 0 || setegid(gid) != 0 || seteuid(uid) != 0)
+		return failed("changing users", errno);
+	return true;
+}
+
+/* For good; capabilities go with the last user id that is 0. */
+static bool
+drop_root(const struct dataplane *d)
+{
+	const struct options *o = &d->options;
+
+	if (!is_root(d))
+		return true;
+	if (seteuid(0) != 0 || setgroups(0, NULL) != 0 || setresgid(o->gid, o->gid, o->gid) != 0 ||
+	    setresuid(o->uid, o->uid, o->uid) != 0)
+		return failed("giving root up", errno);
+	if (setuid(0) == 0 && o->uid != 0) {
+		say("root could not be given up");
+		return false;
+	}
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	return true;
+}
+
+/* ---- the run directory and the image to start with ---- */
+
+static bool
+open_rundir(struct dataplane *d)
+{
+	const struct options *o = &d->options;
+
+	d->dataplane_fd = rundir_make(o->run, RUNDIR_DATAPLANE, o->uid, o->gid);
+	if (d->dataplane_fd < 0)
+		return failed(o->run, -d->dataplane_fd);
+	if (!act_as(d, o->uid, o->gid))
+		return false;
+	d->lock_fd = rundir_lock(d->dataplane_fd);
+	if (d->lock_fd == -EWOULDBLOCK) {
+		say("another data plane runs in %s (pid %d)", o->run,
+		    (int)rundir_locked_by(d->dataplane_fd));
+		return false;
+	}
+	if (d->lock_fd < 0)
+		return failed("the lock of the run directory", -d->lock_fd);
+	rundir_clean(d->dataplane_fd);
+	return true;
+}
+
+/* False: told to end. */
+static bool
+wait_for_control(struct dataplane *d)
+{
+	bool is_said = false;
+
+	while ((d->control_fd = rundir_open(d->options.run, RUNDIR_CONTROL)) < 0) {
+		if (!is_said)
+			say("waiting for penstock-control in %s", d->options.run);
+		is_said = true;
+		if (wait_step(d))
+			return false;
+	}
+	return true;
+}
+
+/* What is fixed at start limits what a later image may hold. */
+static bool
+accept_image(void *ctx, const struct view *v, struct abi_fault *ret_fault)
+{
+	const struct dataplane *d = ctx;
+
+	if (!d->has_house)
+		return true;
+	for (uint32_t i = 0; i < img_n(&v->img, IMG_SERVERS); i++) {
+		if (img_server(&v->img, i)->slot < d->house.plan.server_slots)
+			continue;
+		*ret_fault = abi_fault_at(ABI_FAULT_RANGE, "servers", i, "slot");
+		return false;
+	}
+	if (img_n(&v->img, IMG_SERVERS) > d->house.plan.servers_max) {
+		*ret_fault = abi_fault_at(ABI_FAULT_COUNT, "servers", ABI_NONE, "");
+		return false;
+	}
+	if (img_n(&v->img, IMG_LISTENERS) > d->house.plan.listeners_max) {
+		*ret_fault = abi_fault_at(ABI_FAULT_COUNT, "listeners", ABI_NONE, "");
+		return false;
+	}
+	return true;
+}
+
+/* False: told to end, or no memory. */
+static bool
+wait_for_image(struct dataplane *d)
+{
+	struct keeper_conf conf = {
+		.control_fd = d->control_fd,
+		.dataplane_fd = d->dataplane_fd,
+		.version = PENSTOCK_VERSION,
+		.accept = accept_image,
+		.accept_ctx = d,
+	};
+	char text[ABI_FAULT_TEXT_BYTES];
+	bool is_said = false;
+
+	d->keeper = keeper_open(&conf, real_now());
+	if (d->keeper == NULL)
+		return failed("the keeper", ENOMEM);
+	while (keeper_view(d->keeper) == NULL) {
+		if (!is_said)
+			say("waiting for an image to serve: %s",
+			    abi_fault_print(keeper_fault(d->keeper), text, sizeof(text)));
+		is_said = true;
+		if (wait_step(d))
+			return false;
+		keeper_step(d->keeper, core_now(), real_now());
+	}
+	return true;
+}
+
+/* ---- ports and lanes ---- */
+
+static bool
+open_port(struct dataplane *d, const struct img *img, uint16_t i, bool is_huge)
+{
+	const struct img_port *p = img_port(img, i);
+	struct port_conf conf = {
+		.name = img_text(img, p->name),
+		.path = i,
+		.device_kind = p->kind,
+		.device = img_text(img, p->device),
+		.role = p->role,
+		.link_id = p->link_id,
+		.queues = p->queues,
+		.queues_max = d->lane_n,
+		.mtu = p->mtu,
+		.rx_ring_n = p->rx_ring_n,
+		.tx_ring_n = p->tx_ring_n,
+		.rss_key = p->rss_key,
+		.rss_key_n = (uint8_t)p->rss_key_n,
+		.is_huge = is_huge,
+		.owner = d->options.uid,
+		.owner_group = d->options.gid,
+		.pool = d->pool,
+	};
+	char why[PORT_WHY];
+
+	memcpy(conf.mac, p->mac, sizeof(conf.mac));
+	if (!port_open(&conf, &d->port[i], why)) {
+		say("%s", why);
+		return false;
+	}
+	d->port_n++;
+	return true;
+}
+
+static bool
+open_ports(struct dataplane *d, const struct img *img)
+{
+	const struct img_machine *m = img_machine(img);
+	uint64_t mib = m->memory_mib != 0 ? m->memory_mib : POOL_MIB_USUAL;
+	struct port_env_conf conf = {
+		.hugepages = (m->flags & IMG_MACHINE_HUGEPAGES) != 0,
+		.pool_bufs = (uint32_t)((mib << 20) / PORT_BUF_BYTES),
+		.extra_mib = RINGS_MIB,
+	};
+	struct port_env env;
+	char why[PORT_WHY];
+
+	if (img_n(img, IMG_PORTS) > PORTS_MAX) {
+		say("%u ports; this version has room for %u", img_n(img, IMG_PORTS), PORTS_MAX);
+		return false;
+	}
+	if (!act_as(d, 0, getgid()))
+		return false;
+	d->has_env = port_env_open(&conf, &env, why);
+	if (d->has_env)
+		d->pool = port_pool_open(conf.pool_bufs, why);
+	if (d->pool == NULL) {
+		say("%s", why);
+		return false;
+	}
+	if (conf.hugepages && !env.is_huge)
+		say("not enough free hugepages for %u MiB: using ordinary memory", env.mib);
+	for (uint16_t i = 0; i < img_n(img, IMG_PORTS); i++) {
+		if (!open_port(d, img, i, env.is_huge))
+			return false;
+	}
+	return drop_root(d);
+}
+
+static bool
+open_instance(struct dataplane *d, const struct img *img)
+{
+	struct instance_facts *f = &d->facts;
+	int err = rundir_map_make(d->dataplane_fd, RUNDIR_INSTANCE, sizeof(struct instance),
+				  &d->instance_map);
+
+	if (err != 0)
+		return failed("instance", -err);
+	f->pid = (uint32_t)getpid();
+	f->started_ns = real_now();
+	snprintf(f->version, sizeof(f->version), "%s", PENSTOCK_VERSION);
+	f->image_version = IMG_VERSION;
+	f->runtime_version = RUNTIME_VERSION;
+	f->publish_version = PUBLISH_VERSION;
+	f->cursors_version = CURSORS_VERSION;
+	house_facts(&d->house, f);
+	for (uint16_t i = 0; i < f->lane_n; i++)
+		f->lane[i].cpu = img_core(img, f->lane[i].core_i)->cpu;
+	for (uint16_t i = 0; i < f->port_n; i++) {
+		snprintf(f->port[i].driver, sizeof(f->port[i].driver), "%s",
+			 port_driver(&d->port[i]));
+		f->port[i].vlan = img_port(img, i)->vlan;
+	}
+	instance_init(d->instance_map.p);
+	keeper_bind(d->keeper, &d->views, d->instance_map.p, f);
+	err = rundir_map_publish(d->dataplane_fd, RUNDIR_INSTANCE);
+	return err == 0 || failed("instance", -err);
+}
+
+static bool
+open_house(struct dataplane *d, const struct img *img)
+{
+	struct house_conf conf = {
+		.dataplane_fd = d->dataplane_fd,
+		.img = img,
+		.views = &d->views,
+		.port = d->port,
+		.port_n = d->port_n,
+		.lane_n = d->lane_n,
+		.pool = d->pool,
+		.wall_ns = real_now() - core_now(),
+	};
+	char why[HOUSE_WHY];
+
+	if (getrandom(conf.seed, sizeof(conf.seed), 0) != sizeof(conf.seed) ||
+	    getrandom(&conf.id, sizeof(conf.id), 0) != sizeof(conf.id))
+		return failed("random numbers", errno);
+	view_set_init(&d->views, d->lane_n);
+	d->has_house = house_open(&d->house, &conf, why);
+	if (!d->has_house)
+		say("%s", why);
+	return d->has_house;
+}
+
+static bool
+start_cores(struct dataplane *d, const struct img *img)
+{
+	char why[PORT_WHY], name[16];
+
+	for (uint16_t i = 0; i < d->house.core_n; i++) {
+		snprintf(name, sizeof(name), "core-%u", i);
+		if (!port_thread_start(name, (int)img_core(img, i)->cpu, core_run,
+				       &d->house.core[i], &d->thread[i], why)) {
+			say("%s", why);
+			return false;
+		}
+		d->thread_n++;
+	}
+	return true;
+}
+
+/* ---- running ---- */
+
+/* A core that hangs serves nobody and says nothing: the service manager starts us again. */
+static void
+watch_cores(struct dataplane *d)
+{
+	int stalled = house_stalled_core(&d->house, STALLED_STEPS);
+
+	if (stalled < 0)
+		return;
+	say("core %d made no turn for %d s", stalled, STALLED_STEPS * STEP_MS / 1000);
+	ensure(stalled < 0);
+}
+
+static void
+step(struct dataplane *d, uint32_t i)
+{
+	uint64_t now = core_now(), now_real = real_now();
+
+	keeper_step(d->keeper, now, now_real);
+	watch_cores(d);
+	if (i % SLOW_STEPS != 0)
+		return;
+	for (uint16_t p = 0; p < d->port_n; p++)
+		port_look(&d->port[p]);
+	for (uint16_t c = 0; c < d->house.core_n; c++)
+		core_set_wall(&d->house.core[c], now_real - now);
+	house_publish(&d->house);
+	if (house_facts(&d->house, &d->facts))
+		keeper_publish_facts(d->keeper);
+}
+
+static void
+run(struct dataplane *d)
+{
+	uint32_t i = 0;
+
+	say("serving generation %llu: %u ports, %u lanes on %u cores",
+	    (unsigned long long)keeper_view(d->keeper)->generation, d->port_n, d->lane_n,
+	    d->house.core_n);
+	while (!wait_step(d))
+		step(d, i++);
+	say("told to end: finishing what is in progress");
+	for (uint16_t c = 0; c < d->house.core_n; c++)
+		core_drain(&d->house.core[c]);
+	for (uint32_t left = DRAIN_STEPS; left > 0 && !house_is_idle(&d->house); left--) {
+		poll(NULL, 0, STEP_MS);
+		step(d, i++);
+	}
+}
+
+static void
+tidy_up(struct dataplane *d)
+{
+	for (uint16_t i = 0; i < d->thread_n; i++)
+		core_stop(&d->house.core[i]);
+	for (uint16_t i = 0; i < d->thread_n; i++)
+		pthread_join(d->thread[i], NULL);
+	if (d->has_house)
+		house_close(&d->house);
+	if (d->instance_map.p != NULL)
+		rundir_unlink(d->dataplane_fd, RUNDIR_INSTANCE);
+	if (d->keeper != NULL)
+		keeper_close(d->keeper);
+	rundir_map_close(&d->instance_map);
+	for (uint16_t i = d->port_n; i-- > 0;)
+		port_close(&d->port[i]);
+	if (d->pool != NULL)
+		port_pool_close(d->pool);
+	if (d->has_env)
+		port_env_close();
+}
+
+/* False: it failed, and has said why; or told to end before there was anything to serve. */
+static bool
+start(struct dataplane *d, bool *ret_told)
+{
+	const struct img *img;
+
+	if (!open_signals(d) || !open_rundir(d))
+		return false;
+	if (!wait_for_control(d) || !wait_for_image(d)) {
+		*ret_told = d->control_fd < 0 || d->keeper != NULL;
+		return false;
+	}
+	img = &keeper_view(d->keeper)->img;
+	d->lane_n = house_lane_n(img);
+	return open_ports(d, img) && open_house(d, img) && open_instance(d, img) &&
+	       start_cores(d, img);
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct dataplane d;
+	bool is_told = false;
+	int code = parse_options(argc, argv, &d.options);
+
+	if (code >= 0)
+		return code;
+	d.control_fd = -1;
+	if (start(&d, &is_told)) {
+		is_told = true;
+		run(&d);
+	}
+	tidy_up(&d);
+	return is_told ? 0 : EXIT_FAILED;
+}

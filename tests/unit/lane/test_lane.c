@@ -1,0 +1,174 @@
+/*
+ * test_lane.c - whole lanes over a fake port: hand-over both ways, steering, back-pressure.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "town.h"
+
+enum {
+	ASKS = 200
+};
+
+static struct town town;
+
+/* The first finds the neighbour, so that no packet is dropped waiting for it. */
+static void
+ask_all(uint32_t n)
+{
+	town_ask(&town, 0);
+	town_run(&town, 30);
+	for (uint32_t i = 1; i < n; i++)
+		town_ask(&town, i);
+	town_run(&town, 400);
+}
+
+static void
+assert_all_answered(uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		assert_true(town.conn[i].is_done);
+		assert_string_equal(town.conn[i].head, "HTTP/1.1 404");
+	}
+	assert_int_equal(town.resets, 0);
+	assert_int_equal(town.wrong_lane_tx, 0);
+	assert_int_equal(TOWN_SUM(&town, lane_drop_handover_full), 0);
+	assert_int_equal(TOWN_SUM(&town, lane_drop_tx_full), 0);
+}
+
+static void
+one_lane_answers_without_any_hand_over(void **state)
+{
+	(void)state;
+	town_open(&town, &(struct town_conf){ .lane_n = 1, .queue_n = 1, .bufs_n = 8192 });
+	ask_all(ASKS);
+	assert_all_answered(ASKS);
+	assert_int_equal(TOWN_SUM(&town, lane_handed_over), 0);
+	town_close(&town);
+}
+
+/* Received by lane 0 for all, sent by lane 0 for all; answered by each. */
+static void
+four_lanes_share_one_queue(void **state)
+{
+	(void)state;
+	town_open(&town, &(struct town_conf){ .lane_n = 4, .queue_n = 1, .bufs_n = 8192 });
+	ask_all(ASKS);
+	assert_all_answered(ASKS);
+	assert_int_equal(TOWN_SUM(&town, lane_handed_over), TOWN_SUM(&town, lane_taken_over));
+	for (uint32_t i = 0; i < 4; i++)
+		assert_true(town.board[i].counters->http_requests > ASKS / 4 / 3);
+	assert_int_equal(town.board[0].counters->lane_taken_over, 0);
+	for (uint32_t i = 1; i < 4; i++)
+		assert_int_equal(town.board[i].counters->lane_tx_frames, 0);
+	town_close(&town);
+}
+
+/* What one lane learned of a neighbour all know: the answer came to lane 0 each time. */
+static void
+a_neighbour_that_one_lane_hears_is_known_to_all(void **state)
+{
+	(void)state;
+	town_open(&town, &(struct town_conf){ .lane_n = 4, .queue_n = 1, .bufs_n = 8192 });
+	ask_all(ASKS);
+	assert_all_answered(ASKS);
+	assert_in_range(town.arp_answers, 1, 4);
+	town_close(&town);
+}
+
+static void
+a_port_that_spreads_as_it_tells_needs_no_hand_over(void **state)
+{
+	(void)state;
+	town_open(&town, &(struct town_conf){ .lane_n = 4,
+					      .queue_n = 4,
+					      .has_rss = true,
+					      .spread = town_spread_right,
+					      .bufs_n = 8192 });
+	ask_all(ASKS);
+	assert_all_answered(ASKS);
+	assert_int_equal(TOWN_SUM(&town, lane_handed_over), 0);
+	assert_int_equal(steer_mode(mesh_steer(town.mesh, 0)), INSTANCE_STEERING_RSS);
+	assert_true(mesh_steer(town.mesh, 0)->judged >= 3 * ASKS);
+	assert_int_equal(mesh_steer(town.mesh, 0)->wrong, 0);
+	town_close(&town);
+}
+
+/* Two queues, five lanes: each queue's lane hands over to those that share it. */
+static void
+lanes_that_share_a_queue_are_reached_through_its_lane(void **state)
+{
+	(void)state;
+	town_open(&town, &(struct town_conf){ .lane_n = 5,
+					      .queue_n = 2,
+					      .has_rss = true,
+					      .spread = town_spread_right,
+					      .bufs_n = 8192 });
+	ask_all(ASKS);
+	assert_all_answered(ASKS);
+	assert_int_equal(mesh_steer(town.mesh, 0)->wrong, 0);
+	assert_true(town.board[2].counters->lane_taken_over > 0);
+	for (uint32_t i = 0; i < 5; i++)
+		assert_true(town.board[i].counters->http_requests > 0);
+	town_close(&town);
+}
+
+static void
+a_port_that_spreads_otherwise_is_found_out_and_served_all_the_same(void **state)
+{
+	(void)state;
+	town_open(&town, &(struct town_conf){ .lane_n = 4,
+					      .queue_n = 4,
+					      .has_rss = true,
+					      .spread = town_spread_wrong,
+					      .bufs_n = 8192 });
+	ask_all(ASKS);
+	assert_all_answered(ASKS);
+	assert_int_equal(steer_mode(mesh_steer(town.mesh, 0)), INSTANCE_STEERING_MISMATCH);
+	assert_int_equal(TOWN_SUM(&town, lane_steering_switched), 1);
+	assert_true(TOWN_SUM(&town, lane_handed_over) >= ASKS);
+	town_close(&town);
+}
+
+/* Nobody waits for a port that takes nothing, and nothing of it stays behind. */
+static void
+a_port_that_takes_nothing_loses_its_queue_in_time(void **state)
+{
+	(void)state;
+	town_open(&town, &(struct town_conf){ .lane_n = 2, .queue_n = 1, .bufs_n = 8192 });
+	town_ask(&town, 0);
+	town_run(&town, 100);
+	assert_all_answered(1);
+	town.queue[0].is_stuck = true;
+	for (uint32_t i = 1; i < ASKS; i++)
+		town_ask(&town, i);
+	town_run(&town, 1000);
+	assert_true(TOWN_SUM(&town, lane_drop_tx_stalled) > 0);
+	town.queue[0].is_stuck = false;
+	town.step_ns = 1000000;
+	town_run(&town, 20000); /* TCP's own timers make it good */
+	assert_all_answered(ASKS);
+	town_close(&town);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_lane_answers_without_any_hand_over),
+		cmocka_unit_test(four_lanes_share_one_queue),
+		cmocka_unit_test(a_neighbour_that_one_lane_hears_is_known_to_all),
+		cmocka_unit_test(a_port_that_spreads_as_it_tells_needs_no_hand_over),
+		cmocka_unit_test(lanes_that_share_a_queue_are_reached_through_its_lane),
+		cmocka_unit_test(
+			a_port_that_spreads_otherwise_is_found_out_and_served_all_the_same),
+		cmocka_unit_test(a_port_that_takes_nothing_loses_its_queue_in_time),
+	};
+
+	return cmocka_run_group_tests_name("lane", tests, NULL, NULL);
+}

@@ -1,0 +1,398 @@
+/*
+ * town.c - see town.h.
+ */
+#include "town.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "abi/build.h"
+
+enum {
+	TOWN_PORT = 20000, /* source port of connection 0 */
+};
+
+static const uint8_t key[40] = {
+	0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67, 0x25, 0x3d, 0x43, 0xa3,
+	0x8f, 0xb0, 0xd0, 0xca, 0x2b, 0xcb, 0xae, 0x7b, 0x30, 0xb4, 0x77, 0xcb, 0x2d, 0xa3,
+	0x80, 0x30, 0xf2, 0x0c, 0x6a, 0x42, 0xb7, 0x3b, 0xbe, 0xac, 0x01, 0xfa,
+};
+static const uint8_t our_ip[4] = { 10, 0, 0, 1 }, peer_ip[4] = { 10, 0, 0, 2 };
+static const struct mac our_mac = { { 2, 0, 0, 0, 0, 1 } }, peer_mac = { { 2, 0, 0, 0, 0, 2 } };
+static uint16_t spread_queues;
+
+uint16_t
+town_spread_right(const uint8_t *frame, uint32_t n)
+{
+	struct steer_tuple t;
+	struct toeplitz toeplitz;
+
+	if (!steer_peek(frame, n, &t))
+		return 0;
+	toeplitz_init(&toeplitz, key, sizeof(key));
+	return (uint16_t)(toeplitz_tuple(&toeplitz, &t.src, t.src_port, &t.dst, t.dst_port) % 128 %
+			  spread_queues);
+}
+
+uint16_t
+town_spread_wrong(const uint8_t *frame, uint32_t n)
+{
+	return (uint16_t)((town_spread_right(frame, n) + 1) % spread_queues);
+}
+
+/* ---- the port ---- */
+
+static uint32_t
+rx_burst(const struct portif *port, uint16_t queue, struct buf **ret_frame, uint32_t n)
+{
+	struct town *town = port->self;
+	struct town_queue *q = &town->queue[queue];
+	uint32_t got = 0;
+
+	assert_int_equal(town->turning, queue); /* the lowest lane on the queue polls it */
+	while (got < n && q->rx_at < q->rx_n)
+		ret_frame[got++] = q->rx[q->rx_at++];
+	if (q->rx_at == q->rx_n)
+		q->rx_at = q->rx_n = 0;
+	return got;
+}
+
+static void town_hear(struct town *town, struct buf *frame);
+
+static uint32_t
+tx_burst(const struct portif *port, uint16_t queue, struct buf **frame, uint32_t n)
+{
+	struct town *town = port->self;
+
+	if (town->queue[queue].is_stuck)
+		return 0;
+	if (town->turning != queue)
+		town->wrong_lane_tx += n;
+	for (uint32_t i = 0; i < n; i++)
+		town_hear(town, frame[i]);
+	return n;
+}
+
+static bool
+is_up(const struct portif *port)
+{
+	(void)port;
+	return true;
+}
+
+static const struct portif_ops ops = { .rx_burst = rx_burst, .tx_burst = tx_burst, .is_up = is_up };
+
+/* ---- the peer ---- */
+
+static void
+deliver(struct town *town, struct buf *frame)
+{
+	uint16_t queue = 0;
+	struct town_queue *q;
+
+	if (town->spread != NULL)
+		queue = town->spread(buf_data(frame), frame->m.data_len);
+	q = &town->queue[queue];
+	assert_true(q->rx_n < TOWN_WIRE);
+	q->rx[q->rx_n++] = frame;
+}
+
+static void
+put_eth(struct buf *frame, uint16_t type)
+{
+	struct eth eth = { .dst = our_mac, .src = peer_mac, .type = type };
+
+	eth_emit(&eth, buf_prepend(frame, eth_size(&eth)));
+	frame->path = 0;
+}
+
+static void
+send_seg(struct town *town, uint32_t i, uint8_t flags, const char *text)
+{
+	struct town_conn *c = &town->conn[i];
+	struct buf *b = buf_take(town->pool);
+	uint32_t n = (uint32_t)strlen(text);
+	struct tcp_seg seg = {
+		.src = ip_from_v4(peer_ip),
+		.dst = ip_from_v4(our_ip),
+		.src_port = (uint16_t)(TOWN_PORT + i),
+		.dst_port = 80,
+		.seq = c->seq,
+		.ack = c->ack,
+		.flags = flags,
+		.wnd = 65535,
+		.mss = (flags & TCP_SYN) != 0 ? 1460 : 0,
+	};
+	struct seg_how how = { 0 };
+
+	assert_non_null(b);
+	memcpy(buf_append(b, n), text, n);
+	seg_emit_packet(&seg, &how, b);
+	put_eth(b, ETH_TYPE_IP4);
+	c->seq = seq_add(c->seq, n + ((flags & (TCP_SYN | TCP_FIN)) != 0 ? 1 : 0));
+	deliver(town, b);
+}
+
+static void
+answer_arp(struct town *town, const struct arp *asked)
+{
+	struct arp arp = { .op = ARP_REPLY,
+			   .sender_mac = peer_mac,
+			   .sender = ip_from_v4(peer_ip),
+			   .target_mac = asked->sender_mac,
+			   .target = asked->sender };
+	struct buf *b;
+
+	if (asked->op != ARP_REQUEST || !ip_eq(&asked->target, &arp.sender))
+		return;
+	b = buf_take(town->pool);
+	assert_non_null(b);
+	arp_emit(&arp, buf_append(b, ARP_SIZE));
+	put_eth(b, ETH_TYPE_ARP);
+	deliver(town, b);
+	town->arp_answers++;
+}
+
+/* Once open it asks; what comes is counted and acknowledged; a FIN is answered by one. */
+static void
+hear_seg(struct town *town, const struct tcp_seg *seg, const struct buf *frame)
+{
+	uint32_t i = (uint32_t)seg->dst_port - TOWN_PORT;
+	struct town_conn *c = &town->conn[i];
+	bool is_fin = (seg->flags & TCP_FIN) != 0;
+
+	assert_true(i < TOWN_CONNS);
+	if ((seg->flags & TCP_RST) != 0) {
+		town->resets++;
+		return;
+	}
+	if ((seg->flags & TCP_SYN) != 0) {
+		c->ack = seq_add(seg->seq, 1);
+		if (!c->is_open)
+			send_seg(town, i, TCP_ACK | TCP_PSH,
+				 "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+		c->is_open = true;
+		return;
+	}
+	if (!seq_eq(seg->seq, c->ack))
+		return;
+	if (c->bytes == 0 && seg->payload_n >= 12)
+		memcpy(c->head, buf_data(frame) + seg->payload_off, 12);
+	c->bytes += seg->payload_n;
+	c->ack = seq_add(c->ack, seg->payload_n + is_fin);
+	if (is_fin)
+		c->is_done = true;
+	if (is_fin || seg->payload_n > 0)
+		send_seg(town, i, TCP_ACK | (is_fin ? TCP_FIN : 0), "");
+}
+
+static struct buf *
+linear(struct town *town, struct buf *frame)
+{
+	struct buf *b = buf_take(town->pool);
+
+	assert_non_null(b);
+	for (const struct buf *s = frame; s != NULL; s = buf_next(s))
+		memcpy(buf_append(b, s->m.data_len), buf_data(s), s->m.data_len);
+	buf_give(frame);
+	return b;
+}
+
+static void
+town_hear(struct town *town, struct buf *frame)
+{
+	struct wire_port wire = { .mac = peer_mac };
+	struct wire_packet packet;
+	struct tcp_seg seg;
+
+	frame = linear(town, frame);
+	if (wire_decode(frame, &wire, &packet, &seg) == WIRE_OK) {
+		if (packet.kind == WIRE_ARP)
+			answer_arp(town, &packet.arp);
+		else if (packet.kind == WIRE_TCP)
+			hear_seg(town, &seg, frame);
+	}
+	buf_give(frame);
+}
+
+void
+town_ask(struct town *town, uint32_t i)
+{
+	town->conn[i] = (struct town_conn){ .seq = seq_of(1000 * i) };
+	send_seg(town, i, TCP_SYN, "");
+}
+
+/* ---- the lanes ---- */
+
+static struct view *
+view_of_town(uint16_t lane_n)
+{
+	struct abi_fault fault;
+	struct img_build b;
+	struct view *view;
+	void *bytes;
+	size_t n;
+
+	img_build_init(&b, realloc);
+	img_build_machine(&b, &(struct img_machine){ .lanes = lane_n,
+						     .conns_max = 2048,
+						     .exchanges_max = 1024,
+						     .server_slots = 16,
+						     .head_max_bytes = 16384,
+						     .target_max_bytes = 8192,
+						     .fields_max = 100,
+						     .pseudonym = img_build_text(&b, "town") });
+	img_build_core(&b, &(struct img_core){ .cpu = 0 });
+	img_build_port(&b, &(struct img_port){ .name = img_build_text(&b, "p"),
+					       .device = img_build_text(&b, "p0"),
+					       .kind = IMG_DEVICE_PACKET });
+	img_build_address(&b, &(struct img_address){ .ip = ip_from_v4(our_ip), .prefix = 24 });
+	img_build_listener(&b, &(struct img_listener){ .slot = 1,
+						       .incarnation = 1,
+						       .name = img_build_text(&b, "web"),
+						       .ip = ip_from_v4(our_ip),
+						       .port_i = (uint32_t)IMG_NONE,
+						       .tcp_port = 80,
+						       .farm_i = (uint32_t)IMG_NONE,
+						       .head_ns = 10000000000u,
+						       .body_ns = 10000000000u,
+						       .idle_ns = 10000000000u,
+						       .send_ns = 10000000000u });
+	assert_true(img_build_finish(&b, &bytes, &n));
+	img_build_fini(&b);
+	view = view_of(bytes, n, 1, &fault);
+	if (view == NULL) {
+		char text[ABI_FAULT_TEXT_BYTES];
+
+		fail_msg("%s", abi_fault_print(&fault, text, sizeof(text)));
+	}
+	free(bytes);
+	return view;
+}
+
+static void
+open_port(struct town *town, const struct town_conf *conf)
+{
+	struct portif_facts *facts = &town->port.facts;
+
+	town->port.ops = &ops;
+	town->port.self = town;
+	town->spread = conf->spread;
+	spread_queues = conf->queue_n;
+	memcpy(facts->mac, our_mac.b, 6);
+	facts->mtu = 1500;
+	facts->queue_n = conf->queue_n;
+	facts->multi_segs = true;
+	if (!conf->has_rss)
+		return;
+	facts->key_n = sizeof(key);
+	memcpy(facts->key, key, sizeof(key));
+	facts->reta_n = 128;
+	for (uint16_t i = 0; i < 128; i++)
+		facts->reta[i] = (uint16_t)(i % conf->queue_n);
+}
+
+static void *
+zeroed(size_t n)
+{
+	void *p = aligned_alloc(64, (n + 63) / 64 * 64);
+
+	assert_non_null(p);
+	memset(p, 0, n);
+	return p;
+}
+
+static void
+open_lane(struct town *town, uint16_t i)
+{
+	struct lane_conf conf = {
+		.lane_i = i,
+		.port_n = 1,
+		.port = &town->port,
+		.mesh = town->mesh,
+		.views = &town->views,
+		.img = &town->view->img,
+		.pool = town->pool,
+		.seed = { 5 + i, 6 },
+		.is_speaker = i == 0,
+	};
+
+	lane_plan(conf.img, town->lane_n, buf_pool_size(town->pool), 0, &conf.plan);
+	town->board_memory[i] = zeroed(board_bytes(conf.plan.server_slots));
+	board_init(town->board_memory[i], i, 1, conf.plan.server_slots, &town->board[i]);
+	conf.board = town->board[i];
+	town->lane_memory[i] = zeroed(lane_size(&conf));
+	town->lane[i] = lane_init(town->lane_memory[i], &conf, town->now);
+}
+
+void
+town_open(struct town *town, const struct town_conf *conf)
+{
+	struct mesh_conf mesh = {
+		.lane_n = conf->lane_n, .port_n = 1, .port = &town->port, .seed = 9
+	};
+
+	memset(town, 0, sizeof(*town));
+	town->now = 1000000000;
+	town->step_ns = 100000;
+	town->lane_n = conf->lane_n;
+	town->pool = buf_heap_open(conf->bufs_n);
+	open_port(town, conf);
+	town->mesh = mesh_init(zeroed(mesh_size(&mesh)), &mesh);
+	town->view = view_of_town(conf->lane_n);
+	view_set_init(&town->views, conf->lane_n);
+	town->views.current = town->view;
+	town->views.epoch++;
+	for (uint16_t i = 0; i < conf->lane_n; i++)
+		open_lane(town, i);
+}
+
+void
+town_close(struct town *town)
+{
+	for (uint16_t i = 0; i < town->lane_n; i++) {
+		lane_fini(town->lane[i]);
+		free(town->lane_memory[i]);
+		free(town->board_memory[i]);
+	}
+	for (uint32_t q = 0; q < TOWN_LANES; q++) {
+		while (town->queue[q].rx_at < town->queue[q].rx_n)
+			buf_give(town->queue[q].rx[town->queue[q].rx_at++]);
+	}
+	mesh_fini(town->mesh);
+	free(town->mesh);
+	view_close(town->view);
+	assert_int_equal(buf_heap_out_n(town->pool), 0);
+	buf_heap_close(town->pool);
+}
+
+void
+town_run(struct town *town, uint32_t rounds)
+{
+	for (uint32_t r = 0; r < rounds; r++) {
+		for (uint16_t i = 0; i < town->lane_n; i++) {
+			town->turning = i;
+			lane_turn(town->lane[i], town->now);
+		}
+		town->now += town->step_ns;
+	}
+}
+
+uint64_t
+town_sum(const struct town *town, size_t counter_offset)
+{
+	uint64_t sum = 0;
+
+	for (uint16_t i = 0; i < town->lane_n; i++) {
+		const uint8_t *at = (const uint8_t *)town->board[i].counters + counter_offset;
+		uint64_t v;
+
+		memcpy(&v, at, sizeof(v));
+		sum += v;
+	}
+	return sum;
+}

@@ -1,0 +1,339 @@
+/*
+ * test_port.c - the mempool backing of buffers, and ports: two memif ports of one process, joined.
+ * Runs on ordinary pages and needs no rights.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "port/port.h"
+
+enum {
+	BUFS = 8191,
+};
+
+static struct buf_pool *pool;
+static char why[PORT_WHY];
+
+static void
+a_taken_buffer_is_empty_and_sole(void **state)
+{
+	struct buf *b = buf_take(pool);
+
+	(void)state;
+	assert_non_null(b);
+	assert_int_equal(buf_headroom(b), BUF_HEADROOM);
+	assert_int_equal(buf_tailroom(b), BUF_ROOM);
+	assert_true(buf_is_sole(b));
+	assert_null(b->link);
+	b->tag = 7;
+	b->path = 3;
+	buf_give(b);
+	b = buf_take(pool);
+	assert_int_equal(b->tag, 0);
+	assert_int_equal(b->path, 0);
+	buf_give(b);
+	assert_int_equal(buf_pool_free_n(pool), BUFS);
+}
+
+static void
+a_view_keeps_the_bytes_behind_it(void **state)
+{
+	struct buf *b = buf_take(pool), *view, *again;
+
+	(void)state;
+	memcpy(buf_append(b, 10), "0123456789", 10);
+	view = buf_view(pool, b, b->m.data_off + 2u, 5);
+	assert_true(buf_is_view(view));
+	assert_false(buf_is_sole(b));
+	assert_int_equal(view->m.data_len, 5);
+	assert_memory_equal(buf_data(view), "23456", 5);
+	again = buf_view(pool, view, view->m.data_off + 1u, 2);
+	assert_memory_equal(buf_data(again), "34", 2);
+	buf_give(b);
+	buf_give(view);
+	assert_int_equal(buf_pool_free_n(pool), BUFS - 2);
+	assert_memory_equal(buf_data(again), "34", 2);
+	buf_give(again);
+	assert_int_equal(buf_pool_free_n(pool), BUFS);
+}
+
+static void
+a_count_more_is_a_give_more(void **state)
+{
+	struct buf *b = buf_take(pool);
+
+	(void)state;
+	buf_ref(b);
+	buf_give(b);
+	assert_int_equal(buf_pool_free_n(pool), BUFS - 1);
+	buf_give(b);
+	assert_int_equal(buf_pool_free_n(pool), BUFS);
+}
+
+static void
+a_burst_takes_all_or_none(void **state)
+{
+	static struct buf *b[BUFS + 1];
+
+	(void)state;
+	assert_false(buf_take_burst(pool, b, BUFS + 1));
+	assert_true(buf_take_burst(pool, b, 512));
+	assert_int_equal(buf_pool_free_n(pool), BUFS - 512);
+	buf_give_burst(b, 512);
+	assert_int_equal(buf_pool_free_n(pool), BUFS);
+}
+
+/* The driver keeps one end for a path's spelling, so the client spells it in another way. */
+static struct port_conf
+memif_of(const char *socket, uint16_t path, enum img_role role, uint16_t queues)
+{
+	static char other[80];
+
+	snprintf(other, sizeof(other), "/tmp/.%s", socket + strlen("/tmp"));
+	if (role == IMG_ROLE_CLIENT)
+		socket = other;
+	return (struct port_conf){
+		.name = role == IMG_ROLE_SERVER ? "server" : "client",
+		.path = path,
+		.device_kind = IMG_DEVICE_MEMIF,
+		.device = socket,
+		.role = role,
+		.queues = queues,
+		.queues_max = queues,
+		.owner = getuid(),
+		.owner_group = getgid(),
+		.pool = pool,
+	};
+}
+
+static void
+what_cannot_be_a_port_is_refused_in_words(void **state)
+{
+	struct port_conf conf = memif_of("/tmp/a,b", 0, IMG_ROLE_SERVER, 1);
+	struct portif port;
+
+	(void)state;
+	assert_false(port_open(&conf, &port, why));
+	assert_non_null(strstr(why, "cannot be a device name"));
+	conf = memif_of("/tmp/x", 0, IMG_ROLE_SERVER, 1);
+	conf.mtu = 9000;
+	assert_false(port_open(&conf, &port, why));
+	assert_non_null(strstr(why, "MTU 9000"));
+	conf = (struct port_conf){ .name = "p",
+				   .device = "no-such-if",
+				   .queues_max = 1,
+				   .device_kind = IMG_DEVICE_PACKET };
+	assert_false(port_open(&conf, &port, why));
+	assert_non_null(strstr(why, "no interface no-such-if"));
+	conf.device_kind = IMG_DEVICE_TAP;
+	assert_false(port_open(&conf, &port, why));
+	assert_non_null(strstr(why, "no tap ports"));
+}
+
+static void
+sleep_ms(uint32_t ms)
+{
+	struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
+
+	nanosleep(&t, NULL);
+}
+
+/* A client offers buffers to its server when it polls. */
+static void
+wait_for_link(struct portif *a, struct portif *b)
+{
+	struct buf *frame;
+
+	for (uint32_t i = 0; i < 200 && !(a->ops->is_up(a) && b->ops->is_up(b)); i++) {
+		sleep_ms(10);
+		port_look(a);
+		port_look(b);
+	}
+	assert_true(a->ops->is_up(a) && b->ops->is_up(b));
+	for (uint16_t q = 0; q < a->facts.queue_n; q++) {
+		assert_int_equal(portif_rx_burst(a, q, &frame, 1), 0);
+		assert_int_equal(portif_rx_burst(b, q, &frame, 1), 0);
+	}
+}
+
+static struct buf *
+frame_of(const char *head, const char *tail)
+{
+	struct buf *b = buf_take(pool), *more;
+
+	memcpy(buf_append(b, (uint32_t)strlen(head)), head, strlen(head));
+	if (tail == NULL)
+		return b;
+	more = buf_take(pool);
+	memcpy(buf_append(more, (uint32_t)strlen(tail)), tail, strlen(tail));
+	buf_chain(b, b, more);
+	return b;
+}
+
+static void
+expect_frame(struct portif *port, uint16_t queue, const char *text)
+{
+	struct buf *b;
+
+	for (uint32_t i = 0; i < 100; i++) {
+		if (portif_rx_burst(port, queue, &b, 1) == 1) {
+			assert_int_equal(b->m.pkt_len, strlen(text));
+			assert_int_equal(b->m.nb_segs, 1);
+			assert_memory_equal(buf_data(b), text, strlen(text));
+			buf_give(b);
+			return;
+		}
+		sleep_ms(1);
+	}
+	fail_msg("no frame came");
+}
+
+/* A client that is first waits for its server; a chain arrives whole; queues are apart. */
+static void
+memif_ports_carry_frames_both_ways(void **state)
+{
+	struct port_conf conf[2];
+	struct portif server, client;
+	char socket[64];
+	struct buf *b;
+
+	(void)state;
+	snprintf(socket, sizeof(socket), "/tmp/test-port-%d.sock", (int)getpid());
+	conf[0] = memif_of(socket, 0, IMG_ROLE_SERVER, 2);
+	conf[1] = memif_of(socket, 1, IMG_ROLE_CLIENT, 2);
+	assert_true(port_open(&conf[1], &client, why));
+	assert_false(client.ops->is_up(&client));
+	assert_int_equal(portif_rx_burst(&client, 0, &b, 1), 0);
+	if (!port_open(&conf[0], &server, why))
+		fail_msg("%s", why);
+	wait_for_link(&server, &client);
+	assert_int_equal(client.facts.queue_n, 2);
+	assert_int_equal(client.facts.key_n, 40);
+	assert_int_equal(client.facts.reta[3], 1);
+	assert_memory_not_equal(client.facts.mac, server.facts.mac, 6);
+
+	b = frame_of("a frame of some bytes", NULL);
+	assert_int_equal(portif_tx_burst(&client, 1, &b, 1), 1);
+	expect_frame(&server, 1, "a frame of some bytes");
+	for (uint32_t i = 0; i < 3; i++) {
+		b = frame_of("head and ", "tail in two pieces");
+		assert_int_equal(portif_tx_burst(&server, 0, &b, 1), 1);
+		expect_frame(&client, 0, "head and tail in two pieces");
+		b = frame_of("then one piece", NULL);
+		assert_int_equal(portif_tx_burst(&server, 0, &b, 1), 1);
+		expect_frame(&client, 0, "then one piece");
+	}
+	port_close(&client);
+	port_close(&server);
+	unlink(socket);
+	assert_int_equal(buf_pool_free_n(pool), BUFS);
+}
+
+/* The server goes and comes again: the client finds it. */
+static void
+a_memif_client_connects_again(void **state)
+{
+	struct port_conf conf[2];
+	struct portif server, client;
+	char socket[64];
+	struct buf *b;
+
+	(void)state;
+	snprintf(socket, sizeof(socket), "/tmp/test-port-%d.sock", (int)getpid());
+	conf[0] = memif_of(socket, 0, IMG_ROLE_SERVER, 1);
+	conf[1] = memif_of(socket, 1, IMG_ROLE_CLIENT, 1);
+	if (!port_open(&conf[0], &server, why))
+		fail_msg("%s", why);
+	assert_true(port_open(&conf[1], &client, why));
+	wait_for_link(&server, &client);
+	port_close(&server);
+	for (uint32_t i = 0; i < 100 && client.ops->is_up(&client); i++) {
+		sleep_ms(10);
+		port_look(&client);
+	}
+	assert_false(client.ops->is_up(&client));
+	if (!port_open(&conf[0], &server, why))
+		fail_msg("%s", why);
+	wait_for_link(&server, &client);
+	b = frame_of("once more", NULL);
+	assert_int_equal(portif_tx_burst(&client, 0, &b, 1), 1);
+	expect_frame(&server, 0, "once more");
+	port_close(&client);
+	port_close(&server);
+	unlink(socket);
+	assert_int_equal(buf_pool_free_n(pool), BUFS);
+}
+
+static void *
+take_and_give(void *arg)
+{
+	struct buf *b = buf_take(pool);
+
+	*(bool *)arg = b != NULL;
+	if (b != NULL)
+		buf_give(b);
+	return NULL;
+}
+
+static void
+a_thread_of_ours_may_use_buffers(void **state)
+{
+	bool has_taken = false;
+	pthread_t thread;
+
+	(void)state;
+	assert_true(port_thread_start("core-0", 0, take_and_give, &has_taken, &thread, why));
+	pthread_join(thread, NULL);
+	assert_true(has_taken);
+	assert_int_equal(buf_pool_free_n(pool), BUFS);
+}
+
+static int
+open_env(void **state)
+{
+	struct port_env_conf conf = { .pool_bufs = BUFS, .extra_mib = 32 };
+	struct port_env env;
+
+	(void)state;
+	if (!port_env_open(&conf, &env, why)) {
+		fprintf(stderr, "%s\n", why);
+		return -1;
+	}
+	pool = port_pool_open(BUFS, why);
+	return pool != NULL ? 0 : -1;
+}
+
+static int
+close_env(void **state)
+{
+	(void)state;
+	port_pool_close(pool);
+	port_env_close();
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_taken_buffer_is_empty_and_sole),
+		cmocka_unit_test(a_view_keeps_the_bytes_behind_it),
+		cmocka_unit_test(a_count_more_is_a_give_more),
+		cmocka_unit_test(a_burst_takes_all_or_none),
+		cmocka_unit_test(what_cannot_be_a_port_is_refused_in_words),
+		cmocka_unit_test(memif_ports_carry_frames_both_ways),
+		cmocka_unit_test(a_memif_client_connects_again),
+		cmocka_unit_test(a_thread_of_ours_may_use_buffers),
+	};
+
+	return cmocka_run_group_tests_name("port", tests, open_env, close_env);
+}
