@@ -168,77 +168,6 @@ signals_watch(struct daemon *daemon, struct loop_fd *watch)
 	return true;
 }
 
-/* Everything that needs the run directory. False: told. */
-static bool
-parts_open(struct daemon *daemon)
-{
-	access_log_init(&daemon->log);
-	socket_init(&daemon->socket, &daemon->loop, requests_answer, daemon);
-	daemon->journals = malloc(sizeof(*daemon->journals));
-	ensure(daemon->journals != NULL);
-	if (!overrides_open(&daemon->overrides, daemon->control_fd) ||
-	    !journals_open(daemon->journals, daemon->control_fd, &daemon->log, &daemon->names)) {
-		say("%s/control cannot be written; is the disk full?", daemon->run);
-		return false;
-	}
-	daemon->resolver = resolver_open(&daemon->loop, &daemon->overrides);
-	return true;
-}
-
-static bool
-socket_open(struct daemon *daemon)
-{
-	char path[4096];
-
-	if (daemon->settings.socket != NULL)
-		return socket_listen(&daemon->socket, daemon->settings.socket);
-	snprintf(path, sizeof(path), "%s/control/%s", daemon->run, RUNDIR_SOCKET);
-	return socket_listen(&daemon->socket, path);
-}
-
-static void
-serve(struct daemon *daemon)
-{
-	while (!daemon->must_stop) {
-		uint64_t now = loop_now(), deadline;
-
-		apply_advance(daemon, now);
-		journals_advance(daemon->journals, now);
-		deadline = journals_deadline(daemon->journals);
-		if (daemon->resolver != NULL) {
-			uint64_t at;
-
-			resolver_advance(daemon->resolver, now);
-			at = resolver_deadline(daemon->resolver, now);
-			deadline = at < deadline ? at : deadline;
-		}
-		if (daemon->look_at < deadline)
-			deadline = daemon->look_at;
-		loop_wait(&daemon->loop, deadline);
-	}
-}
-
-static void
-parts_close(struct daemon *daemon)
-{
-	uint64_t now = loop_now();
-
-	socket_fini(&daemon->socket);
-	json_decref(daemon->waiting.answer);
-	journals_close(daemon->journals, now);
-	access_log_fini(&daemon->log, now);
-	resolver_close(daemon->resolver);
-	overrides_close(&daemon->overrides);
-	names_fini(&daemon->names);
-	if (daemon->good.generation != daemon->tables.generation)
-		tables_close(&daemon->good);
-	tables_close(&daemon->tables);
-	settings_fini(&daemon->settings);
-	settings_fini(&daemon->good_settings);
-	free(daemon->journals);
-	loop_fini(&daemon->loop);
-}
-
 int
 main(int argc, char **argv)
 {
@@ -254,13 +183,14 @@ main(int argc, char **argv)
 	if (!rundir_take(&daemon, options.user) || !loop_init(&daemon.loop) ||
 	    !signals_watch(&daemon, &signals))
 		return FAILED;
-	if (parts_open(&daemon)) {
+	if (daemon_open(&daemon)) {
 		apply_adopt(&daemon);
-		if (apply_first(&daemon) && socket_open(&daemon)) {
-			serve(&daemon);
+		if (apply_first(&daemon) && daemon_listen(&daemon)) {
+			while (!daemon.must_stop)
+				daemon_turn(&daemon, LOOP_NEVER);
 			verdict = DONE;
 		}
 	}
-	parts_close(&daemon);
+	daemon_close(&daemon);
 	return verdict;
 }

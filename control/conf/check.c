@@ -36,6 +36,21 @@ is_conflict(const struct conf *conf, const struct conf_listener *a, const struct
 }
 
 static void
+conflict_tell(const struct conf_listener *earlier, const struct conf_listener *listener,
+	      struct conf_errs *errs)
+{
+	char mine[VALUE_ENDPOINT_TEXT], theirs[VALUE_ENDPOINT_TEXT];
+
+	conf_err_add(errs, listener->address.at->at,
+		     "%s would take connections of listener '%s' (%s in line %u); use another "
+		     "address or port",
+		     value_endpoint_text(&listener->address.ip, listener->address.port, mine),
+		     earlier->name.s != NULL ? earlier->name.s : "?",
+		     value_endpoint_text(&earlier->address.ip, earlier->address.port, theirs),
+		     earlier->address.at->at.line);
+}
+
+static void
 check_listener_address(const struct conf *conf, const struct conf_listener *listener,
 		       struct conf_errs *errs)
 {
@@ -76,8 +91,6 @@ farm_find(const struct conf *conf, const char *name)
 static void
 check_listeners(const struct conf *conf, struct conf_errs *errs)
 {
-	char text[VALUE_ENDPOINT_TEXT];
-
 	for (CONF_EACH(struct conf_listener, listener, &conf->listeners)) {
 		check_listener_address(conf, listener, errs);
 		if (listener->farm.s != NULL && farm_find(conf, listener->farm.s) == NULL)
@@ -89,14 +102,7 @@ check_listeners(const struct conf *conf, struct conf_errs *errs)
 			if (name_is_same(&earlier->name, &listener->name))
 				name_is_taken(errs, "listener", &listener->name, &earlier->name);
 			if (is_conflict(conf, earlier, listener)) {
-				conf_err_add(
-					errs, listener->address.at->at,
-					"listener '%s' already takes %s (line %u); use another "
-					"address or port",
-					earlier->name.s != NULL ? earlier->name.s : "?",
-					value_endpoint_text(&listener->address.ip,
-							    listener->address.port, text),
-					earlier->address.at->at.line);
+				conflict_tell(earlier, listener, errs);
 				break;
 			}
 		}

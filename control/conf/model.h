@@ -187,7 +187,7 @@ struct conf {
 
 /* Walks a list: for (CONF_EACH(struct conf_port, port, &conf->machine.ports)) */
 #define CONF_EACH(type, name, list)                                                                \
-	const type *name = (list)->item, *name##_end = name + (list)->n;                           \
+	const type *name = (list)->item, *name##_end = (list)->n == 0 ? name : name + (list)->n;   \
 	name < name##_end;                                                                         \
 	name++
 

@@ -42,6 +42,17 @@ daemon_facts(const struct daemon *daemon, struct instance_facts *ret_facts)
 	return is_good;
 }
 
+/* The data plane may start at any time after us. */
+static void
+dataplane_find(struct daemon *daemon)
+{
+	if (daemon->dataplane_fd >= 0)
+		return;
+	daemon->dataplane_fd = rundir_open(daemon->run, RUNDIR_DATAPLANE);
+	if (daemon->dataplane_fd >= 0)
+		journals_set_dataplane(daemon->journals, daemon->dataplane_fd);
+}
+
 /* ---- files ---- */
 
 static uint64_t
@@ -306,6 +317,22 @@ apply_file(struct daemon *daemon, const char *path, bool at_restart, uint64_t cl
 
 /* ---- start ---- */
 
+/* Should the newest image be refused, what runs now is what to go back to. */
+static void
+good_adopt(struct daemon *daemon)
+{
+	struct instance_facts *facts = malloc(sizeof(*facts));
+	struct abi_fault fault;
+
+	ensure(facts != NULL);
+	dataplane_find(daemon);
+	if (daemon_facts(daemon, facts) && facts->generation != 0 &&
+	    facts->generation != daemon->tables.generation &&
+	    tables_open(daemon->control_fd, facts->generation, &daemon->good, &fault))
+		settings_copy(&daemon->good_settings, &daemon->settings);
+	free(facts);
+}
+
 void
 apply_adopt(struct daemon *daemon)
 {
@@ -318,6 +345,7 @@ apply_adopt(struct daemon *daemon)
 		settings_fini(&daemon->settings);
 	image_prepare(daemon, &daemon->tables.img, &daemon->settings);
 	access_log_open(&daemon->log, daemon->settings.log_path);
+	good_adopt(daemon);
 }
 
 /* Tells the operator how the first apply ended: there is no client. */
@@ -420,16 +448,6 @@ judged(struct daemon *daemon, const struct instance_facts *facts)
 	else
 		taken(daemon);
 	answer_waiting(daemon);
-}
-
-static void
-dataplane_find(struct daemon *daemon)
-{
-	if (daemon->dataplane_fd >= 0)
-		return;
-	daemon->dataplane_fd = rundir_open(daemon->run, RUNDIR_DATAPLANE);
-	if (daemon->dataplane_fd >= 0)
-		journals_set_dataplane(daemon->journals, daemon->dataplane_fd);
 }
 
 void

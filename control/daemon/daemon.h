@@ -55,6 +55,19 @@ struct daemon {
 	struct socket socket;
 };
 
+/* ---- daemon.c: run, config, control_fd, dataplane_fd and the loop are set ---- */
+
+/* Opens the parts that live in the run directory. False: told; daemon_close all the same. */
+bool daemon_open(struct daemon *daemon);
+
+/* Opens the control socket. */
+bool daemon_listen(struct daemon *daemon);
+
+/* Does what is due, then waits for the next thing to happen, not beyond `latest`. */
+void daemon_turn(struct daemon *daemon, uint64_t latest);
+
+void daemon_close(struct daemon *daemon);
+
 /* ---- apply.c ---- */
 
 /* Takes over what an earlier control process left in the run directory. */

@@ -15,8 +15,8 @@ enum {
 };
 
 #define LOOK_EVERY     (200 * LOOP_MS)
-#define PAUSE_MIN      (2 * LOOP_MS)
-#define PAUSE_MAX      (200 * LOOP_MS)
+#define PAUSE_MIN      (1 * LOOP_MS)
+#define PAUSE_MAX      (20 * LOOP_MS)
 #define COMPLAIN_EVERY (10 * LOOP_S)
 
 bool
@@ -75,8 +75,8 @@ one_open(struct journals *journals, struct journals_one *one, const char *name,
 	if (!journal_seek(&one->reader, position))
 		journal_seek(&one->reader, 0);
 	cursor_adopt(cursor, one->reader.id, one->reader.position);
+	one->released = one->reader.position;
 	one->dropped = 0;
-	one->missed = 0;
 }
 
 static bool
@@ -92,40 +92,14 @@ one_close(struct journals_one *one)
 	*one = (struct journals_one){ 0 };
 }
 
-/* Moves records into lines. False: the log has no room, the rest waits in the ring. */
-static bool
-one_drain(struct journals *journals, struct journals_one *one, uint64_t now, uint32_t *ret_n)
+/* What was read is written: the lane may have the room. */
+static void
+one_release(struct journals_one *one, struct cursor *cursor)
 {
-	struct journal_access access;
-	struct journal_text strings;
-	uint64_t dropped;
-
-	for (*ret_n = 0; *ret_n < BATCH; ++*ret_n) {
-		enum journal_got got;
-		char *line;
-
-		if (journals->log->n >= ACCESS_LOG_FLUSH)
-			return false;
-		got = journal_next(&one->reader, journals->room, &access, &strings);
-		if (got == JOURNAL_GOT_NOTHING)
-			break;
-		if (got == JOURNAL_GOT_BROKEN) {
-			say("the journal of lane %u is not sound; unread requests are lost",
-			    one->reader.lane);
-			break;
-		}
-		journals->read_n++;
-		line = access_log_room(journals->log, RECORD_LINE_MAX);
-		if (line != NULL)
-			access_log_added(journals->log,
-					 record_line(&access, &strings, journals->names, line),
-					 now);
-	}
-	dropped = journal_dropped(&one->reader);
-	if (dropped > one->dropped)
-		journals->dropped_n += dropped - one->dropped;
-	one->dropped = dropped;
-	return true;
+	if (one->released == one->reader.position)
+		return;
+	one->released = one->reader.position;
+	cursor_move(cursor, one->released);
 }
 
 static void
@@ -133,11 +107,9 @@ cursors_move(struct journals *journals)
 {
 	for (uint32_t lane = 0; lane < IMG_LANES_MAX; lane++) {
 		if (is_readable(&journals->now[lane]))
-			cursor_move(&journals->cursors->now[lane],
-				    journals->now[lane].reader.position);
+			one_release(&journals->now[lane], &journals->cursors->now[lane]);
 		if (is_readable(&journals->before[lane]))
-			cursor_move(&journals->cursors->before[lane],
-				    journals->before[lane].reader.position);
+			one_release(&journals->before[lane], &journals->cursors->before[lane]);
 	}
 }
 
@@ -146,6 +118,55 @@ flush(struct journals *journals, uint64_t now)
 {
 	if (access_log_flush(journals->log, now))
 		cursors_move(journals);
+}
+
+/* One record into a line. False: there is none, or it must wait for room in the log. */
+static bool
+one_record(struct journals *journals, struct journals_one *one, uint64_t now)
+{
+	struct journal_access access;
+	struct journal_text strings;
+	enum journal_got got;
+	char *line;
+
+	if (journals->log->n >= ACCESS_LOG_FLUSH) {
+		flush(journals, now);
+		if (journals->log->n >= ACCESS_LOG_FLUSH)
+			return false;
+	}
+	got = journal_next(&one->reader, journals->room, &access, &strings);
+	if (got == JOURNAL_GOT_BROKEN)
+		say("the journal of lane %u is not sound; unread requests are lost",
+		    one->reader.lane);
+	if (got != JOURNAL_GOT_RECORD)
+		return false;
+	journals->read_n++;
+	line = access_log_room(journals->log, RECORD_LINE_MAX);
+	if (line != NULL)
+		access_log_added(journals->log,
+				 record_line(&access, &strings, journals->names, line), now);
+	return true;
+}
+
+/*
+ * A batch of one lane's records. Returns how many. Lines may wait a second in the buffer, but not
+ * while they hold much of a small ring.
+ */
+static uint32_t
+one_drain(struct journals *journals, struct journals_one *one, uint64_t now)
+{
+	uint64_t dropped;
+	uint32_t n = 0;
+
+	while (n < BATCH && one_record(journals, one, now))
+		n++;
+	if (one->reader.position - one->released > one->reader.ring_bytes / 4)
+		flush(journals, now);
+	dropped = journal_dropped(&one->reader);
+	if (dropped > one->dropped)
+		journals->dropped_n += dropped - one->dropped;
+	one->dropped = dropped;
+	return n;
 }
 
 /* One round over all journals. Returns records read. */
@@ -157,15 +178,9 @@ drain(struct journals *journals, uint64_t now)
 	for (uint32_t lane = 0; lane < IMG_LANES_MAX; lane++) {
 		struct journals_one *both[2] = { &journals->before[lane], &journals->now[lane] };
 
-		for (int i = 0; i < 2; i++) {
-			uint32_t n = 0;
-
-			if (!is_readable(both[i]))
-				continue;
-			if (!one_drain(journals, both[i], now, &n))
-				flush(journals, now);
-			sum += n;
-		}
+		for (int i = 0; i < 2; i++)
+			if (is_readable(both[i]))
+				sum += one_drain(journals, both[i], now);
 	}
 	return sum;
 }

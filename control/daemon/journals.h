@@ -21,8 +21,8 @@
 struct journals_one {
 	struct rundir_map map; /* p NULL: not there */
 	struct journal_reader reader;
-	uint64_t dropped; /* last seen */
-	uint64_t missed;
+	uint64_t released; /* position that the cursor says */
+	uint64_t dropped;  /* last seen */
 };
 
 struct journals {

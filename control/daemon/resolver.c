@@ -24,7 +24,7 @@ enum {
 	TRIES = 2,
 };
 
-#define TTL_MIN	  (5 * LOOP_S)
+#define TTL_MIN	  (1 * LOOP_S)
 #define TTL_MAX	  (3600 * LOOP_S)
 #define TTL_NONE  (60 * LOOP_S) /* /etc/hosts has no time to live */
 #define AGAIN_MIN (1 * LOOP_S)

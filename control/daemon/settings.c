@@ -47,7 +47,7 @@ settings_of(const struct conf *conf, struct settings *ret_settings)
 void
 settings_save(const struct settings *settings, int control_fd)
 {
-	json_t *object = json_pack("{s:s?, s:s, s:s?}", "log_path", settings->log_path, "dns",
+	json_t *object = json_pack("{s:s*, s:s, s:s*}", "log_path", settings->log_path, "dns",
 				   settings->dns, "socket", settings->socket);
 	char *text = json_dumps(object, JSON_COMPACT);
 
@@ -69,7 +69,7 @@ settings_load(struct settings *ret_settings, int control_fd)
 	if (rundir_read(control_fd, settings_name, bytes, sizeof(bytes), &n) != 0)
 		return false;
 	object = json_loadb(bytes, n, 0, NULL);
-	if (object == NULL || json_unpack(object, "{s:s?, s:s, s:s?}", "log_path", &log_path, "dns",
+	if (object == NULL || json_unpack(object, "{s?s, s:s, s?s}", "log_path", &log_path, "dns",
 					  &dns, "socket", &socket) != 0) {
 		json_decref(object);
 		return false;

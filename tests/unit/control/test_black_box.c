@@ -1,0 +1,207 @@
+/*
+ * test_black_box.c - the two programs as they are installed, in a run directory of the test's own:
+ * exit codes, and what stands on the terminal.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "confs.h"
+
+static const char *control_program, *ctl_program;
+static char dir[64];
+static pid_t control_pid;
+
+static void
+config_write(const char *name, const char *text)
+{
+	char path[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+/* penstockctl with these words; its output, both kinds, and its exit code. */
+static int
+ctl(char *ret_text, size_t room, const char *words)
+{
+	char command[512];
+	FILE *pipe;
+	size_t n;
+
+	snprintf(command, sizeof(command), "cd %s && %s --run %s/run %s 2>&1", dir, ctl_program,
+		 dir, words);
+	pipe = popen(command, "r");
+	assert_non_null(pipe);
+	n = fread(ret_text, 1, room - 1, pipe);
+	ret_text[n] = '\0';
+	return WEXITSTATUS(pclose(pipe));
+}
+
+static void
+assert_ctl(const char *words, int code, const char *says)
+{
+	static char text[65536];
+	int got = ctl(text, sizeof(text), words);
+
+	if (got != code || strstr(text, says) == NULL)
+		print_message("penstockctl %s: exit %d, expected %d with '%s':\n%s\n", words, got,
+			      code, says, text);
+	assert_int_equal(got, code);
+	assert_non_null(strstr(text, says));
+}
+
+static int
+control_start(void **state)
+{
+	char path[128];
+
+	(void)state;
+	strcpy(dir, "/tmp/penstock-box-XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	config_write("good.yaml", CONF_GOOD);
+	config_write("bad.yaml", "machine:\n  cors: [1]\n");
+	config_write("other.yaml", CONF_GOOD "      - {name: c, address: 10.0.0.13}\n");
+	config_write("other.yaml", CONF_MACHINE CONF_LISTENERS
+		     "farms: [{name: app, servers: [{name: a, address: 10.0.0.11}]}]\n");
+	control_pid = fork();
+	if (control_pid == 0) {
+		char run[128], config[128];
+
+		snprintf(run, sizeof(run), "%s/run", dir);
+		snprintf(config, sizeof(config), "%s/good.yaml", dir);
+		execl(control_program, control_program, "--run", run, "--config", config, NULL);
+		_exit(127);
+	}
+	snprintf(path, sizeof(path), "%s/run/control/socket", dir);
+	for (int i = 0; i < 500 && access(path, F_OK) != 0; i++)
+		usleep(10000);
+	return 0;
+}
+
+static int
+control_end(void **state)
+{
+	char command[128];
+	int status = 0;
+
+	(void)state;
+	assert_int_equal(kill(control_pid, SIGTERM), 0);
+	assert_int_equal(waitpid(control_pid, &status, 0), control_pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	return system(command);
+}
+
+static void
+verbs_answer_with_their_exit_codes(void **state)
+{
+	(void)state;
+	assert_ctl("check good.yaml", 0, "is good: 2 ports, 1 listeners, 1 farms");
+	assert_ctl("check bad.yaml", 1, "bad.yaml:2:3: unknown key 'cors'; did you mean 'cores'?");
+	assert_ctl("check --json bad.yaml", 1, "\"column\": 3");
+	assert_ctl("check", 2, "give one configuration file");
+	assert_ctl("dance", 2, "there is no verb 'dance'");
+	assert_ctl("version", 0, "penstockctl 0");
+	assert_ctl("status", 0, "does not run: nothing is served");
+	assert_ctl("status --json", 0, "\"dataplane\": null");
+	assert_ctl("stats", 1, "the data plane does not run");
+	assert_ctl("servers", 0, "10.0.0.12:8080");
+}
+
+static void
+changes_are_told_applied_and_told_again(void **state)
+{
+	(void)state;
+	assert_ctl("diff other.yaml", 0, "- server app/b");
+	assert_ctl("apply bad.yaml", 1, "bad.yaml:2:3: unknown key 'cors'");
+	assert_ctl("apply other.yaml", 0, "generation 2 is published");
+	assert_ctl("diff other.yaml", 0, "no difference to generation 2");
+	assert_ctl("apply other.yaml", 0, "nothing to change");
+	assert_ctl("apply good.yaml", 0, "+ server app/b");
+	assert_ctl("apply none.yaml", 1, "cannot be found");
+}
+
+static void
+servers_are_drained_and_listed(void **state)
+{
+	(void)state;
+	assert_ctl("server drain app/a", 0, "app/a: drain (was up)");
+	assert_ctl("status", 0, "app/a is drain");
+	assert_ctl("explain http://203.0.113.10/", 0, "drained");
+	assert_ctl("server enable app/a", 0, "app/a: up (was drain)");
+	assert_ctl("server drain app/zzz", 1, "the farm 'app' has no server 'zzz'");
+	assert_ctl("server drain app", 2, "is not FARM/SERVER");
+}
+
+static void
+explain_answers_offline_too(void **state)
+{
+	(void)state;
+	assert_ctl("explain --config good.yaml -H 'X-A: b' http://203.0.113.10/x", 0, "X-A: b");
+	assert_ctl("explain --config good.yaml http://www.example.com:81/", 2, "no listener fits");
+	assert_ctl("explain --config bad.yaml http://www.example.com/", 1, "unknown key");
+	assert_ctl("explain --json http://203.0.113.10/x", 0, "\"action\": \"route\"");
+}
+
+static void
+every_verb_has_help_with_an_example(void **state)
+{
+	static const char *const verbs[] = { "check",  "apply", "diff",	   "status", "servers",
+					     "server", "stats", "explain", "version" };
+	char words[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		snprintf(words, sizeof(words), "%s --help", verbs[i]);
+		assert_ctl(words, 0, "Example: penstockctl");
+	}
+}
+
+static void
+a_second_daemon_refuses_to_start(void **state)
+{
+	char command[512];
+
+	(void)state;
+	snprintf(command, sizeof(command), "%s --run %s/run --config %s/good.yaml 2>/dev/null",
+		 control_program, dir, dir);
+	assert_int_equal(WEXITSTATUS(system(command)), 1);
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(verbs_answer_with_their_exit_codes),
+		cmocka_unit_test(changes_are_told_applied_and_told_again),
+		cmocka_unit_test(servers_are_drained_and_listed),
+		cmocka_unit_test(explain_answers_offline_too),
+		cmocka_unit_test(every_verb_has_help_with_an_example),
+		cmocka_unit_test(a_second_daemon_refuses_to_start),
+	};
+
+	if (argc != 3) {
+		fprintf(stderr, "usage: %s PENSTOCK-CONTROL PENSTOCKCTL\n", argv[0]);
+		return 2;
+	}
+	control_program = realpath(argv[1], NULL);
+	ctl_program = realpath(argv[2], NULL);
+	if (control_program == NULL || ctl_program == NULL)
+		return 2;
+	return cmocka_run_group_tests(tests, control_start, control_end);
+}

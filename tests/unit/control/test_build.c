@@ -1,0 +1,230 @@
+/*
+ * test_build.c - models to images: same bytes for the same model, and slots that stay with their
+ * names through insertions, removals and renames.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "confs.h"
+#include "images.h"
+
+#define FARM(name, servers) "  - {name: " name ", servers: [" servers "]}\n"
+#define SERVER(name, last)  "{name: " name ", address: 10.0.0." last "}"
+#define HEAD		    CONF_MACHINE "farms:\n"
+
+static void
+assert_same(const struct tables *a, const struct tables *b)
+{
+	assert_int_equal(a->bytes_n, b->bytes_n);
+	assert_memory_equal(a->bytes, b->bytes, a->bytes_n);
+}
+
+static void
+the_same_model_gives_the_same_bytes(void **state)
+{
+	struct tables first = image_of(CONF_GOOD, NULL), second = image_of(CONF_GOOD, NULL);
+	struct tables again = image_of("# a remark changes nothing\n" CONF_GOOD, &first);
+
+	(void)state;
+	assert_same(&first, &second);
+	assert_same(&first, &again);
+	tables_close(&first);
+	tables_close(&second);
+	tables_close(&again);
+}
+
+/* (slot, incarnation) of a server by names. */
+static struct img_server
+server_of(const struct tables *tables, const char *farm, const char *server)
+{
+	uint32_t farm_i = img_find_farm(&tables->img, farm, strlen(farm));
+	uint32_t i;
+
+	assert_int_not_equal(farm_i, (uint32_t)IMG_NONE);
+	i = img_find_server(&tables->img, farm_i, server, strlen(server));
+	assert_int_not_equal(i, (uint32_t)IMG_NONE);
+	return *img_server(&tables->img, i);
+}
+
+static void
+assert_keeps(const struct tables *before, const struct tables *after, const char *farm,
+	     const char *server)
+{
+	struct img_server a = server_of(before, farm, server), b = server_of(after, farm, server);
+
+	assert_int_equal(a.slot, b.slot);
+	assert_int_equal(a.incarnation, b.incarnation);
+}
+
+static void
+slots_survive_insertion_in_front(void **state)
+{
+	struct tables one =
+		image_of(HEAD FARM("app", SERVER("a", "11") ", " SERVER("b", "12")), NULL);
+	struct tables two = image_of(HEAD FARM("new", SERVER("a", "13"))
+					     FARM("app", SERVER("z", "14") ", " SERVER(
+								 "b", "12") ", " SERVER("a", "11")),
+				     &one);
+
+	(void)state;
+	assert_keeps(&one, &two, "app", "a");
+	assert_keeps(&one, &two, "app", "b");
+	assert_int_equal(server_of(&two, "new", "a").slot, 2);
+	assert_int_equal(server_of(&two, "app", "z").slot, 3);
+	assert_int_equal(img_farm(&two.img, 0)->slot, 1);
+	assert_int_equal(img_farm(&two.img, 1)->slot, 0);
+	tables_close(&one);
+	tables_close(&two);
+}
+
+static void
+a_renamed_server_is_a_new_one(void **state)
+{
+	struct tables one =
+		image_of(HEAD FARM("app", SERVER("a", "11") ", " SERVER("b", "12")), NULL);
+	struct tables two =
+		image_of(HEAD FARM("app", SERVER("c", "11") ", " SERVER("b", "12")), &one);
+	const struct img_retired *retired = img_retired(&two.img, 0);
+
+	(void)state;
+	assert_keeps(&one, &two, "app", "b");
+	assert_int_equal(server_of(&two, "app", "c").slot, 2);
+	assert_int_equal(img_n(&two.img, IMG_RETIRED), 1);
+	assert_int_equal(retired->kind, IMG_KIND_SERVER);
+	assert_int_equal(retired->slot, server_of(&one, "app", "a").slot);
+	tables_close(&one);
+	tables_close(&two);
+}
+
+static void
+what_was_removed_comes_back_as_another(void **state)
+{
+	struct tables one =
+		image_of(HEAD FARM("app", SERVER("a", "11") ", " SERVER("b", "12")), NULL);
+	struct tables two = image_of(HEAD FARM("app", SERVER("b", "12")), &one);
+	struct tables three =
+		image_of(HEAD FARM("app", SERVER("a", "11") ", " SERVER("b", "12")), &two);
+
+	(void)state;
+	assert_keeps(&one, &three, "app", "b");
+	assert_int_not_equal(server_of(&one, "app", "a").slot, server_of(&three, "app", "a").slot);
+	tables_close(&one);
+	tables_close(&two);
+	tables_close(&three);
+}
+
+/* Two thousand renames use each slot of the room before the first one comes back. */
+static void
+the_longest_retired_slot_comes_back_first_with_a_new_incarnation(void **state)
+{
+	struct tables tables = image_of(HEAD FARM("app", SERVER("s0", "11")), NULL);
+	uint32_t room = img_machine(&tables.img)->server_slots;
+	char text[1024];
+
+	(void)state;
+	for (uint32_t i = 1; i <= room + 1; i++) {
+		struct tables next;
+		struct img_server server;
+		char name[16];
+
+		snprintf(name, sizeof(name), "s%u", i);
+		snprintf(text, sizeof(text), HEAD FARM("app", "{name: %s, address: 10.0.0.11}"),
+			 name);
+		next = image_of(text, &tables);
+		server = server_of(&next, "app", name);
+		assert_int_equal(server.slot, i < room ? i : i - room);
+		assert_int_equal(server.incarnation, i < room ? 1 : 2);
+		assert_int_equal(img_machine(&next.img)->server_slots, room);
+		tables_close(&tables);
+		tables = next;
+	}
+	tables_close(&tables);
+}
+
+static void
+records_say_what_the_file_says(void **state)
+{
+	struct tables tables = image_of(
+		CONF_MACHINE
+		"listeners:\n"
+		"  - {name: any, address: \"*:8080\", port: outside, farm: app, via: false}\n"
+		"farms:\n"
+		"  - name: app\n"
+		"    host_header: server\n"
+		"    source_addresses: [10.0.0.5]\n"
+		"    timeouts: {connect: 250ms}\n"
+		"    servers: [{name: n, address: app1.internal, weight: 3}]\n"
+		"hosts: {app1.internal: [10.0.0.11, 10.0.0.12]}\n",
+		NULL);
+	const struct img *img = &tables.img;
+	const struct img_listener *listener = img_listener(img, 0);
+	const struct img_farm *farm = img_farm(img, 0);
+	const struct img_server *server = img_server(img, 0);
+
+	(void)state;
+	assert_int_equal(img_n(img, IMG_PORTS), 2);
+	assert_string_equal(img_text(img, img_port(img, 0)->device), "out0");
+	assert_int_equal(img_n(img, IMG_ROUTES), 1);
+	assert_int_equal(img_route(img, 0)->prefix, 0);
+	assert_true(ip_is_v4(&img_route(img, 0)->to));
+	assert_true(ip_is_none(&listener->ip));
+	assert_int_equal(listener->port_i, 0);
+	assert_int_equal(listener->tcp_port, 8080);
+	assert_int_equal(listener->flags & IMG_LISTENER_VIA, 0);
+	assert_int_equal(farm->host, IMG_HOST_SERVER);
+	assert_int_equal(farm->port_i, (uint32_t)IMG_NONE);
+	assert_int_equal(farm->source_n, 1);
+	assert_int_equal(img_source(img, farm->first_source)->port_i, 1);
+	assert_true(farm->connect_ns == 250000000);
+	assert_string_equal(img_text(img, server->host), "app1.internal");
+	assert_true(ip_is_none(&server->ip));
+	assert_int_equal(server->http_port, 80);
+	assert_int_equal(img_n(img, IMG_NAMES), 2);
+	assert_string_equal(img_text(img, img_machine(img)->pseudonym), "penstock");
+	tables_close(&tables);
+}
+
+static void
+a_memif_key_is_read_from_hex(void **state)
+{
+	struct tables tables = image_of(
+		"machine:\n  cores: [1]\n  ports: [{name: p, addresses: [10.0.0.5/24], device: "
+		"{memif: /m, id: 2, role: server, queues: 4, rss_key: "
+		"00112233445566778899aAbBcCdDeEfF00112233445566778899aabbccddeeff0011223344556677}}"
+		"]\n",
+		NULL);
+	const struct img_port *port = img_port(&tables.img, 0);
+
+	(void)state;
+	assert_int_equal(port->kind, IMG_DEVICE_MEMIF);
+	assert_int_equal(port->role, IMG_ROLE_SERVER);
+	assert_int_equal(port->link_id, 2);
+	assert_int_equal(port->queues, 4);
+	assert_int_equal(port->rss_key_n, 40);
+	assert_int_equal(port->rss_key[1], 0x11);
+	assert_int_equal(port->rss_key[10], 0xaa);
+	assert_int_equal(port->rss_key[39], 0x77);
+	tables_close(&tables);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_same_model_gives_the_same_bytes),
+		cmocka_unit_test(slots_survive_insertion_in_front),
+		cmocka_unit_test(a_renamed_server_is_a_new_one),
+		cmocka_unit_test(what_was_removed_comes_back_as_another),
+		cmocka_unit_test(the_longest_retired_slot_comes_back_first_with_a_new_incarnation),
+		cmocka_unit_test(records_say_what_the_file_says),
+		cmocka_unit_test(a_memif_key_is_read_from_hex),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
