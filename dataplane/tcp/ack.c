@@ -69,7 +69,7 @@ take_bytes(struct tcp *tcp, struct tcp_conn *conn, uint32_t bytes)
 	conn->bytes_out += bytes;
 	bufq_consume(&conn->sndq, bytes);
 	tcp->bufs_held -= before - conn->sndq.n;
-	if (conn_has(conn, CONN_ROOM_SHORT) && conn->sndq.bytes <= tcp->conf.send_max_bytes / 2) {
+	if (conn_has(conn, CONN_ROOM_SHORT) && conn->sndq.bytes <= send_limit(tcp, conn) / 2) {
 		conn->flags &= ~(uint32_t)CONN_ROOM_SHORT;
 		conn_tell(tcp, conn, TCP_EV_ROOM);
 	}

@@ -29,7 +29,8 @@
 #define S_NS		   ((uint64_t)1000000000)
 
 #define DELAYED_ACK_NS	   (40 * MS_NS)
-#define CORK_NS		   (2 * MS_NS)	       /* how long a short last segment waits for more */
+#define CORK_NS		   (2 * MS_NS) /* how long a short last segment waits for more */
+#define STALLED_NS	   (S_NS / 2) /* nothing acknowledged for so long: the peer takes nothing */
 #define RETRY_NS	   (MS_NS / 4)	       /* after the pool was dry */
 #define KEEPALIVE_EVERY_NS (30 * S_NS)	       /* between probes that nobody answers */
 #define PAWS_IDLE_NS	   (24 * 86400 * S_NS) /* RFC 7323, 5.5: ts_recent is too old to judge */
@@ -282,11 +283,11 @@ void time_keepalive(struct tcp *tcp, struct tcp_conn *conn, uint64_t now);
 struct listener *listener_find(struct tcp *tcp, const struct ip_addr *addr, uint16_t port);
 void listen_on_syn(struct tcp *tcp, struct listener *at, const struct tcp_seg *seg, uint16_t path,
 		   uint64_t now, struct tcp_out *out);
-void conn_agree(struct tcp *tcp, struct tcp_conn *conn, const struct tcp_seg *syn, uint64_t now);
+void conn_agree(struct tcp *tcp, struct tcp_conn *conn, const struct tcp_seg *syn);
 void conn_establish(struct tcp *tcp, struct tcp_conn *conn, uint64_t now);
 uint16_t tcp_path_mss(const struct tcp *tcp, uint16_t path, bool is_v4);
 uint8_t tcp_our_wscale(const struct tcp *tcp);
-uint32_t tcp_initial_window(const struct tcp *tcp);
+uint32_t tcp_initial_window(const struct tcp *tcp, uint16_t path, bool is_v4);
 struct seq tcp_isn(const struct tcp *tcp, const struct ip_addr *local, uint16_t local_port,
 		   const struct ip_addr *remote, uint16_t remote_port, uint64_t now);
 uint32_t tcp_ts_offset(const struct tcp *tcp, const struct ip_addr *local,
@@ -376,6 +377,7 @@ void loss_on_ack(struct tcp *tcp, struct tcp_conn *conn, uint32_t acked, uint64_
 void loss_mark_all(struct tcp *tcp, struct tcp_conn *conn);
 void loss_on_timeout(struct tcp *tcp, struct tcp_conn *conn, uint64_t now);
 
+uint32_t send_limit(const struct tcp *tcp, const struct tcp_conn *conn);
 /* Sends what the connection may send now; false when out is full or the pool dry. */
 bool send_output(struct tcp *tcp, struct tcp_conn *conn, uint64_t now, struct tcp_out *out);
 

@@ -50,21 +50,33 @@ tcp_our_wscale(const struct tcp *tcp)
 	return scale;
 }
 
+/*
+ * As much as a peer may send at first (RFC 6928); the owner's room comes with the first ACK. What
+ * is promised here is promised to everybody who knocks.
+ */
 uint32_t
-tcp_initial_window(const struct tcp *tcp)
+tcp_initial_window(const struct tcp *tcp, uint16_t path, bool is_v4)
 {
-	return tcp->conf.recv_max_bytes < UINT16_MAX ? tcp->conf.recv_max_bytes : UINT16_MAX;
+	uint32_t mss = tcp_path_mss(tcp, path, is_v4), max = tcp->conf.recv_max_bytes;
+	uint32_t n = tcp->bufs_held < tcp->conf.bufs_max / 2 ? CC_INITIAL_SEGMENTS * mss : 2 * mss;
+
+	if (n > max)
+		n = max;
+	return n < UINT16_MAX ? n : UINT16_MAX;
 }
 
 /* Takes over what the peer's SYN offers; ours always offers everything. */
 void
-conn_agree(struct tcp *tcp, struct tcp_conn *conn, const struct tcp_seg *syn, uint64_t now)
+conn_agree(struct tcp *tcp, struct tcp_conn *conn, const struct tcp_seg *syn)
 {
 	bool is_v4 = conn_is_v4(conn);
 	uint16_t limit = tcp_path_mss(tcp, conn->path, is_v4);
 	uint16_t mss = syn->mss != 0 ? syn->mss : is_v4 ? MSS_DEFAULT_V4 : MSS_DEFAULT_V6;
 
-	(void)now;
+	uint32_t promised = recv_window(conn); /* by our SYN */
+
+	if (promised == 0)
+		promised = tcp_initial_window(tcp, conn->path, is_v4);
 	if (mss < MSS_MIN)
 		mss = MSS_MIN;
 	if (mss > limit)
@@ -84,7 +96,7 @@ conn_agree(struct tcp *tcp, struct tcp_conn *conn, const struct tcp_seg *syn, ui
 	conn->mss = mss;
 	conn->rcv_nxt = seq_add(syn->seq, 1);
 	conn->rcv_acked = conn->rcv_nxt;
-	conn->rcv_adv = seq_add(conn->rcv_nxt, tcp_initial_window(tcp));
+	conn->rcv_adv = seq_add(conn->rcv_nxt, promised);
 	conn->rcv_shown = conn->rcv_adv;
 	conn->room_edge = conn->rcv_adv;
 	conn->snd_wnd = syn->wnd; /* a SYN's window is never scaled */
@@ -141,6 +153,7 @@ tcp_connect(struct tcp *tcp, const struct tcp_dial *dial, uint64_t now)
 	conn->ts_offset = tcp_ts_offset(tcp, &dial->local, &dial->remote);
 	conn->snd_una = conn->iss;
 	conn->snd_nxt = conn->iss;
+	conn->rcv_adv = seq_of(tcp_initial_window(tcp, conn->path, conn_is_v4(conn)));
 	conn->state = TCP_STATE_SYN_SENT;
 	conn->una_ns = now;
 	conn->flags |= CONN_SYN;

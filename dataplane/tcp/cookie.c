@@ -16,6 +16,7 @@ enum {
 	OPTION_SACK = 1 << 4,
 	OPTION_NO_WSCALE = 15,
 	HASH_MASK = (1 << 24) - 1,
+	COOKIE_WINDOW = 4096, /* promised to everybody, so little */
 };
 
 /* MSS classes: the largest not above the peer's is taken. */
@@ -47,7 +48,7 @@ cookie_answer(struct tcp *tcp, const struct tcp_seg *syn, uint16_t path, uint64_
 		.dst = syn->src,
 		.src_port = syn->dst_port,
 		.dst_port = syn->src_port,
-		.wnd = (uint16_t)tcp_initial_window(tcp),
+		.wnd = COOKIE_WINDOW,
 		.ack = seq_add(syn->seq, 1),
 		.flags = TCP_SYN | TCP_ACK,
 		.mss = tcp_path_mss(tcp, path, is_v4),
@@ -135,7 +136,8 @@ cookie_redeem(struct tcp *tcp, const struct tcp_seg *ack, uint16_t path, uint64_
 	conn->snd_nxt = ack->ack;
 	conn->flags |= CONN_PASSIVE;
 	conn->una_ns = now;
-	conn_agree(tcp, conn, &syn, now);
+	conn->rcv_adv = seq_of(COOKIE_WINDOW); /* as promised */
+	conn_agree(tcp, conn, &syn);
 	flow_insert(tcp, conn);
 	conn_establish(tcp, conn, now);
 	conn_give_id(tcp, conn);

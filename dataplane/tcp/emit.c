@@ -178,12 +178,21 @@ put_options(struct tcp *tcp, struct tcp_conn *conn, const struct emit *e, uint64
 		seg->sack_n = (uint8_t)sack_blocks(tcp, conn, seg->sack);
 }
 
+/* Never scaled; a repeated one offers what the first did. */
+static uint16_t
+syn_window(const struct tcp_conn *conn)
+{
+	uint32_t n = recv_window(conn);
+
+	return (uint16_t)(n < UINT16_MAX ? n : UINT16_MAX);
+}
+
 /* This segment's ACK and window tell the peer all there is to tell. */
 static uint16_t
 tell_window(struct tcp *tcp, struct tcp_conn *conn, const struct emit *e)
 {
 	if ((e->flags & TCP_SYN) != 0)
-		return (uint16_t)tcp_initial_window(tcp);
+		return syn_window(conn);
 	if ((e->flags & TCP_RST) != 0)
 		return 0;
 	conn->flags &= ~(uint32_t)(CONN_ACK_NOW | CONN_ACK_LATER);

@@ -134,7 +134,7 @@ input_syn_sent(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a, struct
 	}
 	wait_drop(tcp, &tcp->dialing, conn);
 	conn->state = TCP_STATE_SYN_RECEIVED;
-	conn_agree(tcp, conn, seg, a->now);
+	conn_agree(tcp, conn, seg);
 	if (has_ack) {
 		syn_sent_to_established(tcp, conn, a);
 		return;
@@ -264,6 +264,23 @@ check_sequence(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a)
 	return false;
 }
 
+/*
+ * An RST may acknowledge, too: what the peer has taken before it gave up. The owner who asks
+ * whether a request may be sent to somebody else must know.
+ */
+static void
+note_ack_of_rst(struct tcp_conn *conn, const struct tcp_seg *seg)
+{
+	uint32_t acked = (uint32_t)seq_diff(seg->ack, conn->snd_una);
+
+	if ((seg->flags & TCP_ACK) == 0 || seq_le(seg->ack, conn->snd_una) ||
+	    seq_gt(seg->ack, conn->snd_nxt))
+		return;
+	if (conn_has(conn, CONN_FIN_SENT) && seq_eq(seg->ack, conn->snd_nxt))
+		acked--;
+	conn->bytes_out += acked;
+}
+
 /* Second check: RST, only believed at exactly rcv_nxt (RFC 5961, 3.2). */
 static bool
 check_rst(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
@@ -274,6 +291,8 @@ check_rst(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
 		if (conn->state == TCP_STATE_TIME_WAIT) /* RFC 1337, 4 */
 			return false;
 		COUNT(tcp, tcp_rx_resets);
+		if (conn->state != TCP_STATE_SYN_RECEIVED)
+			note_ack_of_rst(conn, a->seg);
 		conn_end(tcp, conn,
 			 conn->state == TCP_STATE_SYN_RECEIVED ? TCP_END_REFUSED : TCP_END_RESET);
 		return false;

@@ -136,7 +136,7 @@ listen_on_syn(struct tcp *tcp, struct listener *at, const struct tcp_seg *seg, u
 	conn->state = TCP_STATE_SYN_RECEIVED;
 	conn->una_ns = now;
 	conn->flags |= CONN_PASSIVE | CONN_SYN;
-	conn_agree(tcp, conn, seg, now);
+	conn_agree(tcp, conn, seg);
 	tcp->half_open++;
 	flow_insert(tcp, conn);
 	conn_dirty(tcp, conn);

@@ -6,7 +6,8 @@
  * rcv_nxt. The window field is rounded up to the scale's step, so that its edge never lies before
  * the promise; up to the furthest edge ever shown (rcv_shown) bytes are accepted.
  * Memory is counted in buffers, not bytes: payloads up to MERGE_MAX are copied behind the bytes
- * that wait already. Near the budget windows fall; the last eighth takes no islands.
+ * that wait already. Near the budget windows fall; the last eighth takes no islands, the last
+ * sixteenth nothing for owners who leave bytes unread.
  */
 #include "tcp/conn.h"
 
@@ -20,19 +21,31 @@ recv_window(const struct tcp_conn *conn)
 	return n > 0 ? (uint32_t)n : 0;
 }
 
-/* The largest window that the lending budget allows now. */
+/*
+ * The largest window that the lending budget allows now. Who leaves bytes unread is asked to wait
+ * long before those whose bytes pass through at once.
+ */
 static uint32_t
 budget_window(const struct tcp *tcp, const struct tcp_conn *conn)
 {
 	uint32_t held = tcp->bufs_held, max = tcp->conf.bufs_max;
+	uint32_t two = 2u * tcp_path_mss(tcp, conn->path, conn_is_v4(conn));
+	bool is_prompt = conn->rcvq.n == 0;
 
 	if (held < max / 2)
 		return tcp->conf.recv_max_bytes;
-	if (held < max / 4 * 3)
-		return tcp->conf.recv_max_bytes / 4;
-	if (held < max / 16 * 15)
-		return 2u * tcp_path_mss(tcp, conn->path, conn_is_v4(conn));
-	return 0;
+	if (is_prompt)
+		return held < max / 16 * 15 ? tcp->conf.recv_max_bytes / 4 : two;
+	return held < max / 4 * 3 ? two : 0;
+}
+
+/* Buffers that may be held with this arrival: the last ones are for those who read at once. */
+static uint32_t
+bufs_allowed(const struct tcp *tcp, const struct tcp_conn *conn)
+{
+	uint32_t max = tcp->conf.bufs_max;
+
+	return conn->rcvq.n == 0 ? max : max - max / 16;
 }
 
 /* The right edge we would like to promise. */
@@ -383,7 +396,7 @@ take_in_order(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a)
 		ensure(false); /* no island begins at rcv_nxt */
 	if (merge(tcp, tail, a)) {
 		conn->rcvq.bytes += a->n;
-	} else if (tcp->bufs_held + a->buf->m.nb_segs > tcp->conf.bufs_max) {
+	} else if (tcp->bufs_held + a->buf->m.nb_segs > bufs_allowed(tcp, conn)) {
 		COUNT(tcp, tcp_rx_no_memory);
 		conn->flags |= CONN_ACK_NOW;
 		return false;

@@ -303,15 +303,43 @@ send_output(struct tcp *tcp, struct tcp_conn *conn, uint64_t now, struct tcp_out
 
 /* ---- the owner ---- */
 
+/* The peer takes nothing, by its window or for a while. */
+static bool
+is_stalled(const struct tcp *tcp, const struct tcp_conn *conn)
+{
+	return conn_has(conn, CONN_SHUT) ||
+	       (conn_flight(conn) > 0 && tcp->now - conn->una_ns > STALLED_NS);
+}
+
+/*
+ * How much the send queue may hold. Near the lending budget no more than what is on its way
+ * anyway, and little for peers that take nothing: what they do not take is kept from others.
+ */
+uint32_t
+send_limit(const struct tcp *tcp, const struct tcp_conn *conn)
+{
+	uint32_t held = tcp->bufs_held, max = tcp->conf.bufs_max;
+	uint32_t full = tcp->conf.send_max_bytes, less = 2 * conn->mss;
+
+	if (held < max / 2)
+		return full;
+	if (held < max / 4 * 3 || !is_stalled(tcp, conn))
+		less += conn->cc.cwnd_bytes;
+	return less < full ? less : full;
+}
+
 uint32_t
 tcp_send_room(const struct tcp *tcp, struct tcp_id id)
 {
-	const struct tcp_conn *conn = conn_find(tcp, id);
+	struct tcp_conn *conn = conn_find(tcp, id);
+	uint32_t limit;
 
-	if (conn == NULL || conn->state == TCP_STATE_CLOSED || conn_has(conn, CONN_FIN_ASKED) ||
-	    conn->sndq.bytes >= tcp->conf.send_max_bytes)
+	if (conn == NULL || conn->state == TCP_STATE_CLOSED || conn_has(conn, CONN_FIN_ASKED))
 		return 0;
-	return tcp->conf.send_max_bytes - (uint32_t)conn->sndq.bytes;
+	limit = send_limit(tcp, conn);
+	if (conn->sndq.bytes > limit / 2)
+		conn->flags |= CONN_ROOM_SHORT; /* the owner knows, and waits for TCP_EV_ROOM */
+	return conn->sndq.bytes < limit ? limit - (uint32_t)conn->sndq.bytes : 0;
 }
 
 static void
@@ -345,7 +373,7 @@ tcp_send(struct tcp *tcp, struct tcp_id id, struct bufq *q, bool more)
 	}
 	tcp->bufs_held += q->n;
 	bufq_splice(&conn->sndq, q);
-	if (conn->sndq.bytes > tcp->conf.send_max_bytes / 2)
+	if (conn->sndq.bytes > send_limit(tcp, conn) / 2)
 		conn->flags |= CONN_ROOM_SHORT;
 	conn_dirty(tcp, conn);
 }

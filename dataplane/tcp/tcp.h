@@ -176,8 +176,9 @@ bool tcp_is_eof(const struct tcp *tcp, struct tcp_id id);
 void tcp_set_room(struct tcp *tcp, struct tcp_id id, uint32_t room_bytes);
 
 /*
- * How many more bytes tcp_send would take now. After a tcp_send that leaves less than half of
- * send_max_bytes, TCP_EV_ROOM comes when half is free again.
+ * How many more bytes tcp_send would take now: send_max_bytes less what waits; less near the
+ * lending budget. When less than half was free at this call or at tcp_send, TCP_EV_ROOM comes
+ * when half is free again.
  */
 uint32_t tcp_send_room(const struct tcp *tcp, struct tcp_id id);
 

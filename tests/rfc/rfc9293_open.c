@@ -11,7 +11,7 @@ syn_for_a_listener_gets_syn_ack(void **state)
 
 	(void)state;
 	peer_send(&p, .flags = "S", .mss = 1460);
-	peer_expect(&p, .flags = "SA", .ack = 1000, .mss = 1460, .wnd = 65535);
+	peer_expect(&p, .flags = "SA", .ack = 1000, .mss = 1460, .wnd = 14600);
 	peer_send(&p);
 	assert_int_equal(peer_events(&p), TCP_EV_ACCEPTED);
 	assert_int_equal(peer_info(&p).remote_port, PEER_PORT);

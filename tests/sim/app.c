@@ -45,11 +45,16 @@ app_start(struct world *w, uint32_t pair)
 	};
 
 	app->id = tcp_connect(w->host[0].tcp, &dial, w->now);
-	if (app->id.v == 0) { /* no record free: later */
-		w->start_ns[pair] = w->now + 10 * MS;
-		return;
-	}
-	w->start_ns[pair] = UINT64_MAX;
+	if (app->id.v == 0) /* no record free: later */
+		wheel_set(w->wheel, w->conf.pairs * HOSTS + pair, w->now + 10 * MS);
+	else
+		w->to_start_n--;
+}
+
+static void
+work_at(struct world *w, const struct app *app, uint64_t at_ns)
+{
+	wheel_set(w->wheel, app->pair * HOSTS + app->host, at_ns);
 }
 
 /* ---- reading ---- */
@@ -91,7 +96,7 @@ read_some(struct world *w, struct app *app)
 	}
 	if (prng_below(&w->prng, 1000) < app->conf.stall) {
 		app->stalled_until = w->now + prng_between(&w->prng, 1, app->conf.stall_ns);
-		app->next_ns = app->stalled_until;
+		work_at(w, app, app->stalled_until);
 	}
 	offer_room(w, app);
 	app->is_eof = tcp_is_eof(tcp, app->id);
@@ -144,8 +149,9 @@ write_some(struct world *w, struct app *app)
 	}
 	if (q.n > 0)
 		tcp_send(tcp, app->id, &q, app->conf.corks && prng_one_in(&w->prng, 2));
-	if (app->given < app->conf.send_bytes)
-		app->next_ns = w->now + prng_between(&w->prng, 1, app->conf.pause_ns + MS);
+	/* without room TCP_EV_ROOM has to wake us */
+	if (app->given < app->conf.send_bytes && (room > 0 || tcp_send_room(tcp, app->id) > 0))
+		work_at(w, app, w->now + prng_between(&w->prng, 1, app->conf.pause_ns + MS));
 }
 
 static void
@@ -161,6 +167,7 @@ finish(struct world *w, struct app *app)
 	if (app->is_shut && ((app->is_eof && tcp_unacked(tcp, app->id) == 0) || app->is_gone ||
 			     app->conf.releases_early)) {
 		app->is_done = true;
+		app->done_ns = w->now;
 		tcp_release(tcp, app->id);
 	}
 }
@@ -172,6 +179,7 @@ give_up(struct world *w, struct app *app)
 
 	app->has_aborted = true;
 	app->is_done = true;
+	app->done_ns = w->now;
 	tcp_abort(tcp, app->id);
 	tcp_release(tcp, app->id);
 }
@@ -181,14 +189,13 @@ app_work(struct world *w, struct app *app)
 {
 	if (app->is_done || !app->is_open)
 		return;
-	app->next_ns = UINT64_MAX;
-	if (w->now < app->stalled_until)
-		app->next_ns = app->stalled_until;
+	work_at(w, app, w->now < app->stalled_until ? app->stalled_until : UINT64_MAX);
 	read_some(w, app);
 	if (app->is_gone) {
 		if (tcp_readable(w->host[app->host].tcp, app->id) > 0)
 			return; /* stalled; reads the rest later */
 		app->is_done = true;
+		app->done_ns = w->now;
 		tcp_release(w->host[app->host].tcp, app->id);
 		return;
 	}
@@ -212,10 +219,15 @@ accept(struct world *w, uint32_t host, const struct tcp_event *event)
 	tcp_info(w->host[host].tcp, event->id, &info);
 	app = app_of(w, info.remote_port - 10000u, host);
 	WORLD_ENSURE(w, event->owner == OWNER_LISTENER);
-	if (app->is_open) /* only where the first attempt failed */
-		WORLD_ENSURE(w, w->conf.may_fail || w->conf.has_aborts);
+	if (app->is_open) { /* an old duplicate of a cookie's ACK makes a ghost */
+		WORLD_ENSURE(w, w->conf.may_fail);
+		tcp_abort(w->host[host].tcp, event->id);
+		tcp_release(w->host[host].tcp, event->id);
+		return NULL;
+	}
 	app->id = event->id;
 	app->is_open = true;
+	app->open_ns = w->now;
 	tcp_adopt(w->host[host].tcp, event->id, info.remote_port - 10000u);
 	offer_room(w, app);
 	return app;
@@ -231,10 +243,11 @@ app_on_event(struct world *w, uint32_t host, const struct tcp_event *event)
 		return; /* released by an earlier event of this batch */
 	app = (event->bits & TCP_EV_ACCEPTED) != 0 ? accept(w, host, event)
 						   : app_of(w, event->owner, host);
-	if (app->id.v != event->id.v)
+	if (app == NULL || app->id.v != event->id.v)
 		return;
 	if ((event->bits & TCP_EV_CONNECTED) != 0) {
 		app->is_open = true;
+		app->open_ns = w->now;
 		offer_room(w, app);
 	}
 	if ((event->bits & TCP_EV_GONE) != 0) {
@@ -242,36 +255,24 @@ app_on_event(struct world *w, uint32_t host, const struct tcp_event *event)
 		app->end = tcp_end(w->host[host].tcp, event->id);
 		if (!app->is_open) {
 			app->is_done = true;
+			app->done_ns = w->now;
 			tcp_release(w->host[host].tcp, event->id);
 		}
 		if (!w->conf.may_fail && !w->conf.has_aborts)
 			WORLD_ENSURE(w, app->end == TCP_END_CLOSED);
 	}
-	app->next_ns = w->now;
 	app_work(w, app);
-}
-
-uint64_t
-app_next(const struct world *w)
-{
-	uint64_t at = UINT64_MAX;
-
-	for (uint32_t i = 0; i < w->conf.pairs * HOSTS; i++)
-		if (!w->app[i].is_done && w->app[i].is_open && w->app[i].next_ns < at)
-			at = w->app[i].next_ns;
-	for (uint32_t i = 0; i < w->conf.pairs; i++)
-		if (w->start_ns[i] < at)
-			at = w->start_ns[i];
-	return at;
 }
 
 void
 app_work_all(struct world *w)
 {
-	for (uint32_t i = 0; i < w->conf.pairs; i++)
-		if (w->start_ns[i] <= w->now)
-			app_start(w, i);
-	for (uint32_t i = 0; i < w->conf.pairs * HOSTS; i++)
-		if (w->app[i].next_ns <= w->now)
+	uint32_t i;
+
+	while ((i = wheel_next(w->wheel, w->now)) != WHEEL_NONE) {
+		if (i < w->conf.pairs * HOSTS)
 			app_work(w, &w->app[i]);
+		else
+			app_start(w, i - w->conf.pairs * HOSTS);
+	}
 }

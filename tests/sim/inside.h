@@ -4,6 +4,7 @@
 #ifndef PENSTOCK_TESTS_SIM_INSIDE_H
 #define PENSTOCK_TESTS_SIM_INSIDE_H
 
+#include "base/wheel.h"
 #include "sim/world.h"
 
 struct world;
@@ -37,8 +38,8 @@ struct app {
 	struct tcp_id id;
 	uint32_t host, pair;
 	uint64_t given, received;
-	uint64_t next_ns; /* writes or reads again; UINT64_MAX: waits for events */
 	uint64_t stalled_until;
+	uint64_t open_ns, done_ns;
 	bool is_open, is_shut, is_eof, is_gone, is_done, has_aborted;
 	enum tcp_end end;
 	struct seen seen;
@@ -65,8 +66,10 @@ struct world {
 	uint64_t now, order, hash;
 	struct host host[HOSTS];
 	struct heap flights, lents;
-	struct app *app; /* [pair * HOSTS + host] */
-	uint64_t *start_ns;
+	struct app *app;     /* [pair * HOSTS + host] */
+	struct wheel *wheel; /* when apps work (their index) and pairs begin (behind those) */
+	void *wheel_mem;
+	uint32_t to_start_n;
 	struct world_result result;
 };
 
@@ -85,7 +88,6 @@ struct app *app_of(struct world *w, uint32_t pair, uint32_t host);
 void app_start(struct world *w, uint32_t pair);
 void app_on_event(struct world *w, uint32_t host, const struct tcp_event *event);
 void app_work(struct world *w, struct app *app);
-uint64_t app_next(const struct world *w);
 void app_work_all(struct world *w);
 
 /* net.c */

@@ -142,6 +142,7 @@ check_edge(struct world *w, uint32_t from, const struct tcp_seg *seg)
 	struct seq edge = seq_add(seg->ack, (uint32_t)seg->wnd << scale);
 
 	if ((seg->flags & TCP_SYN) != 0) {
+		seen->has_edge = false; /* a new life, or nothing but it was offered yet */
 		seen->wscale = seg->wscale;
 		seen->has_wscale = seg->has_wscale;
 		if (from == 1 && seg->has_wscale)

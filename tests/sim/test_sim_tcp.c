@@ -177,12 +177,59 @@ world_aborting(struct world_conf *conf, struct prng *prng)
 		bad_links(conf, prng);
 }
 
+/* Fewer records than connections that want one: cookies, eviction, TIME-WAIT cut short. */
+static void
+world_crowd(struct world_conf *conf, struct prng *prng)
+{
+	conf->draw = draw_aborting;
+	conf->has_aborts = true;
+	conf->may_fail = true;
+	conf->pairs = 40;
+	conf->start_ns = 2 * S;
+	for (uint32_t i = 0; i < HOSTS; i++) {
+		conf->tcp[i].conns_max = 8 + prng_below(prng, 40);
+		conf->tcp[i].backlog_max = 1 + prng_below(prng, 4);
+		conf->tcp[i].time_wait_ns = 20 * S;
+		conf->tcp[i].connect_ns = 20 * S;
+		conf->tcp[i].keepalive_idle_ns =
+			30 * S; /* a lost ACK of a cookie leaves one side */
+		conf->tcp[i].user_timeout_ns = 60 * S;
+	}
+	if (prng_one_in(prng, 2))
+		bad_links(conf, prng);
+}
+
+/* A budget far below what the windows could ask for. */
+static void
+world_budget(struct world_conf *conf, struct prng *prng)
+{
+	conf->draw = draw_stalling;
+	conf->pairs = 1 + prng_below(prng, 20);
+	for (uint32_t i = 0; i < HOSTS; i++)
+		conf->tcp[i].bufs_max = 64u << prng_below(prng, 4);
+	if (prng_one_in(prng, 2))
+		bad_links(conf, prng);
+}
+
+/* The pool runs dry for moments, and ports hold buffers for long. */
+static void
+world_dry(struct world_conf *conf, struct prng *prng)
+{
+	conf->draw = draw_mixed;
+	conf->pool_dry = 20 + prng_below(prng, 200);
+	conf->hold_ns = prng_one_in(prng, 2) ? 2 * S : 50 * MS;
+	if (prng_one_in(prng, 2))
+		bad_links(conf, prng);
+}
+
 static const struct {
 	const char *name;
 	void (*make)(struct world_conf *conf, struct prng *prng);
 } world[] = {
-	{ "good", world_good }, { "bad-links", world_bad_links }, { "stalling", world_stalling },
-	{ "tiny", world_tiny }, { "aborting", world_aborting },
+	{ "good", world_good },		{ "bad-links", world_bad_links },
+	{ "stalling", world_stalling }, { "tiny", world_tiny },
+	{ "aborting", world_aborting }, { "crowd", world_crowd },
+	{ "budget", world_budget },	{ "dry", world_dry },
 };
 
 enum {

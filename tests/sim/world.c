@@ -28,11 +28,10 @@ world_failed(const struct world *w, const char *what, const char *file, int line
 		tcp_info(w->host[a->host].tcp, a->id, &info);
 		fprintf(stderr,
 			"  pair %u host %u: given %llu/%llu received %llu open %d shut %d eof %d "
-			"gone %d next %.6f %s unacked %llu cwnd %u wnd %u/%u rto %.3f\n",
+			"gone %d %s unacked %llu cwnd %u wnd %u/%u rto %.3f\n",
 			a->pair, a->host, (unsigned long long)a->given,
 			(unsigned long long)a->conf.send_bytes, (unsigned long long)a->received,
-			a->is_open, a->is_shut, a->is_eof, a->is_gone, (double)a->next_ns / 1e9,
-			tcp_state_name(info.state),
+			a->is_open, a->is_shut, a->is_eof, a->is_gone, tcp_state_name(info.state),
 			(unsigned long long)tcp_unacked(w->host[a->host].tcp, a->id),
 			info.cwnd_bytes, info.snd_wnd, info.rcv_wnd, (double)info.rto_ns / 1e9);
 	}
@@ -81,8 +80,10 @@ open_world(struct world *w)
 	w->now = 1000 * S + prng_between(&w->prng, 0, 1000 * S);
 	w->conf.end_ns += w->now;
 	w->app = calloc((size_t)w->conf.pairs * HOSTS, sizeof(*w->app));
-	w->start_ns = calloc(w->conf.pairs, sizeof(*w->start_ns));
-	ensure(w->app != NULL && w->start_ns != NULL);
+	w->wheel_mem = aligned_alloc(64, wheel_size(w->conf.pairs * (HOSTS + 1)));
+	ensure(w->app != NULL && w->wheel_mem != NULL);
+	w->wheel = wheel_init(w->wheel_mem, w->conf.pairs * (HOSTS + 1), w->now);
+	w->to_start_n = w->conf.pairs;
 	for (uint32_t i = 0; i < HOSTS; i++)
 		open_host(w, i);
 	ensure(tcp_listen(w->host[1].tcp, &any, 80, 7));
@@ -94,9 +95,9 @@ open_world(struct world *w)
 				.conf = w->conf.app[i],
 				.host = i,
 				.pair = pair,
-				.next_ns = UINT64_MAX,
 			};
-		w->start_ns[pair] = w->now + prng_between(&w->prng, 0, w->conf.start_ns);
+		wheel_set(w->wheel, w->conf.pairs * HOSTS + pair,
+			  w->now + prng_between(&w->prng, 0, w->conf.start_ns));
 	}
 }
 
@@ -151,7 +152,7 @@ step(struct world *w)
 static uint64_t
 next_time(const struct world *w)
 {
-	uint64_t at = net_next(w), other = app_next(w);
+	uint64_t at = net_next(w), other = wheel_deadline(w->wheel);
 
 	at = at < other ? at : other;
 	for (uint32_t i = 0; i < HOSTS; i++) {
@@ -164,9 +165,8 @@ next_time(const struct world *w)
 static bool
 is_over(const struct world *w)
 {
-	for (uint32_t i = 0; i < w->conf.pairs; i++)
-		if (w->start_ns[i] != UINT64_MAX)
-			return false;
+	if (w->to_start_n > 0)
+		return false;
 	for (uint32_t i = 0; i < HOSTS; i++) {
 		struct tcp_load load;
 
@@ -177,9 +177,18 @@ is_over(const struct world *w)
 	return true;
 }
 
+/* Nobody else waits for the slow ones. */
+static void
+check_fast(struct world *w)
+{
+	for (uint32_t i = 0; i < w->conf.fast_pairs * HOSTS; i++)
+		WORLD_ENSURE(w, w->app[i].done_ns - w->app[i].open_ns <= w->conf.fast_ns);
+}
+
 static void
 check_end(struct world *w)
 {
+	check_fast(w);
 	for (uint32_t i = 0; i < w->conf.pairs * HOSTS; i++) {
 		const struct app *a = &w->app[i], *b = &w->app[i ^ 1];
 
@@ -224,6 +233,6 @@ world_run(const struct world_conf *conf, struct world_result *ret_result)
 	w->result.hash = w->hash;
 	*ret_result = w->result;
 	free(w->app);
-	free(w->start_ns);
+	free(w->wheel_mem);
 	free(w);
 }

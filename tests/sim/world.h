@@ -23,7 +23,7 @@
 
 enum {
 	HOSTS = 2,
-	PAIRS_MAX = 4096,
+	PAIRS_MAX = 20000,
 };
 
 struct link_conf {
@@ -66,6 +66,8 @@ struct world_conf {
 	uint64_t end_ns; /* everything is over by then, or it is stuck */
 	bool may_fail;	 /* connections may end by timeouts or resets */
 	bool has_aborts;
+	uint32_t fast_pairs; /* the first ones must be done within fast_ns of their begin */
+	uint64_t fast_ns;
 };
 
 struct world_result {
