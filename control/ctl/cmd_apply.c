@@ -44,11 +44,16 @@ done(const json_t *answer)
 {
 	const char *verdict = json_string_value(json_object_get(answer, "verdict"));
 	long long generation = json_integer_value(json_object_get(answer, "generation"));
+	long long running = json_integer_value(json_object_get(answer, "running"));
 
 	if (strcmp(verdict, "unchanged") == 0)
 		printf("generation %lld says the same already: nothing to change\n", generation);
 	else if (strcmp(verdict, "accepted") == 0)
 		printf("generation %lld is in force\n", generation);
+	else if (strcmp(verdict, "at_restart") == 0 && running != generation)
+		printf("generation %lld is published; generation %lld goes on until the data plane "
+		       "restarts\n",
+		       generation, running);
 	else if (strcmp(verdict, "at_restart") == 0)
 		printf("generation %lld is in force, but for what waits for a restart of the data "
 		       "plane\n",

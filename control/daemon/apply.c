@@ -441,8 +441,11 @@ static void
 judged(struct daemon *daemon, const struct instance_facts *facts)
 {
 	daemon->judged = facts->newest_generation;
-	if (daemon->waiting.answer != NULL)
+	if (daemon->waiting.answer != NULL) {
 		answer_verdict(daemon->waiting.answer, instance_verdict_name(facts->verdict));
+		json_object_set_new(daemon->waiting.answer, "running",
+				    json_integer((json_int_t)facts->generation));
+	}
 	if (facts->verdict == INSTANCE_VERDICT_REFUSED)
 		refused(daemon, &facts->fault);
 	else

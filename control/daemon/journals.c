@@ -205,32 +205,42 @@ one_outlives(struct journals *journals, uint32_t lane, uint64_t now)
 	cursor_adopt(&journals->cursors->before[lane], before->reader.id, before->reader.position);
 }
 
+/* One lane's two files. False: neither is there. */
+static bool
+lane_look(struct journals *journals, uint32_t lane, uint64_t now)
+{
+	struct journals_one *one = &journals->now[lane], *before = &journals->before[lane];
+	struct cursor *now_cursor = &journals->cursors->now[lane];
+	struct cursor *before_cursor = &journals->cursors->before[lane];
+	char name[RUNDIR_NAME_MAX];
+
+	rundir_journal_name(name, lane);
+	if (one->map.p != NULL && rundir_map_is_stale(journals->dataplane_fd, name, &one->map))
+		one_outlives(journals, lane, now);
+	if (one->map.p == NULL)
+		one_open(journals, one, name, now_cursor, before_cursor);
+	rundir_journal_old_name(name, lane);
+	if (before->map.p != NULL &&
+	    rundir_map_is_stale(journals->dataplane_fd, name, &before->map))
+		one_close(before);
+	if (before->map.p == NULL)
+		one_open(journals, before, name, before_cursor, now_cursor);
+	if (one->map.p == NULL && before->map.p == NULL)
+		return false;
+	if (lane >= journals->lanes_known)
+		journals->lanes_known = lane + 1;
+	return true;
+}
+
 /* Journals come, and go when the data plane restarts. */
 static void
 look(struct journals *journals, uint64_t now)
 {
-	char name[RUNDIR_NAME_MAX];
-
 	if (journals->dataplane_fd < 0)
 		return;
-	for (uint32_t lane = 0; lane < IMG_LANES_MAX; lane++) {
-		struct journals_one *one = &journals->now[lane], *before = &journals->before[lane];
-		struct cursor *now_cursor = &journals->cursors->now[lane];
-		struct cursor *before_cursor = &journals->cursors->before[lane];
-
-		rundir_journal_name(name, lane);
-		if (one->map.p != NULL &&
-		    rundir_map_is_stale(journals->dataplane_fd, name, &one->map))
-			one_outlives(journals, lane, now);
-		if (one->map.p == NULL)
-			one_open(journals, one, name, now_cursor, before_cursor);
-		rundir_journal_old_name(name, lane);
-		if (before->map.p != NULL &&
-		    rundir_map_is_stale(journals->dataplane_fd, name, &before->map))
-			one_close(before);
-		if (before->map.p == NULL)
-			one_open(journals, before, name, before_cursor, now_cursor);
-	}
+	for (uint32_t lane = 0; lane < IMG_LANES_MAX; lane++)
+		if (!lane_look(journals, lane, now) && lane >= journals->lanes_known)
+			break; /* lanes are numbered without a gap */
 }
 
 static void

@@ -32,12 +32,13 @@ struct journals {
 	struct access_log *log;
 	const struct names *names;
 	struct journals_one now[IMG_LANES_MAX], before[IMG_LANES_MAX];
-	uint64_t look_at;    /* monotonic: next look for new files */
-	uint64_t drain_at;   /* next drain */
-	uint64_t pause;	     /* between drains; short under load */
-	uint64_t read_n;     /* records, ever */
-	uint64_t dropped_n;  /* by lanes whose ring was full, ever seen */
-	uint64_t complained; /* dropped_n when it was last told */
+	uint32_t lanes_known; /* lanes that ever had a journal */
+	uint64_t look_at;     /* monotonic: next look for new files */
+	uint64_t drain_at;    /* next drain */
+	uint64_t pause;	      /* between drains; short under load */
+	uint64_t read_n;      /* records, ever */
+	uint64_t dropped_n;   /* by lanes whose ring was full, ever seen */
+	uint64_t complained;  /* dropped_n when it was last told */
 	uint64_t complain_at;
 	_Alignas(8) uint8_t room[JOURNAL_RECORD_MAX];
 };
