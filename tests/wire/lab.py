@@ -546,14 +546,16 @@ class Lab:
         def back():
             now = self.gauges()
             return (now["exchanges"] == 0 and now["conns_client"] == 0 and now["bufs_held"] == 0
-                    and now["conns"] <= now["conns_idle_upstream"] + now["conns_time_wait"])
+                    and now["conns"] <= now["conns_idle_upstream"] + now["conns_time_wait"]
+                    + now["conns_half_open"])
         try:
             until("baseline", back, 10, 0.1)
         except Failure:
             now = self.gauges()
             raise Failure("not back at the baseline: " + ", ".join(
                 f"{k} {now[k]}" for k in ("exchanges", "conns", "conns_client", "conns_upstream",
-                                          "conns_idle_upstream", "conns_time_wait", "bufs_held",
+                                          "conns_idle_upstream", "conns_time_wait",
+                                          "conns_half_open", "bufs_held",
                                           "bufs_lent", "bufs_free", "bufs_pool"))) from None
 
     def check_programs(self):
@@ -572,6 +574,10 @@ class Lab:
             text = self.text(name).strip()
             if text:
                 parts.append(f"--- {name}\n{text[-1500:]}")
+        errors = [line for line in self.text("logs/access.log").splitlines()
+                  if '"cause"' in line][-3:]
+        if errors:
+            parts.append("--- access.log\n" + "\n".join(errors))
         return "\n".join(parts) + "\n" if parts else ""
 
     def forget_neighbours(self):

@@ -18,7 +18,8 @@ def frag6(offset, more):
     return bytes([6, 0]) + (offset << 3 | more).to_bytes(2, "big") + b"\0\0\0\1"
 
 
-# (counter behind wire_drop_, ethertype, packet)
+# (counter behind wire_drop_, ethertype, packet). IPv4 fragments are missing: the kernel puts them
+# together before an AF_PACKET fanout group sees them; tests/unit/wire has them.
 FRAMES = [
     ("runt", None, b"short"),
     ("ethertype", 0x88b5, b"local experiment" * 4),
@@ -33,8 +34,6 @@ FRAMES = [
     ("ip4_options", IP4, good4(options=b"\x07\x01\0\0")),
     ("ip4_options", IP4, good4(options=b"\x07\x40\x04\0")),
     ("ip4_source_route", IP4, good4(options=b"\x83\x07\x04\x0a\x01\x00\x02\0")),
-    ("ip4_fragment", IP4, good4(fragment=0x2000)),
-    ("ip4_fragment", IP4, good4(fragment=0x0010)),
     ("ip_martian_source", IP4, ip4("127.0.0.1", P4, tcp("127.0.0.1", P4))),
     ("ip_martian_source", IP4, ip4("224.0.0.1", P4, tcp("224.0.0.1", P4))),
     ("ip_martian_source", IP4, ip4("255.255.255.255", P4, tcp("255.255.255.255", P4))),
