@@ -6,8 +6,8 @@
  * rcv_nxt. The window field is rounded up to the scale's step, so that its edge never lies before
  * the promise; up to the furthest edge ever shown (rcv_shown) bytes are accepted.
  * Memory is counted in buffers, not bytes: payloads up to MERGE_MAX are copied behind the bytes
- * that wait already. Near the budget windows fall; the last eighth takes no islands, the last
- * sixteenth nothing for owners who leave bytes unread.
+ * that wait already. Near the budget windows fall; the last eighth is for owners who leave nothing
+ * unread, and islands may not use the last of what is allowed.
  */
 #include "tcp/conn.h"
 
@@ -45,7 +45,7 @@ bufs_allowed(const struct tcp *tcp, const struct tcp_conn *conn)
 {
 	uint32_t max = tcp->conf.bufs_max;
 
-	return conn->rcvq.n == 0 ? max : max - max / 16;
+	return conn->rcvq.n == 0 ? max : max - max / 8;
 }
 
 /* The right edge we would like to promise. */
@@ -337,13 +337,13 @@ note_dup(struct tcp_conn *conn, const struct arrival *a)
 static void
 take_beyond_gap(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a)
 {
-	uint32_t max = tcp->conf.bufs_max, *link;
+	uint32_t *link;
 	struct island *left;
 
 	COUNT(tcp, tcp_rx_out_of_order);
 	conn->flags |= CONN_ACK_NOW; /* RFC 5681, 4.2 */
 	conn_dirty(tcp, conn);
-	if (tcp->bufs_held + a->buf->m.nb_segs > max - max / 8) {
+	if (tcp->bufs_held + a->buf->m.nb_segs > bufs_allowed(tcp, conn) * 15 / 16) {
 		COUNT(tcp, tcp_rx_gap_no_memory);
 		return;
 	}

@@ -259,21 +259,24 @@ tiny_segments_beyond_a_gap_share_a_buffer(void **state)
 static void
 budget_refuses_gaps_before_it_refuses_order(void **state)
 {
-	struct peer p = peer_established(.bufs_max = 16, .recv_max = 65535);
+	struct peer p = peer_established(.bufs_max = 32, .recv_max = 65535);
 	struct tcp_load load;
 
 	(void)state;
 	peer_room(&p, 65535);
-	for (uint32_t i = 0; i < 14; i++)
+	for (uint32_t i = 0; i < 27; i++)
 		peer_send(&p, .n = 1000);
-	peer_send(&p, .seq = 1000 + 15000, .n = 1000);
+	peer_send(&p, .seq = 1000 + 28000, .n = 1000);
 	assert_int_equal(p.count.tcp_rx_gap_no_memory, 1);
-	peer_send(&p, .seq = 1000 + 14000, .n = 1000);
-	assert_int_equal(tcp_readable(p.tcp, p.id), 15000);
-	peer_send(&p, .seq = 1000 + 15000, .n = 1000);
+	peer_send(&p, .seq = 1000 + 27000, .n = 1000);
+	assert_int_equal(tcp_readable(p.tcp, p.id), 28000);
+	peer_send(&p, .seq = 1000 + 28000, .n = 1000);
 	assert_int_equal(p.count.tcp_rx_no_memory, 1);
 	tcp_load(p.tcp, &load);
-	assert_int_equal(load.bufs_held, 15);
+	assert_int_equal(load.bufs_held, 28);
+	peer_read(&p);
+	peer_send(&p, .seq = 1000 + 28000, .n = 1000);
+	assert_int_equal(tcp_readable(p.tcp, p.id), 1000);
 	peer_drop(&p);
 }
 

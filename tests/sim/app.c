@@ -127,6 +127,7 @@ write_some(struct world *w, struct app *app)
 	uint64_t left = app->conf.send_bytes - app->given;
 	struct bufq q = { 0 };
 	struct tcp_load load;
+	uint32_t sent_n;
 
 	tcp_load(tcp, &load);
 	want = 1 + prng_below(&w->prng, app->conf.write_max);
@@ -147,11 +148,14 @@ write_some(struct world *w, struct app *app)
 		app->given += n;
 		want -= n;
 	}
+	sent_n = q.n;
 	if (q.n > 0)
 		tcp_send(tcp, app->id, &q, app->conf.corks && prng_one_in(&w->prng, 2));
 	/* without room TCP_EV_ROOM has to wake us */
 	if (app->given < app->conf.send_bytes && (room > 0 || tcp_send_room(tcp, app->id) > 0))
-		work_at(w, app, w->now + prng_between(&w->prng, 1, app->conf.pause_ns + MS));
+		work_at(w, app,
+			w->now + (sent_n == 0 ? 50 * MS : 0) +
+				prng_between(&w->prng, 1, app->conf.pause_ns + MS));
 }
 
 static void

@@ -75,8 +75,9 @@ lw_host_open(struct lw *w, uint32_t i)
 	h->link = h->is_origin ? w->conf.origin_link[k] : w->conf.client_link[k];
 	h->mac = (struct mac){ { 2, 0, 0, 1, 0, (uint8_t)(10 + i) } };
 	h->v4 = ip_from_v4((const uint8_t[4]){ 10, (uint8_t)h->port_i, 0, (uint8_t)(10 + i) });
-	h->v6 = (struct ip_addr){ .b = { 0x20, 1, 0xd, 0xb8, [5] = (uint8_t)h->port_i,
-					 [15] = (uint8_t)(10 + i) } };
+	h->v6 = (struct ip_addr){
+		.b = { 0x20, 1, 0xd, 0xb8, [5] = (uint8_t)h->port_i, [15] = (uint8_t)(10 + i) }
+	};
 	h->path = (struct tcp_path){ .mtu = prng_one_in(&w->prng, 4) ? 1280 : 1500,
 				     .multi_segs = true };
 	open_net(w, h);
@@ -227,8 +228,8 @@ make_piece(struct lw *w, struct lw_endpoint *e, struct lw_writer *writer, uint32
 }
 
 bool
-lw_endpoint_write(struct lw *w, struct lw_endpoint *e, struct lw_writer *writer,
-		  uint64_t body_stop, uint64_t *ret_again_at)
+lw_endpoint_write(struct lw *w, struct lw_endpoint *e, struct lw_writer *writer, uint64_t body_stop,
+		  uint64_t *ret_again_at)
 {
 	uint32_t room = tcp_send_room(e->host->tcp, e->id);
 	uint32_t want = 1 + prng_below(&w->prng, e->habits->write_max);
@@ -239,7 +240,7 @@ lw_endpoint_write(struct lw *w, struct lw_endpoint *e, struct lw_writer *writer,
 		return true;
 	}
 	want = want < room ? want : room;
-	while (want > 0 && !lw_writer_is_done(writer) && writer->body_at < body_stop) {
+	while (want > 0 && !lw_writer_is_done(writer) && !lw_writer_is_stopped(writer)) {
 		uint32_t most = e->habits->piece_max < BUF_ROOM ? e->habits->piece_max : BUF_ROOM;
 		uint32_t n = 1 + prng_below(&w->prng, most);
 		struct buf *b = make_piece(w, e, writer, n < want ? n : want);
@@ -249,7 +250,7 @@ lw_endpoint_write(struct lw *w, struct lw_endpoint *e, struct lw_writer *writer,
 	}
 	if (q.n > 0)
 		tcp_send(e->host->tcp, e->id, &q, false);
-	if (lw_writer_is_done(writer) || writer->body_at >= body_stop)
+	if (lw_writer_is_done(writer) || lw_writer_is_stopped(writer))
 		return false;
 	if (tcp_send_room(e->host->tcp, e->id) == 0)
 		return false; /* TCP_EV_ROOM wakes us */

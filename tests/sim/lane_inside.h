@@ -35,6 +35,7 @@ struct lw_writer {
 	char text[LW_TEXT_MAX]; /* of the framing, given before more of the body */
 	uint32_t text_at, text_n;
 	uint64_t body_n, body_at;
+	uint64_t stop; /* no body byte from here on, for now */
 	uint32_t chunk_max, chunk_left;
 	uint32_t req, side; /* whose bytes the body has */
 	bool is_chunked, has_tail, has_trailer;
@@ -43,6 +44,7 @@ struct lw_writer {
 void lw_writer_begin(struct lw_writer *w, uint32_t req, uint32_t side, uint64_t body_n);
 uint32_t lw_writer_fill(struct lw_writer *w, uint8_t *to, uint32_t n);
 bool lw_writer_is_done(const struct lw_writer *w);
+bool lw_writer_is_stopped(const struct lw_writer *w);
 
 /* Byte `off` onwards of a body: side 0 of the request, 1 of the response. */
 void lw_pattern(uint32_t req, uint32_t side, uint64_t off, uint8_t *to, uint32_t n);
@@ -163,7 +165,7 @@ struct lw_endpoint {
 
 /* Gives what the writer has, as habits and room allow; true: more later by itself. */
 bool lw_endpoint_write(struct lw *w, struct lw_endpoint *e, struct lw_writer *writer,
-		       uint64_t body_stop, uint64_t *ret_again_at);
+		       uint64_t *ret_again_at);
 void lw_endpoint_let_go(struct lw_endpoint *e, bool aborts);
 /* Takes what has arrived; false while stalled. */
 bool lw_endpoint_read(struct lw *w, struct lw_endpoint *e, struct bufq *q, uint64_t *ret_again_at);
@@ -195,7 +197,6 @@ struct lw_oconn {
 	bool is_taken, has_req, is_answering, has_answered, is_request_whole, closes, sends_interim;
 	uint32_t req;
 	uint64_t answer_at;
-	uint64_t body_stop;
 	struct lw_writer writer;
 	struct lw_reader reader;
 };

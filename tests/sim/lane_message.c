@@ -27,13 +27,21 @@ lw_pattern(uint32_t req, uint32_t side, uint64_t off, uint8_t *to, uint32_t n)
 void
 lw_writer_begin(struct lw_writer *w, uint32_t req, uint32_t side, uint64_t body_n)
 {
-	*w = (struct lw_writer){ .req = req, .side = side, .body_n = body_n, .has_tail = true };
+	*w = (struct lw_writer){
+		.req = req, .side = side, .body_n = body_n, .stop = UINT64_MAX, .has_tail = true
+	};
 }
 
 bool
 lw_writer_is_done(const struct lw_writer *w)
 {
 	return w->text_at == w->text_n && w->body_at == w->body_n && w->has_tail;
+}
+
+bool
+lw_writer_is_stopped(const struct lw_writer *w)
+{
+	return w->text_at == w->text_n && w->body_at >= w->stop;
 }
 
 static void
@@ -66,7 +74,7 @@ lw_writer_fill(struct lw_writer *w, uint8_t *to, uint32_t n)
 {
 	uint32_t at = 0;
 
-	while (at < n && !lw_writer_is_done(w)) {
+	while (at < n && !lw_writer_is_done(w) && !lw_writer_is_stopped(w)) {
 		uint64_t left = w->is_chunked ? w->chunk_left : w->body_n - w->body_at;
 		uint32_t piece;
 
@@ -76,6 +84,7 @@ lw_writer_fill(struct lw_writer *w, uint8_t *to, uint32_t n)
 			memcpy(to + at, w->text + w->text_at, piece);
 			w->text_at += piece;
 		} else if (left > 0) {
+			left = left < w->stop - w->body_at ? left : w->stop - w->body_at;
 			piece = left < n - at ? (uint32_t)left : n - at;
 			lw_pattern(w->req, w->side, w->body_at, to + at, piece);
 			w->body_at += piece;
@@ -202,8 +211,8 @@ parse_head(struct lw_reader *r)
 static void
 choose_body(struct lw_reader *r)
 {
-	bool is_bare = r->is_response && (r->has_no_body || r->status < 200 || r->status == 204 ||
-					  r->status == 304);
+	bool is_bare = r->is_response &&
+		       (r->has_no_body || r->status < 200 || r->status == 204 || r->status == 304);
 
 	r->left = r->length;
 	if (is_bare)

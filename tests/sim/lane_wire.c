@@ -267,8 +267,7 @@ send_frame(struct lw *w, const struct lw_nic *nic, struct buf *frame)
 	for (uint32_t i = 0; i < w->host_n; i++) {
 		struct lw_host *h = &w->host[i];
 
-		if (h->port_i == nic->i &&
-		    ((bytes[0] & 1) != 0 || memcmp(bytes, h->mac.b, 6) == 0))
+		if (h->port_i == nic->i && ((bytes[0] & 1) != 0 || memcmp(bytes, h->mac.b, 6) == 0))
 			cross_cut(w, h, false, bytes, n);
 	}
 	free(bytes);

@@ -10,7 +10,7 @@
 
 enum {
 	FAST = 20,
-	BUFS_MAX = 8192,
+	BUFS_MAX = 32768,
 };
 
 static void
@@ -23,12 +23,12 @@ draw(struct prng *prng, uint32_t pair, struct app_conf app[HOSTS])
 		.write_max = 100,
 		.piece_max = 100,
 		.room_max = is_fast ? 1 << 18 : 8192,
-		.stall = is_fast ? 0 : 900,
-		.stall_ns = 20 * S,
+		.stall = is_fast ? 0 : 500,
+		.stall_ns = 10 * S,
 		.abort_at = UINT64_MAX,
 	};
 	app[1] = (struct app_conf){
-		.send_bytes = is_fast ? 2000000 : 5000 + prng_below(prng, 30000),
+		.send_bytes = is_fast ? 2000000 : 3000 + prng_below(prng, 17000),
 		.write_max = 16384,
 		.piece_max = 1460,
 		.room_max = 65536,
