@@ -331,9 +331,13 @@ wait_for_image(struct dataplane *d)
 	if (d->keeper == NULL)
 		return failed("the keeper", ENOMEM);
 	while (keeper_view(d->keeper) == NULL) {
-		if (!is_said)
+		const struct abi_fault *fault = keeper_fault(d->keeper);
+
+		if (!is_said && fault->kind == ABI_FAULT_NONE)
+			say("waiting for penstock-control to publish an image");
+		else if (!is_said)
 			say("waiting for an image to serve: %s",
-			    abi_fault_print(keeper_fault(d->keeper), text, sizeof(text)));
+			    abi_fault_print(fault, text, sizeof(text)));
 		is_said = true;
 		if (wait_step(d))
 			return false;
