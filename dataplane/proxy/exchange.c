@@ -100,6 +100,7 @@ exch_begin(struct proxy *p, struct conn *c)
 	c->due_ns = NEVER;
 	p->gauge.exchanges++;
 	p->conf.count->proxy_exchanges++;
+	p->retry_budget += p->retry_budget < RETRY_BUDGET_MAX;
 	return e;
 }
 
@@ -336,6 +337,30 @@ try_again(struct proxy *p, struct exch *e)
 	step_route(p, e);
 }
 
+/*
+ * A safe method without content does no harm when it comes twice (RFC 9110, 9.2.1): before any
+ * byte of a response it may go to another server, within a budget, so that servers that die under
+ * load do not meet twice the load.
+ */
+static bool
+is_safe_again(const struct proxy *p, const struct exch *e)
+{
+	bool is_safe = e->method_id == HTTP_METHOD_GET || e->method_id == HTTP_METHOD_HEAD ||
+		       e->method_id == HTTP_METHOD_OPTIONS;
+
+	return is_safe && e->body[DIR_UP].framing_in == HTTP_FRAMING_NONE && e->reply_at == 0 &&
+	       e->retries_left > 0 && p->retry_budget >= RETRY_COST;
+}
+
+static void
+try_elsewhere(struct proxy *p, struct exch *e, enum journal_cause cause)
+{
+	p->retry_budget -= RETRY_COST;
+	server_leave(p, e, 0);
+	up_detach(p, e, UP_ABORT);
+	step_dial_another(p, e, cause);
+}
+
 void
 exch_up_lost(struct proxy *p, struct exch *e)
 {
@@ -365,5 +390,8 @@ exch_up_lost(struct proxy *p, struct exch *e)
 	} else if (up->leg.in.bytes != 0 || e->state != EXCH_EXPECT_RESPONSE) {
 		cause = JOURNAL_CAUSE_UPSTREAM_TRUNCATED;
 	}
-	exch_fail(p, e, status, cause, 0);
+	if (e->state == EXCH_EXPECT_RESPONSE && status == 502 && is_safe_again(p, e))
+		try_elsewhere(p, e, cause);
+	else
+		exch_fail(p, e, status, cause, 0);
 }

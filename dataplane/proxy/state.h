@@ -33,6 +33,8 @@ enum {
 	TWO_MSS = 2 * 1460 + 1024,
 	TINY_BODY = 256,	  /* copied behind its head: cheaper than one more segment */
 	TURN_BYTES = 256 << 10,	  /* that a body with stages moves in one go */
+	RETRY_COST = 5,		  /* one try again for five requests, */
+	RETRY_BUDGET_MAX = 500,	  /* a hundred at once */
 	SCRATCH_BYTES = 96 << 10, /* a gathered head, or one being written */
 };
 
@@ -267,8 +269,9 @@ struct proxy {
 	uint64_t now;
 	uint32_t room_cap; /* no window beyond this: follows the free budget */
 	bool is_draining;
-	bool is_cutting;      /* the budget is used up */
-	uint32_t source_next; /* the next of several source addresses */
+	bool is_cutting;       /* the budget is used up */
+	uint32_t retry_budget; /* tries again of requests a server may have taken, in fifths */
+	uint32_t source_next;  /* the next of several source addresses */
 	struct http_limits response_limits;
 	struct http_limits listener_limits; /* for request bodies: chunk extensions, trailers */
 	const struct stage *stage[DIRS];    /* of every body; NULL: none */
@@ -403,6 +406,9 @@ void step_route(struct proxy *p, struct exch *e);
 void step_dial(struct proxy *p, struct exch *e);
 void step_dial_up(struct proxy *p, struct conn *up);
 void step_dial_lost(struct proxy *p, struct exch *e);
+/* Its server's trouble may be another's luck: another try when there are tries left, else the
+ * answer for this cause. The exchange has no connection to a server. */
+void step_dial_another(struct proxy *p, struct exch *e, enum journal_cause cause);
 /* step_relay.c */
 void relay_up(struct proxy *p, struct exch *e);
 void relay_down(struct proxy *p, struct exch *e);

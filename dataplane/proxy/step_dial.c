@@ -23,8 +23,9 @@ give_request(struct proxy *p, struct exch *e, struct conn *up)
 	e->has_server = true;
 	e->is_replayable = true;
 	e->up_at = e->sent_at = p->now;
-	e->client_rx_at = e->up_rx_at = e->up_ack_at = p->now;
 	e->up_acked = up->acked_base;
+	e->client_acked = tcp_acked(p->tcp, conn_at(p, e->client)->leg.id);
+	timers_begin(p, e);
 	farm_enter(p->farms, e->route.slot, e->route.incarnation, e->is_reused);
 	if (!b->in_done || b->stage != NULL) {
 		relay_up(p, e);
@@ -139,9 +140,8 @@ dial_new(struct proxy *p, struct exch *e)
 	return JOURNAL_CAUSE_NONE;
 }
 
-/* This server's trouble may be another's luck. */
-static void
-try_another(struct proxy *p, struct exch *e, enum journal_cause cause)
+void
+step_dial_another(struct proxy *p, struct exch *e, enum journal_cause cause)
 {
 	e->cause = (uint16_t)cause;
 	farm_tried_add(&e->tried, e->route.slot);
@@ -177,7 +177,7 @@ step_dial(struct proxy *p, struct exch *e)
 	}
 	cause = dial_new(p, e);
 	if (cause == JOURNAL_CAUSE_CONNECT_UNREACHABLE)
-		try_another(p, e, cause);
+		step_dial_another(p, e, cause);
 	else if (cause != JOURNAL_CAUSE_NONE)
 		exch_fail(p, e, 503, cause, 0);
 }
@@ -226,5 +226,5 @@ step_dial_lost(struct proxy *p, struct exch *e)
 	e->up = (uint32_t)NONE;
 	leg_release(p, &up->leg);
 	conn_put(p, up);
-	try_another(p, e, cause);
+	step_dial_another(p, e, cause);
 }

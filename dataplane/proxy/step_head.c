@@ -200,7 +200,6 @@ step_head(struct proxy *p, struct conn *c)
 		return;
 	}
 	begin_body(p, e);
-	timers_begin(p, e);
 	step_route(p, e);
 }
 

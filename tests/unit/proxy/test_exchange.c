@@ -676,6 +676,44 @@ a_request_that_was_taken_is_not_tried_again(void **state)
 }
 
 static void
+safe_requests_go_to_another_server(void **state)
+{
+	struct setup u = setup_plain();
+	struct stand *s;
+	struct peer *c, *o;
+	uint32_t first;
+
+	(void)state;
+	u.server_n = 2;
+	s = stand_open(&u);
+	asked(s, GET, &c, &o);
+	first = origin_i(o);
+	run(s, 300 * MS); /* it has taken the request */
+	cut(s, o);
+	o = origin(s);
+	assert_int_not_equal(origin_i(o), first);
+	say(s, o, OK(2) "ok");
+	expect(s, c, OK(2) "ok");
+	expect_record(s, 200, JOURNAL_CAUSE_NONE);
+	assert_int_equal(s->record.tries, 2);
+	hang_up(s, o);
+
+	/* not so what may not come twice, nor what has begun to be answered */
+	asked(s, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx", &c, &o);
+	run(s, 300 * MS);
+	cut(s, o);
+	expect_has(s, c, "HTTP/1.1 502 ");
+	expect_record(s, 502, JOURNAL_CAUSE_UPSTREAM_RESET);
+	asked(s, GET, &c, &o);
+	say(s, o, "HTTP/1.1 2");
+	cut(s, o);
+	expect_has(s, c, "HTTP/1.1 502 ");
+	expect_record(s, 502, JOURNAL_CAUSE_UPSTREAM_RESET);
+	assert_false(origin_waits(s));
+	stand_close(s);
+}
+
+static void
 kept_connections_that_stir_are_dropped(void **state)
 {
 	struct setup u = setup_plain();
@@ -874,6 +912,7 @@ main(void)
 		cmocka_unit_test(a_dial_without_answer_goes_on_or_times_out),
 		cmocka_unit_test(a_stale_kept_connection_is_tried_again),
 		cmocka_unit_test(a_request_that_was_taken_is_not_tried_again),
+		cmocka_unit_test(safe_requests_go_to_another_server),
 		cmocka_unit_test(kept_connections_that_stir_are_dropped),
 		cmocka_unit_test(malformed_requests_are_refused_and_closed),
 		cmocka_unit_test(a_client_that_goes_takes_its_exchange_along),

@@ -126,6 +126,28 @@ a_server_that_says_nothing_is_a_504(void **state)
 }
 
 static void
+short_time_outs_are_kept_too(void **state)
+{
+	struct setup u = setup_plain();
+	struct stand *s;
+	struct peer *c, *o;
+
+	(void)state;
+	u.farm.receive_ns = 1 * S;
+	s = stand_open(&u);
+	for (uint32_t i = 0; i < 3; i++) {
+		asked(s, GET, &c, &o);
+		run(s, 900 * MS);
+		expect(s, c, "");
+		run(s, 100 * MS);
+		expect_has(s, c, "HTTP/1.1 504 ");
+		expect_record(s, 504, JOURNAL_CAUSE_RECEIVE_TIMEOUT);
+		run(s, 10 * S);
+	}
+	stand_close(s);
+}
+
+static void
 a_server_that_takes_nothing_is_a_504(void **state)
 {
 	struct setup u = setup_plain();
@@ -648,6 +670,7 @@ main(void)
 		cmocka_unit_test(a_head_that_does_not_end_is_a_408),
 		cmocka_unit_test(a_gap_in_a_request_body_is_a_408),
 		cmocka_unit_test(a_server_that_says_nothing_is_a_504),
+		cmocka_unit_test(short_time_outs_are_kept_too),
 		cmocka_unit_test(a_server_that_takes_nothing_is_a_504),
 		cmocka_unit_test(a_client_that_takes_nothing_is_cut),
 		cmocka_unit_test(a_client_that_never_takes_the_end_is_cut),
