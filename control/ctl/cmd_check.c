@@ -39,7 +39,7 @@ check(const struct ctl *ctl, const char *path)
 	else if (ctl->is_json)
 		ctl_print_json(counts_json(conf, n));
 	else
-		printf("%s is good: %u ports, %u listeners, %u farms\n", path,
+		printf("%s is good (ports %u, listeners %u, farms %u)\n", path,
 		       conf->machine.ports.n, conf->listeners.n, conf->farms.n);
 	tables_close(&tables);
 	conf_close(conf);
