@@ -196,18 +196,11 @@ static void
 open_all(struct spreader *s)
 {
 	char prefix[64], packet[256], memif[512], dir[128];
-	char *args[] = { (char *)"spreader",
-			 (char *)"--no-huge",
-			 (char *)"--no-shconf",
-			 (char *)"--no-pci",
-			 (char *)"--no-telemetry",
-			 (char *)"--iova-mode=va",
-			 (char *)"-m",
-			 (char *)"128",
-			 prefix,
-			 packet,
-			 memif,
-			 (char *)"--log-level=*:error" };
+	char fixed[7][24] = { "spreader",	"--no-huge", "--no-shconf", "--no-pci",
+			      "--no-telemetry", "-m",	     "128" };
+	char quiet[] = "--log-level=*:error", iova[] = "--iova-mode=va";
+	char *args[] = { fixed[0], fixed[1], fixed[2], fixed[3], fixed[4], fixed[5],
+			 fixed[6], quiet,    iova,     prefix,	 packet,   memif };
 	struct rte_mempool *pool;
 
 	snprintf(prefix, sizeof(prefix), "--file-prefix=spreader-%d", (int)getpid());
