@@ -15,6 +15,17 @@ die() {
 	exit 1
 }
 
+# Passes on to the user, every five seconds, which line of a long job goes by.
+show_some() {
+	local line last=$SECONDS
+	while IFS= read -r line; do
+		if ((SECONDS - last >= 5)); then
+			say "${line:0:100}"
+			last=$SECONDS
+		fi
+	done
+}
+
 # The names in scripts/packages that are not installed.
 packages_missing() {
 	local want have
@@ -45,31 +56,33 @@ packages_install() {
 	fi
 	local failed=0
 	# shellcheck disable=SC2086
-	apt-get install -q -y --no-install-recommends $missing >>"$top/build/apt.log" 2>&1 ||
-		failed=1
+	apt-get install -q -y --no-install-recommends $missing 2>&1 |
+		tee -a "$top/build/apt.log" | show_some || failed=1
 	if [[ $ours == 1 ]]; then rm -f "$policy"; fi
 	[[ $failed == 0 ]] ||
 		die "apt-get install failed, see build/apt.log: $(tail -n 3 "$top/build/apt.log")"
 }
 
-# build NAME [meson option]...: configures build/NAME once and brings it up to date.
-# Environment: CC, and WERROR=true to make warnings errors.
+# build NAME [meson option]... [-- target...]: configures build/NAME once and brings it, or only the
+# targets, up to date. Environment: CC, and WERROR=true to make warnings errors.
 build() {
-	local name=$1 log
+	local name=$1 dir=$top/build/$1 log=$top/build/$1.log options=()
 	shift
-	log="$top/build/$name.log"
-	if [[ ! -f $top/build/$name/build.ninja ]]; then
-		meson setup "$top/build/$name" "$top" "$@" -Dwerror="${WERROR:-false}" >"$log" 2>&1 ||
-			{ tail -n 20 "$log" >&2 && die "meson setup of build/$name failed, see $log"; }
-	elif [[ ${WERROR:-false} == true ]]; then
-		meson configure "$top/build/$name" -Dwerror=true >"$log" 2>&1 || die "see $log"
+	while (($#)) && [[ $1 != -- ]]; do
+		options+=("$1")
+		shift
+	done
+	options+=("-Dwerror=${WERROR:-false}")
+	if [[ ! -f $dir/build.ninja ]]; then
+		meson setup "$dir" "$top" "${options[@]}" >"$log" 2>&1 ||
+			{ tail -n 20 "$log" >&2; die "meson setup of build/$name failed, see $log"; }
+	elif [[ -n ${WERROR:-} ]]; then
+		meson configure "$dir" "-Dwerror=$WERROR" >"$log" 2>&1 || die "see $log"
 	fi
-	ninja -C "$top/build/$name" >"$log" 2>&1 ||
+	ninja -C "$dir" "${@:2}" 2>&1 | tee "$log" | show_some ||
 		{ grep -E -m 40 'error|FAILED|undefined' "$log" >&2
 		  die "build/$name does not build, see $log"; }
-	if grep -q 'warning:' "$log"; then
-		grep -m 20 'warning:' "$log"
-	fi
+	grep -m 20 'warning:' "$log" || true
 }
 
 mkdir -p "$top/build"
