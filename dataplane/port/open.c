@@ -20,6 +20,7 @@
 enum {
 	RETA_USUAL = 128,
 	KEY_USUAL = 40,
+	LOOKS_MAX = 10, /* a memif that has no link after so many connects anew */
 };
 
 static const uint8_t key_usual[KEY_USUAL] = {
@@ -74,6 +75,8 @@ make(struct port *port)
 static bool
 start(struct port *port)
 {
+	port->was_up = false;
+	port->looks = 0;
 	if (rte_eth_dev_start(port->id) != 0)
 		return false;
 	if (rte_eth_allmulticast_enable(port->id) != 0)
@@ -164,8 +167,8 @@ port_close(struct portif *portif)
 {
 	struct port *port = portif->self;
 
-	if (atomic_exchange(&port->is_started, false))
-		rte_eth_dev_stop(port->id);
+	atomic_store(&port->is_started, false);
+	rte_eth_dev_stop(port->id);
 	rte_eth_dev_close(port->id);
 	rte_eal_hotplug_remove("vdev", port->devargs.name);
 	free(port);
@@ -179,12 +182,10 @@ port_close(struct portif *portif)
 static bool
 reconnect(struct port *port)
 {
-	if (!port->is_zero_copy || !port->was_up) {
-		rte_eth_dev_stop(port->id);
-		return start(port);
-	}
-	port->is_zero_copy = false;
 	rte_eth_dev_stop(port->id);
+	if (!port->is_zero_copy || !port->was_up)
+		return start(port);
+	port->is_zero_copy = false;
 	rte_eth_dev_close(port->id);
 	rte_eal_hotplug_remove("vdev", port->devargs.name);
 	if (make(port) != 0)
@@ -194,8 +195,8 @@ reconnect(struct port *port)
 }
 
 /*
- * A memif client whose server has gone is stopped only one look after the lanes were told to
- * leave it alone, when no burst can still be under way.
+ * A memif client whose server has gone, or that shook hands with it for too long, is stopped only
+ * one look after the lanes were told to leave it alone, when no burst can still be under way.
  */
 void
 port_look(struct portif *portif)
@@ -209,7 +210,8 @@ port_look(struct portif *portif)
 	if (rte_eth_link_get_nowait(port->id, &link) != 0)
 		link.link_status = RTE_ETH_LINK_DOWN;
 	is_up = link.link_status == RTE_ETH_LINK_UP;
-	if (!is_up && port->was_up && port->can_reconnect)
+	port->looks = is_up ? 0 : port->looks + 1;
+	if (!is_up && port->can_reconnect && (port->was_up || port->looks > LOOKS_MAX))
 		atomic_store(&port->is_started, false);
 	port->was_up |= is_up;
 	atomic_store(&port->is_up, is_up);

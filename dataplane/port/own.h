@@ -34,7 +34,8 @@ struct port {
 	bool must_linearise; /* the device does not take packets of several segments */
 	bool can_reconnect;  /* memif client: a lost server may come back */
 	bool is_zero_copy;   /* memif client on hugepages, until its server is lost */
-	bool was_up;
+	bool was_up;	     /* since it was started */
+	uint32_t looks;	     /* since it was started, without a link */
 	_Atomic bool is_started;
 	_Atomic bool is_up;
 	struct buf_pool *pool;
