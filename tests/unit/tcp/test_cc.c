@@ -1,0 +1,117 @@
+/*
+ * test_cc.c - the congestion window: RFC 6928, RFC 5681.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tcp/cc.h"
+
+enum {
+	MSS = 1460,
+};
+
+static struct cc
+begun(void)
+{
+	struct cc cc;
+
+	cc_begin(&cc, MSS, false);
+	cc.is_limited = true;
+	return cc;
+}
+
+static void
+window_begins_with_ten_segments(void **state)
+{
+	struct cc cc = begun();
+
+	(void)state;
+	assert_int_equal(cc.cwnd_bytes, 14600);
+	cc_begin(&cc, 8960, false);
+	assert_int_equal(cc.cwnd_bytes, 2 * 8960); /* large ones: 14600 or two */
+	cc_begin(&cc, 536, false);
+	assert_int_equal(cc.cwnd_bytes, 5360);
+	cc_begin(&cc, MSS, true);
+	assert_int_equal(cc.cwnd_bytes, MSS);
+}
+
+static void
+slow_start_adds_what_is_acknowledged(void **state)
+{
+	struct cc cc = begun();
+
+	(void)state;
+	CC_DEFAULT->on_ack(&cc, 2 * MSS, 1, 1);
+	assert_int_equal(cc.cwnd_bytes, 12 * MSS);
+}
+
+static void
+avoidance_adds_one_segment_a_window(void **state)
+{
+	struct cc cc = begun();
+
+	(void)state;
+	CC_DEFAULT->on_loss(&cc, 20 * MSS, 1);
+	assert_int_equal(cc.ssthresh_bytes, 10 * MSS);
+	assert_int_equal(cc.cwnd_bytes, 10 * MSS);
+	for (uint32_t i = 0; i < 9; i++)
+		CC_DEFAULT->on_ack(&cc, MSS, 1, 1);
+	assert_int_equal(cc.cwnd_bytes, 10 * MSS);
+	CC_DEFAULT->on_ack(&cc, MSS, 1, 1);
+	assert_int_equal(cc.cwnd_bytes, 11 * MSS);
+}
+
+static void
+unused_window_does_not_grow(void **state)
+{
+	struct cc cc = begun();
+
+	(void)state;
+	cc.is_limited = false;
+	CC_DEFAULT->on_ack(&cc, 10 * MSS, 1, 1);
+	assert_int_equal(cc.cwnd_bytes, 10 * MSS);
+}
+
+static void
+threshold_is_two_segments_at_least(void **state)
+{
+	struct cc cc = begun();
+
+	(void)state;
+	CC_DEFAULT->on_timeout(&cc, MSS, 1);
+	assert_int_equal(cc.ssthresh_bytes, 2 * MSS);
+	assert_int_equal(cc.cwnd_bytes, MSS);
+}
+
+static void
+pause_takes_the_window_back_to_its_beginning(void **state)
+{
+	struct cc cc = begun();
+
+	(void)state;
+	CC_DEFAULT->on_ack(&cc, 100 * MSS, 1, 1);
+	cc_restart(&cc);
+	assert_int_equal(cc.cwnd_bytes, 10 * MSS);
+	CC_DEFAULT->on_timeout(&cc, MSS, 1);
+	cc_restart(&cc);
+	assert_int_equal(cc.cwnd_bytes, MSS);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest test[] = {
+		cmocka_unit_test(window_begins_with_ten_segments),
+		cmocka_unit_test(slow_start_adds_what_is_acknowledged),
+		cmocka_unit_test(avoidance_adds_one_segment_a_window),
+		cmocka_unit_test(unused_window_does_not_grow),
+		cmocka_unit_test(threshold_is_two_segments_at_least),
+		cmocka_unit_test(pause_takes_the_window_back_to_its_beginning),
+	};
+
+	return cmocka_run_group_tests_name("tcp/cc", test, NULL, NULL);
+}
