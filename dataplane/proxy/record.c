@@ -87,7 +87,7 @@ put_server(const struct proxy *p, const struct exch *e, struct journal_access *a
 static const uint8_t *
 text_at(struct slice head, struct place s)
 {
-	return s.off + s.n <= head.n ? head.p + s.off : head.p;
+	return s.n != 0 && s.off + s.n <= head.n ? head.p + s.off : head.p;
 }
 
 void

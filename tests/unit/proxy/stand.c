@@ -16,6 +16,7 @@
 enum {
 	SLOTS = 16,
 	LISTENERS = 16,
+	JOURNAL_RING = 1 << 18,
 	OWNER_LISTEN = 1 << 24,
 };
 
@@ -53,8 +54,10 @@ setup_plain(void)
 		.weight = { 1, 1, 1, 1 },
 		.server_port = { 8080, 8080, 8080, 8080 },
 		.bufs_max = PROXY_BUFS,
+		.peer_bufs_max = 1 << 16,
 		.send_max = 256 << 10,
 		.exchanges_max = 1024,
+		.conns_max = 4096,
 	};
 }
 
@@ -127,9 +130,9 @@ static const struct tcp_path the_path = { .mtu = 1500, .multi_segs = true };
 static void
 side_open(struct stand *s, struct side *side, uint32_t bufs, uint32_t send_max)
 {
-	struct tcp_conf conf = { .conns_max = PEERS_MAX,
+	struct tcp_conf conf = { .conns_max = s->setup.conns_max,
 				 .listeners_max = LISTENERS,
-				 .backlog_max = 4096,
+				 .backlog_max = s->setup.conns_max / 4,
 				 .bufs_max = bufs,
 				 .send_max_bytes = send_max,
 				 .recv_max_bytes = 1 << 20,
@@ -169,7 +172,7 @@ static void
 proxy_open(struct stand *s)
 {
 	struct net_ports_conf ports = { .path_n = 1, .first = 20000, .last = 60000, .seed = 7 };
-	struct proxy_conf conf = { .conns_max = PEERS_MAX,
+	struct proxy_conf conf = { .conns_max = s->setup.conns_max,
 				   .exchanges_max = s->setup.exchanges_max,
 				   .server_slots_max = SLOTS,
 				   .servers_max = SLOTS,
@@ -184,9 +187,9 @@ proxy_open(struct stand *s)
 	conf.net = net_open(s);
 	s->ports_mem = zeroed(net_ports_size(&ports));
 	conf.ports = net_ports_init(s->ports_mem, &ports);
-	s->journal_n = journal_bytes(1 << 20);
+	s->journal_n = journal_bytes(JOURNAL_RING);
 	s->journal_mem = zeroed(s->journal_n);
-	journal_init(s->journal_mem, 1 << 20, 0, 99, &s->journal);
+	journal_init(s->journal_mem, JOURNAL_RING, 0, 99, &s->journal);
 	assert_true(journal_open(s->journal_mem, s->journal_n, &s->reader, &fault));
 	s->proxy_mem = zeroed(proxy_size(&conf));
 	s->proxy = proxy_init(s->proxy_mem, &conf, 1700000000 * S, s->now);
@@ -205,7 +208,7 @@ stand_open(const struct setup *setup)
 	for (uint32_t i = 0; i < 2; i++)
 		s->last[i] = &s->first[i];
 	side_open(s, &s->proxy_side, setup->bufs_max, setup->send_max);
-	side_open(s, &s->peer_side, 1 << 20, 64 << 20);
+	side_open(s, &s->peer_side, setup->peer_bufs_max, 64 << 20);
 	proxy_open(s);
 	s->view = view_build(s);
 	proxy_set_view(s->proxy, s->view, s->now);

@@ -54,9 +54,9 @@ struct setup {
 	uint32_t server_n;
 	uint32_t weight[SERVERS_MAX];
 	uint16_t server_port[SERVERS_MAX];
-	uint32_t bufs_max;
+	uint32_t bufs_max, peer_bufs_max;
 	uint32_t send_max;
-	uint32_t exchanges_max;
+	uint32_t exchanges_max, conns_max;
 	bool is_without_listener;
 };
 
