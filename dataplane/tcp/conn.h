@@ -38,6 +38,8 @@
 enum {
 	KEEPALIVE_PROBES = 5,
 	SYN_ACK_TRIES = 5,
+	ORPHAN_PROBES = 8,    /* of a shut window, when the owner has let go */
+	SEND_BURST_MAX = 32,  /* new segments of one connection before others have their turn */
 	DUP_THRESH = 3,	      /* RFC 6675 */
 	MSS_DEFAULT_V4 = 536, /* RFC 9293, 3.7.1: no MSS option */
 	MSS_DEFAULT_V6 = 1220,
@@ -48,7 +50,7 @@ enum {
 	CHALLENGES_PER_S = 100, /* RFC 5961, 7 */
 	LINK_HEADER_MAX = 18,	/* Ethernet and VLAN, left free in front of our packets */
 	HEADER_MAX = 40 + 20 + 40,
-	GATHER_MAX = 16, /* stream buffers in one segment; more are cut into more segments */
+	GATHER_MAX = 64, /* stream buffers in one segment; more are cut into more segments */
 };
 
 enum conn_flag {

@@ -118,6 +118,8 @@ conn_establish(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 		conn->rtt.rto_ns = RTT_RTO_DATA_NS; /* RFC 6298, 5.7 */
 	cc_begin(&conn->cc, conn->mss, conn_has(conn, CONN_SYN_REPEATED));
 	time_keepalive(tcp, conn, now);
+	if (conn->sndq.n > 0 || conn_has(conn, CONN_FIN_ASKED))
+		conn_dirty(tcp, conn); /* given before there was a connection */
 	COUNT(tcp, tcp_established);
 }
 

@@ -343,8 +343,6 @@ check_ack_of_syn(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a, stru
 		time_life(tcp, conn, UINT64_MAX);
 		conn_establish(tcp, conn, a->now);
 		conn_tell(tcp, conn, TCP_EV_CONNECTED);
-		if (!conn_has(conn, CONN_OWNED))
-			conn_dirty(tcp, conn); /* released while opening: FIN waits */
 	}
 	return true;
 }

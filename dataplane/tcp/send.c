@@ -260,7 +260,11 @@ send_fresh(struct tcp *tcp, struct tcp_conn *conn, uint64_t now, struct tcp_out 
 		return true;
 	if (conn_flight(conn) == 0 && now - conn->last_tx_ns > conn->rtt.rto_ns)
 		cc_restart(&conn->cc);
-	while (can_send_fresh(conn)) {
+	for (uint32_t n = 0; can_send_fresh(conn); n++) {
+		if (n == SEND_BURST_MAX) {
+			conn_dirty(tcp, conn); /* behind those that wait */
+			return true;
+		}
 		verdict = next_fresh(conn, &e);
 		if (verdict != VERDICT_SEND)
 			break;

@@ -74,6 +74,11 @@ on_probe_due(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 		conn_end_with_rst(tcp, conn, TCP_END_USER_TIMEOUT);
 		return;
 	}
+	if (!conn_has(conn, CONN_OWNED) && conn->tries >= ORPHAN_PROBES) {
+		COUNT(tcp, tcp_orphans_cut); /* nobody is left who could lose patience */
+		conn_end_with_rst(tcp, conn, TCP_END_USER_TIMEOUT);
+		return;
+	}
 	if (conn->tries < UINT8_MAX)
 		conn->tries++;
 	conn->flags |= window_left > 0 ? CONN_FORCE : CONN_PROBE;

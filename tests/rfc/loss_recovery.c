@@ -282,7 +282,7 @@ lost_small_pieces_are_sent_again_whole(void **state)
 
 	(void)state;
 	peer_write_pieces(&p, 3000, 7);
-	peer_expect(&p, .seq = 5000, .n = 112);
+	peer_expect(&p, .seq = 5000, .n = 448);
 	peer_ignore(&p);
 	peer_wait(&p, 250);
 	peer_ignore(&p);

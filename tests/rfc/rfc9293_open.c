@@ -212,6 +212,30 @@ dial_sends_syn_with_all_offers(void **state)
 }
 
 static void
+bytes_given_before_the_handshake_follow_it(void **state)
+{
+	struct peer p = peer_new(), q = peer_new();
+
+	(void)state;
+	peer_dial(&p);
+	peer_expect(&p, .flags = "S");
+	peer_write_text(&p, "early");
+	peer_shutdown(&p);
+	peer_expect_quiet(&p);
+	peer_send(&p, .flags = "SA", .seq = 999, .mss = 1460);
+	peer_expect(&p, .flags = "FA", .seq = 5000, .ack = 1000, .text = "early");
+	peer_dial(&q); /* the same when both open at once */
+	peer_expect(&q, .flags = "S");
+	peer_write_text(&q, "early");
+	peer_send(&q, .flags = "S", .mss = 1460);
+	peer_expect(&q, .flags = "SA");
+	peer_send(&q, .flags = "A");
+	peer_expect(&q, .seq = 5000, .text = "early");
+	peer_done(&p);
+	peer_done(&q);
+}
+
+static void
 refused_dial_is_told(void **state)
 {
 	struct peer p = peer_new();
@@ -354,6 +378,7 @@ main(void)
 		cmocka_unit_test(rst_ends_a_half_open_connection),
 		cmocka_unit_test(data_on_the_ack_of_the_handshake_is_taken),
 		cmocka_unit_test(dial_sends_syn_with_all_offers),
+		cmocka_unit_test(bytes_given_before_the_handshake_follow_it),
 		cmocka_unit_test(refused_dial_is_told),
 		cmocka_unit_test(blind_rst_does_not_end_a_dial),
 		cmocka_unit_test(old_ack_to_a_syn_gets_rst),

@@ -89,6 +89,28 @@ half_the_largest_window_is_enough(void **state)
 }
 
 /* 3.10.7.4: the window of an old segment is not believed. */
+/* Nobody is left to lose patience with the peer: eight probes, then RST. */
+static void
+orphan_at_a_shut_window_is_cut(void **state)
+{
+	struct peer p = peer_established(.wnd = 100);
+
+	(void)state;
+	peer_write(&p, 1000);
+	peer_expect(&p, .n = 100);
+	peer_release(&p);
+	peer_send(&p, .ack = 5100, .wnd = PEER_SHUT);
+	for (uint32_t i = 0; i < 6; i++) {
+		peer_wait(&p, 1000 << i);
+		peer_ignore(&p);
+		peer_send(&p, .ack = 5100, .wnd = PEER_SHUT);
+	}
+	peer_wait(&p, 300000);
+	assert_int_equal(p.count.tcp_orphans_cut, 1);
+	assert_int_equal(p.count.tcp_tx_resets, 1);
+	peer_drop(&p);
+}
+
 static void
 old_segment_does_not_move_the_window(void **state)
 {
@@ -280,6 +302,7 @@ main(void)
 		cmocka_unit_test(silent_peer_with_shut_window_is_given_up),
 		cmocka_unit_test(silly_opening_is_not_used_at_once),
 		cmocka_unit_test(half_the_largest_window_is_enough),
+		cmocka_unit_test(orphan_at_a_shut_window_is_cut),
 		cmocka_unit_test(old_segment_does_not_move_the_window),
 		cmocka_unit_test(fin_waits_for_the_window_too),
 		cmocka_unit_test(window_closes_as_bytes_arrive),
