@@ -28,6 +28,7 @@ struct lane_tx {
 	struct buf *frame[TX_MAX];
 	uint32_t n;
 	uint64_t moved_at; /* last time a frame left, or the queue was empty */
+	bool is_dead;	   /* lost its queue once; a frame that leaves ends this */
 };
 
 /* Segments of one burst on their way to TCP. */

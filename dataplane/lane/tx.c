@@ -3,7 +3,8 @@
  * has the port's queue sends them, any other lane hands them to that one.
  *
  * A port that is slow holds TCP up (lane_can_send), which loses nothing. A port that takes nothing
- * at all for TX_PATIENCE_NS loses its queue, so that it cannot stop the others.
+ * at all for TX_PATIENCE_NS loses its queue, and from then on at once what comes after, until it
+ * takes a frame again: it cannot stop the others.
  */
 #include "lane/own.h"
 
@@ -106,6 +107,7 @@ drop_queue(struct lane *lane, struct lane_tx *tx)
 	lane->count->lane_drop_tx_stalled += tx->n;
 	buf_give_burst(tx->frame, tx->n);
 	tx->n = 0;
+	tx->is_dead = true;
 }
 
 static bool
@@ -128,9 +130,10 @@ flush_port(struct lane *lane, uint16_t port_i, uint64_t now)
 		memmove(&tx->frame[0], &tx->frame[sent], (tx->n - sent) * sizeof(tx->frame[0]));
 		tx->n -= sent;
 		tx->moved_at = now;
+		tx->is_dead = false;
 		return true;
 	}
-	if (now - tx->moved_at >= TX_PATIENCE_NS)
+	if (tx->is_dead || now - tx->moved_at >= TX_PATIENCE_NS)
 		drop_queue(lane, tx);
 	return false;
 }
