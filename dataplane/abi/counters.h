@@ -150,7 +150,8 @@
 	x(tcp_tx_no_buffer, segments, "not sent yet: the buffer pool was dry")                     \
 	x(tcp_tx_bare_dropped, segments, "RSTs and cookies not sent: out was full")                \
 	x(tcp_mss_lowered, connections, "segments made smaller after an ICMP error")               \
-	x(tcp_icmp_ignored, messages, "ICMP errors about nothing in flight")
+	x(tcp_icmp_ignored, messages, "ICMP errors about nothing in flight")                       \
+	x(tcp_answers_withheld, segments, "empty ones out of the window not answered: answered just before")
 
 #define COUNTERS_HTTP(x)                                                                           \
 	x(http_requests, requests, "request heads received")

@@ -38,6 +38,7 @@
 enum {
 	KEEPALIVE_PROBES = 5,
 	SYN_ACK_TRIES = 5,
+	ANSWER_TICKS = 100,   /* of 2^20 ns, between answers to empty segments out of the window */
 	ORPHAN_PROBES = 8,    /* of a shut window, when the owner has let go */
 	SEND_BURST_MAX = 32,  /* new segments of one connection before others have their turn */
 	DUP_THRESH = 3,	      /* RFC 6675 */
@@ -163,7 +164,8 @@ struct tcp_conn {
 	uint64_t shut_ns, shut_at;
 	struct seq recover, fin_seq, iss;
 	struct seg_sack dsack;
-	uint32_t again_n; /* segments sent again */
+	uint32_t again_n;     /* segments sent again */
+	uint32_t answer_tick; /* when an empty segment out of the window was last answered */
 	uint32_t flow_next;
 	uint32_t wait_prev, wait_next; /* in tcp->waiting or tcp->dialing */
 } __attribute__((aligned(64)));

@@ -236,6 +236,25 @@ trim_right(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a)
 	return true;
 }
 
+/*
+ * With an ACK; to empty segments not too often, or two ends that disagree (because somebody else
+ * has put bytes in) would answer each other's answers for ever.
+ */
+static void
+answer_unacceptable(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
+{
+	uint32_t tick = (uint32_t)(a->now >> 20);
+
+	if (a->seg->payload_n == 0 && (a->seg->flags & (TCP_SYN | TCP_FIN)) == 0) {
+		if (tick - conn->answer_tick < ANSWER_TICKS) {
+			COUNT(tcp, tcp_answers_withheld);
+			return;
+		}
+		conn->answer_tick = tick;
+	}
+	ack_now(tcp, conn);
+}
+
 /* First check: the sequence number. What does not fit is answered by an ACK and dropped. */
 static bool
 check_sequence(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a)
@@ -258,7 +277,7 @@ check_sequence(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a)
 		return true; /* the fourth check sees to it */
 	if (trim_left(tcp, conn, a) && trim_right(tcp, conn, a))
 		return true;
-	ack_now(tcp, conn);
+	answer_unacceptable(tcp, conn, a);
 	if (conn->state == TCP_STATE_TIME_WAIT && (a->flags & TCP_FIN) != 0)
 		time_life(tcp, conn, a->now + tcp->conf.time_wait_ns);
 	return false;
@@ -376,10 +395,10 @@ input_conn(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a, struct tcp
 
 /*
  * TIME-WAIT: a new SYN that cannot be an old duplicate opens the tuple anew (RFC 9293, 3.6.1,
- * RFC 6191). True when the old connection is gone.
+ * RFC 6191).
  */
 static bool
-can_reuse(struct tcp *tcp, struct tcp_conn *conn, const struct tcp_seg *seg)
+can_reuse(const struct tcp_conn *conn, const struct tcp_seg *seg)
 {
 	bool is_newer;
 
@@ -392,11 +411,27 @@ can_reuse(struct tcp *tcp, struct tcp_conn *conn, const struct tcp_seg *seg)
 
 		is_newer = later > 0 || (later == 0 && is_newer);
 	}
-	if (!is_newer)
-		return false;
+	return is_newer;
+}
+
+/* The old connection goes; the new one begins beyond all sequence numbers that it used. */
+static void
+reuse(struct tcp *tcp, struct tcp_conn *old, const struct tcp_seg *syn, uint16_t path, uint64_t now,
+      struct tcp_out *out)
+{
+	struct seq floor = seq_add(old->snd_nxt, UINT16_MAX);
+	struct tcp_conn *conn;
+
 	COUNT(tcp, tcp_time_wait_reused);
-	conn_end(tcp, conn, TCP_END_CLOSED);
-	return true;
+	conn_end(tcp, old, TCP_END_CLOSED);
+	input_no_flow(tcp, syn, path, now, out);
+	conn = flow_find(tcp, &syn->dst, syn->dst_port, &syn->src, syn->src_port);
+	if (conn == NULL || seq_gt(conn->iss, floor))
+		return;
+	conn->iss = floor;
+	conn->snd_una = floor;
+	conn->snd_nxt = floor;
+	conn->snd_wl2 = floor;
 }
 
 void
@@ -416,10 +451,12 @@ input_segment(struct tcp *tcp, struct flow_place place, const struct tcp_seg *se
 
 	ensure_hot(buf->path < tcp->conf.path_n);
 	COUNT(tcp, tcp_rx_segments);
-	if (conn != NULL && can_reuse(tcp, conn, seg))
+	if (conn != NULL && can_reuse(conn, seg)) {
+		reuse(tcp, conn, seg, buf->path, now, out);
 		conn = NULL;
-	if (conn == NULL)
+	} else if (conn == NULL) {
 		conn = input_no_flow(tcp, seg, buf->path, now, out);
+	}
 	if (conn != NULL) {
 		if (conn->state == TCP_STATE_SYN_SENT)
 			input_syn_sent(tcp, conn, &a, out);

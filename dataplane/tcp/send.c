@@ -287,8 +287,12 @@ send_output(struct tcp *tcp, struct tcp_conn *conn, uint64_t now, struct tcp_out
 		return send_rst(tcp, conn, now, out);
 	if (conn->state == TCP_STATE_CLOSED)
 		return true;
-	if (conn->state == TCP_STATE_SYN_SENT || conn->state == TCP_STATE_SYN_RECEIVED)
+	if (conn->state == TCP_STATE_SYN_SENT)
 		return send_syn(tcp, conn, now, out);
+	if (conn->state == TCP_STATE_SYN_RECEIVED)
+		return send_syn(tcp, conn, now, out) &&
+		       (!conn_has(conn, CONN_ACK_NOW) ||
+			send_bare(tcp, conn, conn->snd_nxt, TCP_ACK, now, out));
 	if (conn_has(conn, CONN_PROBE) && !send_probe(tcp, conn, now, out))
 		return false;
 	/* SACK blocks travel on bare ACKs, where they always have room */

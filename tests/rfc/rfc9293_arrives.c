@@ -18,6 +18,25 @@ segment_left_of_window_gets_only_an_ack(void **state)
 	peer_done(&p);
 }
 
+/* Two ends that disagree must not answer each other for ever; data is always answered. */
+static void
+empty_segments_out_of_the_window_are_answered_seldom(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	for (uint32_t i = 0; i < 50; i++)
+		peer_send(&p, .seq = 900);
+	peer_expect(&p, .ack = 1000);
+	peer_expect_quiet(&p);
+	assert_int_equal(p.count.tcp_answers_withheld, 49);
+	peer_send(&p, .seq = 900, .at_ms = 200);
+	peer_expect(&p, .ack = 1000);
+	peer_send(&p, .seq = 900, .n = 1);
+	peer_expect(&p, .ack = 1000);
+	peer_done(&p);
+}
+
 static void
 segment_right_of_window_gets_only_an_ack(void **state)
 {
@@ -285,6 +304,7 @@ main(void)
 {
 	static const struct CMUnitTest test[] = {
 		cmocka_unit_test(segment_left_of_window_gets_only_an_ack),
+		cmocka_unit_test(empty_segments_out_of_the_window_are_answered_seldom),
 		cmocka_unit_test(segment_right_of_window_gets_only_an_ack),
 		cmocka_unit_test(overlapping_segment_gives_only_its_new_bytes),
 		cmocka_unit_test(segment_beyond_the_window_is_cut_to_it),

@@ -200,6 +200,30 @@ new_syn_reuses_time_wait(void **state)
 	peer_done(&p);
 }
 
+/* RFC 6191, 2: the new life begins beyond the sequence numbers of the old one, however many. */
+static void
+reused_tuple_begins_beyond_the_old_numbers(void **state)
+{
+	struct peer p = peer_established();
+	uint32_t end;
+
+	(void)state;
+	for (uint32_t i = 0; i < 200; i++) { /* far faster than the clock of 4 us */
+		peer_write(&p, 4 * 1460);
+		peer_ignore(&p);
+		p.ack = 5000 + (i + 1) * 4 * 1460;
+		peer_send(&p);
+	}
+	end = 5000 + 200 * 4 * 1460 + p.bias;
+	peer_shutdown(&p);
+	peer_expect(&p, .flags = "FA");
+	peer_send(&p, .flags = "FA");
+	peer_expect(&p, .ack = 1001);
+	peer_send(&p, .flags = "S", .seq = 90000);
+	assert_true((int32_t)(p.heard[(p.heard_n - 1) % PEER_QUEUE].seg.seq.v - end) > 0);
+	peer_drop(&p);
+}
+
 static void
 old_syn_does_not_reuse_time_wait(void **state)
 {
@@ -369,6 +393,7 @@ main(void)
 		cmocka_unit_test(fin_again_in_time_wait_is_acked_and_restarts_it),
 		cmocka_unit_test(rst_in_time_wait_is_ignored),
 		cmocka_unit_test(new_syn_reuses_time_wait),
+		cmocka_unit_test(reused_tuple_begins_beyond_the_old_numbers),
 		cmocka_unit_test(old_syn_does_not_reuse_time_wait),
 		cmocka_unit_test(later_timestamp_reuses_time_wait),
 		cmocka_unit_test(released_connection_sends_all_and_closes),

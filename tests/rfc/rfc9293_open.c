@@ -149,6 +149,26 @@ repeated_syn_gets_syn_ack_again(void **state)
 	peer_done(&p);
 }
 
+/*
+ * A peer that has forgotten its first SYN and begins anew from the same port: it is shown the old
+ * one, resets it, and its next SYN opens (RFC 5961, 4.2).
+ */
+static void
+new_syn_for_a_half_open_connection_opens_in_the_end(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_send(&p, .flags = "S", .seq = 999);
+	peer_expect(&p, .flags = "SA", .ack = 1000);
+	peer_send(&p, .flags = "S", .seq = 5000000);
+	peer_expect(&p, .flags = "A", .seq = 5000, .ack = 1000);
+	peer_send(&p, .flags = "R", .seq = 1000);
+	peer_send(&p, .flags = "S", .seq = 5000000);
+	peer_expect(&p, .flags = "SA", .ack = 5000001);
+	peer_drop(&p);
+}
+
 /* 3.10.7.4, fifth check: an ACK of what was not sent gets an RST, the half-open one stays. */
 static void
 wrong_ack_of_syn_ack_gets_rst(void **state)
@@ -374,6 +394,7 @@ main(void)
 		cmocka_unit_test(syn_ack_is_repeated_with_backoff),
 		cmocka_unit_test(half_open_connection_is_forgotten_in_the_end),
 		cmocka_unit_test(repeated_syn_gets_syn_ack_again),
+		cmocka_unit_test(new_syn_for_a_half_open_connection_opens_in_the_end),
 		cmocka_unit_test(wrong_ack_of_syn_ack_gets_rst),
 		cmocka_unit_test(rst_ends_a_half_open_connection),
 		cmocka_unit_test(data_on_the_ack_of_the_handshake_is_taken),
