@@ -265,6 +265,16 @@ conn_run(struct proxy *p, struct conn *c)
 		upstream_run(p, c);
 }
 
+static enum journal_cause
+client_cause(enum tcp_end why)
+{
+	if (why == TCP_END_EVICTED)
+		return JOURNAL_CAUSE_MEMORY;
+	if (why == TCP_END_USER_TIMEOUT || why == TCP_END_KEEPALIVE)
+		return JOURNAL_CAUSE_CLIENT_SEND_TIMEOUT;
+	return JOURNAL_CAUSE_CLIENT_RESET;
+}
+
 /* The connection is over; what it had sent before has been read. */
 static void
 conn_on_gone(struct proxy *p, struct conn *c)
@@ -273,7 +283,7 @@ conn_on_gone(struct proxy *p, struct conn *c)
 
 	if (c->is_client) {
 		if (e != NULL)
-			exch_client_lost(p, e, JOURNAL_CAUSE_CLIENT_RESET);
+			exch_client_lost(p, e, client_cause(tcp_end(p->tcp, c->leg.id)));
 		else
 			conn_close(p, c);
 	} else if (c->state == CONN_EXPECT_UP) {

@@ -314,7 +314,10 @@ static bool
 is_untaken(const struct proxy *p, const struct exch *e)
 {
 	const struct conn *up = conn_at(p, e->up);
+	enum tcp_end why = tcp_end(p->tcp, up->leg.id);
 
+	if (why != TCP_END_NONE && why != TCP_END_CLOSED && why != TCP_END_RESET)
+		return false; /* a time-out is never proof */
 	return e->is_reused && e->is_replayable && up->leg.in.bytes == 0 && e->reply_at == 0 &&
 	       tcp_acked(p->tcp, up->leg.id) == up->acked_base;
 }

@@ -275,11 +275,28 @@ proxy_farms(struct proxy *p)
 	return p->farms;
 }
 
+/* A disabled server is cut off: what is under way there ends now. */
+static void
+cut_disabled(struct proxy *p)
+{
+	for (uint32_t i = 0; i < p->conf.exchanges_max; i++) {
+		struct exch *e = exch_at(p, i);
+		struct farm_facts facts;
+
+		if (!pool_is_taken(&p->exchs, i) || e->up == (uint32_t)NONE)
+			continue;
+		farm_facts(p->farms, e->route.slot, &facts);
+		if (facts.admin == FARM_ADMIN_DISABLED && facts.incarnation == e->route.incarnation)
+			exch_fail(p, e, 503, JOURNAL_CAUSE_DRAINED, 0);
+	}
+}
+
 void
 proxy_prune_pool(struct proxy *p, uint64_t now)
 {
 	p->now = now;
 	pool_up_prune(p);
+	cut_disabled(p);
 }
 
 void

@@ -84,7 +84,8 @@ void proxy_set_wall(struct proxy *proxy, uint64_t wall_ns);
  */
 struct farms *proxy_farms(struct proxy *proxy);
 
-/* After run-time words changed: idle connections to servers no longer wanted are closed. */
+/* After run-time words changed: idle connections to servers no longer wanted are closed, requests
+ * at disabled ones are cut. */
 void proxy_prune_pool(struct proxy *proxy, uint64_t now);
 
 /* No new requests: listeners are closed, kept connections end, exchanges go on. */

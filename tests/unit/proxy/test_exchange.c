@@ -866,6 +866,55 @@ connections_survive_views(void **state)
 }
 
 static void
+operators_drain_and_disable_servers(void **state)
+{
+	struct setup u = setup_plain();
+	struct farm_runtime words = { .admin = FARM_ADMIN_DRAIN };
+	struct stand *s;
+	struct peer *c, *o, *idle;
+	uint32_t slot;
+
+	(void)state;
+	u.server_n = 2;
+	s = stand_open(&u);
+	asked(s, GET, &c, &idle);
+	say(s, idle, OK(0));
+	expect_record(s, 200, JOURNAL_CAUSE_NONE);
+	asked(s, GET, &c, &o);
+	slot = origin_i(o);
+	assert_int_not_equal(slot, origin_i(idle));
+
+	/* drained: what it has ends well, nothing new comes to it */
+	farm_set_runtime(proxy_farms(s->proxy), slot, 1, &words);
+	proxy_prune_pool(s->proxy, s->now);
+	say(s, o, OK(2) "ok");
+	expect(s, c, OK(2) "ok");
+	expect_record(s, 200, JOURNAL_CAUSE_NONE);
+	assert_true(o->is_eof);
+	for (uint32_t i = 0; i < 3; i++) {
+		say(s, c, GET);
+		assert_false(origin_waits(s));
+		say(s, idle, OK(0));
+		expect(s, c, OK(0));
+		expect_record(s, 200, JOURNAL_CAUSE_NONE);
+		assert_int_equal(s->record.server_slot, origin_i(idle));
+	}
+	/* disabled: cut off */
+	say(s, c, GET);
+	words.admin = FARM_ADMIN_DISABLED;
+	farm_set_runtime(proxy_farms(s->proxy), origin_i(idle), 1, &words);
+	proxy_prune_pool(s->proxy, s->now);
+	expect_has(s, c, "HTTP/1.1 503 ");
+	assert_true(idle->is_gone);
+	expect_record(s, 503, JOURNAL_CAUSE_DRAINED);
+	forget(c);
+	say(s, c, GET);
+	expect_has(s, c, "HTTP/1.1 503 ");
+	expect_record(s, 503, JOURNAL_CAUSE_NO_SERVER);
+	stand_close(s);
+}
+
+static void
 a_draining_proxy_finishes_what_it_has(void **state)
 {
 	struct setup u = setup_plain();
@@ -917,6 +966,7 @@ main(void)
 		cmocka_unit_test(malformed_requests_are_refused_and_closed),
 		cmocka_unit_test(a_client_that_goes_takes_its_exchange_along),
 		cmocka_unit_test(connections_survive_views),
+		cmocka_unit_test(operators_drain_and_disable_servers),
 		cmocka_unit_test(a_draining_proxy_finishes_what_it_has),
 	};
 
