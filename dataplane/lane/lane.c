@@ -13,7 +13,7 @@ enum {
 	EXCHANGES_USUAL = 16384,
 	BACKLOG_USUAL = 8192,
 	SLOTS_USUAL = 256,
-	LISTENERS_MAX = 1024,
+	LISTENERS_USUAL = 1024,
 	JOURNAL_USUAL = 4 << 20,
 	CONNS_MAX = (1 << 20) - 1, /* of one lane: the proxy's handles */
 	SEND_USUAL = 1 << 20,
@@ -42,6 +42,22 @@ or_usual(uint64_t want, uint64_t usual)
 	return want != 0 ? want : usual;
 }
 
+/* At start there is always room for what the image holds, and as much again. */
+static uint32_t
+slots_of(const struct img *img)
+{
+	uint32_t n = img_machine(img)->server_slots;
+	uint32_t most = img_n(img, IMG_SERVERS);
+
+	for (uint32_t i = 0; i < img_n(img, IMG_SERVERS); i++) {
+		if (img_server(img, i)->slot >= most)
+			most = img_server(img, i)->slot + 1;
+	}
+	if (n != 0)
+		return n > most ? n : most;
+	return most * 2 > SLOTS_USUAL ? most * 2 : SLOTS_USUAL;
+}
+
 void
 lane_plan(const struct img *img, uint16_t lane_n, uint32_t pool_bufs, uint32_t lent_bufs,
 	  struct lane_plan *ret_plan)
@@ -53,9 +69,9 @@ lane_plan(const struct img *img, uint16_t lane_n, uint32_t pool_bufs, uint32_t l
 		.conns_max = share(m->conns_max, CONNS_USUAL, lane_n, 16, CONNS_MAX),
 		.exchanges_max = share(m->exchanges_max, EXCHANGES_USUAL, lane_n, 16, CONNS_MAX),
 		.backlog_max = share(m->backlog_max, BACKLOG_USUAL, lane_n, 16, CONNS_MAX),
-		.listeners_max = LISTENERS_MAX,
-		.server_slots = (uint32_t)or_usual(m->server_slots, SLOTS_USUAL),
-		.servers_max = (uint32_t)or_usual(m->server_slots, SLOTS_USUAL),
+		.listeners_max = LISTENERS_USUAL + img_n(img, IMG_LISTENERS) * 2,
+		.server_slots = slots_of(img),
+		.servers_max = slots_of(img),
 		.journal_bytes = (uint32_t)or_usual(m->journal_bytes, JOURNAL_USUAL),
 		.bufs_max = pool_bufs > reserve ? (pool_bufs - reserve) / lane_n : 0,
 	};

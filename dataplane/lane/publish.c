@@ -104,7 +104,7 @@ publish_gauges(const struct lane *lane)
 	g->conns_max = lane->conf.plan.conns_max;
 	g->exchanges = proxy.exchanges;
 	g->exchanges_max = lane->conf.plan.exchanges_max;
-	g->bufs_held = lane_bufs_held(lane);
+	__atomic_store_n(&g->bufs_held, lane_bufs_held(lane), __ATOMIC_RELAXED);
 	g->bufs_max = lane->conf.plan.bufs_max;
 	if (lane->conf.journal != NULL)
 		g->journal_used = journal_used(lane->conf.journal);
