@@ -315,6 +315,7 @@ conn_on_room(struct proxy *p, struct conn *c)
 	} else if (e->state != EXCH_EXPECT_UP) {
 		e->up_ack_at = p->now;
 		e->client_rx_at = p->now;
+		relay_taken(p, e);
 		relay_up(p, e);
 	}
 }
@@ -357,6 +358,10 @@ client_late(struct proxy *p, struct conn *c)
 {
 	if (c->leg.in.bytes == 0) {
 		p->conf.count->proxy_client_idle_closed++;
+		conn_linger(p, c);
+		return;
+	}
+	if (conn_listener(p, c) == (uint32_t)NONE) {
 		conn_linger(p, c);
 		return;
 	}

@@ -91,7 +91,12 @@ exch_begin(struct proxy *p, struct conn *c)
 						      ? rec->body_max_bytes
 						      : img_machine(p->img)->body_max_bytes,
 			    .first_at = c->head_at != 0 ? c->head_at : p->now,
-			    .head_at = p->now };
+			    .head_at = p->now,
+			    .client_rx_at = p->now,
+			    .client_ack_at = p->now,
+			    .client_acked = tcp_acked(p->tcp, c->leg.id),
+			    .up_rx_at = p->now,
+			    .up_ack_at = p->now };
 	e->farm_slot = (uint32_t)NONE;
 	e->route.slot = (uint32_t)NONE;
 	e->wait_ns = e->first_at - c->since_ns;
@@ -291,13 +296,18 @@ void
 exch_client_lost(struct proxy *p, struct exch *e, enum journal_cause cause)
 {
 	/* With the whole response given a client may go when it likes. */
-	bool is_whole = e->state == EXCH_EXPECT_REQUEST;
+	bool is_whole = e->state == EXCH_EXPECT_REQUEST, has_begun = e->has_begun;
 	struct conn *c;
 
 	if (!is_whole)
 		e->cause = (uint16_t)cause;
 	turn_to(e, EXCH_EV_BROKEN);
 	c = finish(p, e, UP_ABORT);
+	/* It ended within a request: a reset would cost it the responses still on their way. */
+	if (!has_begun && c->leg.end == LEG_CLEAN) {
+		conn_next(p, c, false);
+		return;
+	}
 	if (is_whole || c->leg.end == LEG_GONE)
 		leg_release(p, &c->leg);
 	else

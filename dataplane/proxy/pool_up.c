@@ -33,6 +33,15 @@ pool_up_drop(struct proxy *p, struct conn *up)
 	conn_put(p, up);
 }
 
+/* An event about it may wait behind the one that we are in: bytes that nobody asked for would be
+ * taken for the response, and a FIN costs another try. */
+static bool
+has_stirred(const struct proxy *p, const struct conn *up)
+{
+	return tcp_readable(p->tcp, up->leg.id) != 0 || tcp_is_eof(p->tcp, up->leg.id) ||
+	       tcp_end(p->tcp, up->leg.id) != TCP_END_NONE;
+}
+
 struct conn *
 pool_up_take(struct proxy *p, const struct decide_route *route)
 {
@@ -44,7 +53,7 @@ pool_up_take(struct proxy *p, const struct decide_route *route)
 		i = up->next;
 		if (up->incarnation != route->incarnation || up->peer_port != route->port ||
 		    up->is_secure != route->is_secure ||
-		    !farm_has_addr(p->farms, up->slot, &up->peer)) {
+		    !farm_has_addr(p->farms, up->slot, &up->peer) || has_stirred(p, up)) {
 			pool_up_drop(p, up);
 			continue;
 		}

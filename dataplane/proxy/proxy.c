@@ -187,6 +187,7 @@ stalled_since(const struct proxy *p, const struct conn *c)
 
 		if (e->up != (uint32_t)NONE && e->state != EXCH_EXPECT_UP)
 			up = tcp_unacked(p->tcp, conn_at(p, e->up)->leg.id);
+		up += e->head.bytes + e->replay.bytes;
 		since = up > down && e->up_ack_at < e->client_ack_at ? e->up_ack_at
 								     : e->client_ack_at;
 	}
@@ -198,7 +199,12 @@ cut(struct proxy *p, struct conn *c)
 {
 	p->conf.count->proxy_cut++;
 	if (c->exch != (uint32_t)NONE) {
-		exch_fail(p, exch_at(p, c->exch), 503, JOURNAL_CAUSE_MEMORY, 0);
+		struct exch *e = exch_at(p, c->exch);
+		/* One that does not read responses before this one will not read ours either. */
+		bool is_unread = tcp_unacked(p->tcp, c->leg.id) >= TWO_MSS;
+
+		e->client_keeps = false;
+		exch_fail(p, e, is_unread ? 0 : 503, JOURNAL_CAUSE_MEMORY, 0);
 		return;
 	}
 	leg_abort(p, &c->leg);

@@ -84,10 +84,12 @@ put_server(const struct proxy *p, const struct exch *e, struct journal_access *a
 	put_leg(p, &up->leg, &a->upstream_leg);
 }
 
-static const uint8_t *
+/* Empty when that part of the head could not be kept. */
+static struct slice
 text_at(struct slice head, struct place s)
 {
-	return s.n != 0 && s.off + s.n <= head.n ? head.p + s.off : head.p;
+	return s.n != 0 && (uint32_t)s.off + s.n <= head.n ? slice_of(head.p + s.off, s.n)
+							   : SLICE("");
 }
 
 void
@@ -95,6 +97,8 @@ record_put(struct proxy *p, const struct exch *e)
 {
 	const struct conn *c = conn_at(p, e->client);
 	struct slice head = head_bytes(p, &e->head, min_u32(e->head.bytes, SCRATCH_BYTES));
+	struct slice method = text_at(head, e->method), target = text_at(head, e->target);
+	struct slice host = text_at(head, e->host), agent = text_at(head, e->agent);
 	struct journal_access a = { .client = c->peer,
 				    .client_port = c->peer_port,
 				    .local = c->local,
@@ -116,14 +120,13 @@ record_put(struct proxy *p, const struct exch *e)
 				    .limit_ns = e->limit_ns,
 				    .tries = e->tries,
 				    .version = (uint16_t)(10 + e->minor),
-				    .method_n = e->method.n,
-				    .target_n = e->target.n,
-				    .host_n = e->host.n,
-				    .agent_n = e->agent.n };
-	struct journal_text text = { .method = text_at(head, e->method),
-				     .target = text_at(head, e->target),
-				     .host = text_at(head, e->host),
-				     .agent = text_at(head, e->agent) };
+				    .method_n = (uint16_t)method.n,
+				    .target_n = (uint16_t)target.n,
+				    .host_n = (uint16_t)host.n,
+				    .agent_n = (uint16_t)agent.n };
+	struct journal_text text = {
+		.method = method.p, .target = target.p, .host = host.p, .agent = agent.p
+	};
 
 	put_times(p, e, &a);
 	put_server(p, e, &a);

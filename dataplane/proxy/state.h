@@ -31,6 +31,7 @@ enum {
 	REPLAY_MAX = 32 << 10, /* request body kept until a reused connection proves alive */
 	/* The least window that serves: two segments, and what the window scale may round away. */
 	TWO_MSS = 2 * 1460 + 1024,
+	INTERIM_MAX = 4 << 10,	  /* bytes of 1xx responses that a client need not have read */
 	TINY_BODY = 256,	  /* copied behind its head: cheaper than one more segment */
 	TURN_BYTES = 256 << 10,	  /* that a body with stages moves in one go */
 	RETRY_COST = 5,		  /* one try again for five requests, */
@@ -374,7 +375,7 @@ void timers_begin(struct proxy *p, struct exch *e);
 enum exch_state exch_next(enum exch_state at, enum exch_event ev);
 const char *exch_state_name(enum exch_state state);
 const char *exch_event_name(enum exch_event ev);
-/* NULL when exchanges are used up. */
+/* NULL when exchanges are used up. conn_listener has been asked in this view, and is there. */
 struct exch *exch_begin(struct proxy *p, struct conn *client);
 /* The response has been given whole. */
 void exch_response_end(struct proxy *p, struct exch *e);
@@ -414,6 +415,8 @@ void relay_up(struct proxy *p, struct exch *e);
 void relay_down(struct proxy *p, struct exch *e);
 /* Both directions, and the response's head if it is awaited. */
 void relay_both(struct proxy *p, struct exch *e);
+/* The server has acknowledged bytes: what was kept to send again is let go if it took some of it. */
+void relay_taken(struct proxy *p, struct exch *e);
 /* A body of a few bytes goes behind its head: copying them is cheaper than one more segment. */
 void relay_join_tiny(struct bufq *q);
 void relay_offer_client(struct proxy *p, struct exch *e);

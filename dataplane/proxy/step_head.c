@@ -93,14 +93,15 @@ static bool
 keep_head(struct proxy *p, struct conn *c, struct exch *e, uint32_t n)
 {
 	struct bufq *in = &c->leg.in;
+	bool is_whole = true;
 
 	if (in->head->n == n)
 		bufq_push(&e->head, bufq_pop(in));
-	else if (!bufq_move(p->bufs, &e->head, in, n))
-		return false;
-	p->bufs_held += e->head.n;
+	else
+		is_whole = bufq_move(p->bufs, &e->head, in, n);
+	p->bufs_held += e->head.n; /* whole buffers before the cut have moved in any case */
 	leg_note(p, &c->leg);
-	return true;
+	return is_whole;
 }
 
 static void
@@ -133,6 +134,17 @@ refuse(struct proxy *p, struct conn *c, struct slice bytes)
 	p->bufs_held += e->head.n;
 	leg_note(p, &c->leg);
 	exch_fail(p, e, http_reason_status(reason), cause_of(reason), (uint16_t)reason);
+}
+
+/* Max-Forwards: 0 (RFC 9110, 7.6.2): we are the last to see it. Of TRACE nothing is told back: the
+ * head may hold what others must not read. */
+static void
+answer_last(struct proxy *p, struct exch *e)
+{
+	if (e->method_id == HTTP_METHOD_OPTIONS)
+		exch_fail(p, e, 200, JOURNAL_CAUSE_NONE, 0);
+	else
+		exch_fail(p, e, 501, JOURNAL_CAUSE_NOT_IMPLEMENTED, 0);
 }
 
 static void
@@ -200,7 +212,10 @@ step_head(struct proxy *p, struct conn *c)
 		return;
 	}
 	begin_body(p, e);
-	step_route(p, e);
+	if (p->request.max_forwards == 0)
+		answer_last(p, e);
+	else
+		step_route(p, e);
 }
 
 void

@@ -93,6 +93,39 @@ replay_keep(struct proxy *p, struct exch *e, const struct conn *up, const struct
 	return true;
 }
 
+/* What the body did not use stays in the input and is no part of what would be sent again. */
+static void
+replay_trim(struct bufq *replay, uint64_t unused)
+{
+	uint64_t left = replay->bytes - unused;
+	struct bufq all = *replay;
+	struct buf *b;
+
+	*replay = (struct bufq){ 0 };
+	while (left != 0) {
+		b = bufq_pop(&all);
+		if (b->n > left) /* ours alone: a view */
+			b->n = (uint16_t)left;
+		left -= b->n;
+		bufq_push(replay, b);
+	}
+	while ((b = all.head) != NULL) {
+		all.head = b->link;
+		buf_give(b);
+	}
+}
+
+void
+relay_taken(struct proxy *p, struct exch *e)
+{
+	const struct conn *up = conn_at(p, e->up);
+
+	if (e->replay.n == 0 || tcp_acked(p->tcp, up->leg.id) == up->acked_base)
+		return;
+	e->is_replayable = false;
+	bufq_give(&e->replay);
+}
+
 static void
 up_broken(struct proxy *p, struct exch *e, enum body_verdict v)
 {
@@ -133,9 +166,12 @@ relay_up(struct proxy *p, struct exch *e)
 	up = conn_at(p, e->up);
 	out = e->built;
 	e->built = (struct bufq){ 0 };
-	if (replay_keep(p, e, up, &c->leg.in))
+	if (replay_keep(p, e, up, &c->leg.in)) {
 		v = body_move(p, b, &c->leg.in, leg_is_ended(&c->leg), &p->listener_limits,
 			      e->body_max_bytes, leg_room(p, &up->leg), &out);
+		if (e->replay.n != 0)
+			replay_trim(&e->replay, c->leg.in.bytes);
+	}
 	if (out.n == 2)
 		relay_join_tiny(&out);
 	leg_send(p, &up->leg, &out);

@@ -65,13 +65,18 @@ send_now(struct proxy *p, struct exch *e)
 	leg_send(p, &conn_at(p, e->client)->leg, &e->built);
 }
 
-/* 1xx but 101: passed on, but not to HTTP/1.0, which has none (RFC 9110, 15.2). */
+/*
+ * 1xx but 101: passed on, but not to HTTP/1.0, which has none (RFC 9110, 15.2); nor without end to
+ * a client that does not read, for nothing but this keeps a server from filling our memory.
+ */
 static bool
 pass_interim(struct proxy *p, struct exch *e, struct conn *up)
 {
 	struct http_response_out out;
+	bool is_unread = e->response_head_bytes >= INTERIM_MAX &&
+			 tcp_unacked(p->tcp, conn_at(p, e->client)->leg.id) >= INTERIM_MAX;
 
-	if (e->minor == 0) {
+	if (e->minor == 0 || is_unread) {
 		bufq_consume(&up->leg.in, p->response.head.head_n);
 		up->resume = (struct http_resume){ 0 };
 		return true;
@@ -101,6 +106,7 @@ switch_protocol(struct proxy *p, struct exch *e, struct conn *up)
 	p->conf.count->proxy_tunnels++;
 	e->is_replayable = false;
 	bufq_give(&e->replay);
+	body_fini(&e->body[DIR_UP]); /* trailers may be there */
 	for (uint32_t dir = 0; dir < DIRS; dir++)
 		body_init(&e->body[dir], HTTP_FRAMING_CLOSE, HTTP_FRAMING_CLOSE, 0, NULL);
 	timers_begin(p, e);
@@ -218,6 +224,8 @@ step_reply(struct proxy *p, struct exch *e)
 	}
 	if (leg_is_ended(&up->leg))
 		exch_up_lost(p, e);
+	else
+		relay_offer_up(p, e); /* interim responses have used some of the window */
 }
 
 /* One of our own replies into q; false when there is no buffer for it. */
