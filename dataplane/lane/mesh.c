@@ -108,17 +108,22 @@ mesh_init(void *mem, const struct mesh_conf *conf)
 	return mesh;
 }
 
-void
-mesh_fini(struct mesh *mesh)
+static void
+empty(struct mesh *mesh, enum mesh_way way, uint16_t from, uint16_t to)
 {
 	struct buf *packet;
 
+	while (mesh_pop(mesh, way, from, to, &packet, 1) != 0)
+		buf_give(packet);
+}
+
+void
+mesh_fini(struct mesh *mesh)
+{
 	for (uint16_t from = 0; from < mesh->conf.lane_n; from++) {
 		for (uint16_t to = 0; to < mesh->conf.lane_n; to++) {
-			for (enum mesh_way way = MESH_RX; way < MESH_WAYS; way++) {
-				while (mesh_pop(mesh, way, from, to, &packet, 1) != 0)
-					buf_give(packet);
-			}
+			empty(mesh, MESH_RX, from, to);
+			empty(mesh, MESH_TX, from, to);
 		}
 	}
 }

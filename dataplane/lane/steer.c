@@ -10,7 +10,7 @@
 
 enum {
 	ETHERTYPE_AT = 12,
-	ARPLESS_MIN = 14 + 20 + 4, /* Ethernet, IPv4 and the two ports */
+	PEEK_MIN = 14 + 20 + 4, /* Ethernet, IPv4 and the two ports */
 	PROTO_AT_V4 = 9,
 	PROTO_TCP = 6,
 	PROTO_ICMP = 1,
@@ -165,7 +165,7 @@ steer_peek(const uint8_t *frame, uint32_t n, struct steer_tuple *ret_tuple)
 	uint32_t at = ETHERTYPE_AT;
 	bool is_error, is_there;
 
-	if (n < ARPLESS_MIN)
+	if (n < PEEK_MIN)
 		return false;
 	if (get16(frame + at) == 0x8100)
 		at += 4;
