@@ -16,10 +16,10 @@ note_shut_window(struct tcp_conn *conn, uint64_t now)
 {
 	if (conn->snd_wnd == 0 && !conn_has(conn, CONN_SHUT)) {
 		conn->flags |= CONN_SHUT;
-		conn->shut_at = now;
+		conn->shut_tick = tick_of(now);
 	} else if (conn->snd_wnd != 0 && conn_has(conn, CONN_SHUT)) {
 		conn->flags &= ~(uint32_t)CONN_SHUT;
-		conn->shut_ns += now - conn->shut_at;
+		conn->shut_ticks += tick_of(now) - conn->shut_tick;
 	}
 }
 

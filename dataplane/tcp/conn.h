@@ -78,7 +78,7 @@ enum conn_flag {
 	CONN_FLOW = 1 << 20,	  /* in the flow table */
 	CONN_FORCE = 1 << 21,	  /* send what the window allows, however little (3.8.6.2.1) */
 	CONN_DSACK = 1 << 22,	  /* dsack is to be reported */
-	CONN_SHUT = 1 << 23,	  /* the peer's window is shut since shut_at */
+	CONN_SHUT = 1 << 23,	  /* the peer's window is shut since shut_tick */
 	CONN_WSCALE = 1 << 25,	  /* window scaling agreed */
 	CONN_AGAIN_NOW = 1 << 24, /* the next retransmission does not ask the window */
 };
@@ -129,13 +129,12 @@ struct tcp_conn {
 	struct seq rcv_shown; /* the same rounded up to the window scale: what is accepted */
 	struct seq room_edge; /* right edge the owner has room for */
 	struct seq rcv_acked; /* last ACK sent */
-	struct seq snd_una, snd_nxt, snd_wl1, snd_wl2;
+	struct seq snd_una;   /* until the handshake is done: our SYN's number */
+	struct seq snd_nxt, snd_wl1, snd_wl2;
 	uint32_t snd_wnd, snd_wnd_max;
 	uint32_t ts_recent, ts_offset;
 	uint32_t island; /* first of the list */
 	uint32_t span, span_tail;
-	uint16_t mss;	  /* payload of a full segment to send, timestamps taken off */
-	uint16_t rcv_mss; /* the largest payload received */
 
 	/* sending */
 	struct bufq sndq;  /* from snd_una on */
@@ -143,9 +142,9 @@ struct tcp_conn {
 	uint64_t rto_at;   /* retransmission, probe; UINT64_MAX: off */
 	uint64_t ack_at;   /* delayed ACK, cork */
 	uint16_t fresh_at;
-	uint16_t span_n, island_n;
-	uint8_t dup_n;	/* duplicate ACKs in a row */
-	uint8_t keep_n; /* keep-alive probes that nobody answered */
+	uint16_t mss;	  /* payload of a full segment to send, timestamps taken off */
+	uint16_t rcv_mss; /* the largest payload received */
+	uint16_t our_mss; /* what the path carries to us: the step of our window */
 
 	/* receiving */
 	struct bufq rcvq;
@@ -158,16 +157,20 @@ struct tcp_conn {
 	struct rtt rtt;
 	struct cc cc;
 	uint32_t sacked_bytes, lost_bytes;
+	uint16_t span_n;
+	uint8_t dup_n;	/* duplicate ACKs in a row */
+	uint8_t keep_n; /* keep-alive probes that nobody answered */
 
 	/* rarely */
 	uint64_t bytes_in, bytes_out;
-	uint64_t shut_ns, shut_at;
-	struct seq recover, fin_seq, iss;
+	uint32_t shut_ticks, shut_tick; /* the peer's window was shut, in all; and is since */
+	struct seq recover, fin_seq;
 	struct seg_sack dsack;
-	uint32_t again_n;     /* segments sent again */
-	uint32_t answer_tick; /* when an empty segment out of the window was last answered */
+	uint32_t again_n; /* segments sent again */
 	uint32_t flow_next;
 	uint32_t wait_prev, wait_next; /* in tcp->waiting or tcp->dialing */
+	uint16_t answer_tick; /* when an empty segment out of the window was last answered */
+	uint16_t island_n;
 } __attribute__((aligned(64)));
 
 struct listener {
@@ -224,11 +227,18 @@ conn_has(const struct tcp_conn *conn, uint32_t flags)
 	return (conn->flags & flags) != 0;
 }
 
-/* The timestamp clock: 2^20 ns a tick, near RFC 7323's millisecond, without a division. */
+/* A tick is 2^20 ns: near a millisecond, without a division. */
+static inline uint32_t
+tick_of(uint64_t now)
+{
+	return (uint32_t)(now >> 20);
+}
+
+/* The timestamp clock (RFC 7323, 5.4: 1 ms to 1 s a tick). */
 static inline uint32_t
 conn_ts(const struct tcp_conn *conn, uint64_t now)
 {
-	return (uint32_t)(now >> 20) + conn->ts_offset;
+	return tick_of(now) + conn->ts_offset;
 }
 
 static inline bool

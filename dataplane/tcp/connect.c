@@ -94,6 +94,7 @@ conn_agree(struct tcp *tcp, struct tcp_conn *conn, const struct tcp_seg *syn)
 		conn->rcv_wscale = tcp_our_wscale(tcp);
 	}
 	conn->mss = mss;
+	conn->our_mss = limit;
 	conn->rcv_nxt = seq_add(syn->seq, 1);
 	conn->rcv_acked = conn->rcv_nxt;
 	conn->rcv_adv = seq_add(conn->rcv_nxt, promised);
@@ -113,6 +114,7 @@ conn_establish(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 	conn->flags &= ~(uint32_t)(CONN_SYN);
 	conn->tries = 0;
 	conn->rto_at = UINT64_MAX;
+	conn->recover = seq_sub(conn->snd_una, 1); /* RFC 6582, 3.2 step 1 */
 	if (conn_has(conn, CONN_SYN_REPEATED) && conn->rtt.rto_ns < RTT_RTO_DATA_NS &&
 	    conn->rtt.srtt_ns == 0)
 		conn->rtt.rto_ns = RTT_RTO_DATA_NS; /* RFC 6298, 5.7 */
@@ -150,11 +152,10 @@ tcp_connect(struct tcp *tcp, const struct tcp_dial *dial, uint64_t now)
 	conn->remote_port = dial->remote_port;
 	conn->path = dial->path;
 	conn->owner = dial->owner;
-	conn->iss =
+	conn->snd_una =
 		tcp_isn(tcp, &dial->local, dial->local_port, &dial->remote, dial->remote_port, now);
 	conn->ts_offset = tcp_ts_offset(tcp, &dial->local, &dial->remote);
-	conn->snd_una = conn->iss;
-	conn->snd_nxt = conn->iss;
+	conn->snd_nxt = conn->snd_una;
 	conn->rcv_adv = seq_of(tcp_initial_window(tcp, conn->path, conn_is_v4(conn)));
 	conn->state = TCP_STATE_SYN_SENT;
 	conn->una_ns = now;

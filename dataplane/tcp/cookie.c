@@ -130,7 +130,6 @@ cookie_redeem(struct tcp *tcp, const struct tcp_seg *ack, uint16_t path, uint64_
 	conn->remote_port = ack->src_port;
 	conn->path = path;
 	conn->owner = at->owner;
-	conn->iss = seq_sub(ack->ack, 1);
 	conn->ts_offset = tcp_ts_offset(tcp, &ack->dst, &ack->src);
 	conn->snd_una = ack->ack;
 	conn->snd_nxt = ack->ack;

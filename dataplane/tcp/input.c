@@ -118,7 +118,7 @@ input_syn_sent(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a, struct
 	const struct tcp_seg *seg = a->seg;
 	bool has_ack = (seg->flags & TCP_ACK) != 0;
 
-	if (has_ack && (seq_le(seg->ack, conn->iss) || seq_gt(seg->ack, conn->snd_nxt))) {
+	if (has_ack && (seq_le(seg->ack, conn->snd_una) || seq_gt(seg->ack, conn->snd_nxt))) {
 		COUNT(tcp, tcp_rx_bad_ack);
 		answer_rst(tcp, seg, conn->path, out);
 		return;
@@ -243,10 +243,10 @@ trim_right(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a)
 static void
 answer_unacceptable(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
 {
-	uint32_t tick = (uint32_t)(a->now >> 20);
+	uint16_t tick = (uint16_t)tick_of(a->now);
 
 	if (a->seg->payload_n == 0 && (a->seg->flags & (TCP_SYN | TCP_FIN)) == 0) {
-		if (tick - conn->answer_tick < ANSWER_TICKS) {
+		if ((uint16_t)(tick - conn->answer_tick) < ANSWER_TICKS) {
 			COUNT(tcp, tcp_answers_withheld);
 			return;
 		}
@@ -426,9 +426,8 @@ reuse(struct tcp *tcp, struct tcp_conn *old, const struct tcp_seg *syn, uint16_t
 	conn_end(tcp, old, TCP_END_CLOSED);
 	input_no_flow(tcp, syn, path, now, out);
 	conn = flow_find(tcp, &syn->dst, syn->dst_port, &syn->src, syn->src_port);
-	if (conn == NULL || seq_gt(conn->iss, floor))
+	if (conn == NULL || seq_gt(conn->snd_una, floor))
 		return;
-	conn->iss = floor;
 	conn->snd_una = floor;
 	conn->snd_nxt = floor;
 	conn->snd_wl2 = floor;

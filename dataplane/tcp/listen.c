@@ -129,10 +129,9 @@ listen_on_syn(struct tcp *tcp, struct listener *at, const struct tcp_seg *seg, u
 	conn->remote_port = seg->src_port;
 	conn->path = path;
 	conn->owner = at->owner;
-	conn->iss = tcp_isn(tcp, &seg->dst, seg->dst_port, &seg->src, seg->src_port, now);
+	conn->snd_una = tcp_isn(tcp, &seg->dst, seg->dst_port, &seg->src, seg->src_port, now);
 	conn->ts_offset = tcp_ts_offset(tcp, &seg->dst, &seg->src);
-	conn->snd_una = conn->iss;
-	conn->snd_nxt = conn->iss;
+	conn->snd_nxt = conn->snd_una;
 	conn->state = TCP_STATE_SYN_RECEIVED;
 	conn->una_ns = now;
 	conn->flags |= CONN_PASSIVE | CONN_SYN;

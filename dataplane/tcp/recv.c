@@ -29,7 +29,7 @@ static uint32_t
 budget_window(const struct tcp *tcp, const struct tcp_conn *conn)
 {
 	uint32_t held = tcp->bufs_held, max = tcp->conf.bufs_max;
-	uint32_t two = 2u * tcp_path_mss(tcp, conn->path, conn_is_v4(conn));
+	uint32_t two = 2u * conn->our_mss;
 	bool is_prompt = conn->rcvq.n == 0;
 
 	if (held < max / 2)
@@ -61,7 +61,7 @@ wanted_edge(const struct tcp *tcp, const struct tcp_conn *conn)
 static uint32_t
 least_step(const struct tcp *tcp, const struct tcp_conn *conn)
 {
-	uint32_t mss = tcp_path_mss(tcp, conn->path, conn_is_v4(conn));
+	uint32_t mss = conn->our_mss;
 	uint32_t half = tcp->conf.recv_max_bytes / 2;
 
 	return mss < half ? mss : half;

@@ -70,10 +70,10 @@ send_syn(struct tcp *tcp, struct tcp_conn *conn, uint64_t now, struct tcp_out *o
 
 	if (!conn_has(conn, CONN_SYN))
 		return true;
-	if (!send_bare(tcp, conn, conn->iss, flags, now, out))
+	if (!send_bare(tcp, conn, conn->snd_una, flags, now, out))
 		return false;
 	conn->flags &= ~(uint32_t)CONN_SYN;
-	conn->snd_nxt = seq_add(conn->iss, 1);
+	conn->snd_nxt = seq_add(conn->snd_una, 1);
 	if (conn->tries == 0)
 		conn->una_ns = now;
 	conn->rto_at = now + rtt_backed_off(&conn->rtt, conn->tries);

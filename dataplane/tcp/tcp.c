@@ -395,6 +395,14 @@ tcp_end(const struct tcp *tcp, struct tcp_id id)
 	return conn != NULL ? (enum tcp_end)conn->end : TCP_END_NONE;
 }
 
+static uint32_t
+shut_ticks(const struct tcp *tcp, const struct tcp_conn *conn)
+{
+	uint32_t now_n = conn_has(conn, CONN_SHUT) ? tick_of(tcp->now) - conn->shut_tick : 0;
+
+	return conn->shut_ticks + now_n;
+}
+
 void
 tcp_info(const struct tcp *tcp, struct tcp_id id, struct tcp_info *ret_info)
 {
@@ -421,8 +429,7 @@ tcp_info(const struct tcp *tcp, struct tcp_id id, struct tcp_info *ret_info)
 		.bytes_in = conn->bytes_in,
 		.bytes_out = conn->bytes_out,
 		.retransmits = conn->again_n,
-		.zero_window_ns =
-			conn->shut_ns + (conn_has(conn, CONN_SHUT) ? tcp->now - conn->shut_at : 0),
+		.zero_window_ns = (uint64_t)shut_ticks(tcp, conn) << 20,
 	};
 }
 

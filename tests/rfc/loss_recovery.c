@@ -150,6 +150,27 @@ third_duplicate_ack_brings_the_lost_segment(void **state)
 	peer_drop(&p);
 }
 
+/* The same wherever the initial sequence number lies. */
+static void
+duplicate_acks_count_from_the_first_byte(void **state)
+{
+	(void)state;
+	for (uint16_t i = 0; i < 16; i++) {
+		struct peer p = peer_new();
+
+		p.port = (uint16_t)(PEER_PORT + i);
+		peer_send(&p, .flags = "S", .mss = MSS);
+		peer_expect(&p, .flags = "SA");
+		peer_send(&p);
+		peer_write(&p, 10 * MSS);
+		expect_run(&p, 5000, 10);
+		for (uint32_t k = 0; k < 3; k++)
+			peer_send(&p, .ack = 5000);
+		peer_expect(&p, .seq = 5000, .n = MSS);
+		peer_drop(&p);
+	}
+}
+
 /* RFC 6582, 3.2: a partial ACK brings the next hole at once; the last one ends the recovery. */
 static void
 partial_ack_brings_the_next_hole(void **state)
@@ -303,6 +324,7 @@ main(void)
 		cmocka_unit_test(lost_syn_makes_us_careful),
 		cmocka_unit_test(unacked_data_ends_the_connection_in_the_end),
 		cmocka_unit_test(third_duplicate_ack_brings_the_lost_segment),
+		cmocka_unit_test(duplicate_acks_count_from_the_first_byte),
 		cmocka_unit_test(partial_ack_brings_the_next_hole),
 		cmocka_unit_test(sacked_bytes_above_make_a_loss),
 		cmocka_unit_test(several_holes_are_filled_in_one_recovery),

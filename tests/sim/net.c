@@ -194,6 +194,31 @@ fill_checksum(const struct buf *packet, uint8_t *p, uint32_t n)
 	memcpy(p + l3 + 16, &csum, 2);
 }
 
+/* Overwrites the SYN options that the box on the way does not like by NOPs. */
+static void
+strip_options(const struct world *w, uint8_t *p, uint32_t n)
+{
+	uint32_t l3 = p[0] >> 4 == 6 ? IP6_HEADER : IP4_HEADER, end = l3 + (p[l3 + 12] >> 4) * 4u;
+	struct ip ip;
+	struct be16 csum;
+
+	if ((p[l3 + 13] & TCP_SYN) == 0 || w->conf.strip == 0)
+		return;
+	for (uint32_t at = l3 + 20; at < end && p[at] != 0;) {
+		uint32_t size = p[at] == 1 ? 1 : p[at + 1];
+
+		if (p[at] != 1 && (w->conf.strip >> p[at] & 1) != 0)
+			memset(p + at, 1, size);
+		at += size;
+	}
+	if ((l3 == IP6_HEADER ? ip6_parse(p, n, n, &ip) : ip4_parse(p, n, n, true, &ip)) != WIRE_OK)
+		WORLD_ENSURE(w, false);
+	memset(p + l3 + 16, 0, 2);
+	csum = csum_done(csum_join(csum_pseudo(&ip.src, &ip.dst, IP_PROTO_TCP, n - l3),
+				   csum_add(p + l3, n - l3)));
+	memcpy(p + l3 + 16, &csum, 2);
+}
+
 void
 net_send(struct world *w, uint32_t from, struct buf *packet)
 {
@@ -218,6 +243,7 @@ net_send(struct world *w, uint32_t from, struct buf *packet)
 	memcpy(wire, lent->bytes, n);
 	if ((packet->m.ol_flags & RTE_MBUF_F_TX_TCP_CKSUM) != 0)
 		fill_checksum(packet, wire, n);
+	strip_options(w, wire, n);
 	WORLD_ENSURE(w, decode(wire, n, &seg));
 	check_edge(w, from, &seg);
 	world_hash(w, &w->now, sizeof(w->now));

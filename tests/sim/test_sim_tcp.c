@@ -27,6 +27,8 @@ base_conf(struct world_conf *conf, struct prng *prng, uint64_t seed)
 		.split = prng_one_in(prng, 2) ? 0 : 100,
 		.end_ns = 3600 * S,
 	};
+	if (prng_one_in(prng, 2)) /* window scale 3, SACK permitted 4, timestamps 8 */
+		conf->strip = prng_u32(prng) & (1u << 3 | 1u << 4 | 1u << 8);
 	for (uint32_t i = 0; i < HOSTS; i++) {
 		conf->link[i] = (struct link_conf){
 			.delay_ns = prng_between(prng, 10000, 60 * MS),

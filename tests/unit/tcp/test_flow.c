@@ -131,7 +131,7 @@ static void
 records_stay_small(void **state)
 {
 	(void)state;
-	assert_true(sizeof(struct tcp_conn) <= 512);
+	assert_true(sizeof(struct tcp_conn) <= 384);
 	assert_int_equal(sizeof(struct flow_bucket), 64);
 	assert_true(sizeof(struct span) <= 40 && sizeof(struct island) <= 40);
 }
