@@ -17,7 +17,7 @@ class Load:
         self.process = lab.spawn(
             "client", ["wrk", f"-t{connections}", f"-c{connections}", f"-d{seconds}",
                        "--timeout", "30", "-s", os.path.join(HERE, "token.lua"),
-                       f"http://{OUT4}/"], self.log, cpu=cpu)
+                       f"http://{OUT4}:80/"], self.log, cpu=cpu)
         self.end = time.monotonic() + seconds
 
     def is_running(self):

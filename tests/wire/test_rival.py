@@ -34,7 +34,7 @@ def rate(lab):
     """Requests a second of wrk on core 0, which the origin shares; the proxy has core 1."""
     seconds = 8 if lab.full else 2
     text = lab.run("client", "taskset", "-c", "0", "wrk", "-t1", "-c64", f"-d{seconds}",
-                   f"http://{OUT4}/small", timeout=60).stdout
+                   f"http://{OUT4}:80/small", timeout=60).stdout
     expect("Non-2xx" not in text and "Socket errors" not in text, text)
     return float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1])
 
