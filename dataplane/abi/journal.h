@@ -234,7 +234,7 @@ bool journal_seek(struct journal_reader *r, uint64_t position);
 /* clang-format off */
 #define JOURNAL_GOT_LIST(x)                                                                        \
 	x(RECORD, record)	/* *ret_access and *ret_text are set */                            \
-	x(NOTHING, nothing)	/* all was read */                                                 \
+	x(NOTHING, nothing)	/* all was read, or some thousands in a row were no records */     \
 	x(BROKEN, broken)	/* the ring is not sound: what was unread is lost and counted */
 /* clang-format on */
 
@@ -247,8 +247,8 @@ enum journal_got {
 
 /*
  * Copies the next record out (room: JOURNAL_RECORD_MAX bytes, 8-byte aligned, the caller's; text
- * points into it) and checks the copy. Unknown kinds are skipped. Fields that the writer does not
- * have are zero. After BROKEN the reader stands at the writer's position.
+ * points into it) and checks the copy: strings are no longer than their maxima. Unknown kinds are
+ * skipped. Fields that the writer does not have are zero. After BROKEN the reader stands at the writer's position.
  */
 enum journal_got journal_next(struct journal_reader *r, void *room,
 			      struct journal_access *ret_access, struct journal_text *ret_text);

@@ -111,6 +111,9 @@ split_access(const uint8_t *p, const struct journal_record *record,
 	uint64_t need;
 
 	memcpy(&a, p, fixed);
+	if (a.method_n > JOURNAL_METHOD_MAX || a.target_n > JOURNAL_TARGET_MAX ||
+	    a.host_n > JOURNAL_HOST_MAX || a.agent_n > JOURNAL_AGENT_MAX)
+		return false; /* no writer of ours: who prints them counts on the maxima */
 	need = (uint64_t)record->fixed_bytes + a.method_n + a.target_n + a.host_n + a.agent_n;
 	if (need > record->bytes || a.cause >= JOURNAL_CAUSES)
 		return false;
@@ -125,13 +128,15 @@ split_access(const uint8_t *p, const struct journal_record *record,
 enum {
 	/* Up to the strings' lengths: what the first release's writers have. */
 	ACCESS_FIRST_BYTES = sizeof(struct journal_access),
+	/* A writer that only pads, and faster than we read, must not keep the caller for ever. */
+	SKIPS_MAX = 4096,
 };
 
 enum journal_got
 journal_next(struct journal_reader *r, void *room, struct journal_access *ret_access,
 	     struct journal_text *ret_text)
 {
-	for (;;) {
+	for (uint32_t skips = 0; skips < SKIPS_MAX; skips++) {
 		uint64_t end = written(r), unread = end - r->position;
 		uint64_t at = r->position & (r->ring_bytes - 1), left = r->ring_bytes - at;
 		const uint8_t *from = r->bytes + r->ring_offset + at;
@@ -171,4 +176,5 @@ journal_next(struct journal_reader *r, void *room, struct journal_access *ret_ac
 			return broken(r, end);
 		return JOURNAL_GOT_RECORD;
 	}
+	return JOURNAL_GOT_NOTHING;
 }

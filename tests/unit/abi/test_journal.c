@@ -297,6 +297,46 @@ a_hostile_ring_is_survived(void **state)
 	assert_true(records > 100);
 }
 
+/* Whoever prints a record has room for the maxima, not for all that fits in a record. */
+static void
+strings_beyond_their_maxima_are_not_read(void **state)
+{
+	struct bench *b = *state;
+	struct journal_access *a = (void *)b->writer.ring;
+
+	assert_true(put(b, 5, 't'));
+	a->target_n = JOURNAL_TARGET_MAX + 1;
+	a->record.bytes = 16000;
+	b->writer.head->written = 16000;
+	assert_int_equal(next(b), JOURNAL_GOT_BROKEN);
+	assert_int_equal(next(b), JOURNAL_GOT_NOTHING);
+}
+
+/* A writer that pads as fast as it is read must not keep the reader in one call. */
+static void
+padding_without_an_end_is_left_in_between(void **state)
+{
+	struct bench *b = *state;
+	struct journal_record pad = { .bytes = sizeof(pad), .fixed_bytes = sizeof(pad) };
+	uint64_t ring_bytes = 1 << 20;
+	uint8_t *mem = aligned_alloc(64, journal_bytes(ring_bytes));
+	struct journal_writer w;
+	struct abi_fault fault;
+	uint32_t calls = 0;
+
+	memset(mem, 0, journal_bytes(ring_bytes));
+	journal_init(mem, ring_bytes, 2, 0xabc, &w);
+	for (uint64_t at = 0; at < ring_bytes; at += sizeof(pad))
+		memcpy(w.ring + at, &pad, sizeof(pad));
+	w.head->written = ring_bytes;
+	assert_true(journal_open(mem, journal_bytes(ring_bytes), &b->reader, &fault));
+	for (; b->reader.position < ring_bytes; calls++)
+		assert_int_equal(next(b), JOURNAL_GOT_NOTHING);
+	assert_int_equal(b->reader.position, ring_bytes);
+	assert_in_range(calls, 10, 1000);
+	free(mem);
+}
+
 int
 main(void)
 {
@@ -311,6 +351,8 @@ main(void)
 		TEST(a_reader_goes_on_where_its_predecessor_stopped),
 		TEST(each_bad_journal_head_is_named),
 		TEST(a_hostile_ring_is_survived),
+		TEST(strings_beyond_their_maxima_are_not_read),
+		TEST(padding_without_an_end_is_left_in_between),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
