@@ -17,6 +17,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "abi/guard.h"
+
+enum {
+	LOCK_TRIES = 10
+};
+
 static const char new_suffix[] = ".new";
 static const char tables_prefix[] = "tables.";
 
@@ -66,7 +72,7 @@ open_dir(int at, const char *path)
 
 /* A directory that somebody but its owner may write is no place for us. */
 static int
-checked_dir(int fd)
+checked_dir(int fd, uid_t *ret_owner)
 {
 	struct stat st;
 
@@ -76,72 +82,119 @@ checked_dir(int fd)
 		close(fd);
 		return -EPERM;
 	}
+	*ret_owner = st.st_uid;
 	return fd;
+}
+
+/*
+ * Whoever owns DIR can exchange what is in it, so it must be root's or the owner's of the side
+ * that lies in it: never the other side's.
+ */
+static bool
+is_safe_above(uid_t dir_owner, uid_t side_owner)
+{
+	return dir_owner == 0 || dir_owner == side_owner || dir_owner == geteuid();
 }
 
 int
 rundir_make(const char *path, enum rundir_side side, uid_t uid, gid_t group)
 {
-	int dir, fd, r;
+	int dir, fd, r = 0;
+	uid_t above, own;
 
 	if (mkdir(path, 0755) != 0 && errno != EEXIST)
 		return -errno;
-	dir = checked_dir(open_dir(AT_FDCWD, path));
+	dir = checked_dir(open_dir(AT_FDCWD, path), &above);
 	if (dir < 0)
 		return dir;
-	if (mkdirat(dir, rundir_side_name(side), RUNDIR_MODE_DIR & 0777) != 0 && errno != EEXIST) {
+	if (!is_safe_above(above, uid))
+		r = -EPERM;
+	else if (mkdirat(dir, rundir_side_name(side), RUNDIR_MODE_DIR & 0777) != 0 &&
+		 errno != EEXIST)
 		r = -errno;
-		close(dir);
-		return r;
-	}
-	fd = open_dir(dir, rundir_side_name(side));
+	fd = r == 0 ? open_dir(dir, rundir_side_name(side)) : r;
 	close(dir);
 	if (fd < 0)
 		return fd;
-	if (geteuid() == 0 && fchown(fd, uid, group) != 0) {
+	/* When it is not ours, changing the mode fails. */
+	if ((geteuid() == 0 && fchown(fd, uid, group) != 0) || fchmod(fd, RUNDIR_MODE_DIR) != 0) {
 		r = -errno;
 		close(fd);
 		return r;
 	}
-	if (fchmod(fd, RUNDIR_MODE_DIR) != 0) { /* not ours: the check below decides */
-		r = -errno;
-		close(fd);
-		return r;
-	}
-	return checked_dir(fd);
+	return checked_dir(fd, &own);
 }
 
 int
 rundir_open(const char *path, enum rundir_side side)
 {
-	int dir = checked_dir(open_dir(AT_FDCWD, path)), fd;
+	uid_t above, own;
+	int dir = checked_dir(open_dir(AT_FDCWD, path), &above), fd;
 
 	if (dir < 0)
 		return dir;
-	fd = checked_dir(open_dir(dir, rundir_side_name(side)));
+	fd = checked_dir(open_dir(dir, rundir_side_name(side)), &own);
 	close(dir);
+	if (fd >= 0 && !is_safe_above(above, own)) {
+		close(fd);
+		return -EPERM;
+	}
 	return fd;
 }
 
 /* ---- locks ---- */
 
+static bool
+is_named(int dir_fd, const char *name, int fd)
+{
+	struct stat there, here;
+
+	return fstatat(dir_fd, name, &there, AT_SYMLINK_NOFOLLOW) == 0 && fstat(fd, &here) == 0 &&
+	       there.st_dev == here.st_dev && there.st_ino == here.st_ino;
+}
+
+/*
+ * Takes the lock of one file. -ESTALE: the file must go, because somebody who may only read it
+ * holds a read lock to keep us out, or a race was lost; none of ours takes a read lock.
+ */
+static int
+lock_file(int fd)
+{
+	/* Of the open file, not of the process: another close of the same file keeps it. */
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET }, other = whole;
+
+	if (fcntl(fd, F_OFD_SETLK, &whole) == 0)
+		return 0;
+	if (errno != EACCES && errno != EAGAIN)
+		return -errno;
+	if (fcntl(fd, F_OFD_GETLK, &other) != 0)
+		return -errno;
+	return other.l_type == F_WRLCK ? -EWOULDBLOCK : -ESTALE;
+}
+
 int
 rundir_lock(int dir_fd)
 {
-	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	int fd = openat(dir_fd, RUNDIR_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
-			RUNDIR_MODE_SHARED);
 	char pid[32];
-	int n, r;
+	int n, r, fd = -1;
 
-	if (fd < 0)
-		return -errno;
-	/* Of the open file, not of the process: another close of the same file keeps it. */
-	if (fcntl(fd, F_OFD_SETLK, &whole) != 0) {
-		r = errno == EACCES || errno == EAGAIN ? -EWOULDBLOCK : -errno;
+	for (int tries = 0; tries < LOCK_TRIES; tries++) {
+		fd = openat(dir_fd, RUNDIR_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
+			    RUNDIR_MODE_SHARED);
+		if (fd < 0)
+			return -errno;
+		r = lock_file(fd);
+		if (r == 0 && is_named(dir_fd, RUNDIR_LOCK, fd))
+			break;
+		if (r == -ESTALE && is_named(dir_fd, RUNDIR_LOCK, fd))
+			unlinkat(dir_fd, RUNDIR_LOCK, 0);
 		close(fd);
-		return r;
+		if (r != 0 && r != -ESTALE)
+			return r;
+		fd = -1;
 	}
+	if (fd < 0)
+		return -EWOULDBLOCK;
 	n = snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
 	if (ftruncate(fd, 0) != 0 || pwrite(fd, pid, (size_t)n, 0) != n) {
 		r = errno != 0 ? -errno : -EIO;
@@ -162,7 +215,7 @@ rundir_locked_by(int dir_fd)
 	if (fd < 0)
 		return 0;
 	/* Asking for a write lock needs no write access; the answer gives no pid, the file does. */
-	if (fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK &&
+	if (fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type == F_WRLCK &&
 	    pread(fd, text, sizeof(text) - 1, 0) > 0)
 		pid = strtol(text, NULL, 10);
 	close(fd);
@@ -369,6 +422,8 @@ rundir_map_open(int dir_fd, const char *name, bool writable, struct rundir_map *
 		return fd;
 	r = map_fd(fd, &st, writable, ret_map);
 	close(fd);
+	if (r == 0)
+		guard_add(ret_map->p, ret_map->n);
 	return r;
 }
 
@@ -384,8 +439,10 @@ rundir_map_is_stale(int dir_fd, const char *name, const struct rundir_map *map)
 void
 rundir_map_close(struct rundir_map *map)
 {
-	if (map->p != NULL)
+	if (map->p != NULL) {
+		guard_remove(map->p);
 		munmap(map->p, map->n);
+	}
 	*map = (struct rundir_map){ 0 };
 }
 

@@ -54,10 +54,14 @@ const char *rundir_journal_old_name(char *name, uint32_t lane);	 /* journal.0.be
 /*
  * Makes DIR and DIR/side when they are not there; as root gives DIR/side to uid and group (also
  * when it was there before), else uid and group are ignored. Returns a descriptor of DIR/side.
+ * -EPERM: DIR belongs to somebody who is neither root nor uid and could exchange DIR/side.
  */
 int rundir_make(const char *path, enum rundir_side side, uid_t uid, gid_t group);
 
-/* Descriptor of DIR/side, which must be a directory nobody but its owner may write. */
+/*
+ * Descriptor of DIR/side, which must be a directory nobody but its owner may write, in a DIR of
+ * root's, of that owner's or of ours.
+ */
 int rundir_open(const char *path, enum rundir_side side);
 
 /* Takes the lock of a side (its writer's) and writes the pid into it. Returns the descriptor to
@@ -96,7 +100,10 @@ struct rundir_map {
 int rundir_map_make(int dir_fd, const char *name, size_t n, struct rundir_map *ret_map);
 int rundir_map_publish(int dir_fd, const char *name);
 
-/* Maps an existing file shared; writable only for a side's own files. */
+/*
+ * Maps an existing file shared; writable only for a side's own files. Its owner may cut it short
+ * at any time: what is then missing reads as zero instead of ending the reader (guard.h).
+ */
 int rundir_map_open(int dir_fd, const char *name, bool writable, struct rundir_map *ret_map);
 
 /* Whether `name` now is another file than the mapped one (or is gone). */

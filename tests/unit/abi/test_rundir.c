@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +53,18 @@ teardown(void **state)
 	(void)!system(command);
 	free(b);
 	return 0;
+}
+
+static int
+truncate_in(int dir_fd, const char *name, off_t n)
+{
+	int fd = openat(dir_fd, name, O_RDWR), r;
+
+	if (fd < 0)
+		return -1;
+	r = ftruncate(fd, n);
+	close(fd);
+	return r;
 }
 
 static void
@@ -167,6 +180,96 @@ one_instance_a_side(void **state)
 	assert_int_equal(rundir_locked_by(b->control), 0);
 }
 
+/* The other plane may read the file, and so may hold a read lock on it: that must not keep us out. */
+static void
+a_read_lock_of_the_curious_keeps_nobody_out(void **state)
+{
+	struct bench *b = *state;
+	struct flock whole = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+	int lock = rundir_lock(b->control), curious;
+
+	assert_true(lock >= 0);
+	curious = openat(b->control, RUNDIR_LOCK, O_RDONLY);
+	close(lock);
+	assert_int_equal(fcntl(curious, F_OFD_SETLK, &whole), 0);
+	assert_int_equal(rundir_locked_by(b->control), 0);
+	lock = rundir_lock(b->control);
+	assert_true(lock >= 0);
+	assert_int_equal(rundir_locked_by(b->control), getpid());
+	close(curious);
+	assert_int_equal(rundir_lock(b->control), -EWOULDBLOCK);
+	close(lock);
+}
+
+/* Its owner cuts a file short that we have mapped. */
+static void
+a_mapped_file_cut_short_reads_as_zeros(void **state)
+{
+	struct bench *b = *state;
+	struct rundir_map owner, map, other;
+	const volatile uint8_t *p;
+
+	assert_int_equal(rundir_map_make(b->dataplane, "board.0", 5 * 4096, &owner), 0);
+	memset(owner.p, 7, owner.n);
+	assert_int_equal(rundir_map_publish(b->dataplane, "board.0"), 0);
+	assert_int_equal(rundir_map_open(b->dataplane, "board.0", false, &map), 0);
+	assert_int_equal(rundir_map_open(b->dataplane, "board.0", false, &other), 0);
+	assert_int_equal(truncate_in(b->dataplane, "board.0", 4096), 0);
+	p = map.p;
+	assert_int_equal(p[4095], 7);
+	assert_int_equal(p[3 * 4096 + 5], 0);
+	assert_int_equal(p[2 * 4096], 0);
+	assert_int_equal(p[5 * 4096 - 1], 0);
+	p = other.p;
+	assert_int_equal(p[4096], 0);
+	rundir_map_close(&map);
+	rundir_map_close(&other);
+	rundir_map_close(&owner);
+}
+
+/* Elsewhere a SIGBUS is a fault of ours and ends us. */
+static void
+other_bus_errors_still_end_the_process(void **state)
+{
+	struct bench *b = *state;
+	struct rundir_map owner, map;
+	int status;
+	pid_t pid;
+
+	assert_int_equal(rundir_map_make(b->dataplane, "board.0", 2 * 4096, &owner), 0);
+	assert_int_equal(rundir_map_publish(b->dataplane, "board.0"), 0);
+	assert_int_equal(rundir_map_open(b->dataplane, "board.0", false, &map), 0);
+	pid = fork();
+	if (pid == 0) {
+		const volatile uint8_t *p = owner.p; /* made by us: not guarded */
+
+		alarm(5);
+		signal(SIGBUS, SIG_DFL); /* not the test library's */
+		rundir_map_close(&map);
+		if (rundir_map_open(b->dataplane, "board.0", false, &map) != 0)
+			_exit(0);
+		_exit(truncate_in(b->dataplane, "board.0", 0) == 0 ? p[4096] : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS);
+	rundir_map_close(&map);
+	rundir_map_close(&owner);
+}
+
+/* Who owns DIR can exchange what lies in it. */
+static void
+a_directory_of_a_third_is_no_place_for_us(void **state)
+{
+	struct bench *b = *state;
+
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(chown(b->path, 12345, 12345), 0);
+	assert_int_equal(rundir_make(b->path, RUNDIR_CONTROL, 23456, 1), -EPERM);
+	assert_int_equal(rundir_open(b->path, RUNDIR_DATAPLANE), -EPERM);
+	assert_int_equal(chown(b->path, 0, 0), 0);
+}
+
 static void
 leftovers_of_the_killed_are_cleaned(void **state)
 {
@@ -261,6 +364,10 @@ main(void)
 		TEST(links_pipes_and_files_others_may_write_are_not_taken),
 		TEST(maps_are_made_published_and_seen_stale),
 		TEST(one_instance_a_side),
+		TEST(a_read_lock_of_the_curious_keeps_nobody_out),
+		TEST(a_mapped_file_cut_short_reads_as_zeros),
+		TEST(other_bus_errors_still_end_the_process),
+		TEST(a_directory_of_a_third_is_no_place_for_us),
 		TEST(leftovers_of_the_killed_are_cleaned),
 		TEST(generations_come_newest_first),
 		TEST(sha256_is_as_published),
