@@ -82,7 +82,7 @@ build() {
 	ninja -C "$dir" "${@:2}" 2>&1 | tee "$log" | show_some ||
 		{ grep -E -m 40 'error|FAILED|undefined' "$log" >&2
 		  die "build/$name does not build, see $log"; }
-	grep -m 20 'warning:' "$log" || true
+	grep -E -m 20 ':[0-9]+: warning:' "$log" || true
 }
 
 mkdir -p "$top/build"
