@@ -147,6 +147,7 @@
 	x(tcp_tx_reheaded, segments, "payload sent from where it lay, header in front")            \
 	x(tcp_tx_chained, segments, "payload sent from where it lay, header chained")              \
 	x(tcp_tx_copied, segments, "payload copied to be sent")                                    \
+	x(tcp_tx_merged, buffers, "small pieces copied behind bytes that wait to be sent")          \
 	x(tcp_tx_no_buffer, segments, "not sent yet: the buffer pool was dry")                     \
 	x(tcp_tx_bare_dropped, segments, "RSTs and cookies not sent: out was full")                \
 	x(tcp_mss_lowered, connections, "segments made smaller after an ICMP error")               \

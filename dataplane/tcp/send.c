@@ -8,6 +8,10 @@
  */
 #include "tcp/conn.h"
 
+enum {
+	JOIN_MAX = 512, /* bytes given to send that are copied behind others rather than queued */
+};
+
 /* ---- where segments end ---- */
 
 /* A segment of its own, and not a small one. */
@@ -364,6 +368,27 @@ set_cork(struct tcp *tcp, struct tcp_conn *conn, bool more)
 	}
 }
 
+/*
+ * While bytes wait for the peer, pieces of a few bytes are copied behind the last of them: who
+ * reads nothing shall not hold a buffer for every byte. That buffer's end has not been sent, so no
+ * segment under way or lost knows of what comes behind it.
+ */
+static void
+join_small(struct tcp *tcp, struct tcp_conn *conn, struct bufq *q)
+{
+	while (conn->fresh != NULL && q->head != NULL && q->head->n <= JOIN_MAX) {
+		struct buf *tail = conn->sndq.tail, *b = q->head;
+
+		if (!buf_is_sole(tail) || (uint32_t)tail->at + tail->n + b->n > tail->m.buf_len)
+			return;
+		memcpy(buf_stream(tail) + tail->n, buf_stream(b), b->n);
+		tail->n = (uint16_t)(tail->n + b->n);
+		conn->sndq.bytes += b->n;
+		buf_give(bufq_pop(q));
+		COUNT(tcp, tcp_tx_merged);
+	}
+}
+
 void
 tcp_send(struct tcp *tcp, struct tcp_id id, struct bufq *q, bool more)
 {
@@ -375,6 +400,7 @@ tcp_send(struct tcp *tcp, struct tcp_id id, struct bufq *q, bool more)
 		return;
 	}
 	set_cork(tcp, conn, more);
+	join_small(tcp, conn, q);
 	if (conn->fresh == NULL && q->head != NULL) {
 		conn->fresh = q->head;
 		conn->fresh_at = q->head->at;

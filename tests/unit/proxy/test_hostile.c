@@ -355,6 +355,33 @@ long_heads_stay_in_the_budget(void **state)
 	stand_close(s);
 }
 
+/* A server that sends single bytes to a client that reads none: a buffer for each would be much. */
+static void
+single_bytes_that_nobody_reads_share_buffers(void **state)
+{
+	struct setup u = setup_plain();
+	struct stand *s = stand_open(&u);
+	struct peer *c, *o;
+	struct tcp_load load;
+
+	(void)state;
+	s->client_room = 8 << 10;
+	asked(s, GET, &c, &o);
+	say(s, o, OK(100000));
+	for (uint32_t i = 0; i < 30000; i++) {
+		say_bytes(s, o, "x", 1);
+		run(s, FLIGHT_DELAY / 2);
+	}
+	run(s, 1 * S);
+	tcp_load(s->proxy_side.tcp, &load);
+	assert_in_range(load.bufs_held, 0, 64);
+	read_on(s, c);
+	run(s, 5 * S);
+	assert_int_equal(c->got_n, strlen(OK(100000)) + 30000);
+	assert_int_equal(count_of(c, "xxxxxxxxxx"), 30000 - 9);
+	stand_close(s);
+}
+
 int
 main(void)
 {
@@ -370,6 +397,7 @@ main(void)
 		cmocka_unit_test(max_forwards_of_zero_goes_no_further),
 		cmocka_unit_test(unasked_bytes_are_nobodys_response),
 		cmocka_unit_test(long_heads_stay_in_the_budget),
+		cmocka_unit_test(single_bytes_that_nobody_reads_share_buffers),
 		cmocka_unit_test(a_long_head_that_cannot_be_kept_is_a_503),
 		cmocka_unit_test(a_head_that_cannot_be_kept_is_a_503),
 	};
