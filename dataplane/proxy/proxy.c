@@ -15,6 +15,8 @@ enum {
 	BUF_BYTES_GUESS = 1024, /* a stream buffer holds about this much */
 };
 
+#define CUT_AGE_NS 200000000ull /* who moved since is not stalled */
+
 static size_t
 align64(size_t n)
 {
@@ -176,9 +178,14 @@ look_at_budget(struct proxy *p)
 	p->room_cap = cap > TWO_MSS ? min_u32(cap, UINT32_MAX - 1) : TWO_MSS;
 }
 
-/* When a client conn last got anywhere; NEVER when it holds next to nothing of the budget. */
-static uint64_t
-stalled_since(const struct proxy *p, const struct conn *c)
+/* What of the budget a client conn holds, and since when it has got nowhere. */
+struct stall {
+	struct conn *conn;
+	uint64_t bytes, since_ns;
+};
+
+static struct stall
+stall_of(const struct proxy *p, struct conn *c)
 {
 	uint64_t down = tcp_unacked(p->tcp, c->leg.id), up = 0, since = c->since_ns;
 
@@ -191,7 +198,7 @@ stalled_since(const struct proxy *p, const struct conn *c)
 		since = up > down && e->up_ack_at < e->client_ack_at ? e->up_ack_at
 								     : e->client_ack_at;
 	}
-	return down + up + c->leg.in.bytes < TWO_MSS ? NEVER : since;
+	return (struct stall){ c, down + up + c->leg.in.bytes, since };
 }
 
 static void
@@ -211,30 +218,36 @@ cut(struct proxy *p, struct conn *c)
 	conn_put(p, c);
 }
 
-/* The budget is used up: of the conns looked at, the one that has stalled longest goes. */
+/*
+ * The budget is used up: of the conns looked at, the one that has stalled longest goes. Those that
+ * hold less than two segments (a request that waits for a late answer, say) only when none holds
+ * more: then it is they who use the budget up.
+ */
 static void
 cut_longest_stalled(struct proxy *p)
 {
 	uint32_t n = p->conf.conns_max < CUT_SCAN ? p->conf.conns_max : CUT_SCAN;
-	struct conn *worst = NULL;
-	uint64_t worst_at = NEVER;
+	struct stall worst[2] = { { .since_ns = NEVER }, { .since_ns = NEVER } };
 
 	for (uint32_t k = 0; k < n; k++) {
 		uint32_t i = p->cut_next;
 		struct conn *c = conn_at(p, i);
-		uint64_t since;
+		struct stall s;
+		bool is_small;
 
 		p->cut_next = i + 1 < p->conf.conns_max ? i + 1 : 0;
 		if (!pool_is_taken(&p->conns, i) || !c->is_client || c->leg.id.v == 0)
 			continue;
-		since = stalled_since(p, c);
-		if (since < worst_at) {
-			worst = c;
-			worst_at = since;
-		}
+		s = stall_of(p, c);
+		is_small = s.bytes < TWO_MSS;
+		if (s.bytes != 0 && s.since_ns + CUT_AGE_NS <= p->now &&
+		    s.since_ns < worst[is_small].since_ns)
+			worst[is_small] = s;
 	}
-	if (worst != NULL)
-		cut(p, worst);
+	if (worst[0].conn != NULL)
+		cut(p, worst[0].conn);
+	else if (worst[1].conn != NULL)
+		cut(p, worst[1].conn);
 }
 
 void
