@@ -253,14 +253,18 @@ exch_tunnel_end(struct proxy *p, struct exch *e)
 	close_whole(p, e);
 }
 
-/* The client must see that what it has is not all: by our end where the framing tells, else by a
- * reset. */
+/*
+ * The client must see that what it has is not all: by our end where the framing tells, which also
+ * lets the responses before this one through; else by a reset. Who does not read, or must give its
+ * buffers back at once, is reset too.
+ */
 static void
 cut_client(struct proxy *p, struct exch *e, enum up_end how)
 {
-	bool is_told =
-		e->body[DIR_DOWN].out_done || (e->cause == JOURNAL_CAUSE_UPSTREAM_TRUNCATED &&
-					       e->body[DIR_DOWN].framing_out != HTTP_FRAMING_CLOSE);
+	bool is_stuck =
+		e->cause == JOURNAL_CAUSE_MEMORY || e->cause == JOURNAL_CAUSE_CLIENT_SEND_TIMEOUT;
+	bool is_told = !is_stuck && (e->body[DIR_DOWN].out_done ||
+				     e->body[DIR_DOWN].framing_out != HTTP_FRAMING_CLOSE);
 	struct conn *c;
 
 	turn_to(e, EXCH_EV_BROKEN);

@@ -511,7 +511,7 @@ no_response_is_a_502_with_its_cause(void **state)
 	asked(s, GET, &c, &o);
 	say(s, o, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n");
 	settle(s);
-	assert_true(c->is_gone);
+	assert_true(c->is_eof);
 	expect_record(s, 200, JOURNAL_CAUSE_UPSTREAM_MALFORMED);
 	stand_close(s);
 }
