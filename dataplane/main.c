@@ -3,8 +3,8 @@
  * until a signal, and tidies up.
  *
  * The main thread is the keeper: every STEP_MS it looks for newer images, at the ports' carriers
- * and after the cores. Files of the run directory are made as the user given by --user; only
- * ports are opened as root, and root is given up for good before the first packet.
+ * and after the cores. Files and sockets are made as the user given by --user; only ports that
+ * need it are opened as root, and root is given up for good before the first packet.
  */
 #include <errno.h>
 #include <grp.h>
@@ -240,11 +240,8 @@ drop_root(const struct dataplane *d)
 	if (seteuid(0) != 0 || setgroups(0, NULL) != 0 || setresgid(o->gid, o->gid, o->gid) != 0 ||
 	    setresuid(o->uid, o->uid, o->uid) != 0)
 		return failed("giving root up", errno);
-	if (setuid(0) == 0 && o->uid != 0) {
-		say("root could not be given up");
-		return false;
-	}
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (setuid(0) == 0 && o->uid != 0)
+		return failed("giving root up", EPERM);
 	return true;
 }
 
@@ -276,16 +273,16 @@ open_rundir(struct dataplane *d)
 static bool
 wait_for_control(struct dataplane *d)
 {
-	bool is_said = false;
-
-	while ((d->control_fd = rundir_open(d->options.run, RUNDIR_CONTROL)) < 0) {
+	for (bool is_said = false;; is_said = true) {
+		d->control_fd = rundir_open(d->options.run, RUNDIR_CONTROL);
+		if (d->control_fd >= 0)
+			return true;
 		if (!is_said)
-			say("waiting for penstock-control in %s", d->options.run);
-		is_said = true;
+			say("waiting for penstock-control in %s (%s)", d->options.run,
+			    strerror(-d->control_fd));
 		if (wait_step(d))
 			return false;
 	}
-	return true;
 }
 
 /* What is fixed at start limits what a later image may hold. */
@@ -371,9 +368,13 @@ open_port(struct dataplane *d, const struct img *img, uint16_t i, bool is_huge)
 		.owner_group = d->options.gid,
 		.pool = d->pool,
 	};
+	/* The image is control's, who must not reach root's files through us. */
+	bool is_users = p->kind == IMG_DEVICE_MEMIF || p->kind == IMG_DEVICE_VDEV;
 	char why[PORT_WHY];
 
 	memcpy(conf.mac, p->mac, sizeof(conf.mac));
+	if (!act_as(d, is_users ? conf.owner : 0, is_users ? conf.owner_group : getgid()))
+		return false;
 	if (!port_open(&conf, &d->port[i], why)) {
 		say("%s", why);
 		return false;
@@ -568,6 +569,7 @@ start(struct dataplane *d, bool *ret_told)
 {
 	const struct img *img;
 
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); /* now: every thread inherits it, DPDK's too */
 	if (!open_signals(d) || !open_rundir(d))
 		return false;
 	if (!wait_for_control(d) || !wait_for_image(d)) {

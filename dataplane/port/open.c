@@ -7,9 +7,11 @@
  * box, with Microsoft's key; the lanes judge that from real packets.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <rte_errno.h>
@@ -116,6 +118,33 @@ take_facts(const struct port_conf *conf, struct port *port, struct portif_facts 
 		facts->reta[i] = (uint16_t)(i % d->queues);
 }
 
+/*
+ * A server's socket: one that a killed predecessor left would refuse us and goes. Nothing else is
+ * ours to remove. Its directory must be the user's own, since that is who makes it.
+ */
+static bool
+make_way(const struct port_conf *conf, char *why)
+{
+	const char *slash = strrchr(conf->device, '/');
+	char dir[128]; /* a socket's path has at most 107 */
+	struct stat st;
+
+	if (lstat(conf->device, &st) == 0 && S_ISSOCK(st.st_mode))
+		unlink(conf->device);
+	if (lstat(conf->device, &st) == 0) {
+		snprintf(why, PORT_WHY, "port %s: %s is in the way; remove it", conf->name,
+			 conf->device);
+		return false;
+	}
+	snprintf(dir, sizeof(dir), "%.*s", slash != NULL ? (int)(slash - conf->device) + 1 : 1,
+		 slash != NULL ? conf->device : ".");
+	if (faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) == 0)
+		return true;
+	snprintf(why, PORT_WHY, "port %s: user %u cannot make a socket in %s: %s", conf->name,
+		 geteuid(), dir, strerror(errno));
+	return false;
+}
+
 static bool
 open_device(const struct port_conf *conf, struct port *port, char *why)
 {
@@ -125,16 +154,17 @@ open_device(const struct port_conf *conf, struct port *port, char *why)
 
 	port->can_reconnect = is_memif && !is_server;
 	port->is_zero_copy = port->can_reconnect && conf->is_huge;
-	/* A socket left by a killed predecessor would refuse us. */
-	if (is_server)
-		unlink(conf->device);
+	if (is_server && !make_way(conf, why)) {
+		port->devargs.name[0] = '\0'; /* no device to remove */
+		return false;
+	}
 	err = make(port);
 	if (err != 0)
 		return fail(conf, "making the device", err, why);
 	/* memif in copy mode leaves a stale mark on slots that held a chain */
 	if (is_memif && !port->is_zero_copy)
 		port->must_linearise = true;
-	if (is_server && chown(conf->device, conf->owner, conf->owner_group) != 0)
+	if (is_server && lchown(conf->device, conf->owner, conf->owner_group) != 0)
 		return fail(conf, "giving the socket to its user", -errno, why);
 	if (!start(port) && !port->can_reconnect)
 		return fail(conf, "starting", -EIO, why);

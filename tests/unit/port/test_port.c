@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -137,6 +138,26 @@ what_cannot_be_a_port_is_refused_in_words(void **state)
 	conf.device_kind = IMG_DEVICE_TAP;
 	assert_false(port_open(&conf, &port, why));
 	assert_non_null(strstr(why, "no tap ports"));
+}
+
+/* A path that a typing error points at something of somebody's. */
+static void
+a_server_removes_nothing_but_an_old_socket(void **state)
+{
+	char path[] = "/tmp/penstock-port-XXXXXX";
+	struct port_conf conf = memif_of(path, 0, IMG_ROLE_SERVER, 1);
+	int fd = mkstemp(path);
+	struct portif port;
+	struct stat st;
+
+	(void)state;
+	assert_true(fd >= 0);
+	close(fd);
+	assert_false(port_open(&conf, &port, why));
+	assert_non_null(strstr(why, "is in the way"));
+	assert_int_equal(lstat(path, &st), 0);
+	assert_true(S_ISREG(st.st_mode));
+	unlink(path);
 }
 
 static void
@@ -330,6 +351,7 @@ main(void)
 		cmocka_unit_test(a_count_more_is_a_give_more),
 		cmocka_unit_test(a_burst_takes_all_or_none),
 		cmocka_unit_test(what_cannot_be_a_port_is_refused_in_words),
+		cmocka_unit_test(a_server_removes_nothing_but_an_old_socket),
 		cmocka_unit_test(memif_ports_carry_frames_both_ways),
 		cmocka_unit_test(a_memif_client_connects_again),
 		cmocka_unit_test(a_thread_of_ours_may_use_buffers),
