@@ -132,7 +132,6 @@ begin_request(struct lw *w, struct lw_client *c)
 		c->awaits_continue = true;
 		c->continue_by = w->now + S;
 		c->writer.stop = 0;
-		work_at(w, c, c->continue_by);
 	}
 	r->is_sent = true;
 	r->sent_at = w->now;
@@ -162,10 +161,12 @@ ask(struct lw *w, struct lw_client *c)
 		lw_endpoint_write(w, &c->end, &c->writer, &again_at);
 		if (!lw_writer_is_done(&c->writer))
 			break;
-		c->is_writing = false;
+		c->is_writing = c->awaits_continue = false;
 	}
 	if (again_at != UINT64_MAX)
 		work_at(w, c, again_at);
+	if (c->awaits_continue)
+		work_at(w, c, c->continue_by);
 	if (!c->is_writing && c->writing == c->user->req_n && c->user->half_closes &&
 	    !c->end.is_shut) {
 		c->end.is_shut = true;
@@ -180,23 +181,32 @@ may_error(const struct lw *w, const struct lw_req *r, uint16_t status)
 {
 	if (r->is_excused || w->conf.may_error)
 		return status == 502 || status == 503 || status == 504 || status == 408;
-	switch ((enum lw_act)r->act) {
-	case LW_ACT_RESET_HEAD:
-	case LW_ACT_FIN_HEAD:
-	case LW_ACT_RESET_BODY:
-		return status == 502;
-	case LW_ACT_SILENT:
+	if (r->act == LW_ACT_SILENT)
 		return status == 504;
-	default:
-		return false;
-	}
+	return status == 502 && (r->act == LW_ACT_RESET_HEAD || r->act == LW_ACT_FIN_HEAD ||
+				 r->act == LW_ACT_RESET_BODY);
 }
 
 static bool
-may_cut(const struct lw *w, const struct lw_req *r)
+stops_within(const struct lw_req *r)
 {
-	return r->is_excused || w->conf.may_error || r->act == LW_ACT_RESET_BODY ||
-	       r->act == LW_ACT_FIN_BODY;
+	return r->act == LW_ACT_RESET_BODY || r->act == LW_ACT_FIN_BODY;
+}
+
+/*
+ * A reset that tells of a cut answer may take the one before it out of the client's hands, where
+ * both were under way at once.
+ */
+static bool
+any_may_cut(struct lw *w, const struct lw_client *c)
+{
+	for (uint32_t k = c->answering; k < c->writing; k++) {
+		const struct lw_req *r = req_of(w, c, k);
+
+		if (r->is_excused || w->conf.may_error || stops_within(r))
+			return true;
+	}
+	return false;
 }
 
 static void
@@ -315,14 +325,11 @@ on_end(struct lw *w, struct lw_client *c)
 	if (c->is_answered_head && lw_reader_ends_at_close(&c->reader) && c->end.is_eof)
 		judge_end(w, c);
 	if (c->answering < c->writing && !c->is_closing) {
-		struct lw_req *r = req_of(w, c, c->answering);
+		const struct lw_req *r = req_of(w, c, c->answering);
 
-		if (c->is_answered_head || c->reader.head_n > 0) {
-			LW_ENSURE(w, may_cut(w, r));
+		LW_ENSURE(w, w->conf.may_drop || any_may_cut(w, c));
+		if (c->is_answered_head || c->reader.head_n > 0 || stops_within(r))
 			note_end(w, c, LW_END_CUT);
-		} else {
-			LW_ENSURE(w, w->conf.may_drop || may_cut(w, r));
-		}
 		for (uint32_t k = c->answering; k < c->writing; k++)
 			req_of(w, c, k)->is_doubtful = true;
 	}

@@ -9,7 +9,7 @@
 #include "wire/wire.h"
 
 enum {
-	HOST_BUFS = 1 << 20,
+	HOST_BUFS = 1 << 13,
 	HOST_CONNS = 12000,
 };
 
@@ -17,10 +17,10 @@ static void
 open_tcp(struct lw *w, struct lw_host *h)
 {
 	struct tcp_conf conf = {
-		.conns_max = h->is_origin ? LW_ORIGIN_CONNS : w->conf.user_n + 64,
+		.conns_max = h->is_origin ? 2 * w->conf.origin_conns : w->conf.user_n + 64,
 		.listeners_max = 4,
 		.backlog_max = 1024,
-		.bufs_max = HOST_BUFS,
+		.bufs_max = w->conf.host_bufs != 0 ? w->conf.host_bufs : HOST_BUFS,
 		.send_max_bytes = 1 << 18,
 		.recv_max_bytes = 1 << 18,
 		.time_wait_ns = S,
@@ -228,7 +228,7 @@ make_piece(struct lw *w, struct lw_endpoint *e, struct lw_writer *writer, uint32
 }
 
 bool
-lw_endpoint_write(struct lw *w, struct lw_endpoint *e, struct lw_writer *writer, uint64_t body_stop,
+lw_endpoint_write(struct lw *w, struct lw_endpoint *e, struct lw_writer *writer,
 		  uint64_t *ret_again_at)
 {
 	uint32_t room = tcp_send_room(e->host->tcp, e->id);

@@ -20,7 +20,7 @@
 enum {
 	LW_RX_RING = 1024, /* frames waiting in one queue of a port */
 	LW_ORIGIN_PORT = 8080,
-	LW_ORIGIN_CONNS = 4096,
+	LW_ORIGIN_CONNS = 256, /* of one origin, unless the world says otherwise */
 	LW_TEXT_MAX = 2048,
 	LW_HEAD_MAX = 4096,
 	LW_SLOTS = 64,
@@ -204,7 +204,7 @@ struct lw_oconn {
 void lw_origin_open(struct lw *w, struct lw_host *h);
 void lw_origin_on_event(struct lw *w, struct lw_host *h, const struct tcp_event *event);
 void lw_origin_work(struct lw *w, struct lw_oconn *o);
-void lw_origin_die(struct lw *w, struct lw_host *h); /* the process: connections are reset */
+void lw_origin_die(struct lw *w, struct lw_host *h);	/* the process: connections are reset */
 void lw_origin_forget(struct lw *w, struct lw_host *h); /* its TCP is gone with everything */
 
 /* ---- lane_tables.c: images, views, run-time words, deaths ---- */
@@ -271,7 +271,7 @@ _Noreturn void lw_failed(const struct lw *w, const char *what, const char *file,
 void lw_hash(struct lw *w, const void *bytes, uint32_t n);
 bool lw_odds(struct lw *w, uint32_t per_1000);
 uint64_t lw_soon(struct lw *w, uint64_t mean_ns); /* now + about this; 0: never */
-void *lw_alloc(size_t n);			   /* zeroed, 64-byte aligned */
+void *lw_alloc(size_t n);			  /* zeroed, 64-byte aligned */
 struct lw_req *lw_req_at(struct lw *w, uint32_t i);
 /* Every request under way may fail from now on. */
 void lw_excuse_all(struct lw *w);

@@ -142,6 +142,10 @@ end_answer(struct lw *w, struct lw_oconn *o)
 		drop(w, o, true);
 		return;
 	}
+	if (r->act == LW_ACT_LEAVES) {
+		drop(w, o, false);
+		return;
+	}
 	if (o->closes || r->act == LW_ACT_FIN_BODY) {
 		o->end.is_shut = true;
 		tcp_shutdown(o->end.host->tcp, o->end.id);
@@ -155,8 +159,12 @@ act(struct lw *w, struct lw_oconn *o)
 {
 	const struct lw_req *r = lw_req_at(w, o->req);
 
-	if (!o->has_req || o->is_answering || o->has_answered || w->now < o->answer_at)
+	if (!o->has_req || o->is_answering || o->has_answered)
 		return;
+	if (w->now < o->answer_at) {
+		work_at(w, o, o->answer_at);
+		return;
+	}
 	switch ((enum lw_act)r->act) {
 	case LW_ACT_RESET_HEAD:
 		drop(w, o, true);
@@ -195,6 +203,13 @@ static const char *const method_word[] = {
 #undef X
 };
 
+/* These may be tried again though a server may have seen them. */
+static bool
+is_safe(const struct lw_req *r)
+{
+	return r->method == LW_METHOD_GET || r->method == LW_METHOD_HEAD;
+}
+
 static void
 take_head(struct lw *w, struct lw_oconn *o)
 {
@@ -208,7 +223,7 @@ take_head(struct lw *w, struct lw_oconn *o)
 	o->has_answered = o->is_request_whole = false;
 	o->answer_at = UINT64_MAX;
 	r->heads_n++;
-	LW_ENSURE(w, r->heads_n == 1 || r->is_doubtful || w->conf.may_be_double);
+	LW_ENSURE(w, r->heads_n == 1 || is_safe(r) || r->is_doubtful || w->conf.may_be_double);
 	lw_hash(w, &o->req, sizeof(o->req));
 	if (in->expects)
 		send_text(w, o, "HTTP/1.1 100 Continue\r\n\r\n");

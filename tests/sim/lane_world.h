@@ -49,10 +49,10 @@ struct lw_port {
 	uint16_t queue_n, vlan, mtu;
 	enum lw_spread spread;
 	bool csum_tx, csum_rx, multi_segs;
-	uint64_t hold_ns;  /* sent buffers are held for at most this long */
+	uint64_t hold_ns;     /* sent buffers are held for at most this long */
 	uint64_t hold_min_ns; /* ... and at least this long */
-	uint32_t reluctant; /* per 1000 bursts: takes a part, or nothing */
-	uint32_t split;	    /* per 1000 received frames: in two buffers */
+	uint32_t reluctant;   /* per 1000 bursts: takes a part, or nothing */
+	uint32_t split;	      /* per 1000 received frames: in two buffers */
 };
 
 /* What one end of a connection does with it. */
@@ -69,20 +69,20 @@ struct lw_habits {
 #define LW_FRAMING_LIST(x) x(NONE) x(LENGTH) x(CHUNKED) x(CLOSE)
 /* What the origin does with a request. */
 #define LW_ACT_LIST(x)                                                                             \
-	x(GOOD, good)               /* answers when it has all of it */                            \
-	x(EARLY, early)             /* answers when it has the head, reads the rest */             \
-	x(EARLY_CLOSE, early_close) /* ... says that it closes, reads on until the end */          \
-	x(CLOSES, closes)           /* answers and says that it closes */                          \
-	x(LEAVES, leaves)           /* answers, then closes without having said so */              \
-	x(INTERIM, interim)         /* 103 first */                                                \
-	x(RESET_HEAD, reset_head)   /* resets instead of an answer */                              \
-	x(FIN_HEAD, fin_head)       /* closes instead of an answer */                              \
-	x(RESET_BODY, reset_body)   /* resets within the answer's body */                          \
-	x(FIN_BODY, fin_body)       /* closes within it */                                         \
-	x(SILENT, silent)           /* never answers */
+	x(GOOD)               /* answers when it has all of it */                            \
+	x(EARLY)             /* answers when it has the head, reads the rest */             \
+	x(EARLY_CLOSE) /* ... says that it closes, reads on until the end */          \
+	x(CLOSES)           /* answers and says that it closes */                          \
+	x(LEAVES)           /* answers, then closes without having said so */              \
+	x(INTERIM)         /* 103 first */                                                \
+	x(RESET_HEAD)   /* resets instead of an answer */                              \
+	x(FIN_HEAD)       /* closes instead of an answer */                              \
+	x(RESET_BODY)   /* resets within the answer's body */                          \
+	x(FIN_BODY)       /* closes within it */                                         \
+	x(SILENT)           /* never answers */
 /* How a request ended, as its client sees it. */
 #define LW_END_LIST(x)                                                                             \
-	x(OPEN, open) x(RIGHT, right) x(ERROR, error) x(CUT, cut) x(ABANDONED, abandoned)
+	x(OPEN) x(RIGHT) x(ERROR) x(CUT) x(ABANDONED)
 /* clang-format on */
 
 enum lw_method {
@@ -98,13 +98,13 @@ enum lw_framing {
 };
 
 enum lw_act {
-#define X(name, word) LW_ACT_##name,
+#define X(name) LW_ACT_##name,
 	LW_ACT_LIST(X)
 #undef X
 };
 
 enum lw_end {
-#define X(name, word) LW_END_##name,
+#define X(name) LW_END_##name,
 	LW_END_LIST(X)
 #undef X
 };
@@ -115,22 +115,22 @@ struct lw_req {
 	uint8_t act;		 /* enum lw_act */
 	uint8_t answer_framing;	 /* enum lw_framing; NONE: 204 or 304 */
 	uint16_t status;
-	bool closes;   /* Connection: close */
-	bool is_old;   /* HTTP/1.0 */
-	bool expects;  /* Expect: 100-continue */
+	bool closes;  /* Connection: close */
+	bool is_old;  /* HTTP/1.0 */
+	bool expects; /* Expect: 100-continue */
 	bool has_trailer;
-	bool leaves;   /* the client resets within the response */
+	bool leaves; /* the client resets within the response */
 	uint32_t chunk_max, answer_chunk_max;
 	uint32_t pad; /* bytes of a header field that nobody needs */
 	uint64_t body_bytes, answer_bytes;
-	uint64_t think_ns;	/* of the origin, before it answers */
-	uint64_t rest_ns;	/* of the client, before this request */
-	uint64_t cut_at;	/* RESET_BODY, FIN_BODY: bytes of the body given before */
+	uint64_t think_ns; /* of the origin, before it answers */
+	uint64_t rest_ns;  /* of the client, before this request */
+	uint64_t cut_at;   /* RESET_BODY, FIN_BODY: bytes of the body given before */
 
-	uint8_t end;	   /* enum lw_end */
-	bool is_sent;	   /* its first byte was given to TCP */
-	bool is_excused;   /* its origin died, or might have: errors are right answers */
-	bool is_doubtful;  /* may have reached an origin twice */
+	uint8_t end;	  /* enum lw_end */
+	bool is_sent;	  /* its first byte was given to TCP */
+	bool is_excused;  /* its origin died, or might have: errors are right answers */
+	bool is_doubtful; /* may have reached an origin twice */
 	uint16_t got_status;
 	uint32_t tries;	   /* connections of the client's */
 	uint32_t heads_n;  /* times that an origin had its head */
@@ -157,10 +157,12 @@ struct lw_conf {
 	struct lw_port port[LW_PORTS_MAX];
 	struct lw_link client_link[LW_CLIENTS_MAX], origin_link[LW_ORIGINS_MAX];
 	struct lw_habits origin_habits[LW_ORIGINS_MAX];
-	uint32_t listener_n; /* 1 or 2, each with a farm of its own */
-	uint64_t late_ns;    /* lanes take their turns at most this late */
-	uint32_t dry;	     /* per 1000 steps: the pool runs dry for a moment */
-	bool guards_lanes;   /* write-protects the lanes whose turn it is not */
+	uint32_t host_bufs;    /* of one host's TCP; 0: a usual number */
+	uint32_t origin_conns; /* of one; 0: a usual number */
+	uint32_t listener_n;   /* 1 or 2, each with a farm of its own */
+	uint64_t late_ns;      /* lanes take their turns at most this late */
+	uint32_t dry;	       /* per 1000 steps: the pool runs dry for a moment */
+	bool guards_lanes;     /* write-protects the lanes whose turn it is not */
 
 	/* of the image */
 	uint32_t conns_max, exchanges_max, pool_bufs;
