@@ -159,6 +159,7 @@ flow_prefetch(const struct tcp *tcp, const struct tcp_seg *seg, uint32_t n,
 			__builtin_prefetch(conn + 64);
 			__builtin_prefetch(conn + 128);
 			__builtin_prefetch(conn + 192);
+			__builtin_prefetch(conn + 256);
 			break;
 		}
 	}
