@@ -4,10 +4,13 @@
 #include "conf/lex.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/ensure.h"
 
@@ -22,20 +25,44 @@ whole(const char *path)
 	return (struct conf_pos){ .file = path };
 }
 
+/*
+ * Opens a plain file; anything else might keep the daemon waiting for ever. What the shell makes
+ * of <(command) lies in /dev and is read as well.
+ */
+static FILE *
+file_open(const char *path, struct conf_errs *errs)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+	FILE *file = NULL;
+
+	if (fd >= 0 && fstat(fd, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) &&
+	    strncmp(path, "/dev/", 5) != 0) {
+		conf_err_add(errs, whole(path), "is no plain file; copy the text into one");
+		close(fd);
+		return NULL;
+	}
+	if (fd >= 0 && fcntl(fd, F_SETFL, 0) == 0)
+		file = fdopen(fd, "r");
+	if (file != NULL)
+		return file;
+	conf_err_add(errs, whole(path), "cannot be opened (%s); check the path and its rights",
+		     strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return NULL;
+}
+
 /* The file's bytes in the arena; NULL with an error told. */
 static const char *
 file_read(struct arena *arena, const char *path, size_t *ret_n, struct conf_errs *errs)
 {
-	FILE *file = fopen(path, "re");
+	FILE *file = file_open(path, errs);
 	size_t n = 0, room = 16 * 1024;
 	char *bytes;
 
-	if (file == NULL) {
-		conf_err_add(errs, whole(path),
-			     "cannot be opened (%s); check the path and its rights",
-			     strerror(errno));
+	if (file == NULL)
 		return NULL;
-	}
 	bytes = arena_take(arena, room);
 	for (;;) {
 		size_t got = fread(bytes + n, 1, room - n, file);

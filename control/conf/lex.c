@@ -15,6 +15,7 @@
 enum {
 	LEX_DEPTH_MAX = 24,	/* lists and mappings inside each other */
 	LEX_NODES_MAX = 500000, /* far beyond any hand- or script-written file */
+	LEX_KEYS_MAX = 10000,	/* of one mapping: each is compared with those before it */
 	LEX_TEXT_MAX = 64 * 1024,
 };
 
@@ -177,6 +178,10 @@ scalar_found(struct lex *lex, const yaml_event_t *event)
 			      "this value holds a NUL character; remove it");
 	text = arena_text(lex->arena, bytes, n);
 	if (is_key_awaited(lex)) {
+		if (lex->open[lex->depth - 1]->n == LEX_KEYS_MAX)
+			return refuse(lex, &event->start_mark,
+				      "more than 10,000 keys in one mapping; divide it among "
+				      "included files");
 		if (n == 0)
 			return refuse(lex, &event->start_mark,
 				      "an empty key; write a name before the ':'");

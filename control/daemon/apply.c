@@ -23,9 +23,12 @@ enum {
 	KEPT_UNSEEN = 3,       /* images kept when no data plane says what it runs */
 };
 
-#define VERDICT_WAIT (5 * LOOP_S)
-#define LOOK_EVERY   (100 * LOOP_MS)
-#define LOOK_WAITING (5 * LOOP_MS)
+/* The data plane's word for a generation: none of its can wear ours out. */
+#define GENERATION_BELIEVED_MAX ((uint64_t)1 << 62)
+
+#define VERDICT_WAIT		(5 * LOOP_S)
+#define LOOK_EVERY		(100 * LOOP_MS)
+#define LOOK_WAITING		(5 * LOOP_MS)
 
 bool
 daemon_facts(const struct daemon *daemon, struct instance_facts *ret_facts)
@@ -67,7 +70,8 @@ generation_next(const struct daemon *daemon)
 		top = publish.generation;
 	if (rundir_generations(daemon->control_fd, newest, 1) == 1 && newest[0] > top)
 		top = newest[0];
-	if (daemon_facts(daemon, &facts) && facts.newest_generation > top)
+	if (daemon_facts(daemon, &facts) && facts.newest_generation > top &&
+	    facts.newest_generation <= GENERATION_BELIEVED_MAX)
 		top = facts.newest_generation;
 	return top + 1;
 }

@@ -7,7 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -227,6 +230,45 @@ a_file_that_is_not_there_is_told(void **state)
 	conf_errs_fini(&errs);
 }
 
+/* A pipe that nobody writes to would keep the daemon for ever. */
+static void
+what_is_no_plain_file_is_told(void **state)
+{
+	char path[] = "/tmp/penstock-conf-XXXXXX";
+	struct conf_errs errs = { 0 };
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	close(fd);
+	unlink(path);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	alarm(5);
+	assert_null(conf_open(path, &errs));
+	alarm(0);
+	assert_int_equal(errs.n, 1);
+	assert_non_null(strstr(errs.err[0].text, "is no plain file"));
+	conf_errs_fini(&errs);
+	unlink(path);
+}
+
+static void
+a_mapping_beyond_measure_is_told(void **state)
+{
+	static char text[20001 * 10];
+	struct conf_errs errs = { 0 };
+	size_t n = 0;
+
+	(void)state;
+	for (int i = 0; i < 20000; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "k%d: 1\n", i);
+	assert_null(conf_open_text("x.yaml", text, n, &errs));
+	assert_int_equal(errs.n, 1);
+	assert_int_equal(errs.err[0].at.line, 10001);
+	assert_non_null(strstr(errs.err[0].text, "divide it among included files"));
+	conf_errs_fini(&errs);
+}
+
 int
 main(void)
 {
@@ -237,6 +279,8 @@ main(void)
 		cmocka_unit_test(many_errors_are_told_in_one_go),
 		cmocka_unit_test(bytes_that_are_no_text_are_told),
 		cmocka_unit_test(a_file_that_is_not_there_is_told),
+		cmocka_unit_test(what_is_no_plain_file_is_told),
+		cmocka_unit_test(a_mapping_beyond_measure_is_told),
 	};
 
 	print_message("%zu broken configurations\n", N(lexed) + N(parsed) + N(checked));

@@ -208,6 +208,22 @@ a_broken_file_beside_a_running_proxy_is_survived(void **state)
 
 /* ---- the socket ---- */
 
+/* A data plane gone wild must not push generations to their end. */
+static void
+a_generation_beyond_belief_is_not_followed(void **state)
+{
+	struct world *w = *state;
+	struct publish publish;
+	struct abi_fault fault;
+
+	dataplane_start(w);
+	w->facts.newest_generation = UINT64_MAX;
+	instance_put(w->instance_map.p, &w->facts);
+	control_start(w);
+	assert_true(publish_read(w->daemon.control_fd, &publish, &fault));
+	assert_true(publish.generation == 1);
+}
+
 static void
 nonsense_is_answered_in_words(void **state)
 {
@@ -243,6 +259,7 @@ main(void)
 		TEST(overrides_outlive_apply_and_restart),
 		TEST(runtime_grows_and_keeps_what_it_says),
 		TEST(a_broken_file_beside_a_running_proxy_is_survived),
+		TEST(a_generation_beyond_belief_is_not_followed),
 		TEST(nonsense_is_answered_in_words),
 	};
 
