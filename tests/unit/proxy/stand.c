@@ -377,6 +377,27 @@ say(struct stand *s, struct peer *p, const char *text)
 }
 
 void
+asked(struct stand *s, const char *request, struct peer **ret_client, struct peer **ret_origin)
+{
+	*ret_client = client(s);
+	settle(s);
+	say(s, *ret_client, request);
+	*ret_origin = origin(s);
+}
+
+char *
+pattern(size_t n)
+{
+	char *p = malloc(n + 1);
+
+	assert_non_null(p);
+	for (size_t i = 0; i < n; i++)
+		p[i] = (char)('a' + (i * 7 + i / 251 + i / 65521) % 26);
+	p[n] = 0;
+	return p;
+}
+
+void
 hang_up(struct stand *s, struct peer *p)
 {
 	tcp_shutdown(s->peer_side.tcp, p->id);

@@ -120,6 +120,12 @@ bool origin_waits(const struct stand *s);
 /* Which origin a taken connection belongs to. */
 uint32_t origin_i(const struct peer *o);
 
+/* A client whose request has reached an origin that is new. */
+void asked(struct stand *s, const char *request, struct peer **ret_client,
+	   struct peer **ret_origin);
+/* n bytes that show where they stand, to free. */
+char *pattern(size_t n);
+
 void say(struct stand *s, struct peer *p, const char *text);
 void say_bytes(struct stand *s, struct peer *p, const void *bytes, size_t n);
 void hang_up(struct stand *s, struct peer *p); /* FIN */

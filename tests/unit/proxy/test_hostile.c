@@ -12,15 +12,6 @@
 #define GET   "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 #define OK(n) "HTTP/1.1 200 OK\r\nDate: x\r\nContent-Length: " #n "\r\n\r\n"
 
-static void
-asked(struct stand *s, const char *request, struct peer **ret_client, struct peer **ret_origin)
-{
-	*ret_client = client(s);
-	settle(s);
-	say(s, *ret_client, request);
-	*ret_origin = origin(s);
-}
-
 /* A kept connection on both sides. */
 static void
 kept(struct stand *s, struct peer **ret_client, struct peer **ret_origin)
@@ -121,6 +112,35 @@ a_timeout_is_no_proof(void **state)
 	assert_false(origin_waits(s));
 	assert_int_equal(s->proxy_side.count.proxy_retries, 0);
 	expect_has(s, c, "HTTP/1.1 504 ");
+	stand_close(s);
+}
+
+/* It has the request and has not said so yet (delayed ACK): its end says it. */
+static void
+an_end_that_acknowledges_is_no_proof(void **state)
+{
+	static const char post[] =
+		"POST /once HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody";
+	struct setup u = setup_plain();
+	struct stand *s = stand_open(&u);
+	struct peer *c, *o;
+
+	(void)state;
+	for (uint32_t i = 0; i < 2; i++) {
+		kept(s, &c, &o);
+		run(s, 1 * S); /* all is acknowledged */
+		say_bytes(s, c, post, strlen(post));
+		for (uint32_t k = 0; k < 200 && o->got_n == 0; k++)
+			run(s, 1000);
+		assert_non_null(strstr(o->got, "body"));
+		if (i == 0)
+			cut(s, o);
+		else
+			hang_up(s, o);
+		expect_has(s, c, "HTTP/1.1 502 ");
+		assert_false(origin_waits(s));
+		assert_int_equal(s->proxy_side.count.proxy_retries, 0);
+	}
 	stand_close(s);
 }
 
@@ -382,6 +402,70 @@ single_bytes_that_nobody_reads_share_buffers(void **state)
 	stand_close(s);
 }
 
+/* Says it when it still can be said: a dry pool may have cost the connection. */
+static void
+say_if(struct stand *s, struct peer *p, const char *text)
+{
+	if (p != NULL && !p->is_gone && tcp_is_live(s->peer_side.tcp, p->id))
+		say_bytes(s, p, text, strlen(text));
+	run(s, 100 * MS);
+}
+
+static struct peer *
+origin_if(struct stand *s, struct peer *otherwise)
+{
+	return origin_waits(s) ? origin(s) : otherwise;
+}
+
+/* Every kind of request once, with the n-th buffer refused, for every n: nothing is lost or left. */
+static void
+any_one_buffer_may_be_missing(void **state)
+{
+	static const char *const ask[] = {
+		GET,
+		"POST /l HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody" GET,
+		"POST /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+		"4\r\nbody\r\n3\r\nend\r\n0\r\nT: 1\r\n\r\n" GET,
+		"GET /u HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nhi",
+	};
+	static const char *const reply[] = {
+		"HTTP/1.1 103 E\r\nX: 1\r\n\r\n" OK(2) "ok",
+		OK(2) "ok",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+		"2\r\nok\r\n2\r\nok\r\n0\r\nT: 2\r\n\r\n",
+		"HTTP/1.1 101 S\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nhello",
+	};
+
+	(void)state;
+	for (uint32_t n = 1; n <= 40; n++) {
+		for (uint32_t kind = 0; kind < 4; kind++) {
+			struct setup u = setup_plain();
+			struct stand *s = stand_open(&u);
+			struct peer *c, *o;
+
+			kept(s, &c, &o);
+			buf_heap_fail_take(s->proxy_side.pool, n);
+			say_if(s, c, ask[kind]);
+			if (n % 3 == 0) { /* on a stale connection: once more */
+				tcp_abort(s->peer_side.tcp, o->id);
+				o->is_gone = true;
+				run(s, 100 * MS);
+				say_if(s, c, ask[kind]);
+			}
+			o = origin_if(s, o);
+			say_if(s, o, reply[kind]);
+			say_if(s, o, OK(0));
+			run(s, 2 * S);
+			if (!c->is_gone && tcp_is_live(s->peer_side.tcp, c->id))
+				hang_up(s, c);
+			run(s, 100 * S);
+			buf_heap_fail_take(s->proxy_side.pool, 0);
+			assert_in_range(s->proxy->bufs_held, 0, 64);
+			stand_close(s);
+		}
+	}
+}
+
 int
 main(void)
 {
@@ -389,6 +473,7 @@ main(void)
 		cmocka_unit_test(what_follows_a_replayed_body_comes_once),
 		cmocka_unit_test(what_follows_a_replayed_chunked_body_comes_once),
 		cmocka_unit_test(a_timeout_is_no_proof),
+		cmocka_unit_test(an_end_that_acknowledges_is_no_proof),
 		cmocka_unit_test(a_half_head_outlives_its_listener),
 		cmocka_unit_test(many_interim_responses_do_not_shut_the_window),
 		cmocka_unit_test(interim_responses_that_nobody_reads_are_bounded),
@@ -398,6 +483,7 @@ main(void)
 		cmocka_unit_test(unasked_bytes_are_nobodys_response),
 		cmocka_unit_test(long_heads_stay_in_the_budget),
 		cmocka_unit_test(single_bytes_that_nobody_reads_share_buffers),
+		cmocka_unit_test(any_one_buffer_may_be_missing),
 		cmocka_unit_test(a_long_head_that_cannot_be_kept_is_a_503),
 		cmocka_unit_test(a_head_that_cannot_be_kept_is_a_503),
 	};
