@@ -542,7 +542,7 @@ run(struct dataplane *d)
 }
 
 static void
-tidy_up(struct dataplane *d)
+tidy_up(struct dataplane *d, bool in_order)
 {
 	for (uint16_t i = 0; i < d->thread_n; i++)
 		core_stop(&d->house.core[i]);
@@ -553,7 +553,7 @@ tidy_up(struct dataplane *d)
 	if (d->instance_map.p != NULL)
 		rundir_unlink(d->dataplane_fd, RUNDIR_INSTANCE);
 	if (d->keeper != NULL)
-		keeper_close(d->keeper);
+		keeper_close(d->keeper, in_order);
 	rundir_map_close(&d->instance_map);
 	for (uint16_t i = d->port_n; i-- > 0;)
 		port_close(&d->port[i]);
@@ -596,6 +596,6 @@ main(int argc, char **argv)
 		is_told = true;
 		run(&d);
 	}
-	tidy_up(&d);
+	tidy_up(&d, is_told);
 	return is_told ? 0 : EXIT_FAILED;
 }

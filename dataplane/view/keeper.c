@@ -413,9 +413,10 @@ keeper_step(struct keeper *k, uint64_t now, uint64_t now_real)
 }
 
 void
-keeper_close(struct keeper *k)
+keeper_close(struct keeper *k, bool in_order)
 {
-	history_end(&k->history);
+	if (in_order)
+		history_end(&k->history);
 	history_save(k->conf.dataplane_fd, &k->history);
 	retire_maps(k, UINT64_MAX);
 	retire_views(k, UINT64_MAX);

@@ -181,7 +181,11 @@ bool keeper_step(struct keeper *k, uint64_t now, uint64_t now_real);
 /* The caller changed *facts (port steering, placement): publish them. Keeper's thread. */
 void keeper_publish_facts(struct keeper *k);
 
-/* An orderly end: this start counts as no crash. Lanes have stopped. Closes every view. */
-void keeper_close(struct keeper *k);
+/*
+ * Closes every view; lanes have stopped. in_order: this life served and was told to end; else it
+ * counts as a crash on its image, so that one which cannot even start falls back like one that
+ * crashes.
+ */
+void keeper_close(struct keeper *k, bool in_order);
 
 #endif

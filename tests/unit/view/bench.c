@@ -137,7 +137,7 @@ free_life(struct bench *b)
 void
 bench_end(struct bench *b)
 {
-	keeper_close(b->keeper);
+	keeper_close(b->keeper, true);
 	free_life(b);
 }
 

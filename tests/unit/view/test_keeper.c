@@ -96,16 +96,16 @@ what_a_predecessor_refused_is_not_taken(void **state)
 	bench_publish(b, 2, NULL);
 	k = keeper_open(&conf, b->now_real);
 	assert_int_equal(keeper_view(k)->generation, 1);
-	keeper_close(k);
+	keeper_close(k, true);
 	conf.accept = NULL; /* it would be taken now, but for the memory of it */
 	k = keeper_open(&conf, b->now_real);
 	assert_int_equal(keeper_view(k)->generation, 1);
 	assert_int_equal(keeper_fault(k)->kind, ABI_FAULT_COUNT);
-	keeper_close(k);
+	keeper_close(k, true);
 	conf.version = "0.2.0"; /* another version judges anew */
 	k = keeper_open(&conf, b->now_real);
 	assert_int_equal(keeper_view(k)->generation, 2);
-	keeper_close(k);
+	keeper_close(k, true);
 }
 
 static void
@@ -130,6 +130,28 @@ three_crashes_fall_back_to_the_image_before(void **state)
 	bench_publish(b, 3, &(struct sample){ .extra_weight = 1 });
 	bench_step(b);
 	assert_int_equal(bench_generation(b), 3);
+}
+
+/* An interface that is not there, a core that the machine lacks: the image opens, the life fails. */
+static void
+three_failed_starts_fall_back_too(void **state)
+{
+	struct bench *b = *state;
+	struct keeper_conf conf = { .control_fd = b->control,
+				    .dataplane_fd = b->dataplane,
+				    .version = "0.1.0" };
+
+	bench_publish(b, 1, NULL);
+	bench_publish(b, 2, NULL);
+	for (int i = 0; i < 3; i++) {
+		struct keeper *k = keeper_open(&conf, b->now_real);
+
+		assert_int_equal(keeper_view(k)->generation, 2);
+		keeper_close(k, false);
+		b->now_real += 5 * SECOND;
+	}
+	bench_start(b, 1);
+	assert_int_equal(bench_generation(b), 1);
 }
 
 static void
@@ -437,6 +459,7 @@ main(void)
 		TEST(a_bad_newest_image_leaves_the_one_before),
 		TEST(what_a_predecessor_refused_is_not_taken),
 		TEST(three_crashes_fall_back_to_the_image_before),
+		TEST(three_failed_starts_fall_back_too),
 		TEST(a_crash_after_a_change_counts_for_the_new_image),
 		TEST(slow_crashes_and_orderly_ends_change_nothing),
 		TEST(the_only_image_is_served_however_often_it_crashed),
