@@ -53,10 +53,20 @@ journals_set_dataplane(struct journals *journals, int dataplane_fd)
 	journals->look_at = 0;
 }
 
+/* A lane gone wild can break its journal a thousand times a second: one line of it is enough. */
+static bool
+may_complain_of_broken(struct journals *journals, uint64_t now)
+{
+	if (now < journals->broken_at)
+		return false;
+	journals->broken_at = now + COMPLAIN_EVERY;
+	return true;
+}
+
 /* Maps a journal and stands where the cursors say it was read to, or at its beginning. */
 static void
 one_open(struct journals *journals, struct journals_one *one, const char *name,
-	 struct cursor *cursor, const struct cursor *also)
+	 struct cursor *cursor, const struct cursor *also, uint64_t now)
 {
 	char text[ABI_FAULT_TEXT_BYTES];
 	struct abi_fault fault;
@@ -65,8 +75,9 @@ one_open(struct journals *journals, struct journals_one *one, const char *name,
 	if (rundir_map_open(journals->dataplane_fd, name, false, &one->map) != 0)
 		return;
 	if (!journal_open(one->map.p, one->map.n, &one->reader, &fault)) {
-		say("dataplane/%s is not sound: %s", name,
-		    abi_fault_print(&fault, text, sizeof(text)));
+		if (may_complain_of_broken(journals, now))
+			say("dataplane/%s is not sound: %s", name,
+			    abi_fault_print(&fault, text, sizeof(text)));
 		/* Stays mapped: the look for another file of this name goes on. */
 		return;
 	}
@@ -135,7 +146,7 @@ one_record(struct journals *journals, struct journals_one *one, uint64_t now)
 			return false;
 	}
 	got = journal_next(&one->reader, journals->room, &access, &strings);
-	if (got == JOURNAL_GOT_BROKEN)
+	if (got == JOURNAL_GOT_BROKEN && may_complain_of_broken(journals, now))
 		say("the journal of lane %u is not sound; unread requests are lost",
 		    one->reader.lane);
 	if (got != JOURNAL_GOT_RECORD)
@@ -218,13 +229,13 @@ lane_look(struct journals *journals, uint32_t lane, uint64_t now)
 	if (one->map.p != NULL && rundir_map_is_stale(journals->dataplane_fd, name, &one->map))
 		one_outlives(journals, lane, now);
 	if (one->map.p == NULL)
-		one_open(journals, one, name, now_cursor, before_cursor);
+		one_open(journals, one, name, now_cursor, before_cursor, now);
 	rundir_journal_old_name(name, lane);
 	if (before->map.p != NULL &&
 	    rundir_map_is_stale(journals->dataplane_fd, name, &before->map))
 		one_close(before);
 	if (before->map.p == NULL)
-		one_open(journals, before, name, before_cursor, now_cursor);
+		one_open(journals, before, name, before_cursor, now_cursor, now);
 	if (one->map.p == NULL && before->map.p == NULL)
 		return false;
 	if (lane >= journals->lanes_known)

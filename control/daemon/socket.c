@@ -36,10 +36,17 @@ socket_error(const char *format, ...)
 {
 	char text[1024];
 	va_list args;
+	json_t *answer;
 
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	answer = json_pack("{s:b, s:s}", "ok", 0, "error", text);
+	if (answer != NULL)
+		return answer;
+	/* A character was cut at the end, or a file's name is no UTF-8: JSON takes neither. */
+	for (char *c = text; *c != '\0'; c++)
+		*c = (unsigned char)*c < 0x80 ? *c : '?';
 	return json_pack("{s:b, s:s}", "ok", 0, "error", text);
 }
 

@@ -235,6 +235,12 @@ nonsense_is_answered_in_words(void **state)
 	assert_false(is_ok(answer));
 	assert_non_null(strstr(text_of(answer, "error"), "no verb 'dance'"));
 	json_decref(answer);
+	char verb[1203] = "xy"; /* its error is cut within a character */
+	for (int i = 0; i < 600; i++)
+		strcat(verb, "\xc3\xa9");
+	answer = ask(w, json_pack("{s:s}", "verb", verb));
+	assert_non_null(strstr(text_of(answer, "error"), "no verb 'xy??"));
+	json_decref(answer);
 	answer = ask(w, json_pack("[s]", "verb"));
 	assert_non_null(strstr(text_of(answer, "error"), "not a JSON object"));
 	json_decref(answer);
