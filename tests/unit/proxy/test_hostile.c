@@ -424,15 +424,15 @@ any_one_buffer_may_be_missing(void **state)
 	static const char *const ask[] = {
 		GET,
 		"POST /l HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody" GET,
-		"POST /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
-		"4\r\nbody\r\n3\r\nend\r\n0\r\nT: 1\r\n\r\n" GET,
+		("POST /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+		 "4\r\nbody\r\n3\r\nend\r\n0\r\nT: 1\r\n\r\n" GET),
 		"GET /u HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nhi",
 	};
 	static const char *const reply[] = {
 		"HTTP/1.1 103 E\r\nX: 1\r\n\r\n" OK(2) "ok",
 		OK(2) "ok",
-		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-		"2\r\nok\r\n2\r\nok\r\n0\r\nT: 2\r\n\r\n",
+		("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+		 "2\r\nok\r\n2\r\nok\r\n0\r\nT: 2\r\n\r\n"),
 		"HTTP/1.1 101 S\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nhello",
 	};
 
