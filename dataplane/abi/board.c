@@ -162,8 +162,8 @@ entry_fault(const struct board_entry *e, uint64_t n)
 {
 	uint64_t last = e->n == 0 ? 0 : (uint64_t)(e->n - 1) * e->stride + e->bytes;
 
-	if (memchr(e->name, '\0', sizeof(e->name)) == NULL ||
-	    memchr(e->unit, '\0', sizeof(e->unit)) == NULL || e->name[0] == '\0')
+	if (!abi_is_word(e->name, sizeof(e->name)) || !abi_is_word(e->unit, sizeof(e->unit)) ||
+	    e->name[0] == '\0')
 		return ABI_FAULT_STRING;
 	if (e->kind >= BOARD_KINDS)
 		return ABI_FAULT_ENUM;

@@ -63,3 +63,15 @@ abi_fault_print(const struct abi_fault *fault, char *text, size_t n)
 		 abi_fault_name(fault->kind));
 	return text;
 }
+
+bool
+abi_is_word(const char *text, size_t room)
+{
+	if (memchr(text, '\0', room) == NULL)
+		return false;
+	for (; *text != '\0'; text++) {
+		if (*text < ' ' || *text > '~')
+			return false;
+	}
+	return true;
+}

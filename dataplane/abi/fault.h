@@ -8,6 +8,7 @@
 #ifndef PENSTOCK_ABI_FAULT_H
 #define PENSTOCK_ABI_FAULT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -75,5 +76,11 @@ struct abi_fault abi_fault_at(enum abi_fault_kind kind, const char *part, uint32
 
 /* "servers[3].http_port: out of range (range)" into text; always terminated. Returns text. */
 const char *abi_fault_print(const struct abi_fault *fault, char *text, size_t n);
+
+/*
+ * Whether room bytes hold a terminated word of printable ASCII: what people read on a terminal and
+ * programs as JSON must not bring another plane's escape sequences or broken characters.
+ */
+bool abi_is_word(const char *text, size_t room);
 
 #endif

@@ -44,22 +44,16 @@ wrong(struct abi_fault *ret_fault, enum abi_fault_kind kind, uint32_t i, const c
 }
 
 static bool
-is_terminated(const char *text, size_t n)
-{
-	return memchr(text, '\0', n) != NULL;
-}
-
-static bool
 check_fault(const struct abi_fault *f)
 {
-	return f->kind < ABI_FAULTS && is_terminated(f->part, sizeof(f->part)) &&
-	       is_terminated(f->field, sizeof(f->field));
+	return f->kind < ABI_FAULTS && abi_is_word(f->part, sizeof(f->part)) &&
+	       abi_is_word(f->field, sizeof(f->field));
 }
 
 static bool
 check_facts(const struct instance_facts *f, struct abi_fault *ret_fault)
 {
-	if (!is_terminated(f->version, sizeof(f->version)))
+	if (!abi_is_word(f->version, sizeof(f->version)))
 		return wrong(ret_fault, ABI_FAULT_STRING, ABI_NONE, "version");
 	if (f->verdict >= INSTANCE_VERDICTS)
 		return wrong(ret_fault, ABI_FAULT_ENUM, ABI_NONE, "verdict");
@@ -74,8 +68,8 @@ check_facts(const struct instance_facts *f, struct abi_fault *ret_fault)
 	for (uint32_t i = 0; i < f->port_n; i++) {
 		const struct instance_port *p = &f->port[i];
 
-		if (!is_terminated(p->name, sizeof(p->name)) ||
-		    !is_terminated(p->driver, sizeof(p->driver)))
+		if (!abi_is_word(p->name, sizeof(p->name)) ||
+		    !abi_is_word(p->driver, sizeof(p->driver)))
 			return wrong(ret_fault, ABI_FAULT_STRING, i, "name");
 		if (p->steering >= INSTANCE_STEERINGS)
 			return wrong(ret_fault, ABI_FAULT_ENUM, i, "steering");

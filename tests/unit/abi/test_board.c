@@ -139,6 +139,7 @@ each_bad_board_is_named(void **state)
 	WITH(e[2].bytes = 4; seal(mem), ABI_FAULT_STRIDE);
 	WITH(e[2].bytes = 0xffffffff; seal(mem), ABI_FAULT_STRIDE);
 	WITH(memset(e[2].name, 'x', sizeof(e[2].name)); seal(mem), ABI_FAULT_STRING);
+	WITH(e[2].unit[0] = '\n'; seal(mem), ABI_FAULT_STRING);
 	WITH(n = 10, ABI_FAULT_SHORT);
 #undef WITH
 }

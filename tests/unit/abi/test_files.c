@@ -263,6 +263,8 @@ each_bad_instance_is_named(void **state)
 	WITH(in->facts.core_n = IMG_CORES_MAX + 1, ABI_FAULT_COUNT);
 	WITH(memset(in->facts.version, 'x', sizeof(in->facts.version)), ABI_FAULT_STRING);
 	WITH(in->facts.port_n = 1; memset(in->facts.port[0].name, 'x', 64), ABI_FAULT_STRING);
+	WITH(strcpy(in->facts.version, "1\033[2J"), ABI_FAULT_STRING);
+	WITH(in->facts.port_n = 1; strcpy(in->facts.port[0].driver, "\xff"), ABI_FAULT_STRING);
 	WITH(in->facts.port_n = 1; in->facts.port[0].steering = 99, ABI_FAULT_ENUM);
 #undef WITH
 	assert_false(instance_read(in, 10, got, &fault));
