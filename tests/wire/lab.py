@@ -228,14 +228,15 @@ class Lab:
             nodad = ["nodad"] if ":" in address else []
             sh("ip", "-n", self.ns(role), "address", "add", address, "dev", interface, *nodad)
 
-    def insert_relay(self, loss=0, dup=0, late=0, seed=1):
+    def insert_relay(self, loss=0, dup=0, late=0, seed=1, tag=0):
         """Puts the bad cable between the client and the proxy. Before penstock starts."""
         sh("ip", "-n", self.ns("client"), "link", "delete", "eth0")
         self.link(("client", "eth0"), ("relay", "near"))
         self.link(("proxy", "out0"), ("relay", "far"))
         self.address("client", "eth0", f"{CLIENT4}/24", f"{CLIENT6}/64")
         return self.spawn("relay", [self.tool("tests/wire/relay"), "near", "far", "--loss", str(loss),
-                                    "--dup", str(dup), "--late", str(late), "--seed", str(seed)],
+                                    "--dup", str(dup), "--late", str(late), "--seed", str(seed),
+                                    "--tag", str(tag)],
                           log="relay.log")
 
     def insert_spreader(self, queues, wrong=False):
@@ -256,6 +257,20 @@ class Lab:
         until("the spreader is ready", ready, 15)
         os.chown(self.path("memif/inside.sock"), *map(int, DATAPLANE_USER.split(":")))
         return process
+
+    def set_hugepages(self, n):
+        """So many 2 MiB pages; as before when the lab is down. False: this machine has none."""
+        path = "/proc/sys/vm/nr_hugepages"
+        with open(path, encoding="ascii") as pages:
+            before = pages.read()
+
+        def write(text):
+            with open(path, "w", encoding="ascii") as pages:
+                pages.write(text)
+        self.down_hooks.append(lambda: write(before))
+        write(f"{n}\n")
+        with open(path, encoding="ascii") as pages:
+            return int(pages.read()) >= n
 
     # ---- processes ----
 
@@ -353,11 +368,14 @@ class Lab:
     def odd_origin(self, name):
         """Our own origin (origin.py), for what nginx would never do; port 8080."""
         host = ORIGIN_HOSTS[name]
-        process = self.spawn("origins", [sys.executable, os.path.join(HERE, "origin.py"),
-                                         ORIGINS4.format(host), ORIGINS6.format(host), "8080"],
-                             f"origin-{name}.log")
-        self.origins[name] = process
-        self.wait_tcp("origins", ORIGINS4.format(host), 8080, process)
+        self.origins[name] = self.odd_server("origins", ORIGINS4.format(host),
+                                             ORIGINS6.format(host))
+
+    def odd_server(self, role, address4, address6):
+        process = self.spawn(role, [sys.executable, os.path.join(HERE, "origin.py"), address4,
+                                    address6, "8080"], f"origin-{address4}.log")
+        self.wait_tcp(role, address4, 8080, process)
+        return process
 
     def wait_tcp(self, role, address, port, process):
         """Until somebody listens there, seen in the namespace's own table."""

@@ -2,10 +2,12 @@
  * relay.c - a bad cable: passes frames between two interfaces and loses, doubles and reorders
  * some of them on the way. The same seed and the same frames give the same fate.
  *
- *   relay IF_A IF_B [--loss PPM] [--dup PPM] [--late PPM] [--seed S]
+ *   relay IF_A IF_B [--loss PPM] [--dup PPM] [--late PPM] [--seed S] [--tag VID]
  *
  * PPM: frames in a million. A late frame waits until LATE_FRAMES others of its direction have
- * passed, at most LATE_MS. Ends on SIGTERM or SIGINT with the counts on one line.
+ * passed, at most LATE_MS. With --tag it is the access port of a switch too: frames towards B get
+ * that 802.1Q tag, frames from B must have it and lose it. Ends on SIGTERM or SIGINT with the
+ * counts on a line for each direction.
  */
 #include <errno.h>
 #include <linux/if_ether.h>
@@ -40,13 +42,15 @@ struct held {
 
 struct way {
 	int from, to;
-	uint64_t passed, lost, doubled, late, refused;
+	bool is_tagging, is_stripping;
+	uint64_t passed, lost, doubled, late, refused, untagged;
 	struct held held[HELD_MAX];
 };
 
 static struct {
 	uint32_t loss, dup, late;
 	uint64_t seed;
+	uint16_t tag; /* 0: none */
 } conf;
 
 static volatile sig_atomic_t over;
@@ -89,6 +93,7 @@ open_interface(const char *name)
 		exit(1);
 	}
 	if (setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one)) != 0 ||
+	    setsockopt(fd, SOL_PACKET, PACKET_AUXDATA, &one, sizeof(one)) != 0 ||
 	    setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)) != 0 ||
 	    setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room)) != 0 ||
 	    bind(fd, (struct sockaddr *)&at, sizeof(at)) != 0) {
@@ -143,28 +148,77 @@ let_go(struct way *w, bool passing)
 	}
 }
 
+/* The kernel has taken a received frame's tag off and tells it apart. 0: there was none. */
+static uint16_t
+tag_of(struct msghdr *msg)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
+		struct tpacket_auxdata aux;
+
+		if (c->cmsg_level != SOL_PACKET || c->cmsg_type != PACKET_AUXDATA)
+			continue;
+		memcpy(&aux, CMSG_DATA(c), sizeof(aux));
+		return aux.tp_status & TP_STATUS_VLAN_VALID ? aux.tp_vlan_tci & 0xfff : 0;
+	}
+	return 0;
+}
+
+/* One frame, tagged as this way wants it; 0 when none waits. */
+static size_t
+receive(struct way *w, uint8_t *frame)
+{
+	union {
+		struct cmsghdr head;
+		uint8_t room[CMSG_SPACE(sizeof(struct tpacket_auxdata))];
+	} control;
+	struct iovec at = { frame, FRAME_MAX - 4 };
+
+	for (;;) {
+		struct msghdr msg = { .msg_iov = &at,
+				      .msg_iovlen = 1,
+				      .msg_control = &control,
+				      .msg_controllen = sizeof(control) };
+		ssize_t n = recvmsg(w->from, &msg, MSG_DONTWAIT);
+
+		if (n <= 0)
+			return 0;
+		if (w->is_stripping && tag_of(&msg) != conf.tag) {
+			w->untagged++;
+			continue;
+		}
+		if (!w->is_tagging || n < 12)
+			return (size_t)n;
+		memmove(frame + 16, frame + 12, (size_t)n - 12);
+		frame[12] = 0x81;
+		frame[13] = 0;
+		frame[14] = (uint8_t)(conf.tag >> 8);
+		frame[15] = (uint8_t)conf.tag;
+		return (size_t)n + 4;
+	}
+}
+
 static void
 carry(struct way *w)
 {
 	static uint8_t frame[FRAME_MAX];
 
 	for (int i = 0; i < 64; i++) {
-		ssize_t n = recv(w->from, frame, sizeof(frame), MSG_DONTWAIT);
+		size_t n = receive(w, frame);
 
-		if (n <= 0)
+		if (n == 0)
 			return;
 		if (dice() < conf.loss) {
 			w->lost++;
 			continue;
 		}
-		if (dice() < conf.late && hold(w, frame, (size_t)n)) {
+		if (dice() < conf.late && hold(w, frame, n)) {
 			w->late++;
 			continue;
 		}
-		pass(w, frame, (size_t)n);
+		pass(w, frame, n);
 		if (dice() < conf.dup) {
 			w->doubled++;
-			pass(w, frame, (size_t)n);
+			pass(w, frame, n);
 		}
 		let_go(w, true);
 	}
@@ -173,10 +227,10 @@ carry(struct way *w)
 static void
 report(const char *name, const struct way *w)
 {
-	printf("%s passed %llu lost %llu doubled %llu late %llu refused %llu\n", name,
+	printf("%s passed %llu lost %llu doubled %llu late %llu refused %llu untagged %llu\n", name,
 	       (unsigned long long)w->passed, (unsigned long long)w->lost,
 	       (unsigned long long)w->doubled, (unsigned long long)w->late,
-	       (unsigned long long)w->refused);
+	       (unsigned long long)w->refused, (unsigned long long)w->untagged);
 }
 
 int
@@ -187,7 +241,7 @@ main(int argc, char **argv)
 
 	if (argc < 3) {
 		fprintf(stderr, "usage: relay IF_A IF_B [--loss PPM] [--dup PPM] [--late PPM] "
-				"[--seed S]\n");
+				"[--seed S] [--tag VID]\n");
 		return 2;
 	}
 	for (int i = 3; i + 1 < argc; i += 2) {
@@ -201,11 +255,14 @@ main(int argc, char **argv)
 			conf.late = (uint32_t)v;
 		else if (strcmp(argv[i], "--seed") == 0)
 			conf.seed = v;
+		else if (strcmp(argv[i], "--tag") == 0)
+			conf.tag = (uint16_t)(v & 0xfff);
 		else
 			return 2;
 	}
 	ab.from = ba.to = open_interface(argv[1]);
 	ba.from = ab.to = open_interface(argv[2]);
+	ab.is_tagging = ba.is_stripping = conf.tag != 0;
 	fds[0] = (struct pollfd){ .fd = ab.from, .events = POLLIN };
 	fds[1] = (struct pollfd){ .fd = ba.from, .events = POLLIN };
 	signal(SIGTERM, on_signal);

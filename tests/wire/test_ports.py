@@ -1,0 +1,67 @@
+"""Ports: one leg or two, with a VLAN, on hugepages."""
+from lab import CLIENT4, CLIENT6, OUT4, OUT6, expect, marked
+
+
+def test_one_leg_serves_both_sides(lab):
+    """Clients and servers on the same network, one port."""
+    lab.odd_server("client", CLIENT4, CLIENT6)
+    config = lab.config()
+    config["machine"]["ports"] = config["machine"]["ports"][:1]
+    config["farms"][0]["servers"] = [
+        {"name": "four", "address": CLIENT4, "http_port": 8080},
+        {"name": "six", "address": CLIENT6, "http_port": 8080}]
+    lab.start(config)
+    for family in (4, 6):
+        for _ in range(4):
+            expect("X-Forwarded-For" in lab.get("/echo", family=family).stdout, "an answer")
+
+
+def test_a_tagged_port_speaks_its_vlan_only(lab):
+    cable = lab.insert_relay(tag=120)
+    lab.nginx("a")
+    config = lab.config()
+    config["machine"]["ports"][0]["vlan"] = 120
+    lab.start(config)
+    for family in (4, 6):
+        lab.get("/echo", family=family)
+    lab.get("/token?t=" + "x" * 1000)
+    lab.end(cable)
+    text = lab.text("relay.log")
+    expect("untagged 0\n" in text.split("b to a:")[1], f"every frame carries the tag: {text}")
+
+
+def test_a_router_leads_to_clients_and_servers_beyond(lab):
+    """Addresses behind a gateway: the kernel's namespaces route for others."""
+    far4, far6 = "198.51.100.7", "fd09::7"
+    for role in ("client", "origins"):
+        lab.address(role, "lo", *([f"{far4}/32", f"{far6}/128"] if role == "client" else
+                                  ["198.51.100.8/32", "fd09::8/128"]))
+    lab.odd_server("origins", "198.51.100.8", "fd09::8")
+    config = lab.config()
+    outside, inside = config["machine"]["ports"]
+    outside["gateways"] = [CLIENT4, CLIENT6]
+    inside["routes"] = [{"to": "198.51.100.8/32", "via": "10.2.0.11"},
+                        {"to": "fd09::8/128", "via": "fd02::11"}]
+    config["farms"][0]["servers"] = [
+        {"name": "four", "address": "198.51.100.8", "http_port": 8080},
+        {"name": "six", "address": "fd09::8", "http_port": 8080}]
+    lab.start(config)
+    for source, at in ((far4, OUT4), (far6, f"[{OUT6}]")):
+        for _ in range(4):
+            text = lab.get("/echo", "--interface", source, listener=at).stdout
+            expect(source in text, f"X-Forwarded-For names {source}: {text}")
+
+
+@marked("smoke")
+def test_packet_memory_lies_in_hugepages_when_asked(lab):
+    if not lab.set_hugepages(300):
+        lab.note("no hugepages on this machine")
+        return
+    lab.nginx("a")
+    config = lab.config()
+    config["machine"].update(hugepages=True, memory="256MiB")
+    lab.start(config)
+    with open("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", encoding="ascii") as f:
+        free = int(f.read())
+    expect(free <= 300 - 128, f"{free} of 300 pages are free while it runs")
+    lab.get("/echo")
