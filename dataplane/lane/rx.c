@@ -76,7 +76,7 @@ lane_of(struct lane *lane, const struct buf *frame)
 {
 	struct steer *steer = mesh_steer(lane->conf.mesh, frame->path);
 	enum instance_steering mode = steer_mode(steer);
-	bool is_judged = mode == INSTANCE_STEERING_RSS;
+	bool is_judged = mode == INSTANCE_STEERING_RSS, is_wrong;
 	struct steer_tuple tuple;
 	uint16_t to;
 
@@ -94,8 +94,9 @@ lane_of(struct lane *lane, const struct buf *frame)
 	to = steer_lane(steer, &tuple);
 	if (is_judged && steer_judge(steer, lane->conf.lane_i, to))
 		lane->count->lane_steering_switched++;
-	/* A flow that settled here before its port was found out stays. */
-	if (mode == INSTANCE_STEERING_MISMATCH && to != lane->conf.lane_i &&
+	/* A flow that settled here before its port was found out stays, also now that it is. */
+	is_wrong = mode == INSTANCE_STEERING_MISMATCH || to % steer->queue_n != lane->conf.lane_i;
+	if (mode != INSTANCE_STEERING_HANDOVER && is_wrong && to != lane->conf.lane_i &&
 	    !tcp_is_free(lane->tcp, &tuple.dst, tuple.dst_port, &tuple.src, tuple.src_port))
 		return lane->conf.lane_i;
 	return to;
