@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 
 #include "abi/build.h"
 #include "base/ensure.h"
@@ -202,6 +203,35 @@ text(struct build *build, const struct conf_str *str)
 }
 
 static void
+core_build(struct build *build, uint32_t cpu)
+{
+	img_build_core(&build->img, &(struct img_core){ .cpu = cpu });
+}
+
+/*
+ * The cores named; else all of this machine's but the first, which is left to control and the rest
+ * of the machine, and no more than there are lanes.
+ */
+static void
+cores_build(struct build *build, const struct conf_machine *machine)
+{
+	uint32_t n = (uint32_t)get_nprocs_conf();
+
+	if (machine->cores.at != NULL) {
+		for (CONF_EACH(struct conf_num, core, &machine->cores))
+			core_build(build, (uint32_t)core->v);
+		return;
+	}
+	if (n > 1)
+		n--;
+	n = n < IMG_CORES_MAX ? n : IMG_CORES_MAX;
+	if (machine->lanes.v != 0 && machine->lanes.v < n)
+		n = (uint32_t)machine->lanes.v;
+	for (uint32_t i = 0; i < n; i++)
+		core_build(build, get_nprocs_conf() > 1 ? i + 1 : 0);
+}
+
+static void
 machine_build(struct build *build)
 {
 	const struct conf_machine *machine = &build->conf->machine;
@@ -223,8 +253,7 @@ machine_build(struct build *build)
 	if (build->conf->logs.access.path.s != NULL)
 		record.flags |= IMG_MACHINE_ACCESS_LOG;
 	img_build_machine(&build->img, &record);
-	for (CONF_EACH(struct conf_num, core, &machine->cores))
-		img_build_core(&build->img, &(struct img_core){ .cpu = (uint32_t)core->v });
+	cores_build(build, machine);
 }
 
 static struct img_source

@@ -115,9 +115,10 @@ static const struct key limits_keys[] = {
 SECTION(key_limits, "limits", limits_keys, conf_limits);
 
 static const struct key machine_keys[] = {
-	{ .name = "cores", .type = KEY_COUNT, .is_list = true, .is_needed = true, .max = 1023,
+	{ .name = "cores", .type = KEY_COUNT, .is_list = true, .max = 1023,
 	  AT(conf_machine, cores), .example = "cores: [1]",
-	  .what = "the processor cores that poll; leave one to the rest of the machine" },
+	  .what = "the processor cores that poll; left out: all but the first, which control and "
+		  "the rest of the machine keep" },
 	{ .name = "lanes", .type = KEY_COUNT, .min = 1, .max = IMG_LANES_MAX, .words = words_lanes,
 	  .absent = "auto", AT(conf_machine, lanes), .example = "lanes: auto",
 	  .what = "share-nothing proxies; auto: 4 a core within the ports' queues" },

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 
 #include <cmocka.h>
 
@@ -37,6 +38,22 @@ the_same_model_gives_the_same_bytes(void **state)
 	tables_close(&first);
 	tables_close(&second);
 	tables_close(&again);
+}
+
+/* One core of the machine is left to the rest of it, where there is more than one. */
+static void
+cores_left_out_are_all_but_the_first(void **state)
+{
+	static const char text[] =
+		"machine:\n  ports:\n"
+		"    - {name: one, device: 'packet:out0', addresses: [10.1.0.10/24]}\n";
+	struct tables t = image_of(text, NULL);
+	uint32_t n = (uint32_t)get_nprocs_conf();
+
+	(void)state;
+	assert_int_equal(img_n(&t.img, IMG_CORES), n > 1 ? n - 1 : 1);
+	assert_int_equal(img_core(&t.img, 0)->cpu, n > 1 ? 1 : 0);
+	tables_close(&t);
 }
 
 /* (slot, incarnation) of a server by names. */
@@ -218,6 +235,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_same_model_gives_the_same_bytes),
+		cmocka_unit_test(cores_left_out_are_all_but_the_first),
 		cmocka_unit_test(slots_survive_insertion_in_front),
 		cmocka_unit_test(a_renamed_server_is_a_new_one),
 		cmocka_unit_test(what_was_removed_comes_back_as_another),
