@@ -46,22 +46,23 @@ packages_install() {
 	export DEBIAN_FRONTEND=noninteractive
 	apt-get update -q >"$top/build/apt.log" 2>&1 ||
 		die "apt-get update failed, see build/apt.log: $(tail -n 3 "$top/build/apt.log")"
-	# A service that a package would start has no place on a test machine; the scripts start
-	# what they need in their own namespaces.
-	local policy=/usr/sbin/policy-rc.d ours=0
-	if [[ ! -e $policy ]]; then
-		printf '#!/bin/sh\nexit 101\n' >"$policy"
-		chmod 755 "$policy"
-		ours=1
-	fi
-	local failed=0
-	# shellcheck disable=SC2086
-	apt-get install -q -y --no-install-recommends $missing 2>&1 |
-		tee -a "$top/build/apt.log" | show_some || failed=1
-	if [[ $ours == 1 ]]; then rm -f "$policy"; fi
-	[[ $failed == 0 ]] ||
+	apt_install "$missing" 2>&1 | tee -a "$top/build/apt.log" | show_some ||
 		die "apt-get install failed, see build/apt.log: $(tail -n 3 "$top/build/apt.log")"
 }
+
+# A service that a package would start has no place on a test machine; the scripts start what they
+# need in their own namespaces. In a subshell of its own, so that the policy goes in any case.
+apt_install() (
+	policy=/usr/sbin/policy-rc.d
+	if [[ ! -e $policy ]]; then
+		trap 'rm -f "$policy"' EXIT
+		trap 'rm -f "$policy"; exit 130' INT TERM HUP # bash 5.2 may skip EXIT here
+		printf '#!/bin/sh\nexit 101\n' >"$policy"
+		chmod 755 "$policy"
+	fi
+	# shellcheck disable=SC2086 # one word a package
+	apt-get install -q -y --no-install-recommends $1
+)
 
 # build NAME [meson option]... [-- target...]: configures build/NAME once and brings it, or only the
 # targets, up to date. Environment: CC, and WERROR=true to make warnings errors.
