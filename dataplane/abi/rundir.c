@@ -254,6 +254,16 @@ make_new(int dir_fd, const char *name, mode_t mode)
 	return fd;
 }
 
+/* What could not be finished does not go on taking room, which may be what there was none of. */
+static void
+drop_new(int dir_fd, const char *name)
+{
+	char temporary[RUNDIR_NAME_MAX];
+
+	if (new_name(temporary, name) == 0)
+		unlinkat(dir_fd, temporary, 0);
+}
+
 static int
 write_all(int fd, const uint8_t *p, size_t n)
 {
@@ -282,6 +292,8 @@ rundir_write(int dir_fd, const char *name, const void *bytes, size_t n, mode_t m
 		r = -errno;
 	if (r == 0)
 		r = rundir_map_publish(dir_fd, name);
+	if (r != 0)
+		drop_new(dir_fd, name);
 	return r;
 }
 
@@ -400,6 +412,8 @@ rundir_map_make(int dir_fd, const char *name, size_t n, struct rundir_map *ret_m
 	if (r == 0)
 		r = fstat(fd, &st) == 0 ? map_fd(fd, &st, true, ret_map) : -errno;
 	close(fd);
+	if (r != 0)
+		drop_new(dir_fd, name);
 	return r;
 }
 

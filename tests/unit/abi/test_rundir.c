@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -285,6 +286,26 @@ leftovers_of_the_killed_are_cleaned(void **state)
 	assert_int_equal(faccessat(b->dataplane, "keep", F_OK, 0), 0);
 }
 
+/* A size limit stands for a full disk. */
+static void
+what_finds_no_room_leaves_nothing_behind(void **state)
+{
+	struct bench *b = *state;
+	struct rlimit was, small;
+	struct rundir_map map;
+	static char bytes[8192];
+
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+	small = (struct rlimit){ .rlim_cur = 4096, .rlim_max = was.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	assert_int_equal(rundir_write(b->control, "big", bytes, sizeof(bytes), 0440), -EFBIG);
+	assert_int_equal(rundir_map_make(b->control, "map", sizeof(bytes), &map), -EFBIG);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+	assert_int_equal(faccessat(b->control, "big.new", F_OK, 0), -1);
+	assert_int_equal(faccessat(b->control, "map.new", F_OK, 0), -1);
+}
+
 static void
 generations_come_newest_first(void **state)
 {
@@ -369,6 +390,7 @@ main(void)
 		TEST(other_bus_errors_still_end_the_process),
 		TEST(a_directory_of_a_third_is_no_place_for_us),
 		TEST(leftovers_of_the_killed_are_cleaned),
+		TEST(what_finds_no_room_leaves_nothing_behind),
 		TEST(generations_come_newest_first),
 		TEST(sha256_is_as_published),
 		TEST(blobs_are_named_by_their_bytes_and_checked),
