@@ -25,6 +25,7 @@ conn_get(struct proxy *p, bool is_client)
 			    .next = (uint32_t)NONE,
 			    .prev = (uint32_t)NONE,
 			    .wake_next = (uint32_t)NONE,
+			    .pin = (uint32_t)NONE,
 			    .is_client = is_client };
 	if (is_client)
 		p->gauge.client_conns++;
@@ -37,6 +38,10 @@ void
 conn_put(struct proxy *p, struct conn *c)
 {
 	ensure(c->exch == (uint32_t)NONE && c->leg.id.v == 0);
+	if (c->pin != (uint32_t)NONE && c->is_client)
+		pool_up_drop(p, conn_at(p, c->pin));
+	else if (c->pin != (uint32_t)NONE)
+		conn_at(p, c->pin)->pin = (uint32_t)NONE;
 	if (c->is_client) {
 		p->gauge.client_conns--;
 	} else {
@@ -134,6 +139,8 @@ static void
 conn_linger(struct proxy *p, struct conn *c)
 {
 	leg_shut(p, &c->leg);
+	if (c->pin != (uint32_t)NONE)
+		pool_up_drop(p, conn_at(p, c->pin));
 	c->state = CONN_EXPECT_QUIET;
 	c->quiet_bytes = 0;
 	c->quiet_acked = tcp_acked(p->tcp, c->leg.id);
@@ -237,7 +244,7 @@ upstream_run(struct proxy *p, struct conn *c)
 
 	switch ((enum conn_state)c->state) {
 	case CONN_EXPECT_USE: /* bytes or an end while nobody asked: it cannot be used again */
-		pool_up_drop(p, c);
+		pool_up_stirred(p, c);
 		break;
 	case CONN_EXPECT_EXCHANGE:
 		e = exch_at(p, c->exch);
@@ -291,7 +298,7 @@ conn_on_gone(struct proxy *p, struct conn *c)
 	} else if (e != NULL) {
 		exch_up_lost(p, e);
 	} else {
-		pool_up_drop(p, c);
+		pool_up_stirred(p, c);
 	}
 }
 
@@ -397,6 +404,6 @@ conn_on_timer(struct proxy *p, struct conn *c)
 		conn_quiet_late(p, c);
 	} else if (c->state == CONN_EXPECT_USE) {
 		p->conf.count->proxy_upstream_idle_closed++;
-		pool_up_drop(p, c);
+		pool_up_stirred(p, c);
 	}
 }

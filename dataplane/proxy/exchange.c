@@ -127,7 +127,10 @@ up_detach(struct proxy *p, struct exch *e, enum up_end how)
 	up->exch = (uint32_t)NONE;
 	e->up = (uint32_t)NONE;
 	if (how == UP_KEEP) {
-		pool_up_put(p, up, e->idle_max);
+		if (e->is_bound)
+			pool_up_pin(p, conn_at(p, e->client), up);
+		else
+			pool_up_put(p, up, e->idle_max);
 		return;
 	}
 	if (how == UP_RELEASE)

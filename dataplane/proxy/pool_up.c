@@ -4,6 +4,10 @@
  * A list a server slot, the latest first: the latest is the likeliest to be alive and its memory
  * the warmest; the oldest ones run into their idle time-out. Whatever stirs here (bytes, FIN, RST)
  * ends the connection: nobody has asked it anything.
+ *
+ * NTLM and Negotiate authenticate the connection and not the request: whoever came next by it
+ * would have another's rights. A connection on which one of them was seen is pinned: it never
+ * comes into the list, only its own client asks by it again, and both end together.
  */
 #include "proxy/state.h"
 
@@ -21,11 +25,21 @@ unlink_idle(struct proxy *p, struct conn *up)
 	p->gauge.upstream_idle--;
 }
 
+static void
+unpin(struct proxy *p, struct conn *up)
+{
+	conn_at(p, up->pin)->pin = (uint32_t)NONE;
+	up->pin = (uint32_t)NONE;
+}
+
 void
 pool_up_drop(struct proxy *p, struct conn *up)
 {
 	ensure(up->state == CONN_EXPECT_USE);
-	unlink_idle(p, up);
+	if (up->pin != (uint32_t)NONE)
+		unpin(p, up);
+	else
+		unlink_idle(p, up);
 	if (up->leg.in.bytes != 0)
 		leg_abort(p, &up->leg);
 	else
@@ -103,4 +117,87 @@ pool_up_prune(struct proxy *p)
 				pool_up_drop(p, up);
 		}
 	}
+}
+
+/* ---- pinned ---- */
+
+bool
+pool_up_is_bound(const struct http_head *head, enum http_field_id id)
+{
+	const struct http_field *f = NULL;
+
+	while ((f = http_find(head, id, f)) != NULL) {
+		struct slice v = http_field_value(f);
+
+		/* "Nego" is of Negotiate and of Nego2 */
+		if (v.n >= 4 && (slice_eq_nocase(slice_of(v.p, 4), SLICE("NTLM")) ||
+				 slice_eq_nocase(slice_of(v.p, 4), SLICE("Nego"))))
+			return true;
+	}
+	return false;
+}
+
+void
+pool_up_pin(struct proxy *p, struct conn *client, struct conn *up)
+{
+	ensure(client->pin == (uint32_t)NONE && up->pin == (uint32_t)NONE);
+	up->state = CONN_EXPECT_USE;
+	up->since_ns = p->now;
+	up->pin = conn_index(p, client);
+	client->pin = conn_index(p, up);
+	timer_due(p, up, p->now + up->idle_ns);
+}
+
+void
+pool_up_stirred(struct proxy *p, struct conn *up)
+{
+	struct conn *client = up->pin == (uint32_t)NONE ? NULL : conn_at(p, up->pin);
+
+	pool_up_drop(p, up);
+	/* Between requests the client learns at once that it must begin anew. */
+	if (client != NULL && client->state == CONN_EXPECT_HEAD && client->leg.in.bytes == 0)
+		conn_next(p, client, false);
+}
+
+void
+pool_up_pin_route(struct proxy *p, struct conn *client, struct decide_route *route)
+{
+	const struct img_farm *farm = img_farm(p->img, route->farm_i);
+	struct conn *up = conn_at(p, client->pin);
+
+	for (uint32_t i = farm->first_server; i < farm->first_server + farm->server_n; i++) {
+		const struct img_server *s = img_server(p->img, i);
+
+		if (s->slot != up->slot || s->incarnation != up->incarnation ||
+		    s->http_port != up->peer_port || up->is_secure != route->is_secure ||
+		    !farm_is_kept(p->farms, up->slot, up->incarnation) ||
+		    !farm_has_addr(p->farms, up->slot, &up->peer))
+			continue;
+		route->server_i = i;
+		route->slot = up->slot;
+		route->incarnation = up->incarnation;
+		route->addr = up->peer;
+		route->port = up->peer_port;
+		route->is_probe = false;
+		return;
+	}
+	pool_up_drop(p, up);
+}
+
+struct conn *
+pool_up_pin_take(struct proxy *p, struct conn *client)
+{
+	struct conn *up;
+
+	if (client->pin == (uint32_t)NONE)
+		return NULL;
+	up = conn_at(p, client->pin);
+	if (has_stirred(p, up)) {
+		pool_up_drop(p, up);
+		return NULL;
+	}
+	unpin(p, up);
+	up->due_ns = NEVER;
+	p->conf.count->proxy_reused++;
+	return up;
 }

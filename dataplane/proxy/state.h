@@ -87,6 +87,7 @@ struct conn {
 	uint32_t exch;
 	uint32_t next, prev; /* list of a server's idle conns, the latest first */
 	uint32_t wake_next;
+	uint32_t pin; /* client: a server's idle conn kept for it alone; upstream: for whom; NONE */
 	uint8_t state; /* enum conn_state */
 	bool is_client;
 	bool is_awake;	      /* in the list of conns with work left */
@@ -192,6 +193,7 @@ struct exch {
 	bool has_server;   /* farm_enter was called */
 	bool has_dialled;  /* the connection of this try was dialled for it */
 	bool wants_upgrade;
+	bool is_bound;	    /* the server's connection is this client's alone (see pool_up.c) */
 	bool is_replayable; /* everything of the body given to the server is in replay */
 	bool is_logged;
 	bool is_starved; /* waits for buffers */
@@ -457,8 +459,18 @@ enum body_verdict body_move(struct proxy *p, struct body *b, struct bufq *in, bo
 struct conn *pool_up_take(struct proxy *p, const struct decide_route *route);
 /* Keeps the conn, or closes it when the server has enough or is not wanted. */
 void pool_up_put(struct proxy *p, struct conn *up, uint32_t idle_max);
-/* An idle conn stirred or is due: it goes. */
+/* An idle conn goes. */
 void pool_up_drop(struct proxy *p, struct conn *up);
+/* An idle conn stirred or is due: it goes, and the client whose alone it was. */
+void pool_up_stirred(struct proxy *p, struct conn *up);
+/* Whether these credentials or this challenge are about the connection, not the request. */
+bool pool_up_is_bound(const struct http_head *head, enum http_field_id id);
+/* Keeps the conn for this client alone. */
+void pool_up_pin(struct proxy *p, struct conn *client, struct conn *up);
+/* Makes the route that of the client's own conn; lets that go where it does not fit any more. */
+void pool_up_pin_route(struct proxy *p, struct conn *client, struct decide_route *route);
+/* The client's own conn, NULL: it has none, or that is over. */
+struct conn *pool_up_pin_take(struct proxy *p, struct conn *client);
 void pool_up_prune(struct proxy *p);
 
 /* ---- record.c ---- */

@@ -160,9 +160,13 @@ step_dial_another(struct proxy *p, struct exch *e, enum journal_cause cause)
 void
 step_dial(struct proxy *p, struct exch *e)
 {
-	struct conn *up = e->must_dial ? NULL : pool_up_take(p, &e->route);
+	struct conn *up = e->must_dial ? NULL : pool_up_pin_take(p, conn_at(p, e->client));
 	enum journal_cause cause;
 
+	if (up != NULL)
+		e->is_bound = true;
+	else if (!e->must_dial)
+		up = pool_up_take(p, &e->route);
 	e->tries++;
 	e->dial_at = p->now;
 	e->is_reused = up != NULL;

@@ -137,6 +137,7 @@ pass_final(struct proxy *p, struct exch *e, struct conn *up)
 	/* A server that goes before it has all of the request cannot be given the rest of it. */
 	e->client_keeps = e->client_keeps && framing != HTTP_FRAMING_CLOSE && !p->is_draining &&
 			  (e->body[DIR_UP].out_done || e->up_keeps);
+	e->is_bound = e->is_bound || pool_up_is_bound(h, HTTP_FIELD_WWW_AUTHENTICATE);
 	edits_of(p, e, &out);
 	out.framing = framing;
 	out.length = h->length;

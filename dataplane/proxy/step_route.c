@@ -103,6 +103,9 @@ step_route(struct proxy *p, struct exch *e)
 		fail_route(p, e, cause);
 		return;
 	}
+	if (client->pin != (uint32_t)NONE)
+		pool_up_pin_route(p, conn_at(p, e->client), &e->route);
+	e->is_bound = pool_up_is_bound(&p->request.head, HTTP_FIELD_AUTHORIZATION);
 	e->cause = JOURNAL_CAUSE_NONE;
 	e->route_at = p->now;
 	bufq_give(&e->built);

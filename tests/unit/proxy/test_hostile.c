@@ -402,6 +402,70 @@ single_bytes_that_nobody_reads_share_buffers(void **state)
 	stand_close(s);
 }
 
+#define NTLM_401                                                                                   \
+	"HTTP/1.1 401 Unauthorized\r\nDate: x\r\nWWW-Authenticate: NTLM\r\nContent-Length: "       \
+	"0\r\n\r\n"
+#define NTLM_GET "GET /mine HTTP/1.1\r\nHost: h\r\nAuthorization: NTLM TlRM\r\n\r\n"
+
+/* NTLM authenticates the connection: who else came by it would have another's rights. */
+static void
+an_authenticated_connection_is_one_clients_alone(void **state)
+{
+	struct setup u = setup_plain();
+	struct stand *s;
+	struct peer *a, *b, *o, *other = NULL;
+
+	(void)state;
+	u.server_n = 2;
+	s = stand_open(&u);
+	asked(s, GET, &a, &o);
+	say(s, o, NTLM_401);
+	expect(s, a, NTLM_401);
+	for (uint32_t i = 0; i < 4; i++) { /* the third and fourth say nothing of NTLM */
+		forget(o);
+		say(s, a, i < 2 ? NTLM_GET : GET);
+		expect_has(s, o, i < 2 ? "TlRM" : "GET / ");
+		say(s, o, OK(1) "a");
+		expect(s, a, OK(1) "a");
+		forget(o);
+
+		b = client(s);
+		settle(s);
+		say(s, b, GET);
+		expect_none(s, o, "GET");
+		other = origin_waits(s) ? origin(s) : other;
+		say(s, other, OK(1) "b");
+		expect(s, b, OK(1) "b");
+		hang_up(s, b);
+	}
+	hang_up(s, other); /* no connection waits but that one */
+
+	/* both end together */
+	hang_up(s, o);
+	assert_true(a->is_eof);
+	hang_up(s, a);
+	asked(s, NTLM_GET, &a, &o);
+	say(s, o, OK(1) "a");
+	expect(s, a, OK(1) "a");
+	hang_up(s, a);
+	assert_true(o->is_eof);
+
+	/* and it is not used again when its server is no longer listed so */
+	asked(s, NTLM_GET, &a, &o);
+	say(s, o, OK(1) "a");
+	expect(s, a, OK(1) "a");
+	forget(o);
+	u.server_n = 1;
+	u.server_port[0] = 8081;
+	stand_view(s, &u);
+	origin_listen(s, 0, true);
+	say(s, a, NTLM_GET);
+	expect_none(s, o, "GET");
+	say(s, origin(s), OK(1) "a");
+	expect(s, a, OK(1) "a");
+	stand_close(s);
+}
+
 /* Says it when it still can be said: a dry pool may have cost the connection. */
 static void
 say_if(struct stand *s, struct peer *p, const char *text)
@@ -427,6 +491,7 @@ any_one_buffer_may_be_missing(void **state)
 		("POST /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
 		 "4\r\nbody\r\n3\r\nend\r\n0\r\nT: 1\r\n\r\n" GET),
 		"GET /u HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nhi",
+		NTLM_GET NTLM_GET,
 	};
 	static const char *const reply[] = {
 		"HTTP/1.1 103 E\r\nX: 1\r\n\r\n" OK(2) "ok",
@@ -434,11 +499,12 @@ any_one_buffer_may_be_missing(void **state)
 		("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 		 "2\r\nok\r\n2\r\nok\r\n0\r\nT: 2\r\n\r\n"),
 		"HTTP/1.1 101 S\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nhello",
+		NTLM_401,
 	};
 
 	(void)state;
 	for (uint32_t n = 1; n <= 40; n++) {
-		for (uint32_t kind = 0; kind < 4; kind++) {
+		for (uint32_t kind = 0; kind < 5; kind++) {
 			struct setup u = setup_plain();
 			struct stand *s = stand_open(&u);
 			struct peer *c, *o;
@@ -483,6 +549,7 @@ main(void)
 		cmocka_unit_test(unasked_bytes_are_nobodys_response),
 		cmocka_unit_test(long_heads_stay_in_the_budget),
 		cmocka_unit_test(single_bytes_that_nobody_reads_share_buffers),
+		cmocka_unit_test(an_authenticated_connection_is_one_clients_alone),
 		cmocka_unit_test(any_one_buffer_may_be_missing),
 		cmocka_unit_test(a_long_head_that_cannot_be_kept_is_a_503),
 		cmocka_unit_test(a_head_that_cannot_be_kept_is_a_503),
