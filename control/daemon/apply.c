@@ -239,6 +239,26 @@ is_same_image(const struct tables *a, const struct tables *b)
 	return a->bytes_n == b->bytes_n && memcmp(a->bytes, b->bytes, a->bytes_n) == 0;
 }
 
+static bool
+has_dataplane(const struct daemon *daemon)
+{
+	return daemon->dataplane_fd >= 0 && rundir_locked_by(daemon->dataplane_fd) != 0;
+}
+
+/*
+ * The data plane has left the newest image since it was published (it crashed of it, say): the
+ * same tables under a new generation are a new trial, if somebody wishes so.
+ */
+static bool
+is_refused_now(const struct daemon *daemon)
+{
+	struct instance_facts facts;
+
+	return has_dataplane(daemon) && daemon_facts(daemon, &facts) &&
+	       facts.newest_generation == daemon->tables.generation &&
+	       facts.verdict == INSTANCE_VERDICT_REFUSED;
+}
+
 static void
 changes_of(const struct daemon *daemon, const struct tables *next, struct arena *arena,
 	   struct conf_changes *ret_changes)
@@ -246,12 +266,6 @@ changes_of(const struct daemon *daemon, const struct tables *next, struct arena 
 	*ret_changes = (struct conf_changes){ 0 };
 	if (daemon->tables.generation != 0)
 		conf_diff(&daemon->tables.img, &next->img, arena, ret_changes);
-}
-
-static bool
-has_dataplane(const struct daemon *daemon)
-{
-	return daemon->dataplane_fd >= 0 && rundir_locked_by(daemon->dataplane_fd) != 0;
 }
 
 /* From built tables to an answer. */
@@ -263,7 +277,8 @@ apply_tables(struct daemon *daemon, struct tables *tables, const struct settings
 	struct conf_changes changes;
 	json_t *answer;
 
-	if (daemon->tables.generation != 0 && is_same_image(tables, &daemon->tables)) {
+	if (daemon->tables.generation != 0 && is_same_image(tables, &daemon->tables) &&
+	    !(client_id != 0 && is_refused_now(daemon))) {
 		settings_use(daemon, settings);
 		return json_pack("{s:b, s:I, s:s, s:[]}", "ok", 1, "generation",
 				 (json_int_t)daemon->tables.generation, "verdict", "unchanged",

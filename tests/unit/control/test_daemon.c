@@ -208,6 +208,26 @@ a_broken_file_beside_a_running_proxy_is_survived(void **state)
 
 /* ---- the socket ---- */
 
+/* An image is left behind after crashes: the same file, applied again, is a new trial. */
+static void
+what_was_refused_later_can_be_applied_again(void **state)
+{
+	struct world *w = *state;
+	json_t *answer;
+
+	control_start(w);
+	dataplane_start(w);
+	notice(w);
+	w->facts.verdict = INSTANCE_VERDICT_REFUSED;
+	w->facts.fault = abi_fault_at(ABI_FAULT_CRASHED_BEFORE, "file", ABI_NONE, "");
+	instance_put(w->instance_map.p, &w->facts);
+	answer = ask_apply(w, false);
+	assert_true(is_ok(answer));
+	assert_string_equal(text_of(answer, "verdict"), "accepted");
+	assert_true(w->daemon.tables.generation == 2);
+	json_decref(answer);
+}
+
 /* A data plane gone wild must not push generations to their end. */
 static void
 a_generation_beyond_belief_is_not_followed(void **state)
@@ -266,6 +286,7 @@ main(void)
 		TEST(runtime_grows_and_keeps_what_it_says),
 		TEST(a_broken_file_beside_a_running_proxy_is_survived),
 		TEST(a_generation_beyond_belief_is_not_followed),
+		TEST(what_was_refused_later_can_be_applied_again),
 		TEST(nonsense_is_answered_in_words),
 	};
 
