@@ -199,9 +199,22 @@ ip_order(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct ip_addr));
 }
 
+/* What no server can have: DNS says what it likes, also 0.0.0.0 for a name that is blocked. */
+static bool
+is_of_a_host(const struct ip_addr *ip)
+{
+	static const uint8_t v6_none[15];
+
+	if (ip_is_v4(ip))
+		return ip->b[12] != 0 && ip->b[12] != 127 && ip->b[12] < 224;
+	return ip->b[0] != 0xff && (memcmp(ip->b, v6_none, sizeof(v6_none)) != 0 || ip->b[15] > 1);
+}
+
 static bool
 is_usable(const struct resolver *resolver, const struct ip_addr *ip)
 {
+	if (!is_of_a_host(ip))
+		return false;
 	return ip_is_v4(ip) ? resolver->has_v4 : resolver->has_v6;
 }
 

@@ -186,7 +186,8 @@ journal_write(struct world *w, uint32_t n)
 
 /* ---- the DNS server ---- */
 
-/* Answers what was asked: A with 10.0.0.dns_last for a second, AAAA with nothing. */
+/* Answers what was asked: A with 10.0.0.dns_last for a second, and with two addresses that no
+ * server can have; AAAA with nothing. */
 static void
 dns_step(struct world *w)
 {
@@ -197,7 +198,7 @@ dns_step(struct world *w)
 
 	if (w->dns_fd < 0)
 		return;
-	n = recvfrom(w->dns_fd, packet, sizeof(packet) - 16, MSG_DONTWAIT, (struct sockaddr *)&from,
+	n = recvfrom(w->dns_fd, packet, sizeof(packet) - 48, MSG_DONTWAIT, (struct sockaddr *)&from,
 		     &from_n);
 	if (n < 17)
 		return;
@@ -207,13 +208,15 @@ dns_step(struct world *w)
 		end += packet[end] + 1u;
 	bool is_a = packet[end + 2] == 1;
 	end += 5;
-	const uint8_t answer[16] = {
-		0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 10, 0, 0, w->dns_last
+	const uint8_t answer[48] = {
+		0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 10,  0, 0, w->dns_last, /**/
+		0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 0,   0, 0, 0,		/**/
+		0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 127, 0, 0, 1,
 	};
 	packet[2] = 0x81; /* an answer, recursion desired */
 	packet[3] = 0x80;
 	packet[6] = 0;
-	packet[7] = is_a;
+	packet[7] = is_a ? 3 : 0;
 	memset(&packet[8], 0, 4);
 	if (is_a) {
 		memcpy(packet + end, answer, sizeof(answer));
