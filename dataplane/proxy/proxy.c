@@ -15,7 +15,8 @@ enum {
 	BUF_BYTES_GUESS = 1024, /* a stream buffer holds about this much */
 };
 
-#define CUT_AGE_NS 200000000ull /* who moved since is not stalled */
+#define CUT_LOOK_NS 1000000ull	 /* while the budget is used up */
+#define CUT_AGE_NS  200000000ull /* who moved since is not stalled */
 
 static size_t
 align64(size_t n)
@@ -106,6 +107,31 @@ proxy_fini(struct proxy *p)
 	}
 }
 
+/*
+ * What a session may have under way follows the free budget: a share of it, never less than two
+ * segments. Little is free only while many are slow; these hold what they have, and the fast ones
+ * go on with small windows.
+ */
+static void
+look_at_budget(struct proxy *p)
+{
+	struct tcp_load load;
+	uint64_t held, free_n, cap;
+
+	tcp_load(p->tcp, &load);
+	tcp_set_owner_bufs(p->tcp, p->bufs_held);
+	held = (uint64_t)load.bufs_held + p->bufs_held;
+	p->gauge.bufs_held = p->bufs_held;
+	free_n = held < p->conf.bufs_max ? p->conf.bufs_max - held : 0;
+	p->is_cutting = free_n < p->conf.bufs_max / 16;
+	if (free_n > p->conf.bufs_max / 2) {
+		p->room_cap = UINT32_MAX;
+		return;
+	}
+	cap = free_n * BUF_BYTES_GUESS >> SHARE_SHIFT;
+	p->room_cap = cap > TWO_MSS ? min_u32(cap, UINT32_MAX - 1) : TWO_MSS;
+}
+
 void
 proxy_on_event(struct proxy *p, const struct tcp_event *ev, uint64_t now)
 {
@@ -123,6 +149,7 @@ proxy_on_event(struct proxy *p, const struct tcp_event *ev, uint64_t now)
 	c = conn_at(p, ev->owner);
 	if (c->leg.id.v == ev->id.v && ev->id.v != 0)
 		conn_on_event(p, c, ev->bits);
+	look_at_budget(p);
 }
 
 /* Conns with work left, as many as were there when the turn began. */
@@ -152,30 +179,6 @@ run_awake(struct proxy *p)
 		if (c->leg.id.v == id.v)
 			leg_note(p, &c->leg);
 	}
-}
-
-/*
- * What a session may have under way follows the free budget: a share of it, never less than two
- * segments. Little is free only while many are slow; these hold what they have, and the fast ones
- * go on with small windows.
- */
-static void
-look_at_budget(struct proxy *p)
-{
-	struct tcp_load load;
-	uint64_t held, free_n, cap;
-
-	tcp_load(p->tcp, &load);
-	held = (uint64_t)load.bufs_held + p->bufs_held;
-	p->gauge.bufs_held = p->bufs_held;
-	free_n = held < p->conf.bufs_max ? p->conf.bufs_max - held : 0;
-	p->is_cutting = free_n < p->conf.bufs_max / 16;
-	if (free_n > p->conf.bufs_max / 2) {
-		p->room_cap = UINT32_MAX;
-		return;
-	}
-	cap = free_n * BUF_BYTES_GUESS >> SHARE_SHIFT;
-	p->room_cap = cap > TWO_MSS ? min_u32(cap, UINT32_MAX - 1) : TWO_MSS;
 }
 
 /* What of the budget a client conn holds, and since when it has got nowhere. */
@@ -267,7 +270,12 @@ proxy_advance(struct proxy *p, uint64_t now)
 uint64_t
 proxy_deadline(const struct proxy *p)
 {
-	return p->wake_first != (uint32_t)NONE ? 0 : wheel_deadline(p->wheel);
+	uint64_t at = wheel_deadline(p->wheel);
+
+	if (p->wake_first != (uint32_t)NONE)
+		return 0;
+	/* Who is to be cut may have no timer of its own for long. */
+	return p->is_cutting && at > p->now + CUT_LOOK_NS ? p->now + CUT_LOOK_NS : at;
 }
 
 void

@@ -38,7 +38,7 @@
 enum {
 	KEEPALIVE_PROBES = 5,
 	SYN_ACK_TRIES = 5,
-	ANSWER_TICKS = 100,   /* of 2^20 ns, between answers to empty segments out of the window */
+	ANSWER_TICKS = 100,   /* of 2^20 ns, between answers to what cannot be right */
 	ORPHAN_PROBES = 8,    /* of a shut window, when the owner has let go */
 	SEND_BURST_MAX = 32,  /* new segments of one connection before others have their turn */
 	DUP_THRESH = 3,	      /* RFC 6675 */
@@ -48,7 +48,6 @@ enum {
 	MERGE_MAX = 512,	/* payloads up to this are copied to a waiting buffer's end */
 	ISLANDS_PER_CONN = 64,	/* runs of out-of-order bytes */
 	SPANS_PER_CONN = 512,	/* records of what was sent */
-	CHALLENGES_PER_S = 100, /* RFC 5961, 7 */
 	LINK_HEADER_MAX = 18,	/* Ethernet and VLAN, left free in front of our packets */
 	HEADER_MAX = 40 + 20 + 40,
 	GATHER_MAX = 64, /* stream buffers in one segment; more are cut into more segments */
@@ -169,8 +168,9 @@ struct tcp_conn {
 	uint32_t again_n; /* segments sent again */
 	uint32_t flow_next;
 	uint32_t wait_prev, wait_next; /* in tcp->waiting or tcp->dialing */
-	uint16_t answer_tick; /* when an empty segment out of the window was last answered */
+	uint16_t answer_tick; /* when what cannot be right was last answered */
 	uint16_t island_n;
+	uint32_t unread_burst; /* of tcp_input, in which rcvq ceased to be empty */
 } __attribute__((aligned(64)));
 
 struct listener {
@@ -195,19 +195,26 @@ struct tcp {
 	struct listener *listener;
 	uint32_t listener_n;
 	uint32_t bufs_held;
+	uint32_t burst;	     /* of tcp_input, counted */
+	uint32_t owner_bufs; /* held by the owner, of the same budget */
 	uint32_t half_open, time_wait;
 	uint32_t stamp;	     /* of islands */
 	uint32_t clock_hand; /* of eviction */
 	uint64_t now;	     /* of the latest door */
 	uint64_t retry_at;   /* output waits for buffers until then; 0: it does not */
 	uint64_t cookies_until;
-	uint64_t challenge_second;
-	uint32_t challenge_n;
 	struct hash_key key_isn, key_cookie;
 	struct prng prng;
 };
 
 #define COUNT(tcp, name) ((tcp)->conf.count->name++)
+
+/* Of the lending budget. */
+static inline uint32_t
+tcp_bufs_used(const struct tcp *tcp)
+{
+	return tcp->bufs_held + tcp->owner_bufs;
+}
 
 static inline struct tcp_conn *
 conn_at(const struct tcp *tcp, uint32_t i)
@@ -251,6 +258,13 @@ static inline uint32_t
 conn_flight(const struct tcp_conn *conn)
 {
 	return conn->snd_nxt.v - conn->snd_una.v;
+}
+
+/* What a segment says of the peer's window; a SYN's is never scaled (RFC 7323, 2.2). */
+static inline uint32_t
+conn_window_of(const struct tcp_conn *conn, const struct tcp_seg *seg)
+{
+	return (uint32_t)seg->wnd << ((seg->flags & TCP_SYN) != 0 ? 0 : conn->snd_wscale);
 }
 
 /* Bytes given and never sent; FIN not counted. */

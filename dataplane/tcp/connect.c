@@ -58,7 +58,8 @@ uint32_t
 tcp_initial_window(const struct tcp *tcp, uint16_t path, bool is_v4)
 {
 	uint32_t mss = tcp_path_mss(tcp, path, is_v4), max = tcp->conf.recv_max_bytes;
-	uint32_t n = tcp->bufs_held < tcp->conf.bufs_max / 2 ? CC_INITIAL_SEGMENTS * mss : 2 * mss;
+	uint32_t n =
+		tcp_bufs_used(tcp) < tcp->conf.bufs_max / 2 ? CC_INITIAL_SEGMENTS * mss : 2 * mss;
 
 	if (n > max)
 		n = max;

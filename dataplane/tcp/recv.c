@@ -39,13 +39,17 @@ budget_window(const struct tcp *tcp, const struct tcp_conn *conn)
 	return held < max / 4 * 3 ? two : 0;
 }
 
-/* Buffers that may be held with this arrival: the last ones are for those who read at once. */
+/*
+ * Buffers that may be held with this arrival: the last ones are for those who read at once, which
+ * they cannot before the burst is over.
+ */
 static uint32_t
 bufs_allowed(const struct tcp *tcp, const struct tcp_conn *conn)
 {
 	uint32_t max = tcp->conf.bufs_max;
+	bool is_prompt = conn->rcvq.n == 0 || conn->unread_burst == tcp->burst;
 
-	return conn->rcvq.n == 0 ? max : max - max / 8;
+	return is_prompt ? max : max - max / 8;
 }
 
 /* The right edge we would like to promise. */
@@ -343,7 +347,7 @@ take_beyond_gap(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a)
 	COUNT(tcp, tcp_rx_out_of_order);
 	conn->flags |= CONN_ACK_NOW; /* RFC 5681, 4.2 */
 	conn_dirty(tcp, conn);
-	if (tcp->bufs_held + a->buf->m.nb_segs > bufs_allowed(tcp, conn) * 15 / 16) {
+	if (tcp_bufs_used(tcp) + a->buf->m.nb_segs > bufs_allowed(tcp, conn) * 15 / 16) {
 		COUNT(tcp, tcp_rx_gap_no_memory);
 		return;
 	}
@@ -396,13 +400,15 @@ take_in_order(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a)
 		ensure(false); /* no island begins at rcv_nxt */
 	if (merge(tcp, tail, a)) {
 		conn->rcvq.bytes += a->n;
-	} else if (tcp->bufs_held + a->buf->m.nb_segs > bufs_allowed(tcp, conn)) {
+	} else if (tcp_bufs_used(tcp) + a->buf->m.nb_segs > bufs_allowed(tcp, conn)) {
 		COUNT(tcp, tcp_rx_no_memory);
 		conn->flags |= CONN_ACK_NOW;
 		return false;
 	} else {
 		struct bufq q = { 0 };
 
+		if (conn->rcvq.n == 0)
+			conn->unread_burst = tcp->burst;
 		take_payload(a, &q);
 		tcp->bufs_held += q.n;
 		bufq_splice(&conn->rcvq, &q);

@@ -331,6 +331,7 @@ tcp_input(struct tcp *tcp, const struct tcp_seg *seg, struct buf **buf, uint32_t
 
 	ensure(n <= FLOW_BURST_MAX);
 	tcp->now = now;
+	tcp->burst++;
 	flow_prefetch(tcp, seg, n, place);
 	for (uint32_t i = 0; i < n; i++)
 		input_segment(tcp, place[i], &seg[i], buf[i], now, out);
@@ -431,6 +432,12 @@ tcp_info(const struct tcp *tcp, struct tcp_id id, struct tcp_info *ret_info)
 		.retransmits = conn->again_n,
 		.zero_window_ns = (uint64_t)shut_ticks(tcp, conn) << 20,
 	};
+}
+
+void
+tcp_set_owner_bufs(struct tcp *tcp, uint32_t bufs_n)
+{
+	tcp->owner_bufs = bufs_n;
 }
 
 void

@@ -123,6 +123,12 @@ void tcp_advance(struct tcp *tcp, uint64_t now, struct tcp_out *out);
 /* When tcp_advance next has something to do; UINT64_MAX: not before the next input. */
 uint64_t tcp_deadline(const struct tcp *tcp);
 
+/*
+ * The owner holds this many buffers in queues of its own: they count against bufs_max too, in what
+ * may arrive, in the windows offered and in the room to send.
+ */
+void tcp_set_owner_bufs(struct tcp *tcp, uint32_t bufs_n);
+
 /* ---- listeners ---- */
 
 /*
