@@ -49,7 +49,7 @@ dial(struct lw *w, struct lw_client *c)
 	struct tcp_dial d = {
 		.local = c->user->is_v6 ? h->v6 : h->v4,
 		.remote = c->user->is_v6 ? v6_of_port : v4_of_port,
-		.remote_port = (uint16_t)(80 + c->i % w->conf.listener_n),
+		.remote_port = (uint16_t)(80 + c->user->listener),
 		.owner = c->i,
 	};
 
@@ -369,8 +369,8 @@ leaves_now(struct lw *w, const struct lw_client *c)
 	return c->is_answered_head && !c->is_own && req_of(w, c, c->answering)->leaves;
 }
 
-void
-lw_client_work(struct lw *w, struct lw_client *c)
+static void
+work(struct lw *w, struct lw_client *c)
 {
 	uint64_t again_at = UINT64_MAX;
 	struct bufq q = { 0 };
@@ -416,6 +416,14 @@ lw_client_work(struct lw *w, struct lw_client *c)
 		return;
 	}
 	ask(w, c);
+}
+
+void
+lw_client_work(struct lw *w, struct lw_client *c)
+{
+	w->at_client = c;
+	work(w, c);
+	w->at_client = NULL;
 }
 
 void

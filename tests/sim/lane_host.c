@@ -265,18 +265,15 @@ lw_endpoint_read(struct lw *w, struct lw_endpoint *e, struct bufq *q, uint64_t *
 	struct tcp *tcp = e->host->tcp;
 
 	if (w->now < e->stalled_until && !e->is_gone) {
-		tcp_set_room(tcp, e->id, 0);
-		*ret_again_at = e->stalled_until;
+		*ret_again_at = e->stalled_until; /* what comes meanwhile fills the window */
 		return false;
 	}
 	tcp_recv(tcp, e->id, q);
 	e->is_eof = tcp_is_eof(tcp, e->id);
+	tcp_set_room(tcp, e->id, e->habits->room_max);
 	if (e->habits->stall != 0 && lw_odds(w, e->habits->stall)) {
 		e->stalled_until = w->now + prng_between(&w->prng, 1, e->habits->stall_ns);
 		*ret_again_at = e->stalled_until;
-		tcp_set_room(tcp, e->id, 0);
-	} else {
-		tcp_set_room(tcp, e->id, e->habits->room_max);
 	}
 	return true;
 }

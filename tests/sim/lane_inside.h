@@ -260,7 +260,8 @@ struct lw {
 	uint32_t oconn_n, oconn_next;
 	struct wheel *wheel; /* clients, then oconns */
 	void *wheel_mem;
-	uint32_t done_n; /* clients */
+	const struct lw_client *at_client; /* at work, NULL: none */
+	uint32_t done_n;		   /* clients */
 	bool is_ending;
 	struct lw_result result;
 };

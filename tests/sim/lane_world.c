@@ -194,7 +194,7 @@ open_lane(struct lw *w, uint16_t i)
 	board_init(l->memory, i, 1, conf.plan.server_slots, &l->board);
 	conf.board = l->board;
 	l->lane = lane_init(l->memory + board_n, &conf, w->now);
-	w->result.held_max[i] = conf.plan.bufs_max;
+	w->result.held_max[i] = conf.plan.bufs_max + conf.plan.bufs_max / 16 + BURST_MAX;
 }
 
 static void
@@ -233,7 +233,7 @@ check_lane(struct lw *w, uint16_t i)
 	proxy_gauges(lane_proxy(l->lane), &gauges);
 	tcp_load(lane_tcp(l->lane), &load);
 	held = load.bufs_held + gauges.bufs_held;
-	LW_ENSURE(w, held <= l->plan.bufs_max + l->plan.bufs_max / 16 + BURST_MAX);
+	LW_ENSURE(w, held <= w->result.held_max[i]);
 	if (held > w->result.held_peak[i])
 		w->result.held_peak[i] = held;
 }

@@ -143,6 +143,7 @@ struct lw_user {
 	uint32_t req_first, req_n;
 	uint32_t depth; /* requests under way at once: pipelined when above 1 */
 	uint32_t host;	/* of the client hosts */
+	uint32_t listener;
 	bool is_v6, is_slow;
 	bool half_closes; /* shuts its end behind its last request */
 	uint64_t start_ns;
@@ -194,7 +195,7 @@ struct lw_result {
 	uint64_t hash; /* of every frame sent and every answer */
 	uint64_t frames, bytes, steps, turns, end_ns;
 	uint32_t held_peak[LW_LANES_MAX]; /* stream buffers */
-	uint32_t held_max[LW_LANES_MAX];  /* the budget */
+	uint32_t held_max[LW_LANES_MAX];  /* what it may hold */
 	uint32_t pool_peak;
 	uint64_t right, errors, cut, abandoned;
 	uint64_t slowest_fast_ns; /* longest wait for an answer of users that are not slow */

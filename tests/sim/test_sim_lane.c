@@ -151,6 +151,7 @@ draw_users(struct lw_conf *conf, struct prng *prng, uint32_t most, bool may_fail
 			.req_n = 1 + prng_below(prng, REQS_EACH_MAX),
 			.depth = prng_one_in(prng, 2) ? 1 : 1 + prng_below(prng, 5),
 			.host = prng_below(prng, conf->client_n),
+			.listener = i % conf->listener_n,
 			.is_v6 = prng_one_in(prng, 2),
 			.half_closes = prng_one_in(prng, 6),
 			.start_ns = prng_between(prng, 0, 3 * S),
