@@ -317,6 +317,7 @@ look_at_publish(struct keeper *k, uint64_t now, uint64_t now_real)
 		return false;
 	k->retry_at = 0;
 	if (!publish_read(k->conf.control_fd, &p, &fault)) {
+		k->judged = (struct publish){ 0 }; /* what it said before is judged anew */
 		set_verdict(k, INSTANCE_VERDICT_REFUSED, &fault);
 		k->changed_ns = now_real;
 		return true;

@@ -108,6 +108,25 @@ what_a_predecessor_refused_is_not_taken(void **state)
 	keeper_close(k, true);
 }
 
+/* The verdict on a broken publish file must not stay when the file is as before again. */
+static void
+a_publish_mended_is_accepted_again(void **state)
+{
+	struct bench *b = *state;
+
+	bench_publish(b, 1, NULL);
+	bench_start(b, 1);
+	assert_int_equal(bench_facts(b)->verdict, INSTANCE_VERDICT_ACCEPTED);
+	assert_int_equal(rundir_write(b->control, RUNDIR_PUBLISH, "nonsense", 8, 0440), 0);
+	bench_step(b);
+	assert_int_equal(bench_facts(b)->verdict, INSTANCE_VERDICT_REFUSED);
+	assert_int_equal(bench_generation(b), 1);
+	bench_publish(b, 1, NULL);
+	bench_step(b);
+	assert_int_equal(bench_facts(b)->verdict, INSTANCE_VERDICT_ACCEPTED);
+	assert_int_equal(bench_facts(b)->newest_generation, 1);
+}
+
 static void
 three_crashes_fall_back_to_the_image_before(void **state)
 {
@@ -458,6 +477,7 @@ main(void)
 		TEST(without_any_image_the_first_published_one_is_waited_for),
 		TEST(a_bad_newest_image_leaves_the_one_before),
 		TEST(what_a_predecessor_refused_is_not_taken),
+		TEST(a_publish_mended_is_accepted_again),
 		TEST(three_crashes_fall_back_to_the_image_before),
 		TEST(three_failed_starts_fall_back_too),
 		TEST(a_crash_after_a_change_counts_for_the_new_image),
