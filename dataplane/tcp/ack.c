@@ -28,7 +28,7 @@ static bool
 take_window(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
 {
 	const struct tcp_seg *seg = a->seg;
-	uint32_t wnd = (uint32_t)seg->wnd << conn->snd_wscale;
+	uint32_t wnd = conn_window_of(conn, seg);
 	uint32_t was = conn->snd_wnd;
 
 	if (seq_gt(conn->snd_wl1, a->seq) ||
@@ -48,9 +48,16 @@ take_window(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
 	return wnd != was;
 }
 
+/*
+ * RFC 6298, 3 and 5: what was sent again is no sample, unless a timestamp tells; then the timeout
+ * stays as far backed off as it is, or a path that has become slower than it would never be measured.
+ */
 static void
-take_rtt(struct tcp_conn *conn, const struct tcp_seg *seg, uint64_t sent_ns, uint64_t now)
+take_rtt(struct tcp_conn *conn, const struct tcp_seg *seg, uint64_t sent_ns, uint32_t tries,
+	 uint64_t now)
 {
+	if (tries > 0)
+		conn->rtt.rto_ns = rtt_backed_off(&conn->rtt, tries);
 	if (sent_ns != 0) {
 		rtt_sample(&conn->rtt, now - sent_ns);
 	} else if (conn_has(conn, CONN_TS) && seg->has_ts && seg->ts_ecr != 0) {
@@ -82,6 +89,7 @@ advance(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
 	struct seq ack = a->seg->ack;
 	uint32_t acked = (uint32_t)seq_diff(ack, conn->snd_una);
 	bool has_fin = conn_has(conn, CONN_FIN_SENT) && seq_eq(ack, conn->snd_nxt);
+	uint32_t tries = conn->tries;
 	uint64_t sent_ns;
 
 	take_bytes(tcp, conn, acked - (has_fin ? 1 : 0));
@@ -89,7 +97,7 @@ advance(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
 	conn->una_ns = a->now;
 	conn->tries = 0;
 	sent_ns = span_ack(tcp, conn, ack);
-	take_rtt(conn, a->seg, sent_ns, a->now);
+	take_rtt(conn, a->seg, sent_ns, tries, a->now);
 	loss_on_ack(tcp, conn, acked, a->now);
 	time_restart_rto(tcp, conn, a->now);
 	if (conn->sndq.n == 0 && (has_fin || !conn_has(conn, CONN_FIN_ASKED)))
@@ -127,6 +135,17 @@ on_fin_acked(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 	return false;
 }
 
+/* RFC 7323, 5.3 R3: remember the newest timestamp that the next ACK may echo. */
+static void
+note_timestamp(struct tcp_conn *conn, const struct arrival *a)
+{
+	const struct tcp_seg *seg = a->seg;
+
+	if (seg->has_ts && conn_has(conn, CONN_TS) &&
+	    (int32_t)(seg->ts_val - conn->ts_recent) >= 0 && seq_le(seg->seq, conn->rcv_acked))
+		conn->ts_recent = seg->ts_val;
+}
+
 bool
 ack_input(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
 {
@@ -142,6 +161,10 @@ ack_input(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
 		challenge_ack(tcp, conn, a->now);
 		return false;
 	}
+	/* Only now: who guesses a sequence number must not leave a time behind that stops the peer. */
+	note_timestamp(conn, a);
+	conn->last_rx_ns = a->now;
+	conn->keep_n = 0;
 	if (conn->state == TCP_STATE_TIME_WAIT)
 		return false; /* all was said; a repeated FIN failed the first check */
 	has_window = take_window(tcp, conn, a);

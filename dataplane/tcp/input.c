@@ -7,22 +7,30 @@
  */
 #include "tcp/conn.h"
 
-/* RFC 5961, 7: at most CHALLENGES_PER_S for all connections together. */
+/* Of the answers that anybody can provoke, a connection gives one in ANSWER_TICKS. */
+static bool
+may_answer(struct tcp_conn *conn, uint64_t now)
+{
+	uint16_t tick = (uint16_t)tick_of(now);
+
+	if ((uint16_t)(tick - conn->answer_tick) < ANSWER_TICKS)
+		return false;
+	conn->answer_tick = tick;
+	return true;
+}
+
+/*
+ * RFC 5961, 7: few, for each connection by itself. A number shared by all would tell a bystander
+ * which of his guesses about another's connection were right (CVE-2016-5696), and let him use up
+ * what others need.
+ */
 void
 challenge_ack(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 {
-	uint64_t second = now >> 30;
-
-	if (tcp->challenge_second != second) {
-		tcp->challenge_second = second;
-		/* how many is not for peers to measure (CVE-2016-5696) */
-		tcp->challenge_n = CHALLENGES_PER_S / 2 + prng_below(&tcp->prng, CHALLENGES_PER_S);
-	}
-	if (tcp->challenge_n == 0) {
+	if (!may_answer(conn, now)) {
 		COUNT(tcp, tcp_challenges_withheld);
 		return;
 	}
-	tcp->challenge_n--;
 	COUNT(tcp, tcp_tx_challenges);
 	conn->flags |= CONN_ACK_NOW;
 	conn_dirty(tcp, conn);
@@ -169,17 +177,6 @@ check_timestamp(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
 	return false;
 }
 
-/* 5.3 R3: remember the newest timestamp that the next ACK may echo. */
-static void
-note_timestamp(struct tcp_conn *conn, const struct arrival *a)
-{
-	const struct tcp_seg *seg = a->seg;
-
-	if (seg->has_ts && conn_has(conn, CONN_TS) &&
-	    (int32_t)(seg->ts_val - conn->ts_recent) >= 0 && seq_le(seg->seq, conn->rcv_acked))
-		conn->ts_recent = seg->ts_val;
-}
-
 /* Cuts off what lies left of the window; false when nothing is left. */
 static bool
 trim_left(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a)
@@ -222,7 +219,8 @@ trim_right(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a)
 
 	if (a->n == 0 && a->seq.v == conn->rcv_nxt.v)
 		return true; /* ACK or FIN at a shut window: takes no room */
-	if (room < 0 || (room == 0 && a->seq.v != conn->rcv_nxt.v)) {
+	/* An empty ACK at the edge: the peer has used the window up, its bytes are on their way. */
+	if (room < 0 || (room == 0 && a->n > 0 && a->seq.v != conn->rcv_nxt.v)) {
 		COUNT(tcp, tcp_rx_right_of_window);
 		return false;
 	}
@@ -243,14 +241,10 @@ trim_right(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a)
 static void
 answer_unacceptable(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
 {
-	uint16_t tick = (uint16_t)tick_of(a->now);
-
-	if (a->seg->payload_n == 0 && (a->seg->flags & (TCP_SYN | TCP_FIN)) == 0) {
-		if ((uint16_t)(tick - conn->answer_tick) < ANSWER_TICKS) {
-			COUNT(tcp, tcp_answers_withheld);
-			return;
-		}
-		conn->answer_tick = tick;
+	if (a->seg->payload_n == 0 && (a->seg->flags & (TCP_SYN | TCP_FIN)) == 0 &&
+	    !may_answer(conn, a->now)) {
+		COUNT(tcp, tcp_answers_withheld);
+		return;
 	}
 	ack_now(tcp, conn);
 }
@@ -349,7 +343,7 @@ check_ack_of_syn(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a, stru
 	if (!conn_has(conn, CONN_SYN_REPEATED))
 		rtt_sample(&conn->rtt, a->now - conn->una_ns);
 	conn->snd_una = seg->ack;
-	conn->snd_wnd = (uint32_t)seg->wnd << conn->snd_wscale;
+	conn->snd_wnd = conn_window_of(conn, seg);
 	conn->snd_wnd_max = conn->snd_wnd;
 	conn->snd_wl1 = seg->seq;
 	conn->snd_wl2 = seg->ack;
@@ -383,9 +377,6 @@ input_conn(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a, struct tcp
 	if (!check_timestamp(tcp, conn, a) || !check_sequence(tcp, conn, a) ||
 	    !check_rst(tcp, conn, a) || !check_syn(tcp, conn, a))
 		return;
-	note_timestamp(conn, a);
-	conn->last_rx_ns = a->now;
-	conn->keep_n = 0;
 	if (conn->state == TCP_STATE_SYN_RECEIVED && !check_ack_of_syn(tcp, conn, a, out))
 		return;
 	if (!check_owner(tcp, conn, a) || !ack_input(tcp, conn, a))

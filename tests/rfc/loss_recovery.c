@@ -268,8 +268,9 @@ reneging_receiver_gets_it_again(void **state)
 	expect_run(&p, 5000, 3);
 	peer_send(&p, .at_ms = 10, .ack = 5000, .sack = { { 5000 + MSS, 5000 + 3 * MSS } });
 	peer_expect(&p, .at_ms = 200, .seq = 5000, .n = MSS);
-	peer_send(&p, .at_ms = 210, .ack = 5000 + MSS); /* the rest is gone */
-	peer_expect(&p, .at_ms = 410, .seq = 5000 + MSS, .n = MSS);
+	/* the rest is gone; the timeout is the doubled one until something is measured */
+	peer_send(&p, .at_ms = 210, .ack = 5000 + MSS);
+	peer_expect(&p, .at_ms = 610, .seq = 5000 + MSS, .n = MSS);
 	peer_send(&p, .ack = 5000 + 2 * MSS);
 	peer_expect(&p, .seq = 5000 + 2 * MSS, .n = MSS);
 	peer_send(&p, .ack = 5000 + 3 * MSS);
