@@ -60,6 +60,10 @@ lw_failed(const struct lw *w, const char *what, const char *file, int line)
 		"world %s, seed %" PRIu64 ", step %" PRIu64 ", at %.6f s: not so: %s (%s:%d)\n",
 		w->conf.name, w->conf.seed, w->result.steps, (double)(w->now - w->begin) / 1e9,
 		what, file, line);
+	if (w->at_client != NULL) {
+		fprintf(stderr, "  at work:\n");
+		print_client(w, w->at_client);
+	}
 	for (uint32_t i = 0; i < w->conf.user_n && shown < 20; i++) {
 		if (!w->client[i].is_done)
 			shown++;
