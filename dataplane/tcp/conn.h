@@ -16,7 +16,6 @@
 #include "base/ensure.h"
 #include "base/hash.h"
 #include "base/pool.h"
-#include "base/prng.h"
 #include "base/wheel.h"
 #include "tcp/cc.h"
 #include "tcp/flow.h"
@@ -196,6 +195,7 @@ struct tcp {
 	uint32_t listener_n;
 	uint32_t bufs_held;
 	uint32_t burst;	     /* of tcp_input, counted */
+	uint32_t gap_bufs;   /* of these in islands */
 	uint32_t owner_bufs; /* held by the owner, of the same budget */
 	uint32_t half_open, time_wait;
 	uint32_t stamp;	     /* of islands */
@@ -204,7 +204,6 @@ struct tcp {
 	uint64_t retry_at;   /* output waits for buffers until then; 0: it does not */
 	uint64_t cookies_until;
 	struct hash_key key_isn, key_cookie;
-	struct prng prng;
 };
 
 #define COUNT(tcp, name) ((tcp)->conf.count->name++)

@@ -7,9 +7,13 @@
  * the promise; up to the furthest edge ever shown (rcv_shown) bytes are accepted.
  * Memory is counted in buffers, not bytes: payloads up to MERGE_MAX are copied behind the bytes
  * that wait already. Near the budget windows fall; the last eighth is for owners who leave nothing
- * unread, and islands may not use the last of what is allowed.
+ * unread, and islands together may use a quarter.
  */
 #include "tcp/conn.h"
+
+enum {
+	GAP_SHARE = 4, /* of the budget, for all islands together */
+};
 
 /* ---- the window ---- */
 
@@ -194,6 +198,7 @@ give_bufs(struct tcp *tcp, struct buf *b)
 		b->link = NULL;
 		buf_give(b);
 		tcp->bufs_held--;
+		tcp->gap_bufs--;
 		b = next;
 	}
 }
@@ -229,6 +234,7 @@ island_append(struct tcp *tcp, struct island *at, struct arrival *a)
 		return;
 	take_payload(a, &q);
 	tcp->bufs_held += q.n;
+	tcp->gap_bufs += q.n;
 	at->tail->link = q.head;
 	at->tail = q.tail;
 }
@@ -273,6 +279,7 @@ island_insert(struct tcp *tcp, struct tcp_conn *conn, uint32_t *link, struct arr
 	};
 	take_payload(a, &q);
 	tcp->bufs_held += q.n;
+	tcp->gap_bufs += q.n;
 	island->head = q.head;
 	island->tail = q.tail;
 	*link = i;
@@ -338,6 +345,19 @@ note_dup(struct tcp_conn *conn, const struct arrival *a)
 	conn->dsack = (struct seg_sack){ a->seq, seq_add(a->seq, a->n) };
 }
 
+/*
+ * What lies beyond gaps is nobody's yet: no owner can read it, and nobody is cut for it. Peers that
+ * never fill theirs shall not push down the windows of all others.
+ */
+static bool
+may_hold_gap(const struct tcp *tcp, const struct tcp_conn *conn, const struct arrival *a)
+{
+	uint32_t n = a->buf->m.nb_segs;
+
+	return tcp->gap_bufs + n <= tcp->conf.bufs_max / GAP_SHARE &&
+	       tcp_bufs_used(tcp) + n <= bufs_allowed(tcp, conn) * 15 / 16;
+}
+
 static void
 take_beyond_gap(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a)
 {
@@ -347,7 +367,7 @@ take_beyond_gap(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a)
 	COUNT(tcp, tcp_rx_out_of_order);
 	conn->flags |= CONN_ACK_NOW; /* RFC 5681, 4.2 */
 	conn_dirty(tcp, conn);
-	if (tcp_bufs_used(tcp) + a->buf->m.nb_segs > bufs_allowed(tcp, conn) * 15 / 16) {
+	if (!may_hold_gap(tcp, conn, a)) {
 		COUNT(tcp, tcp_rx_gap_no_memory);
 		return;
 	}
@@ -380,6 +400,7 @@ absorb_islands(struct tcp *tcp, struct tcp_conn *conn)
 		for (struct buf *b = at->head, *next; b != NULL; b = next) {
 			next = b->link;
 			bufq_push(&conn->rcvq, b);
+			tcp->gap_bufs--;
 		}
 		conn->bytes_in += (uint32_t)seq_diff(at->right, at->left);
 		conn->rcv_nxt = at->right;

@@ -98,7 +98,6 @@ tcp_init(void *mem, const struct tcp_conf *conf, uint64_t now)
 	tcp->wheel = wheel_init(at + l.wheel, conf->conns_max, now);
 	flow_init(&tcp->flow, at + l.buckets, l.bucket_n, &key[0]);
 	tcp->listener = (struct listener *)(void *)(at + l.listeners);
-	prng_init(&tcp->prng, hash_sip24(&seed, "prng", 4));
 	return tcp;
 }
 
@@ -114,7 +113,7 @@ tcp_fini(struct tcp *tcp)
 		recv_give_queue(tcp, conn);
 		span_give_all(tcp, conn);
 	}
-	ensure(tcp->bufs_held == 0);
+	ensure(tcp->bufs_held == 0 && tcp->gap_bufs == 0);
 }
 
 /* ---- records ---- */

@@ -100,6 +100,37 @@ empty_ack_at_the_right_edge_counts(void **state)
 	peer_drop(&p);
 }
 
+/* Peers that never fill their gaps hold a share of the buffers, and give all of it back. */
+static void
+islands_do_not_use_the_budget_up(void **state)
+{
+	struct peer p = peer_established(.bufs_max = 512, .recv_max = 65535);
+	struct tcp_load load;
+
+	(void)state;
+	for (uint32_t k = 1; k < 20; k++) {
+		p.port++;
+		p.seq = 999;
+		p.ack = 0;
+		peer_send(&p, .flags = "S");
+		peer_expect(&p, .flags = "SA");
+		peer_send(&p);
+		for (uint32_t i = 0; i < 64; i++)
+			peer_send(&p, .seq = 1002 + 2 * i, .n = 1);
+		peer_ignore(&p);
+	}
+	tcp_load(p.tcp, &load);
+	assert_in_range(load.bufs_held, 1, load.bufs_max / 4);
+	assert_true(p.count.tcp_rx_gap_no_memory > 0);
+	for (; p.port > PEER_PORT; p.port--) {
+		peer_send(&p, .flags = "R", .seq = 1000);
+		peer_ignore(&p);
+	}
+	tcp_load(p.tcp, &load);
+	assert_int_equal(load.bufs_held, 0);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -109,6 +140,7 @@ main(void)
 		cmocka_unit_test(timeout_stays_backed_off_until_a_sample),
 		cmocka_unit_test(window_of_a_simultaneous_syn_ack_is_not_scaled),
 		cmocka_unit_test(empty_ack_at_the_right_edge_counts),
+		cmocka_unit_test(islands_do_not_use_the_budget_up),
 	};
 
 	return cmocka_run_group_tests_name("RFC 5961, 6298, 7323: odd and hostile peers", test,
