@@ -195,7 +195,7 @@ struct tcp {
 	uint32_t listener_n;
 	uint32_t bufs_held;
 	uint32_t burst;	     /* of tcp_input, counted */
-	uint32_t gap_bufs;   /* of these in islands */
+	uint32_t gap_bufs;   /* of bufs_held, in islands */
 	uint32_t owner_bufs; /* held by the owner, of the same budget */
 	uint32_t half_open, time_wait;
 	uint32_t stamp;	     /* of islands */

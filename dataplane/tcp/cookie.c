@@ -59,9 +59,9 @@ cookie_answer(struct tcp *tcp, const struct tcp_seg *syn, uint16_t path, uint64_
 	e.seq = seq_of(cookie_of(tcp, syn, syn->seq, clock, class));
 	if (syn->has_ts) {
 		uint32_t ts = (uint32_t)(now >> 20) + tcp_ts_offset(tcp, &syn->dst, &syn->src);
-		uint32_t options = syn->has_wscale && syn->wscale < OPTION_NO_WSCALE
-					   ? syn->wscale
-					   : OPTION_NO_WSCALE;
+		uint32_t wscale =
+			syn->wscale < OPTION_NO_WSCALE ? syn->wscale : OPTION_NO_WSCALE - 1;
+		uint32_t options = syn->has_wscale ? wscale : OPTION_NO_WSCALE;
 
 		if (syn->has_sack_ok)
 			options |= OPTION_SACK;

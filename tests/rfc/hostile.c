@@ -131,6 +131,27 @@ islands_do_not_use_the_budget_up(void **state)
 	peer_drop(&p);
 }
 
+/* RFC 7323, 2.3: more than 14 is taken as 14, in a cookie that agrees to scaling, too. */
+static void
+cookie_takes_a_scale_beyond_14_as_14(void **state)
+{
+	struct peer p = peer_new(.backlog_max = 1, .ts = true);
+
+	(void)state;
+	p.port++;
+	peer_send(&p, .flags = "S", .seq = 1);
+	peer_expect(&p, .flags = "SA");
+	p.port--;
+	p.ack = 0;
+	p.seq = 999;
+	peer_send(&p, .flags = "S", .mss = 1460, .has_wscale = true, .wscale = 15);
+	peer_expect(&p, .flags = "SA", .has_wscale = true);
+	assert_int_equal(p.count.tcp_tx_cookies, 1);
+	peer_send(&p, .wnd = 100, .text = "x");
+	assert_int_equal(peer_info(&p).snd_wnd, 100 << 14);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -141,6 +162,7 @@ main(void)
 		cmocka_unit_test(window_of_a_simultaneous_syn_ack_is_not_scaled),
 		cmocka_unit_test(empty_ack_at_the_right_edge_counts),
 		cmocka_unit_test(islands_do_not_use_the_budget_up),
+		cmocka_unit_test(cookie_takes_a_scale_beyond_14_as_14),
 	};
 
 	return cmocka_run_group_tests_name("RFC 5961, 6298, 7323: odd and hostile peers", test,
