@@ -1,7 +1,10 @@
 """memif with several queues and a peer that spreads like a NIC's RSS (spreader.c)."""
+import hashlib
+import os
+
 from lab import IN4, IN6, expect, marked, until
 from load import Load
-from test_bulk import both_ways
+from test_bulk import body_file, both_ways
 
 MIB = 1 << 20
 
@@ -50,3 +53,30 @@ def test_a_spreader_that_spreads_otherwise_is_seen_and_served(lab):
 def test_bodies_are_equal_over_memif(lab):
     lab.insert_spreader(queues=4)
     both_ways(lab, 256 * MIB if lab.full else 32 * MIB, lambda: config(lab))
+
+
+def test_many_bodies_at_once_over_memif_on_hugepages(lab):
+    """Buffers that the driver lends to its peer without a copy, and rings that run full."""
+    if not lab.set_hugepages(400):
+        lab.note("no hugepages on this machine")
+        return
+    home = lab.nginx("a")
+    sent = body_file(os.path.join(home, "files", "big"), 16 * MIB)
+    source = os.path.join(home, "files", "big")
+    lab.insert_spreader(queues=4)
+    made = config(lab)
+    made["machine"].update(hugepages=True, memory="256MiB")
+    lab.start(made)
+    done = lab.run("client", "bash", "-c", "for i in $(seq 16); do "
+                   "(curl -sS --fail http://10.1.0.10/big | sha256sum) & done; wait", timeout=120)
+    digests = [line.split()[0] for line in done.stdout.splitlines()]
+    expect(digests == [sent] * 16, f"down: {digests.count(sent)} of 16 are equal")
+    lab.run("client", "bash", "-c", "for i in $(seq 16); do curl -sS --fail -H Expect: -T "
+            f"{source} http://10.1.0.10/upload/$i & done; wait", timeout=120)
+    up = [body_digest(os.path.join(home, "files", "upload", str(i + 1))) for i in range(16)]
+    expect(up == [sent] * 16, f"up: {up.count(sent)} of 16 are equal")
+
+
+def body_digest(path):
+    with open(path, "rb") as body:
+        return hashlib.file_digest(body, "sha256").hexdigest()
