@@ -386,15 +386,16 @@ input_conn(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a, struct tcp
 
 /*
  * TIME-WAIT: a new SYN that cannot be an old duplicate opens the tuple anew (RFC 9293, 3.6.1,
- * RFC 6191).
+ * RFC 6191), where somebody listens.
  */
 static bool
-can_reuse(const struct tcp_conn *conn, const struct tcp_seg *seg)
+can_reuse(struct tcp *tcp, const struct tcp_conn *conn, const struct tcp_seg *seg)
 {
 	bool is_newer;
 
 	if (conn->state != TCP_STATE_TIME_WAIT ||
-	    (seg->flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) != TCP_SYN)
+	    (seg->flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) != TCP_SYN ||
+	    listener_find(tcp, &seg->dst, seg->dst_port) == NULL)
 		return false;
 	is_newer = seq_gt(seg->seq, conn->rcv_nxt);
 	if (conn_has(conn, CONN_TS) && seg->has_ts) {
@@ -441,7 +442,7 @@ input_segment(struct tcp *tcp, struct flow_place place, const struct tcp_seg *se
 
 	ensure_hot(buf->path < tcp->conf.path_n);
 	COUNT(tcp, tcp_rx_segments);
-	if (conn != NULL && can_reuse(conn, seg)) {
+	if (conn != NULL && can_reuse(tcp, conn, seg)) {
 		reuse(tcp, conn, seg, buf->path, now, out);
 		conn = NULL;
 	} else if (conn == NULL) {

@@ -152,6 +152,28 @@ cookie_takes_a_scale_beyond_14_as_14(void **state)
 	peer_drop(&p);
 }
 
+/* Where nobody listens a SYN opens nothing, so it ends no TIME-WAIT (RFC 1337). */
+static void
+syn_for_nobody_leaves_time_wait_alone(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_dial(&p);
+	peer_expect(&p, .flags = "S");
+	peer_send(&p, .flags = "SA", .seq = 999, .mss = 1460);
+	peer_expect(&p, .ack = 1000);
+	peer_shutdown(&p);
+	peer_expect(&p, .flags = "FA");
+	peer_send(&p, .flags = "FA", .ack = 5001);
+	peer_expect(&p, .ack = 1001);
+	assert_int_equal(peer_state(&p), TCP_STATE_TIME_WAIT);
+	peer_send(&p, .flags = "S", .seq = 90000);
+	peer_expect(&p, .flags = "A", .ack = 1001);
+	assert_int_equal(peer_state(&p), TCP_STATE_TIME_WAIT);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -163,6 +185,7 @@ main(void)
 		cmocka_unit_test(empty_ack_at_the_right_edge_counts),
 		cmocka_unit_test(islands_do_not_use_the_budget_up),
 		cmocka_unit_test(cookie_takes_a_scale_beyond_14_as_14),
+		cmocka_unit_test(syn_for_nobody_leaves_time_wait_alone),
 	};
 
 	return cmocka_run_group_tests_name("RFC 5961, 6298, 7323: odd and hostile peers", test,
