@@ -1,0 +1,246 @@
+/*
+ * gen.h - the parts of penstock-bench: links (a virtual network card each), messages (requests
+ * and responses made beforehand), flows (a minimal TCP), and the two roles that speak over them.
+ *
+ * One process, one thread, no locks. Addresses are fixed, see the table in bench/README.md.
+ * The wire does not lose, so a flow keeps no queue of what it sent: a message can be sent again
+ * from any place because it is computed from its image. Units: ns from the start, bytes.
+ */
+#ifndef PENSTOCK_BENCH_GEN_H
+#define PENSTOCK_BENCH_GEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct rte_mbuf;
+struct rte_mempool;
+
+enum {
+	MSS = 1460, /* MTU 1500; no TCP option after the SYN */
+	BURST = 64,
+	OUT_MAX = 512,	/* frames that wait for room in a ring of the peer */
+	OUT_FULL = 320, /* from here on nothing is received or begun that would send */
+	QUEUES_MAX = 16,
+	HEADERS = 54, /* Ethernet, IPv4, TCP */
+	ORIGINS_MAX = 8,
+	CONNS_MAX = 1000000,
+	INFLIGHT = 256 * 1024, /* most bytes a sender has on the wire */
+	WINDOW = 65535,
+	WINDOW_SHIFT = 6, /* ours: 4 MiB, never full since everything is read at once */
+	TOKEN = 16,	  /* bytes of hexadecimal that name a request */
+};
+
+/* What went wrong, counted in the result; any of them makes the exit code 1. */
+#define GEN_ERRORS(x)                                                                              \
+	x(status, "a response that is not 200") x(length,                                          \
+						  "a response with another length than was sent")  \
+		x(content, "a response with another body or token")                                \
+			x(head, "a response head that is broken or parted over segments") x(       \
+				request_head, "a request that the origin could not read")          \
+				x(request_content, "a request body that is not the client's")      \
+					x(reset, "a connection reset") x(                          \
+						closed, "a connection closed before its response") \
+						x(timeout, "no answer within ten seconds")
+
+enum gen_error {
+#define x(name, what) GEN_ERROR_##name,
+	GEN_ERRORS(x)
+#undef x
+	GEN_ERRORS_N
+};
+
+const char *gen_error_name(enum gen_error error);
+
+#define GEN_PROFILES(x)                                                                            \
+	x(keep_alive, "keep-alive") x(close, "close") x(bulk_down, "bulk-down")                    \
+		x(bulk_up, "bulk-up")
+
+enum gen_profile {
+#define x(name, text) GEN_PROFILE_##name,
+	GEN_PROFILES(x)
+#undef x
+	GEN_PROFILES_N
+};
+
+const char *gen_profile_name(enum gen_profile profile);
+
+struct gen_conf {
+	enum gen_profile profile;
+	bool is_client, is_origin;
+	const char *outside, *inside; /* memif sockets */
+	const char *json;	      /* result file; NULL: standard output */
+	uint32_t conns, queues, origins, body_n, core;
+	double seconds, warmup, rate; /* rate 0: closed loop */
+};
+
+/* ---- histogram: 128 steps a power of two, so that a value is right within 0.8 % ---- */
+
+enum {
+	HIST_STEPS = 128,
+	HIST_SIZE = 40 * HIST_STEPS
+};
+
+struct hist {
+	uint64_t n, sum, max, at[HIST_SIZE];
+};
+
+void hist_add(struct hist *h, uint64_t v);
+/* The smallest value that at least that part (0 to 1) of the samples do not exceed. */
+uint64_t hist_quantile(const struct hist *h, double part);
+
+/* ---- messages ---- */
+
+/* A head and a body whose bytes repeat every 4 KiB, with the sums that checksums are made of. */
+struct message {
+	uint8_t *bytes;
+	uint32_t *sum; /* of the 16-bit words before word i */
+	uint32_t head_n, body_n, token_at, stored_n;
+};
+
+void message_init(struct message *m, const char *head, uint32_t token_at, uint32_t body_n);
+void message_fini(struct message *m);
+/* Where byte `at` of the whole message is stored; MSS bytes follow it in line. */
+uint32_t message_place(const struct message *m, uint32_t at);
+/* True if n bytes are the body's from `at` on, with this token at its begin when `has_token`. */
+bool message_is(const struct message *m, uint32_t at, const uint8_t *p, uint32_t n,
+		const uint64_t token[2], bool has_token);
+
+/* ---- flows ---- */
+
+enum flow_state {
+	FLOW_FREE,
+	FLOW_SYN,
+	FLOW_READY,
+	FLOW_AWAITS,
+	FLOW_SENDS,
+	FLOW_FIN
+};
+
+/* One connection of either role, seen from our end. Addresses and ports are in network order. */
+struct flow {
+	uint32_t src, dst;
+	uint16_t src_port, dst_port;
+	uint8_t state, queue, shift, tries;
+	bool owes_ack, is_queued;
+	uint32_t snd, una, wnd, rcv;
+	uint32_t base, msg_at, msg_n; /* the message being sent and its first sequence number */
+	uint32_t got, got_head;	      /* of the message being received; 0: no head yet */
+	uint64_t sum;		      /* addresses and ports, for the checksums */
+	uint64_t token[2];
+	uint64_t due_ns, heard_ns;
+};
+
+/* A received segment, host order; payload in one piece. */
+struct seg {
+	uint32_t src, dst; /* network order */
+	uint16_t src_port, dst_port;
+	uint32_t seq, ack, wnd;
+	uint8_t flags, shift;
+	const uint8_t *payload;
+	uint32_t n;
+};
+
+enum {
+	TCP_FIN = 1,
+	TCP_SYN = 2,
+	TCP_RST = 4,
+	TCP_PSH = 8,
+	TCP_ACK = 16
+};
+
+/* ---- links ---- */
+
+struct gen;
+
+struct link_queue {
+	struct rte_mbuf *out[OUT_MAX];
+	uint32_t n;
+};
+
+struct link {
+	uint16_t port, queues;
+	uint8_t mac[6], peer[6];
+	bool is_open, knows_peer;
+	uint32_t net, own,
+		proxy;	  /* network order: the net we answer ARP for, our and its address */
+	uint32_t fullest; /* frames in the longest queue */
+	struct rte_mempool *pool;
+	const struct message *out_message;
+	struct link_queue queue[QUEUES_MAX];
+	uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes, checksum_bad, dropped;
+	/* Senders with more to send than one segment, a ring; and who owes an ACK. */
+	struct flow **sender;
+	uint32_t sender_head, sender_n, sender_max;
+	struct flow *acks[2 * BURST];
+	uint32_t acks_n;
+};
+
+bool link_environment(const struct gen_conf *conf);
+void link_environment_close(void);
+bool link_open(struct link *l, const char *name, const char *socket, const struct gen_conf *conf);
+void link_close(struct link *l, const char *socket);
+bool link_is_up(const struct link *l);
+void link_arp(struct link *l);
+void link_flush(struct link *l);
+/* The queue a packet of this flow takes at the proxy, and the flow's part of the checksums. */
+void link_steer(const struct link *l, struct flow *f);
+/* One burst of every queue to input(). */
+void link_receive(struct gen *g, struct link *l, void (*input)(struct gen *, const struct seg *));
+void link_send(struct link *l, struct flow *f, uint32_t seq, uint8_t flags, uint32_t from,
+	       uint32_t n);
+void link_refuse(struct link *l, const struct seg *to);
+
+static inline bool
+link_has_room(const struct link *l)
+{
+	return l->fullest < OUT_FULL;
+}
+
+/* ---- TCP, as much as two peers on a wire that does not lose need ---- */
+
+void flow_begin(struct link *l, struct flow *f, uint32_t n);
+void flow_push(struct link *l, struct flow *f, uint32_t segments);
+void flow_owe_ack(struct link *l, struct flow *f);
+/* False: the segment brings nothing new, or is answered already. Payload then begins at rcv. */
+bool flow_take(struct link *l, struct flow *f, struct seg *s, uint64_t now);
+void flow_turn(struct link *l);
+void flow_pay_acks(struct link *l);
+/* Sends again what was not acknowledged for long. */
+void flow_overdue(struct link *l, struct flow *f, uint64_t now);
+
+/* ---- the two roles ---- */
+
+struct gen {
+	struct gen_conf conf;
+	struct link outside, inside;
+	struct message request, response;
+	struct flow *client, *origin; /* origin: by origin and the proxy's port */
+	uint32_t *idle, idle_n, opened_n;
+	uint32_t keys, *next_key; /* tuples of addresses and ports; the next of each client */
+	uint32_t count;		  /* of requests, names them */
+	uint8_t seen_head[512];	  /* the last response head that was checked word by word */
+	uint32_t seen_head_n;
+	uint32_t wrong_status; /* of the last response that was not 200 */
+	uint32_t client_scan, origin_scan;
+	uint64_t now, begin_ns, end_ns, due_n;
+	double start_ns;
+	bool measures;
+	uint64_t requests, connections, busy_tsc, error[GEN_ERRORS_N];
+	struct hist latency;
+};
+
+bool client_init(struct gen *g);
+void client_turn(struct gen *g);
+void client_input(struct gen *g, const struct seg *s);
+void client_fini(struct gen *g);
+bool origin_init(struct gen *g);
+void origin_fini(struct gen *g);
+void origin_turn(struct gen *g);
+void origin_input(struct gen *g, const struct seg *s);
+
+/* Options: false with *ret_why (to be printed) for what cannot be. */
+bool gen_options(int argc, char **argv, struct gen_conf *ret_conf, char *ret_why, size_t why_n);
+void gen_result(const struct gen *g, double seconds);
+
+#endif

@@ -1,0 +1,96 @@
+/*
+ * result.c - names, and the result as one JSON object.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "gen/gen.h"
+
+const char *
+gen_error_name(enum gen_error error)
+{
+	static const char *const name[] = {
+#define x(name, what) #name,
+		GEN_ERRORS(x)
+#undef x
+	};
+
+	return error < GEN_ERRORS_N ? name[error] : "?";
+}
+
+const char *
+gen_profile_name(enum gen_profile profile)
+{
+	static const char *const name[] = {
+#define x(name, text) text,
+		GEN_PROFILES(x)
+#undef x
+	};
+
+	return profile < GEN_PROFILES_N ? name[profile] : "?";
+}
+
+static void
+put_link(FILE *to, const char *name, const struct link *l)
+{
+	fprintf(to,
+		" \"%s\": {\"to_proxy_packets\": %llu, \"to_proxy_bytes\": %llu, "
+		"\"from_proxy_packets\": %llu, \"from_proxy_bytes\": %llu, "
+		"\"checksum_bad\": %llu, \"dropped\": %llu},\n",
+		name, (unsigned long long)l->tx_packets, (unsigned long long)l->tx_bytes,
+		(unsigned long long)l->rx_packets, (unsigned long long)l->rx_bytes,
+		(unsigned long long)l->checksum_bad, (unsigned long long)l->dropped);
+}
+
+static void
+put_latency(FILE *to, const struct hist *h)
+{
+	static const struct {
+		const char *name;
+		double part;
+	} at[] = { { "p50_us", 0.5 },
+		   { "p90_us", 0.9 },
+		   { "p99_us", 0.99 },
+		   { "p999_us", 0.999 },
+		   { "p9999_us", 0.9999 } };
+
+	fprintf(to, " \"latency\": {\"mean_us\": %.2f, ",
+		h->n != 0 ? (double)h->sum / (double)h->n / 1e3 : 0);
+	for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++)
+		fprintf(to, "\"%s\": %.2f, ", at[i].name,
+			(double)hist_quantile(h, at[i].part) / 1e3);
+	fprintf(to, "\"max_us\": %.2f},\n", (double)h->max / 1e3);
+}
+
+void
+gen_result(const struct gen *g, double seconds)
+{
+	const struct gen_conf *c = &g->conf;
+	FILE *to = c->json != NULL ? fopen(c->json, "we") : stdout;
+	double bytes = (double)g->requests * c->body_n;
+
+	if (to == NULL) {
+		fprintf(stderr, "penstock-bench: %s cannot be written\n", c->json);
+		to = stdout;
+	}
+	fprintf(to, "{\"profile\": \"%s\", \"loop\": \"%s\", \"conns\": %u, \"queues\": %u,\n",
+		gen_profile_name(c->profile), c->rate > 0 ? "open" : "closed", c->conns, c->queues);
+	fprintf(to, " \"body_bytes\": %u, \"wanted_rate\": %.0f, \"seconds\": %.6f,\n", c->body_n,
+		c->rate, seconds);
+	fprintf(to, " \"requests\": %llu, \"rate\": %.1f, \"connections\": %llu,\n",
+		(unsigned long long)g->requests, (double)g->requests / seconds,
+		(unsigned long long)g->connections);
+	fprintf(to, " \"gbit_per_second\": %.3f, \"generator_tsc_per_request\": %.1f,\n",
+		bytes * 8 / seconds / 1e9,
+		g->requests != 0 ? (double)g->busy_tsc / (double)g->requests : 0);
+	put_latency(to, &g->latency);
+	put_link(to, "outside", &g->outside);
+	put_link(to, "inside", &g->inside);
+	fprintf(to, " \"last_wrong_status\": %u, \"errors\": {", g->wrong_status);
+	for (uint32_t i = 0; i < GEN_ERRORS_N; i++)
+		fprintf(to, "%s\"%s\": %llu", i != 0 ? ", " : "", gen_error_name((enum gen_error)i),
+			(unsigned long long)g->error[i]);
+	fprintf(to, "}}\n");
+	if (to != stdout)
+		fclose(to);
+}
