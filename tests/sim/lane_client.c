@@ -200,6 +200,9 @@ stops_within(const struct lw_req *r)
 static bool
 any_may_cut(struct lw *w, const struct lw_client *c)
 {
+	/* Its server may have died when the answer was whole and the request was not. */
+	if (c->answering > 0 && req_of(w, c, c->answering - 1)->is_excused)
+		return true;
 	for (uint32_t k = c->answering; k < c->writing; k++) {
 		const struct lw_req *r = req_of(w, c, k);
 

@@ -250,6 +250,9 @@ bad_links(struct lw_conf *conf, struct prng *prng)
 	for (uint32_t i = 0; i < conf->origin_n; i++)
 		bad_link(prng, &conf->origin_link[i]);
 	conf->may_be_double = true;
+	/* A kept connection's idle time counts while its last answer is still being sent again. */
+	if (!conf->may_drop && conf->idle_ns < 200 * S)
+		conf->idle_ns = 200 * S;
 }
 
 static void
@@ -323,7 +326,7 @@ static void
 world_stalling(struct lw_conf *conf, struct prng *prng)
 {
 	draw_users(conf, prng, 200000, prng_one_in(prng, 2));
-	conf->idle_ns = 120 * S; /* or a client that looks away asks into a closed connection */
+	conf->idle_ns = 600 * S; /* or a client that looks away asks into a closed connection */
 	for (uint32_t i = 0; i < conf->user_n; i++) {
 		user[i].habits.stall = 50 + prng_below(prng, 300);
 		user[i].habits.stall_ns = prng_one_in(prng, 2) ? 200 * MS : 5 * S;
