@@ -43,11 +43,11 @@ enum {
 	DUP_THRESH = 3,	      /* RFC 6675 */
 	MSS_DEFAULT_V4 = 536, /* RFC 9293, 3.7.1: no MSS option */
 	MSS_DEFAULT_V6 = 1220,
-	MSS_MIN = 88,		/* a smaller one only makes us work */
-	MERGE_MAX = 512,	/* payloads up to this are copied to a waiting buffer's end */
-	ISLANDS_PER_CONN = 64,	/* runs of out-of-order bytes */
-	SPANS_PER_CONN = 512,	/* records of what was sent */
-	LINK_HEADER_MAX = 18,	/* Ethernet and VLAN, left free in front of our packets */
+	MSS_MIN = 88,	       /* a smaller one only makes us work */
+	MERGE_MAX = 512,       /* payloads up to this are copied to a waiting buffer's end */
+	ISLANDS_PER_CONN = 64, /* runs of out-of-order bytes */
+	SPANS_PER_CONN = 512,  /* records of what was sent */
+	LINK_HEADER_MAX = 18,  /* Ethernet and VLAN, left free in front of our packets */
 	HEADER_MAX = 40 + 20 + 40,
 	GATHER_MAX = 64, /* stream buffers in one segment; more are cut into more segments */
 };
@@ -167,7 +167,7 @@ struct tcp_conn {
 	uint32_t again_n; /* segments sent again */
 	uint32_t flow_next;
 	uint32_t wait_prev, wait_next; /* in tcp->waiting or tcp->dialing */
-	uint16_t answer_tick; /* when what cannot be right was last answered */
+	uint16_t answer_tick;	       /* when what cannot be right was last answered */
 	uint16_t island_n;
 	uint32_t unread_burst; /* of tcp_input, in which rcvq ceased to be empty */
 } __attribute__((aligned(64)));
