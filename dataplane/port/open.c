@@ -79,8 +79,12 @@ start(struct port *port)
 {
 	port->was_up = false;
 	port->looks = 0;
+	if (port->is_zero_copy)
+		zero_copy_keep();
 	if (rte_eth_dev_start(port->id) != 0)
 		return false;
+	if (port->is_zero_copy)
+		zero_copy_settle(port);
 	if (rte_eth_allmulticast_enable(port->id) != 0)
 		rte_eth_promiscuous_enable(port->id);
 	atomic_store_explicit(&port->is_started, true, memory_order_release);
@@ -237,6 +241,8 @@ port_look(struct portif *portif)
 
 	if (!atomic_load(&port->is_started) && !reconnect(port))
 		return;
+	if (port->is_zero_copy)
+		zero_copy_restore();
 	if (rte_eth_link_get_nowait(port->id, &link) != 0)
 		link.link_status = RTE_ETH_LINK_DOWN;
 	is_up = link.link_status == RTE_ETH_LINK_UP;

@@ -45,6 +45,11 @@ struct port {
 
 extern const struct portif_ops port_burst_ops;
 
+/* zero_copy.c, main thread: before a zero-copy memif is started, after, and now and then. */
+void zero_copy_keep(void);
+void zero_copy_settle(const struct port *port); /* waits until it is connected, at most 0.5 s */
+void zero_copy_restore(void);
+
 /* The DPDK device name and arguments for a port; false and why when they cannot be made. */
 bool port_devargs(const struct port_conf *conf, struct port_devargs *ret_devargs, char *why);
 
