@@ -5,8 +5,8 @@
  *
  *	test_sim_lane_hurt [--seed S] [--seeds N] [--only NAME]
  *
- * PENSTOCK_SEED and PENSTOCK_SEEDS do the same for scripts (of the latter a hundredth, these worlds
- * are large). Each seed is run twice with equal traces; the crowd only with PENSTOCK_FULL.
+ * PENSTOCK_SEED and PENSTOCK_SEEDS do the same for scripts (of the latter a thousandth, these worlds
+ * are large). Each seed is run twice with equal traces; the crowd only with PENSTOCK_FULL=1.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -394,11 +394,11 @@ number(const char *text, uint64_t other)
 int
 main(int argc, char **argv)
 {
-	uint64_t seeds = number(getenv("PENSTOCK_SEEDS"), 100) / 100;
+	uint64_t seeds = number(getenv("PENSTOCK_SEEDS"), 1000) / 1000;
 	uint64_t first = number(getenv("PENSTOCK_SEED"), 1);
 	const char *only = NULL;
 
-	is_full = getenv("PENSTOCK_FULL") != NULL;
+	is_full = number(getenv("PENSTOCK_FULL"), 0) != 0;
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--seeds") == 0 && i + 1 < argc) {
 			seeds = number(argv[++i], seeds);
