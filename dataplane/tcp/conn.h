@@ -347,6 +347,8 @@ bool ack_input(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a);
 /* ---- recv.c ---- */
 
 void recv_text(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a);
+/* Bytes came that were here before: the next ACK says so (RFC 2883, 4.1), where SACK is agreed. */
+void recv_note_dup(struct tcp_conn *conn, struct seq left, struct seq right);
 void recv_give_islands(struct tcp *tcp, struct tcp_conn *conn);
 void recv_give_queue(struct tcp *tcp, struct tcp_conn *conn);
 /* The window field of a segment that goes out now (not SYN's); moves the promise. */

@@ -192,16 +192,13 @@ trim_left(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a)
 	old = (uint32_t)seq_diff(conn->rcv_nxt, a->seq);
 	if (a->n + ((a->flags & TCP_FIN) != 0) <= old) {
 		COUNT(tcp, tcp_rx_left_of_window);
-		if (a->n > 0) {
-			conn->flags |= CONN_DSACK; /* RFC 2883, 4.1 */
-			conn->dsack = (struct seg_sack){ a->seq, seq_add(a->seq, a->n) };
-		}
+		if (a->n > 0)
+			recv_note_dup(conn, a->seq, seq_add(a->seq, a->n));
 		return false;
 	}
 	if (old > 0 && a->n > 0) {
 		COUNT(tcp, tcp_rx_partly_old);
-		conn->flags |= CONN_DSACK;
-		conn->dsack = (struct seg_sack){ a->seq, conn->rcv_nxt };
+		recv_note_dup(conn, a->seq, conn->rcv_nxt);
 		conn->flags |= CONN_ACK_NOW;
 	}
 	a->off += old;

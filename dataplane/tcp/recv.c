@@ -338,11 +338,19 @@ fit_between(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a, uint32_t 
 	return true;
 }
 
+void
+recv_note_dup(struct tcp_conn *conn, struct seq left, struct seq right)
+{
+	if (!conn_has(conn, CONN_SACK))
+		return; /* nothing would ever be reported */
+	conn->flags |= CONN_DSACK;
+	conn->dsack = (struct seg_sack){ left, right };
+}
+
 static void
 note_dup(struct tcp_conn *conn, const struct arrival *a)
 {
-	conn->flags |= CONN_DSACK;
-	conn->dsack = (struct seg_sack){ a->seq, seq_add(a->seq, a->n) };
+	recv_note_dup(conn, a->seq, seq_add(a->seq, a->n));
 }
 
 /*

@@ -211,6 +211,22 @@ duplicate_is_reported(void **state)
 	peer_drop(&p);
 }
 
+/* Without SACK there is nothing to report: the ACK rides on data as ever. */
+static void
+duplicate_without_sack_costs_no_segment(void **state)
+{
+	struct peer p = peer_established(.no_sack = true);
+
+	(void)state;
+	peer_send(&p, .n = 100, .wnd = PEER_SHUT);
+	peer_write(&p, 10);
+	peer_ignore(&p);
+	peer_send(&p, .seq = 1050, .n = 100);
+	peer_expect(&p, .n = 10, .ack = 1150);
+	peer_expect_quiet(&p);
+	peer_drop(&p);
+}
+
 /* ---- MSS and path MTU ---- */
 
 /* RFC 9293, 3.7.1: without the option 536 bytes, over IPv6 1220. */
@@ -344,6 +360,7 @@ main(void)
 		cmocka_unit_test(at_most_four_blocks_three_with_timestamps),
 		cmocka_unit_test(no_blocks_without_agreement),
 		cmocka_unit_test(duplicate_is_reported),
+		cmocka_unit_test(duplicate_without_sack_costs_no_segment),
 		cmocka_unit_test(peer_without_mss_gets_small_segments),
 		cmocka_unit_test(mss_is_bounded_by_the_path),
 		cmocka_unit_test(absurd_mss_is_raised),
