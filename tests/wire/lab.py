@@ -11,6 +11,7 @@ lab's namespaces, nothing else.
 import atexit
 import contextlib
 import ctypes
+import fcntl
 import json
 import os
 import re
@@ -262,19 +263,23 @@ class Lab:
         os.chown(self.path("memif/inside.sock"), *map(int, DATAPLANE_USER.split(":")))
         return process
 
-    def set_hugepages(self, n):
-        """So many 2 MiB pages; as before when the lab is down. False: this machine has none."""
+    def add_hugepages(self, n):
+        """So many more 2 MiB pages until the lab is down. False: this machine has them not."""
         path = "/proc/sys/vm/nr_hugepages"
-        with open(path, encoding="ascii") as pages:
-            before = pages.read()
 
-        def write(text):
-            with open(path, "w", encoding="ascii") as pages:
-                pages.write(text)
-        self.down_hooks.append(lambda: write(before))
-        write(f"{n}\n")
-        with open(path, encoding="ascii") as pages:
-            return int(pages.read()) >= n
+        def change(by):
+            # Other labs may come and go meanwhile: each takes away what it has added.
+            with open(os.path.join(HERE, "lab.py"), "rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                with open(path, encoding="ascii") as pages:
+                    before = int(pages.read())
+                with open(path, "w", encoding="ascii") as pages:
+                    pages.write(f"{max(0, before + by)}\n")
+                with open(path, encoding="ascii") as pages:
+                    return int(pages.read()) - before
+        added = change(n)
+        self.down_hooks.append(lambda: change(-added))
+        return added == n
 
     # ---- processes ----
 

@@ -57,7 +57,7 @@ def test_bodies_are_equal_over_memif(lab):
 
 def test_many_bodies_at_once_over_memif_on_hugepages(lab):
     """Buffers that the driver lends to its peer without a copy, and rings that run full."""
-    if not lab.set_hugepages(400):
+    if not lab.add_hugepages(400):
         lab.note("no hugepages on this machine")
         return
     home = lab.nginx("a")
