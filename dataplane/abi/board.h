@@ -46,7 +46,6 @@ enum {
 	x(bufs_lent, bufs, "buffers lent to ports: receive rings and packets being sent")          \
 	x(bufs_pool, bufs, "buffers of the pool this lane takes from")                             \
 	x(bufs_free, bufs, "buffers free in that pool")                                            \
-	x(neighbours, neighbours, "neighbours known")                                              \
 	x(generation, generation, "generation of the image in use")                                \
 	x(core, core, "index of the core that runs this lane")                                     \
 	x(asleep, flag, "1 while the lane's core sleeps")                                          \
