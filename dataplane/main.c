@@ -54,6 +54,7 @@ struct dataplane {
 	bool has_env;
 	struct portif port[PORTS_MAX];
 	uint16_t port_n;
+	uint64_t served; /* the generation whose addresses the ports know */
 	uint16_t lane_n;
 	struct house house;
 	bool has_house;
@@ -346,6 +347,15 @@ wait_for_image(struct dataplane *d)
 /* ---- ports and lanes ---- */
 
 static bool
+serve_port(const struct dataplane *d, uint16_t i, const struct img *img)
+{
+	if (port_serve(&d->port[i], img))
+		return true;
+	say("port %s: steering to its addresses: %s", d->port[i].facts.name, strerror(errno));
+	return false;
+}
+
+static bool
 open_port(struct dataplane *d, const struct img *img, uint16_t i, bool is_huge)
 {
 	const struct img_port *p = img_port(img, i);
@@ -380,7 +390,7 @@ open_port(struct dataplane *d, const struct img *img, uint16_t i, bool is_huge)
 		return false;
 	}
 	d->port_n++;
-	return true;
+	return serve_port(d, i, img);
 }
 
 static bool
@@ -505,11 +515,24 @@ watch_cores(struct dataplane *d)
 }
 
 static void
+serve_ports(struct dataplane *d)
+{
+	const struct view *view = keeper_view(d->keeper);
+
+	if (view->generation == d->served)
+		return;
+	d->served = view->generation;
+	for (uint16_t p = 0; p < d->port_n && p < img_n(&view->img, IMG_PORTS); p++)
+		serve_port(d, p, &view->img);
+}
+
+static void
 step(struct dataplane *d, uint32_t i)
 {
 	uint64_t now = core_now(), now_real = real_now();
 
 	keeper_step(d->keeper, now, now_real);
+	serve_ports(d);
 	watch_cores(d);
 	if (i % SLOW_STEPS != 0)
 		return;

@@ -290,10 +290,12 @@ hex_digit(char c)
 static void
 device_build(struct build *build, const struct conf_device *device, struct img_port *record)
 {
-	bool is_memif = device->memif.at != NULL;
-
-	record->kind = is_memif ? IMG_DEVICE_MEMIF : IMG_DEVICE_PACKET;
-	record->device = text(build, is_memif ? &device->memif : &device->packet);
+	record->kind = device->memif.at != NULL ? IMG_DEVICE_MEMIF
+		       : device->xdp.at != NULL ? IMG_DEVICE_XDP
+						: IMG_DEVICE_PACKET;
+	record->device = text(build, device->memif.at != NULL ? &device->memif
+				     : device->xdp.at != NULL ? &device->xdp
+							      : &device->packet);
 	record->role = (uint32_t)device->role.v;
 	record->link_id = (uint32_t)device->id.v;
 	record->queues = (uint16_t)device->queues.v;

@@ -132,31 +132,65 @@ is_unicast(const struct ip_addr *ip)
 	return ip->b[0] != 0xff;
 }
 
+/* The kernel's interface that a device takes, or NULL. */
+static const struct conf_str *
+interface_of(const struct conf_device *device)
+{
+	if (device->packet.at != NULL)
+		return &device->packet;
+	return device->xdp.at != NULL ? &device->xdp : NULL;
+}
+
+/* How many kinds a device says it is. */
+static uint32_t
+kinds_n(const struct conf_device *device)
+{
+	return (uint32_t)(device->packet.at != NULL) + (device->xdp.at != NULL) +
+	       (device->memif.at != NULL);
+}
+
+/* A key that names a kind is there, though its value may be wrong. */
+static bool
+names_kind(const struct conf_device *device)
+{
+	static const char *const word[] = { "packet", "xdp", "memif" };
+
+	for (uint32_t i = 0; i < sizeof(word) / sizeof(word[0]); i++)
+		if (node_find(device->at, word[i]) != NULL)
+			return true;
+	return false;
+}
+
+static void
+check_kind(const struct conf_device *device, struct conf_errs *errs)
+{
+	if (kinds_n(device) > 1)
+		conf_err_add(errs, device->at->at,
+			     "a device is one of packet, xdp and memif; keep one");
+	else if (kinds_n(device) == 0 && !names_kind(device) && errs->n == 0)
+		conf_err_add(errs, device->at->at,
+			     "the device does not say what it is; write packet:IFACE, xdp:IFACE or "
+			     "{memif: PATH, role: client, id: 0}");
+	if (interface_of(device) != NULL && (device->role.at != NULL || device->id.at != NULL))
+		conf_err_add(errs, device->at->at,
+			     "role and id belong to memif; remove them from a device of another "
+			     "kind");
+}
+
 static void
 check_device(const struct conf_port *port, struct conf_errs *errs)
 {
 	const struct conf_device *device = &port->device;
+	const struct conf_str *interface = interface_of(device);
 
-	if (device->at == NULL || device->at->kind != NODE_MAP) {
-		if (device->packet.at != NULL && strlen(device->packet.s) > IFACE_NAME_MAX)
-			conf_err_add(errs, device->at->at,
-				     "no interface is called '%s', names have up to 15 characters; "
-				     "see 'ip link'",
-				     device->packet.s);
+	if (interface != NULL && strlen(interface->s) > IFACE_NAME_MAX)
+		conf_err_add(errs, device->at->at,
+			     "no interface is called '%s', names have up to 15 characters; "
+			     "see 'ip link'",
+			     interface->s);
+	if (device->at == NULL || device->at->kind != NODE_MAP)
 		return;
-	}
-	if (device->packet.at != NULL && device->memif.at != NULL)
-		conf_err_add(errs, device->at->at,
-			     "a device is either packet or memif; remove one of the two");
-	else if (device->packet.at == NULL && device->memif.at == NULL &&
-		 node_find(device->at, "packet") == NULL &&
-		 node_find(device->at, "memif") == NULL && errs->n == 0)
-		conf_err_add(errs, device->at->at,
-			     "the device does not say what it is; write packet:IFACE or {memif: "
-			     "PATH, role: client, id: 0}");
-	if (device->packet.at != NULL && (device->role.at != NULL || device->id.at != NULL))
-		conf_err_add(errs, device->at->at,
-			     "role and id belong to memif; remove them from a packet device");
+	check_kind(device, errs);
 	if (device->rss_key.at != NULL &&
 	    (strspn(device->rss_key.s, "0123456789abcdefABCDEF") != strlen(device->rss_key.s) ||
 	     (strlen(device->rss_key.s) != 80 && strlen(device->rss_key.s) != 104)))
@@ -171,8 +205,10 @@ check_device(const struct conf_port *port, struct conf_errs *errs)
 static bool
 is_device_same(const struct conf_device *a, const struct conf_device *b)
 {
-	if (a->packet.at != NULL && b->packet.at != NULL)
-		return strcmp(a->packet.s, b->packet.s) == 0;
+	const struct conf_str *one = interface_of(a), *two = interface_of(b);
+
+	if (one != NULL && two != NULL)
+		return strcmp(one->s, two->s) == 0;
 	return a->memif.at != NULL && b->memif.at != NULL && strcmp(a->memif.s, b->memif.s) == 0 &&
 	       a->id.v == b->id.v;
 }

@@ -43,6 +43,10 @@ static const struct key device_keys[] = {
 	{ .name = "packet", .type = KEY_NAME, AT(conf_device, packet),
 	  .example = "packet: eth1",
 	  .what = "a network interface of the kernel, by AF_PACKET" },
+	{ .name = "xdp", .type = KEY_NAME, AT(conf_device, xdp),
+	  .example = "xdp: eth1",
+	  .what = "a network interface of the kernel, by AF_XDP, which leaves the kernel what is "
+		  "not for the port's addresses" },
 	{ .name = "role", .type = KEY_WORD, AT(conf_device, role), .words = words_role,
 	  .absent = "client", .example = "role: client",
 	  .what = "which end of the memif link makes the socket (server) or connects (client)" },
@@ -61,7 +65,6 @@ static const struct key device_keys[] = {
 	{ .name = "virtio", .type = KEY_LATER, .what = "virtio-user ports" },
 	{ .name = "vdev", .type = KEY_LATER, .what = "raw DPDK device arguments" },
 	{ .name = "pci", .type = KEY_LATER, .what = "PCI ports" },
-	{ .name = "xdp", .type = KEY_LATER, .what = "AF_XDP ports" },
 	{ .name = "tap", .type = KEY_LATER, .what = "tap ports" },
 };
 
@@ -82,7 +85,7 @@ static const struct key port_keys[] = {
 	  .example = "name: outside", .what = "how listeners, farms and reports call the port" },
 	{ .name = "device", .type = KEY_DEVICE, .is_needed = true, AT(conf_port, device),
 	  .example = "device: packet:eth1",
-	  .what = "packet:IFACE, or a mapping {memif: PATH, role: client, id: 0, queues: 2}" },
+	  .what = "packet:IFACE, xdp:IFACE, or a mapping {memif: PATH, role: client, id: 0, queues: 2}" },
 	{ .name = "addresses", .type = KEY_PREFIX, .is_list = true, .is_needed = true,
 	  AT(conf_port, addresses), .example = "addresses: [10.0.0.5/24, \"2001:db8::5/64\"]",
 	  .what = "the port's own addresses with their prefix lengths, of both families" },

@@ -235,11 +235,13 @@ endpoint_read(struct parse *parse, const struct key *key, const struct node *nod
 		wrong_value(parse, key, node, "the address is neither IPv4 nor IPv6 nor '*'");
 }
 
+#define DEVICE_FORMS "packet:IFACE, xdp:IFACE or {memif: PATH, role: client, id: 0}"
+
 static void
 device_read(struct parse *parse, const struct key *key, const struct node *node,
 	    struct conf_device *to)
 {
-	static const char *const later[] = { "pci", "xdp", "tap", "vhost", "virtio", "vdev", NULL };
+	static const char *const later[] = { "pci", "tap", "vhost", "virtio", "vdev", NULL };
 	const char *colon;
 
 	if (node->kind == NODE_MAP) {
@@ -253,17 +255,15 @@ device_read(struct parse *parse, const struct key *key, const struct node *node,
 		if (strncmp(later[i], node->text, (size_t)(colon - node->text)) != 0)
 			continue;
 		conf_err_add(parse->errs, node->at,
-			     "this version does not have %s ports; use packet:IFACE or "
-			     "{memif: PATH, role: client, id: 0}",
-			     later[i]);
+			     "this version does not have %s ports; use " DEVICE_FORMS, later[i]);
 		return;
 	}
-	if (strncmp(node->text, "packet:", 7) != 0 || !is_name(node->text + 7)) {
-		wrong_value(parse, key, node,
-			    "use packet:IFACE or {memif: PATH, role: client, id: 0}");
-		return;
-	}
-	to->packet = (struct conf_str){ .s = node->text + 7, .at = node };
+	if (strncmp(node->text, "packet:", 7) == 0 && is_name(node->text + 7))
+		to->packet = (struct conf_str){ .s = node->text + 7, .at = node };
+	else if (strncmp(node->text, "xdp:", 4) == 0 && is_name(node->text + 4))
+		to->xdp = (struct conf_str){ .s = node->text + 4, .at = node };
+	else
+		wrong_value(parse, key, node, "use " DEVICE_FORMS);
 }
 
 static void list_read(struct parse *parse, const struct key *key, const struct node *node,

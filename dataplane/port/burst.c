@@ -67,7 +67,7 @@ linearise(struct port *port, uint16_t queue, struct buf **frame, uint32_t n)
 	for (uint32_t i = 0; i < n; i++) {
 		struct buf *copy;
 
-		if (frame[i]->m.nb_segs == 1) {
+		if (frame[i]->m.nb_segs == 1 && !buf_is_view(frame[i])) {
 			frame[kept++] = frame[i];
 			continue;
 		}

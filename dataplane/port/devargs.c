@@ -19,6 +19,8 @@ enum {
 	PACKET_FRAME_HEADER = 68,
 	PACKET_BLOCK = 65536, /* slots are allocated together in blocks of this size */
 	PACKET_RING = 2048,
+	XDP_HEADROOM = 256, /* what the kernel keeps free in front of a frame */
+	XDP_RING = 2048,
 	MEMIF_RING = 2048,
 	MEMIF_RING_MAX = 16384,
 };
@@ -84,17 +86,21 @@ interface_mtu(const char *name)
 }
 
 static bool
+check_interface(const struct port_conf *conf, uint16_t mtu, char *why)
+{
+	if (mtu == 0)
+		snprintf(why, PORT_WHY, "port %s: there is no interface %s here", conf->name,
+			 conf->device);
+	return mtu != 0;
+}
+
+static bool
 devargs_packet(const struct port_conf *conf, struct port_devargs *d, char *why)
 {
 	uint16_t most = PACKET_FRAME - PACKET_FRAME_HEADER - LINK_HEADER;
 	uint16_t mtu = interface_mtu(conf->device);
 
-	if (mtu == 0) {
-		snprintf(why, PORT_WHY, "port %s: there is no interface %s here", conf->name,
-			 conf->device);
-		return false;
-	}
-	if (!check_mtu(conf, mtu < most ? mtu : most, why))
+	if (!check_interface(conf, mtu, why) || !check_mtu(conf, mtu < most ? mtu : most, why))
 		return false;
 	d->mtu = conf->mtu != 0 ? conf->mtu : mtu < MTU_USUAL ? mtu : MTU_USUAL;
 	d->queues = queues_of(conf, 1);
@@ -103,6 +109,41 @@ devargs_packet(const struct port_conf *conf, struct port_devargs *d, char *why)
 	snprintf(d->args, sizeof(d->args),
 		 "iface=%s,qpairs=%u,blocksz=%u,framesz=%u,framecnt=%u,qdisc_bypass=1",
 		 conf->device, d->queues, PACKET_BLOCK, PACKET_FRAME, d->ring_n);
+	return true;
+}
+
+/*
+ * A socket for each of the interface's queues, since a frame for us may come to any. Busy polling
+ * is off: it would make a system call of every look at an empty queue.
+ */
+static bool
+devargs_xdp(const struct port_conf *conf, struct port *port, char *why)
+{
+	uint16_t most = BUF_ROOM - XDP_HEADROOM - LINK_HEADER;
+	uint16_t mtu = interface_mtu(conf->device), queues = xdp_queues(conf->device);
+	struct port_devargs *d = &port->devargs;
+
+	if (!check_interface(conf, mtu, why) || !check_mtu(conf, mtu < most ? mtu : most, why))
+		return false;
+	if (queues > conf->queues_max || (conf->queues != 0 && conf->queues != queues)) {
+		snprintf(why, PORT_WHY,
+			 "port %s: %s has %u receive queues, each of which needs a lane and is to "
+			 "be used; 'ethtool -L %s combined N' sets their number",
+			 conf->name, conf->device, queues, conf->device);
+		return false;
+	}
+	if (!xdp_open(&port->xdp, conf->device, conf->name, why)) {
+		xdp_close(&port->xdp);
+		return false;
+	}
+	port->is_xdp = true;
+	d->mtu = conf->mtu != 0 ? conf->mtu : mtu < MTU_USUAL ? mtu : MTU_USUAL;
+	d->queues = queues;
+	d->ring_n = power_of_two(conf->rx_ring_n, XDP_RING, 8192);
+	snprintf(d->name, sizeof(d->name), "net_af_xdp%u", conf->path);
+	snprintf(d->args, sizeof(d->args),
+		 "iface=%s,start_queue=0,queue_count=%u,xdp_prog=/proc/self/fd/%d,busy_budget=0",
+		 conf->device, queues, port->xdp.object);
 	return true;
 }
 
@@ -171,17 +212,18 @@ devargs_vdev(const struct port_conf *conf, struct port_devargs *d, char *why)
 }
 
 bool
-port_devargs(const struct port_conf *conf, struct port_devargs *ret_devargs, char *why)
+port_devargs(const struct port_conf *conf, struct port *port, char *why)
 {
 	switch ((enum img_device)conf->device_kind) {
 	case IMG_DEVICE_PACKET:
-		return check_text(conf, why) && devargs_packet(conf, ret_devargs, why);
+		return check_text(conf, why) && devargs_packet(conf, &port->devargs, why);
 	case IMG_DEVICE_MEMIF:
-		return check_text(conf, why) && devargs_memif(conf, ret_devargs, why);
+		return check_text(conf, why) && devargs_memif(conf, &port->devargs, why);
 	case IMG_DEVICE_VDEV:
-		return devargs_vdev(conf, ret_devargs, why);
-	case IMG_DEVICE_PCI:
+		return devargs_vdev(conf, &port->devargs, why);
 	case IMG_DEVICE_XDP:
+		return check_text(conf, why) && devargs_xdp(conf, port, why);
+	case IMG_DEVICE_PCI:
 	case IMG_DEVICE_TAP:
 	case IMG_DEVICE_VHOST:
 	case IMG_DEVICE_VIRTIO:

@@ -22,7 +22,8 @@
 enum {
 	RETA_USUAL = 128,
 	KEY_USUAL = 40,
-	LOOKS_MAX = 10, /* a memif that has no link after so many connects anew */
+	XDP_FILL = 2048, /* buffers that the driver keeps with the kernel, a queue */
+	LOOKS_MAX = 10,	 /* a memif that has no link after so many connects anew */
 };
 
 static const uint8_t key_usual[KEY_USUAL] = {
@@ -85,7 +86,7 @@ start(struct port *port)
 		return false;
 	if (port->is_zero_copy)
 		zero_copy_settle(port);
-	if (rte_eth_allmulticast_enable(port->id) != 0)
+	if (!port->is_xdp && rte_eth_allmulticast_enable(port->id) != 0)
 		rte_eth_promiscuous_enable(port->id);
 	atomic_store_explicit(&port->is_started, true, memory_order_release);
 	return true;
@@ -105,9 +106,11 @@ take_facts(const struct port_conf *conf, struct port *port, struct portif_facts 
 		memcpy(facts->mac, conf->mac, 6);
 	facts->mtu = d->mtu;
 	facts->queue_n = d->queues;
-	facts->multi_segs = true; /* or made linear in burst.c */
+	facts->multi_segs = !port->must_linearise; /* one that comes all the same: burst.c */
 	if (port->is_zero_copy || conf->device_kind == IMG_DEVICE_VDEV)
 		facts->ring_bufs = (uint32_t)d->ring_n * d->queues;
+	if (port->is_xdp)
+		facts->ring_bufs = XDP_FILL * d->queues;
 	if (conf->device_kind != IMG_DEVICE_MEMIF || d->queues == 1)
 		return;
 	facts->key_n = KEY_USUAL;
@@ -156,6 +159,7 @@ open_device(const struct port_conf *conf, struct port *port, char *why)
 	bool is_server = is_memif && conf->role == IMG_ROLE_SERVER;
 	int err;
 
+	port->is_xdp = conf->device_kind == IMG_DEVICE_XDP;
 	port->can_reconnect = is_memif && !is_server;
 	port->is_zero_copy = port->can_reconnect && conf->is_huge;
 	if (is_server && !make_way(conf, why)) {
@@ -165,6 +169,8 @@ open_device(const struct port_conf *conf, struct port *port, char *why)
 	err = make(port);
 	if (err != 0)
 		return fail(conf, "making the device", err, why);
+	if (port->is_xdp && !xdp_hold(&port->xdp, conf->device, conf->name, why))
+		return false;
 	/* memif in copy mode leaves a stale mark on slots that held a chain */
 	if (is_memif && !port->is_zero_copy)
 		port->must_linearise = true;
@@ -184,9 +190,11 @@ port_open(const struct port_conf *conf, struct portif *ret_port, char *why)
 	memset(port, 0, sizeof(*port));
 	port->path = conf->path;
 	port->pool = conf->pool;
-	if (!port_devargs(conf, &port->devargs, why) || !open_device(conf, port, why)) {
+	if (!port_devargs(conf, port, why) || !open_device(conf, port, why)) {
 		if (port->devargs.name[0] != '\0')
 			rte_eal_hotplug_remove("vdev", port->devargs.name);
+		if (port->is_xdp)
+			xdp_close(&port->xdp);
 		free(port);
 		return false;
 	}
@@ -205,6 +213,8 @@ port_close(struct portif *portif)
 	rte_eth_dev_stop(port->id);
 	rte_eth_dev_close(port->id);
 	rte_eal_hotplug_remove("vdev", port->devargs.name);
+	if (port->is_xdp)
+		xdp_close(&port->xdp);
 	free(port);
 	portif->self = NULL;
 }
@@ -251,6 +261,14 @@ port_look(struct portif *portif)
 		atomic_store(&port->is_started, false);
 	port->was_up |= is_up;
 	atomic_store(&port->is_up, is_up);
+}
+
+bool
+port_serve(const struct portif *portif, const struct img *img)
+{
+	const struct port *port = portif->self;
+
+	return !port->is_xdp || xdp_serve(&port->xdp, img, port->path);
 }
 
 const char *

@@ -12,6 +12,7 @@
 
 #include "base/limits.h"
 #include "port/port.h"
+#include "port/xdp.h"
 
 /* What DPDK is told of a device. */
 struct port_devargs {
@@ -32,6 +33,7 @@ struct port {
 	uint16_t id; /* DPDK's */
 	uint16_t path;
 	bool must_linearise; /* the device does not take packets of several segments */
+	bool is_xdp;	     /* AF_XDP: xdp is open */
 	bool can_reconnect;  /* memif client: a lost server may come back */
 	bool is_zero_copy;   /* memif client on hugepages, until its server is lost */
 	bool was_up;	     /* since it was started */
@@ -40,6 +42,7 @@ struct port {
 	_Atomic bool is_up;
 	struct buf_pool *pool;
 	struct port_devargs devargs;
+	struct xdp xdp;
 	struct port_queue queue[QUEUES_MAX];
 };
 
@@ -50,7 +53,10 @@ void zero_copy_keep(void);
 void zero_copy_settle(const struct port *port); /* waits until it is connected, at most 0.5 s */
 void zero_copy_restore(void);
 
-/* The DPDK device name and arguments for a port; false and why when they cannot be made. */
-bool port_devargs(const struct port_conf *conf, struct port_devargs *ret_devargs, char *why);
+/*
+ * The DPDK device name and arguments for a port, in port->devargs; an xdp port's side in the
+ * kernel is open then. False and why when they cannot be made.
+ */
+bool port_devargs(const struct port_conf *conf, struct port *port, char *why);
 
 #endif

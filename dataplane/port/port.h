@@ -76,6 +76,13 @@ struct port_conf {
  */
 bool port_open(const struct port_conf *conf, struct portif *ret_port, char *why);
 
+/*
+ * The addresses that the image gives this port are ours: devices that share an interface with the
+ * kernel take their traffic and no other. After opening, and whenever a lane may take a new image.
+ * False when the device would not have it.
+ */
+bool port_serve(const struct portif *port, const struct img *img);
+
 /* Stops and removes the device. No lane uses the port any more. */
 void port_close(struct portif *port);
 

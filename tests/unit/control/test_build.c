@@ -230,6 +230,26 @@ a_memif_key_is_read_from_hex(void **state)
 	tables_close(&tables);
 }
 
+static void
+a_device_is_what_its_word_or_its_key_says(void **state)
+{
+	struct tables tables =
+		image_of("machine:\n  cores: [1]\n  ports:\n"
+			 "    - {name: p, addresses: [10.0.0.5/24], device: xdp:e0}\n"
+			 "    - {name: q, addresses: [10.1.0.5/24], device: {xdp: e1, queues: 2}}\n"
+			 "    - {name: r, addresses: [10.2.0.5/24], device: packet:e2}\n",
+			 NULL);
+
+	(void)state;
+	assert_int_equal(img_port(&tables.img, 0)->kind, IMG_DEVICE_XDP);
+	assert_string_equal(img_text(&tables.img, img_port(&tables.img, 0)->device), "e0");
+	assert_int_equal(img_port(&tables.img, 1)->kind, IMG_DEVICE_XDP);
+	assert_string_equal(img_text(&tables.img, img_port(&tables.img, 1)->device), "e1");
+	assert_int_equal(img_port(&tables.img, 1)->queues, 2);
+	assert_int_equal(img_port(&tables.img, 2)->kind, IMG_DEVICE_PACKET);
+	tables_close(&tables);
+}
+
 int
 main(void)
 {
@@ -242,6 +262,7 @@ main(void)
 		cmocka_unit_test(the_longest_retired_slot_comes_back_first_with_a_new_incarnation),
 		cmocka_unit_test(records_say_what_the_file_says),
 		cmocka_unit_test(a_memif_key_is_read_from_hex),
+		cmocka_unit_test(a_device_is_what_its_word_or_its_key_says),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,176 @@
+"""AF_XDP ports: our steering program takes what is ours and nothing else, and leaves nothing."""
+import json
+import os
+import signal
+import socket
+import threading
+
+from lab import IN4, IN6, OUT4, OUT6, expect, marked, sh, until
+from test_bulk import both_ways
+
+MIB = 1 << 20
+KERNEL4, KERNEL6 = "10.1.0.20", "fd01::20"
+
+
+def config(lab, **more):
+    made = lab.config(**more)
+    for port, interface in zip(made["machine"]["ports"], ("out0", "in0")):
+        port["device"] = f"xdp:{interface}"
+    return made
+
+
+def program(lab, interface):
+    """The XDP program that is on an interface of the proxy's, or None."""
+    link = json.loads(lab.run("proxy", "ip", "-j", "-d", "link", "show", interface).stdout)[0]
+    return link.get("xdp", {}).get("prog", {}).get("name")
+
+
+def kernel_beside(lab):
+    """Gives the kernel an address of its own on the outside interface."""
+    lab.sysctl("proxy", "net.ipv6.conf.out0.disable_ipv6", 0)
+    lab.sysctl("proxy", "net.ipv6.conf.out0.accept_dad", 0)
+    lab.address("proxy", "out0", f"{KERNEL4}/24", f"{KERNEL6}/64")
+
+
+class Echo:
+    """A server of the kernel's that sends back what it gets, as sshd would: port 22."""
+
+    def __init__(self, lab, address, port=22):
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        with lab.inside("proxy"):
+            self.listener = socket.create_server((address, port), family=family)
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                sock, _ = self.listener.accept()
+            except OSError:
+                return
+            with sock:
+                while data := sock.recv(65536):
+                    sock.sendall(data)
+
+    def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+
+def talk(lab, address, port=22, n=MIB):
+    with lab.inside("client"):
+        sock = socket.create_connection((address, port), 5)
+    with sock:
+        sent = os.urandom(n)
+        threading.Thread(target=sock.sendall, args=(sent,), daemon=True).start()
+        got = b""
+        while len(got) < n:
+            data = sock.recv(65536)
+            expect(data, f"{address}: closed after {len(got)} bytes")
+            got += data
+        expect(got == sent, f"{address}: other bytes came back")
+
+
+@marked("smoke")
+def test_requests_of_both_families_over_xdp(lab):
+    lab.nginx("a")
+    lab.start(config(lab))
+    for family in (4, 6):
+        for i in range(20):
+            text = lab.get(f"/echo?x={i}", family=family).stdout
+            expect(f"x={i}" in text, text)
+    expect(lab.port("outside")["driver"] == "net_af_xdp", f"{lab.port('outside')}")
+    expect(program(lab, "out0") == "penstock_steer", f"program: {program(lab, 'out0')}")
+    lab.stop_penstock()
+    expect(program(lab, "out0") is None, "the program goes with an orderly end")
+
+
+def test_bodies_are_equal_over_xdp(lab):
+    both_ways(lab, 256 * MIB if lab.full else 32 * MIB, lambda: config(lab))
+
+
+def test_the_kernel_keeps_what_is_not_ours(lab):
+    lab.nginx("a")
+    kernel_beside(lab)
+    servers = [Echo(lab, KERNEL4), Echo(lab, KERNEL6), Echo(lab, KERNEL4, 80)]
+    lab.start(config(lab))
+    lab.forget_neighbours()
+    for _ in range(3):
+        talk(lab, KERNEL4)
+        talk(lab, KERNEL6)
+        talk(lab, KERNEL4, 80)
+        lab.get("/echo")
+        lab.get("/echo", family=6)
+    for server in servers:
+        server.close()
+
+
+def test_addresses_come_and_go_while_it_runs(lab):
+    lab.nginx("a")
+    made = config(lab)
+    lab.start(made)
+    made["machine"]["ports"][0]["addresses"] = ["10.1.0.10/24", "10.1.0.40/24"]
+    made["listeners"] = [{"name": f"web{i}", "address": f"10.1.0.{i}:80", "protocol": "http",
+                          "farm": "app"} for i in (10, 40)]
+    lab.apply(made)
+    lab.wait_generation()
+    until("the new address is served",
+          lambda: lab.get("/echo", listener="10.1.0.40", check=False, timeout=1).returncode == 0, 5)
+    made["machine"]["ports"][0]["addresses"] = [f"{OUT4}/24", f"{OUT6}/64"]
+    made["listeners"] = made["listeners"][:1]
+    lab.apply(made)
+    lab.wait_generation()
+    kernel = Echo(lab, "0.0.0.0", 80)
+    lab.address("proxy", "out0", "10.1.0.40/24")
+    lab.forget_neighbours()
+    until("the address is the kernel's again", lambda: talks(lab, "10.1.0.40", 80), 5)
+    kernel.close()
+
+
+def talks(lab, address, port):
+    try:
+        talk(lab, address, port, 1000)
+        return True
+    except OSError:
+        return False
+
+
+def test_killed_and_started_again_ten_times(lab):
+    lab.nginx("a")
+    lab.start(config(lab))
+    for _ in range(10 if not lab.smoke else 2):
+        lab.kill_dataplane()
+        until("the program went with its process", lambda: program(lab, "out0") is None, 2)
+        lab.start_dataplane()
+        lab.wait_serving()
+        lab.get("/echo")
+
+
+def test_a_leftover_goes_and_another_s_program_stays(lab):
+    lab.nginx("a")
+    steer = lab.tool("drivers-conf/xdp/steer.bpf")
+    lab.run("proxy", "ip", "link", "set", "dev", "out0", "xdpgeneric", "object", steer,
+            "section", "xdp")
+    lab.start(config(lab))
+    lab.get("/echo")
+    lab.stop_penstock()
+    other = other_program(lab)
+    lab.run("proxy", "ip", "link", "set", "dev", "out0", "xdp", "object", other, "section", "xdp")
+    name = program(lab, "out0")
+    lab.start_control()
+    lab.start_dataplane()
+    until("it ends", lambda: lab.dataplane.poll() is not None, 10)
+    expect(lab.dataplane.returncode == 1, f"exit code {lab.dataplane.returncode}")
+    expect("somebody else's" in lab.text("dataplane.log"), lab.text("dataplane.log"))
+    expect(program(lab, "out0") == name, "it is still there")
+    lab.dataplane = None
+
+
+def other_program(lab):
+    source = lab.path("other.c")
+    with open(source, "w", encoding="ascii") as out:
+        out.write('__attribute__((section("xdp"), used)) int other(void *ctx)\n'
+                  "{ (void)ctx; return 2; }\n"
+                  '__attribute__((section("license"), used)) char terms[] = "BSD";\n')
+    made = lab.path("other.bpf")
+    sh("clang", "-O2", "-g", "-target", "bpf", "-c", source, "-o", made)
+    return made
