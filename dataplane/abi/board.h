@@ -50,7 +50,8 @@ enum {
 	x(core, core, "index of the core that runs this lane")                                     \
 	x(asleep, flag, "1 while the lane's core sleeps")                                          \
 	x(turned_at, ns, "monotonic time of the last turn")                                        \
-	x(journal_used, bytes, "journal bytes that control has not read yet")
+	x(journal_used, bytes, "journal bytes that control has not read yet")                      \
+	x(conns_memory, bytes, "memory for conns_max: records, timers, places to find them by")
 
 /* Histograms: x(name, unit, what it measures). Appended only. */
 #define BOARD_HISTS(x)                                                                             \

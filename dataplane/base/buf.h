@@ -176,7 +176,7 @@ buf_stream_from_packet(struct buf *b)
 /* A queue of stream buffers, each a single segment. Zeroed is empty. */
 struct bufq {
 	struct buf *head, *tail;
-	uint64_t bytes; /* sum of n */
+	uint32_t bytes; /* sum of n: less than a sequence space, for a stream's window is */
 	uint32_t n;	/* buffers */
 };
 

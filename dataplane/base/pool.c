@@ -22,7 +22,7 @@ round_up(size_t n, size_t to)
 static size_t
 stride_of(size_t object_bytes)
 {
-	return object_bytes >= POOL_ALIGN ? round_up(object_bytes, POOL_ALIGN)
+	return object_bytes >= POOL_ALIGN ? round_up(object_bytes, POOL_ALIGN / 2)
 					  : round_up(object_bytes, sizeof(uint64_t));
 }
 

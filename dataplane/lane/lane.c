@@ -197,6 +197,16 @@ lane_size(const struct lane_conf *conf)
 	return layout_of(conf).all;
 }
 
+/* What the lane would be smaller by, had it room for next to no connection. */
+static size_t
+conns_memory(const struct lane_conf *conf)
+{
+	struct lane_conf bare = *conf;
+
+	bare.plan.conns_max = 1;
+	return lane_size(conf) - lane_size(&bare);
+}
+
 static void
 init_paths(struct lane *lane)
 {
@@ -244,6 +254,7 @@ lane_init(void *mem, const struct lane_conf *conf, uint64_t now)
 	ensure((uintptr_t)mem % 64 == 0);
 	lane->conf = *conf;
 	lane->count = conf->board.counters;
+	conf->board.gauges->conns_memory = conns_memory(conf);
 	init_paths(lane);
 	net_paths(conf, net_path);
 	net = net_conf_of(conf, net_path);

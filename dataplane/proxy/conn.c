@@ -19,11 +19,8 @@ conn_get(struct proxy *p, bool is_client)
 	struct conn *c = conn_at(p, i);
 
 	*c = (struct conn){ .due_ns = NEVER,
-			    .armed_ns = NEVER,
 			    .since_ns = p->now,
 			    .exch = (uint32_t)NONE,
-			    .next = (uint32_t)NONE,
-			    .prev = (uint32_t)NONE,
 			    .wake_next = (uint32_t)NONE,
 			    .pin = (uint32_t)NONE,
 			    .is_client = is_client };
@@ -49,7 +46,7 @@ conn_put(struct proxy *p, struct conn *c)
 		p->conns_n[c->slot] -= c->is_counted;
 	}
 	c->state = CONN_FREE;
-	if (c->armed_ns != NEVER)
+	if (c->armed_tick != 0)
 		wheel_cancel(p->wheel, conn_index(p, c));
 	/* One that is on the wake list is given when the list comes to it. */
 	if (!c->is_awake)
@@ -86,7 +83,6 @@ conn_accept(struct proxy *p, struct tcp_id id, uint32_t owner)
 {
 	const struct listen *l = &p->listen[owner & 0xffff];
 	struct conn *c = NULL;
-	struct tcp_info info;
 
 	/* The listener may have gone, or its place have changed hands, since the event was made. */
 	if ((owner & 0xffff) < p->conf.listeners_max && l->is_open && l->generation == owner >> 16)
@@ -97,13 +93,8 @@ conn_accept(struct proxy *p, struct tcp_id id, uint32_t owner)
 		tcp_release(p->tcp, id);
 		return NULL;
 	}
-	tcp_info(p->tcp, id, &info);
 	c->leg.id = id;
 	c->id = ++p->conn_ids;
-	c->peer = info.remote;
-	c->peer_port = info.remote_port;
-	c->local = info.local;
-	c->local_port = info.local_port;
 	c->listener_i = l->listener_i;
 	c->view_seq = p->view_seq;
 	c->slot = p->listener[c->listener_i].rec->slot;
@@ -387,7 +378,7 @@ client_late(struct proxy *p, struct conn *c)
 void
 conn_on_timer(struct proxy *p, struct conn *c)
 {
-	c->armed_ns = NEVER;
+	c->armed_tick = 0;
 	if (c->state == CONN_FREE)
 		return;
 	if (c->is_client && c->exch != (uint32_t)NONE) {

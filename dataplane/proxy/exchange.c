@@ -97,6 +97,7 @@ exch_begin(struct proxy *p, struct conn *c)
 			    .client_acked = tcp_acked(p->tcp, c->leg.id),
 			    .up_rx_at = p->now,
 			    .up_ack_at = p->now };
+	tcp_ends(p->tcp, c->leg.id, &e->ends);
 	e->farm_slot = (uint32_t)NONE;
 	e->route.slot = (uint32_t)NONE;
 	e->wait_ns = e->first_at - c->since_ns;

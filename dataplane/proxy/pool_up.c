@@ -20,7 +20,6 @@ unlink_idle(struct proxy *p, struct conn *up)
 		conn_at(p, up->prev)->next = up->next;
 	else
 		p->idle[up->slot] = up->next;
-	up->next = up->prev = (uint32_t)NONE;
 	p->idle_n[up->slot]--;
 	p->gauge.upstream_idle--;
 }
@@ -56,6 +55,16 @@ has_stirred(const struct proxy *p, const struct conn *up)
 	       tcp_end(p->tcp, up->leg.id) != TCP_END_NONE;
 }
 
+/* Whether it leads to one of the server's present addresses, at this port. */
+static bool
+is_address(const struct proxy *p, const struct conn *up, uint16_t port)
+{
+	struct tcp_ends ends;
+
+	tcp_ends(p->tcp, up->leg.id, &ends);
+	return ends.remote_port == port && farm_has_addr(p->farms, up->slot, &ends.remote);
+}
+
 struct conn *
 pool_up_take(struct proxy *p, const struct decide_route *route)
 {
@@ -65,9 +74,8 @@ pool_up_take(struct proxy *p, const struct decide_route *route)
 		struct conn *up = conn_at(p, i);
 
 		i = up->next;
-		if (up->incarnation != route->incarnation || up->peer_port != route->port ||
-		    up->is_secure != route->is_secure ||
-		    !farm_has_addr(p->farms, up->slot, &up->peer) || has_stirred(p, up)) {
+		if (up->incarnation != route->incarnation || up->is_secure != route->is_secure ||
+		    !is_address(p, up, route->port) || has_stirred(p, up)) {
 			pool_up_drop(p, up);
 			continue;
 		}
@@ -110,10 +118,12 @@ pool_up_prune(struct proxy *p)
 
 		while (i != (uint32_t)NONE) {
 			struct conn *up = conn_at(p, i);
+			struct tcp_ends ends;
 
 			i = up->next;
+			tcp_ends(p->tcp, up->leg.id, &ends);
 			if (p->is_draining || !farm_is_kept(p->farms, slot, up->incarnation) ||
-			    !farm_has_addr(p->farms, slot, &up->peer))
+			    !farm_has_addr(p->farms, slot, &ends.remote))
 				pool_up_drop(p, up);
 		}
 	}
@@ -164,20 +174,21 @@ pool_up_pin_route(struct proxy *p, struct conn *client, struct decide_route *rou
 {
 	const struct img_farm *farm = img_farm(p->img, route->farm_i);
 	struct conn *up = conn_at(p, client->pin);
+	struct tcp_ends ends;
 
 	for (uint32_t i = farm->first_server; i < farm->first_server + farm->server_n; i++) {
 		const struct img_server *s = img_server(p->img, i);
 
 		if (s->slot != up->slot || s->incarnation != up->incarnation ||
-		    s->http_port != up->peer_port || up->is_secure != route->is_secure ||
-		    !farm_is_kept(p->farms, up->slot, up->incarnation) ||
-		    !farm_has_addr(p->farms, up->slot, &up->peer))
+		    up->is_secure != route->is_secure || !is_address(p, up, s->http_port) ||
+		    !farm_is_kept(p->farms, up->slot, up->incarnation))
 			continue;
 		route->server_i = i;
 		route->slot = up->slot;
 		route->incarnation = up->incarnation;
-		route->addr = up->peer;
-		route->port = up->peer_port;
+		tcp_ends(p->tcp, up->leg.id, &ends);
+		route->addr = ends.remote;
+		route->port = ends.remote_port;
 		route->is_probe = false;
 		return;
 	}

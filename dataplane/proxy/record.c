@@ -77,11 +77,9 @@ put_server(const struct proxy *p, const struct exch *e, struct journal_access *a
 	if (e->up == (uint32_t)NONE)
 		return;
 
-	const struct conn *up = conn_at(p, e->up);
-
-	a->source = up->local;
-	a->source_port = up->local_port;
-	put_leg(p, &up->leg, &a->upstream_leg);
+	a->source = e->up_ends.local;
+	a->source_port = e->up_ends.local_port;
+	put_leg(p, &conn_at(p, e->up)->leg, &a->upstream_leg);
 }
 
 /* Empty when that part of the head could not be kept. */
@@ -99,10 +97,10 @@ record_put(struct proxy *p, const struct exch *e)
 	struct slice head = head_bytes(p, &e->head, min_u32(e->head.bytes, SCRATCH_BYTES));
 	struct slice method = text_at(head, e->method), target = text_at(head, e->target);
 	struct slice host = text_at(head, e->host), agent = text_at(head, e->agent);
-	struct journal_access a = { .client = c->peer,
-				    .client_port = c->peer_port,
-				    .local = c->local,
-				    .local_port = c->local_port,
+	struct journal_access a = { .client = e->ends.remote,
+				    .client_port = e->ends.remote_port,
+				    .local = e->ends.local,
+				    .local_port = e->ends.local_port,
 				    .request_head_bytes = e->head.bytes,
 				    .request_body_bytes = e->body[DIR_UP].bytes_in,
 				    .response_head_bytes = e->response_head_bytes,

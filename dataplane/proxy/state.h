@@ -78,14 +78,16 @@ enum conn_state {
 #undef X
 };
 
+/*
+ * Two cache lines: a million idle clients are a million of these. Addresses are TCP's to know
+ * (tcp_ends); an exchange copies them.
+ */
 struct conn {
 	struct leg leg;
 	uint64_t due_ns;   /* this conn's own deadline, NEVER: none */
-	uint64_t armed_ns; /* when its timer fires: not after due_ns; NEVER: not set */
 	uint64_t since_ns; /* accepted or dialled, or in this state */
 	uint64_t id;	   /* client: unique in this life of the lane */
 	uint32_t exch;
-	uint32_t next, prev; /* list of a server's idle conns, the latest first */
 	uint32_t wake_next;
 	uint32_t pin; /* client: a server's idle conn kept for it alone; upstream: for whom; NONE */
 	uint8_t state; /* enum conn_state */
@@ -93,28 +95,41 @@ struct conn {
 	bool is_awake;	      /* in the list of conns with work left */
 	uint8_t method_asked; /* upstream: enum http_method of the request */
 	uint32_t requests_n;
-	struct http_resume resume; /* of the head being received */
-	uint16_t peer_port, local_port;
-	struct ip_addr peer, local;
 	uint32_t slot, incarnation; /* client: of the listener; upstream: of the server */
+	uint32_t armed_tick; /* when its timer fires, not after due_ns (timers.c); 0: not set */
 	union {
 		struct {
 			uint32_t listener_i; /* in the view numbered view_seq; NONE: it is gone */
 			uint32_t view_seq;
-			uint64_t head_at; /* first byte of the head; 0: none yet */
-			uint64_t quiet_until_ns;
-			uint64_t quiet_acked; /* tcp_acked when last looked */
+			union {
+				struct { /* EXPECT_HEAD and until the exchange's begin */
+					uint64_t head_at; /* first byte of the head; 0: none yet */
+					struct http_resume resume; /* of the head being received */
+				};
+				struct { /* EXPECT_QUIET */
+					uint64_t quiet_until_ns;
+					uint64_t quiet_acked; /* tcp_acked when last looked */
+				};
+			};
 			uint32_t quiet_bytes;
 		};
 		struct {
 			uint64_t acked_base; /* tcp_acked when this request was given */
-			uint64_t up_at;	     /* established */
 			uint64_t idle_ns;
+			union {
+				struct http_resume up_resume; /* EXPECT_EXCHANGE: of its head */
+				/* EXPECT_USE: the server's idle conns, the latest first */
+				struct {
+					uint32_t next, prev;
+				};
+			};
 			bool is_secure;
 			bool is_counted; /* in proxy.conns_n */
 		};
 	};
 };
+
+_Static_assert(sizeof(struct conn) == 128, "a conn is two cache lines");
 
 /* ---- bodies ---- */
 
@@ -200,7 +215,9 @@ struct exch {
 	bool is_own;	 /* the response is ours */
 	bool is_tunnel;
 	uint8_t tries;
-	uint32_t client, up; /* conns; up may be NONE */
+	uint32_t client, up;	 /* conns; up may be NONE */
+	struct tcp_ends ends;	 /* of the client's connection */
+	struct tcp_ends up_ends; /* of the latest to a server */
 	uint32_t listener_i, view_seq;
 	struct decide_route route;
 	uint32_t listener_slot, listener_incarnation, farm_slot, farm_incarnation;

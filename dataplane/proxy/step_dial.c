@@ -17,7 +17,7 @@ give_request(struct proxy *p, struct exch *e, struct conn *up)
 
 	up->acked_base = tcp_acked(p->tcp, up->leg.id);
 	up->method_asked = e->method_id;
-	up->resume = (struct http_resume){ 0 };
+	up->up_resume = (struct http_resume){ 0 };
 	up->requests_n++;
 	e->state = (uint8_t)exch_next((enum exch_state)e->state, EXCH_EV_UP);
 	e->has_server = true;
@@ -124,10 +124,6 @@ dial_new(struct proxy *p, struct exch *e)
 	}
 	p->conf.count->proxy_dials++;
 	up->state = CONN_EXPECT_UP;
-	up->peer = dial.remote;
-	up->peer_port = dial.remote_port;
-	up->local = dial.local;
-	up->local_port = dial.local_port;
 	up->slot = e->route.slot;
 	up->incarnation = e->route.incarnation;
 	up->is_secure = e->route.is_secure;
@@ -136,6 +132,7 @@ dial_new(struct proxy *p, struct exch *e)
 	up->idle_ns = e->idle_ns;
 	up->exch = exch_index(p, e);
 	e->up = conn_index(p, up);
+	tcp_ends(p->tcp, up->leg.id, &e->up_ends);
 	leg_offer(p, &up->leg, HEAD_ROOM);
 	return JOURNAL_CAUSE_NONE;
 }
@@ -175,6 +172,7 @@ step_dial(struct proxy *p, struct exch *e)
 		up->idle_ns = e->idle_ns;
 		up->state = CONN_EXPECT_EXCHANGE;
 		e->up = conn_index(p, up);
+		tcp_ends(p->tcp, up->leg.id, &e->up_ends);
 		leg_offer(p, &up->leg, HEAD_ROOM);
 		give_request(p, e, up);
 		return;
@@ -193,7 +191,6 @@ step_dial_up(struct proxy *p, struct conn *up)
 
 	farm_dialled(p->farms, up->slot, up->incarnation, FARM_DIAL_UP, p->now);
 	up->state = CONN_EXPECT_EXCHANGE;
-	up->up_at = p->now;
 	if (p->conf.hists != NULL)
 		board_hist_add(&p->conf.hists->connect_time, p->now - e->dial_at);
 	give_request(p, e, up);

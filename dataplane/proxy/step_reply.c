@@ -42,7 +42,7 @@ put_head(struct proxy *p, struct exch *e, struct conn *up, struct http_response_
 	}
 	e->response_head_bytes += need;
 	bufq_consume(&up->leg.in, p->response.head.head_n);
-	up->resume = (struct http_resume){ 0 };
+	up->up_resume = (struct http_resume){ 0 };
 	return true;
 }
 
@@ -78,7 +78,7 @@ pass_interim(struct proxy *p, struct exch *e, struct conn *up)
 
 	if (e->minor == 0 || is_unread) {
 		bufq_consume(&up->leg.in, p->response.head.head_n);
-		up->resume = (struct http_resume){ 0 };
+		up->up_resume = (struct http_resume){ 0 };
 		return true;
 	}
 	edits_of(p, e, &out);
@@ -163,13 +163,13 @@ parse(struct proxy *p, struct conn *up)
 	enum http_verdict v = HTTP_NEED_MORE;
 	struct slice bytes;
 
-	if (in->head->n > up->resume.searched || in->n == 1)
+	if (in->head->n > up->up_resume.searched || in->n == 1)
 		v = http_parse_response(buf_stream_slice(in->head), &p->response_limits,
-					&up->resume, asked, &p->response);
+					&up->up_resume, asked, &p->response);
 	if (v != HTTP_NEED_MORE || in->n == 1)
 		return v;
 	bytes = head_bytes(p, in, min_u32(in->bytes, HTTP_HEAD_BYTES_MAX + 1));
-	return http_parse_response(bytes, &p->response_limits, &up->resume, asked, &p->response);
+	return http_parse_response(bytes, &p->response_limits, &up->up_resume, asked, &p->response);
 }
 
 static void

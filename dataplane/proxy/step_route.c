@@ -85,8 +85,8 @@ step_route(struct proxy *p, struct exch *e)
 	const struct conn *client = conn_at(p, e->client);
 	uint32_t listener_i = conn_listener(p, conn_at(p, e->client));
 	struct decide_facts facts = { .request = &p->request,
-				      .client = client->peer,
-				      .client_port = client->peer_port };
+				      .client = e->ends.remote,
+				      .client_port = e->ends.remote_port };
 	enum decide_cause cause;
 	enum journal_cause built;
 

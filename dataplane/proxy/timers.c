@@ -10,13 +10,32 @@
  */
 #include "proxy/state.h"
 
+#define FAR_NS (1ull << 50) /* 13 days: ticks compare over no more than twice that */
+
+/* Of 2^20 ns, near a millisecond; 0 is kept for no time. */
+static uint32_t
+tick_of(uint64_t at_ns)
+{
+	uint32_t tick = (uint32_t)(at_ns >> 20);
+
+	return tick != 0 ? tick : 1;
+}
+
+/* The conn knows its timer's time by the tick, so that what comes later leaves the wheel alone. */
 void
 timer_need(struct proxy *p, struct conn *c, uint64_t at_ns)
 {
-	if (at_ns >= c->armed_ns)
+	uint32_t tick;
+
+	if (at_ns == NEVER)
 		return;
-	c->armed_ns = at_ns;
-	wheel_set(p->wheel, conn_index(p, c), at_ns);
+	if (at_ns > p->now + FAR_NS)
+		at_ns = p->now + FAR_NS;
+	tick = tick_of(at_ns);
+	if (c->armed_tick != 0 && (int32_t)(tick - c->armed_tick) > 0)
+		return;
+	c->armed_tick = tick;
+	wheel_set_earlier(p->wheel, conn_index(p, c), at_ns);
 }
 
 void

@@ -57,7 +57,7 @@ take_rtt(struct tcp_conn *conn, const struct tcp_seg *seg, uint64_t sent_ns, uin
 	 uint64_t now)
 {
 	if (tries > 0)
-		conn->rtt.rto_ns = rtt_backed_off(&conn->rtt, tries);
+		rtt_set_timeout(&conn->rtt, rtt_backed_off(&conn->rtt, tries));
 	if (sent_ns != 0) {
 		rtt_sample(&conn->rtt, now - sent_ns);
 	} else if (conn_has(conn, CONN_TS) && seg->has_ts && seg->ts_ecr != 0) {

@@ -149,15 +149,15 @@ struct tcp_conn {
 	uint64_t life_at; /* connect, keep-alive, TIME-WAIT, an orphan's FIN-WAIT-2 */
 	uint64_t last_rx_ns;
 	uint64_t una_ns; /* the oldest byte in flight waits since; for the user timeout */
-	uint64_t last_tx_ns;
 
 	/* estimates */
 	struct rtt rtt;
 	struct cc cc;
 	uint32_t sacked_bytes, lost_bytes;
 	uint16_t span_n;
-	uint8_t dup_n;	/* duplicate ACKs in a row */
-	uint8_t keep_n; /* keep-alive probes that nobody answered */
+	uint8_t dup_n;	       /* duplicate ACKs in a row */
+	uint8_t keep_n;	       /* keep-alive probes that nobody answered */
+	uint32_t last_tx_tick; /* when bytes of the stream were last sent */
 
 	/* rarely */
 	uint64_t bytes_in, bytes_out;
@@ -170,7 +170,9 @@ struct tcp_conn {
 	uint16_t answer_tick;	       /* when what cannot be right was last answered */
 	uint16_t island_n;
 	uint32_t unread_burst; /* of tcp_input, in which rcvq ceased to be empty */
-} __attribute__((aligned(64)));
+} __attribute__((aligned(32)));
+
+_Static_assert(sizeof(struct tcp_conn) <= 352, "a record is five and a half cache lines");
 
 struct listener {
 	struct ip_addr addr;

@@ -116,9 +116,9 @@ conn_establish(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 	conn->tries = 0;
 	conn->rto_at = UINT64_MAX;
 	conn->recover = seq_sub(conn->snd_una, 1); /* RFC 6582, 3.2 step 1 */
-	if (conn_has(conn, CONN_SYN_REPEATED) && conn->rtt.rto_ns < RTT_RTO_DATA_NS &&
-	    conn->rtt.srtt_ns == 0)
-		conn->rtt.rto_ns = RTT_RTO_DATA_NS; /* RFC 6298, 5.7 */
+	if (conn_has(conn, CONN_SYN_REPEATED) && rtt_backed_off(&conn->rtt, 0) < RTT_RTO_DATA_NS &&
+	    conn->rtt.srtt_us == 0)
+		rtt_set_timeout(&conn->rtt, RTT_RTO_DATA_NS); /* RFC 6298, 5.7 */
 	cc_begin(&conn->cc, conn->mss, conn_has(conn, CONN_SYN_REPEATED));
 	time_keepalive(tcp, conn, now);
 	if (conn->sndq.n > 0 || conn_has(conn, CONN_FIN_ASKED))

@@ -122,7 +122,7 @@ loss_on_ack(struct tcp *tcp, struct tcp_conn *conn, uint32_t acked, uint64_t now
 			enter_recovery(tcp, conn, now);
 	}
 	if (!conn_has(conn, CONN_RECOVERY))
-		CC_DEFAULT->on_ack(&conn->cc, acked, conn->rtt.srtt_ns, now);
+		CC_DEFAULT->on_ack(&conn->cc, acked, (uint64_t)conn->rtt.srtt_us * 1000, now);
 	if (is_open && seq_gt(conn->snd_una, conn->recover))
 		conn->recover = seq_sub(conn->snd_una, 1); /* never half the space behind */
 }

@@ -11,14 +11,16 @@
 #define RTT_RTO_MAX_NS	 60000000000ull
 #define RTT_RTO_DATA_NS	 3000000000ull /* 5.7: when the SYN timed out */
 
+/* In microseconds, to be small: a record of every connection. */
 struct rtt {
-	uint64_t srtt_ns; /* 0: no sample yet */
-	uint64_t rttvar_ns;
-	uint64_t rto_ns;
+	uint32_t srtt_us; /* 0: no sample yet */
+	uint32_t rttvar_us;
+	uint32_t rto_us;
 };
 
 void rtt_init(struct rtt *rtt);
 void rtt_sample(struct rtt *rtt, uint64_t sample_ns);
+void rtt_set_timeout(struct rtt *rtt, uint64_t rto_ns);
 
 /* The timeout after `times` expiries in a row (5.5), at most RTT_RTO_MAX_NS. */
 uint64_t rtt_backed_off(const struct rtt *rtt, uint32_t times);

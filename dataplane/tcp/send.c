@@ -262,7 +262,8 @@ send_fresh(struct tcp *tcp, struct tcp_conn *conn, uint64_t now, struct tcp_out 
 
 	if (!can_send_fresh(conn))
 		return true;
-	if (conn_flight(conn) == 0 && now - conn->last_tx_ns > conn->rtt.rto_ns)
+	if (conn_flight(conn) == 0 &&
+	    tick_of(now) - conn->last_tx_tick > tick_of(rtt_backed_off(&conn->rtt, 0)))
 		cc_restart(&conn->cc);
 	for (uint32_t n = 0; can_send_fresh(conn); n++) {
 		if (n == SEND_BURST_MAX) {
@@ -275,7 +276,7 @@ send_fresh(struct tcp *tcp, struct tcp_conn *conn, uint64_t now, struct tcp_out 
 		if (!emit_segment(tcp, conn, &e, now, out))
 			return false;
 		conn->flags &= ~(uint32_t)CONN_FORCE;
-		conn->last_tx_ns = now;
+		conn->last_tx_tick = tick_of(now);
 		on_fresh_sent(tcp, conn, &e, now);
 	}
 	on_fresh_stopped(tcp, conn, verdict, now);

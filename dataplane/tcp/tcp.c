@@ -140,7 +140,7 @@ conn_take(struct tcp *tcp, uint64_t now)
 		.ack_at = UINT64_MAX,
 		.life_at = UINT64_MAX,
 		.last_rx_ns = now,
-		.last_tx_ns = now,
+		.last_tx_tick = tick_of(now),
 	};
 	rtt_init(&conn->rtt);
 	return conn;
@@ -363,6 +363,18 @@ tcp_is_live(const struct tcp *tcp, struct tcp_id id)
 }
 
 void
+tcp_ends(const struct tcp *tcp, struct tcp_id id, struct tcp_ends *ret_ends)
+{
+	const struct tcp_conn *conn = conn_find(tcp, id);
+
+	ensure(conn != NULL);
+	*ret_ends = (struct tcp_ends){ .local = conn->local,
+				       .remote = conn->remote,
+				       .local_port = conn->local_port,
+				       .remote_port = conn->remote_port };
+}
+
+void
 tcp_adopt(struct tcp *tcp, struct tcp_id id, uint32_t owner)
 {
 	struct tcp_conn *conn = conn_find(tcp, id);
@@ -423,8 +435,8 @@ tcp_info(const struct tcp *tcp, struct tcp_id id, struct tcp_info *ret_info)
 		.ssthresh_bytes = conn->cc.ssthresh_bytes,
 		.snd_wnd = conn->snd_wnd,
 		.rcv_wnd = recv_window(conn),
-		.srtt_ns = conn->rtt.srtt_ns,
-		.rttvar_ns = conn->rtt.rttvar_ns,
+		.srtt_ns = (uint64_t)conn->rtt.srtt_us * 1000,
+		.rttvar_ns = (uint64_t)conn->rtt.rttvar_us * 1000,
 		.rto_ns = rtt_backed_off(&conn->rtt, conn->tries),
 		.bytes_in = conn->bytes_in,
 		.bytes_out = conn->bytes_out,

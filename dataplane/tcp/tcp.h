@@ -157,6 +157,14 @@ bool tcp_is_free(const struct tcp *tcp, const struct ip_addr *local, uint16_t lo
 
 bool tcp_is_live(const struct tcp *tcp, struct tcp_id id);
 
+/* Who speaks with whom; the id is live. */
+struct tcp_ends {
+	struct ip_addr local, remote;
+	uint16_t local_port, remote_port;
+};
+
+void tcp_ends(const struct tcp *tcp, struct tcp_id id, struct tcp_ends *ret_ends);
+
 /* From now on events carry this owner. */
 void tcp_adopt(struct tcp *tcp, struct tcp_id id, uint32_t owner);
 

@@ -52,6 +52,21 @@ one_lane_answers_without_any_hand_over(void **state)
 	town_close(&town);
 }
 
+/* Ten million idle clients fit in 6 GB. */
+static void
+room_for_a_connection_takes_no_more_than_600_bytes(void **state)
+{
+	const struct board_gauges *g;
+
+	(void)state;
+	town_open(&town, &(struct town_conf){ .lane_n = 1, .queue_n = 1, .bufs_n = 4096 });
+	town_run(&town, 10);
+	g = town.board[0].gauges;
+	assert_true(g->conns_max >= 100000);
+	assert_in_range(g->conns_memory, 300 * g->conns_max, 600 * g->conns_max);
+	town_close(&town);
+}
+
 /* Received by lane 0 for all, sent by lane 0 for all; answered by each. */
 static void
 four_lanes_share_one_queue(void **state)
@@ -161,6 +176,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_lane_answers_without_any_hand_over),
+		cmocka_unit_test(room_for_a_connection_takes_no_more_than_600_bytes),
 		cmocka_unit_test(four_lanes_share_one_queue),
 		cmocka_unit_test(a_neighbour_that_one_lane_hears_is_known_to_all),
 		cmocka_unit_test(a_port_that_spreads_as_it_tells_needs_no_hand_over),

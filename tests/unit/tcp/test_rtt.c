@@ -11,6 +11,7 @@
 #include "tcp/rtt.h"
 
 #define MS 1000000ull
+#define US 1000ull
 
 static void
 timeout_is_a_second_before_the_first_sample(void **state)
@@ -19,8 +20,8 @@ timeout_is_a_second_before_the_first_sample(void **state)
 
 	(void)state;
 	rtt_init(&rtt);
-	assert_int_equal(rtt.rto_ns, 1000 * MS);
-	assert_int_equal(rtt.srtt_ns, 0);
+	assert_int_equal(rtt_backed_off(&rtt, 0), 1000 * MS);
+	assert_int_equal(rtt.srtt_us, 0);
 }
 
 static void
@@ -31,9 +32,9 @@ first_sample_sets_both_estimates(void **state)
 	(void)state;
 	rtt_init(&rtt);
 	rtt_sample(&rtt, 400 * MS);
-	assert_int_equal(rtt.srtt_ns, 400 * MS);
-	assert_int_equal(rtt.rttvar_ns, 200 * MS);
-	assert_int_equal(rtt.rto_ns, 1200 * MS);
+	assert_int_equal(rtt.srtt_us, 400 * MS / US);
+	assert_int_equal(rtt.rttvar_us, 200 * MS / US);
+	assert_int_equal(rtt_backed_off(&rtt, 0), 1200 * MS);
 }
 
 static void
@@ -45,9 +46,9 @@ later_samples_weigh_an_eighth_and_a_quarter(void **state)
 	rtt_init(&rtt);
 	rtt_sample(&rtt, 400 * MS);
 	rtt_sample(&rtt, 800 * MS);
-	assert_int_equal(rtt.srtt_ns, 450 * MS);
-	assert_int_equal(rtt.rttvar_ns, 250 * MS);
-	assert_int_equal(rtt.rto_ns, 1450 * MS);
+	assert_int_equal(rtt.srtt_us, 450 * MS / US);
+	assert_int_equal(rtt.rttvar_us, 250 * MS / US);
+	assert_int_equal(rtt_backed_off(&rtt, 0), 1450 * MS);
 }
 
 static void
@@ -59,13 +60,13 @@ timeout_stays_within_its_bounds(void **state)
 	rtt_init(&rtt);
 	for (uint32_t i = 0; i < 100; i++)
 		rtt_sample(&rtt, 1);
-	assert_int_equal(rtt.rto_ns, RTT_RTO_MIN_NS);
-	assert_true(rtt.srtt_ns > 0);
+	assert_int_equal(rtt_backed_off(&rtt, 0), RTT_RTO_MIN_NS);
+	assert_true(rtt.srtt_us > 0);
 	for (uint32_t i = 0; i < 100; i++)
 		rtt_sample(&rtt, UINT64_MAX);
-	assert_int_equal(rtt.rto_ns, RTT_RTO_MAX_NS);
+	assert_int_equal(rtt_backed_off(&rtt, 0), RTT_RTO_MAX_NS);
 	rtt_sample(&rtt, 0);
-	assert_true(rtt.rto_ns <= RTT_RTO_MAX_NS && rtt.srtt_ns > 0);
+	assert_true(rtt_backed_off(&rtt, 0) <= RTT_RTO_MAX_NS && rtt.srtt_us > 0);
 }
 
 static void
