@@ -1,24 +1,17 @@
 /*
- * bench_http.c - cycles per head: parsing and emitting requests and responses of usual sizes.
+ * bench_http.c - ticks per head: parsing and emitting requests and responses of usual sizes.
  *
- * Prints the median over rounds, each the mean of many heads; cycles are those of the time stamp
- * counter. Heads are read from several copies, so that they come from the first-level cache but
- * branch history is not one head's alone. Budgets: 450 cycles for a request head of 250 bytes, 300
- * for a response head of 200, 300 for an edit with emission.
+ * Heads are read from several copies, so that they come from the first-level cache but branch
+ * history is not one head's alone. Budgets: 450 cycles for a request head of 250 bytes, 300 for a
+ * response head of 200, 300 for an edit with emission.
  */
-#include <inttypes.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include <x86intrin.h>
-
 #include "http/http.h"
+#include "micro/bench.h"
 
 enum {
-	ROUNDS = 101,
-	HEADS = 2000, /* per round */
+	HEADS = 1000, /* per round */
 };
 
 /* 253 bytes: what a load generator or a service client sends. */
@@ -81,35 +74,44 @@ static uint8_t copy[COPIES][ROOM];
 static uint8_t out_bytes[ROOM];
 static struct http_request request;
 static struct http_response response;
+static uint32_t head_n; /* bytes of each copy */
 
 static void
-die(const char *what)
-{
-	fprintf(stderr, "bench_http: %s\n", what);
-	exit(1);
-}
-
-static void
-parse_request_once(const uint8_t *p, uint32_t n)
+parse_request_once(uint32_t i)
 {
 	struct http_resume resume = { 0 };
 
-	if (http_parse_request(slice_of(p, n), &limits, &resume, &request) != HTTP_DONE)
-		die(http_reason_name(request.reason));
-}
-
-static void
-parse_response_once(const uint8_t *p, uint32_t n)
-{
-	struct http_resume resume = { 0 };
-
-	if (http_parse_response(slice_of(p, n), &limits, &resume, HTTP_METHOD_GET, &response) !=
+	if (http_parse_request(slice_of(copy[i % COPIES], head_n), &limits, &resume, &request) !=
 	    HTTP_DONE)
-		die(http_reason_name(response.reason));
+		bench_die(http_reason_name(request.reason));
 }
 
 static void
-emit_request_once(const uint8_t *p, uint32_t n)
+parse_requests(uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		parse_request_once(i);
+}
+
+static void
+parse_response_once(uint32_t i)
+{
+	struct http_resume resume = { 0 };
+
+	if (http_parse_response(slice_of(copy[i % COPIES], head_n), &limits, &resume,
+				HTTP_METHOD_GET, &response) != HTTP_DONE)
+		bench_die(http_reason_name(response.reason));
+}
+
+static void
+parse_responses(uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		parse_response_once(i);
+}
+
+static void
+emit_requests(uint32_t n)
 {
 	const struct http_request_out out = {
 		.request = &request,
@@ -121,14 +123,13 @@ emit_request_once(const uint8_t *p, uint32_t n)
 		.client = SLICE("192.0.2.7"),
 	};
 
-	(void)p;
-	(void)n;
-	if (http_emit_request(&out, out_bytes, ROOM) > ROOM)
-		die("no room");
+	for (uint32_t i = 0; i < n; i++)
+		if (http_emit_request(&out, out_bytes, ROOM) > ROOM)
+			bench_die("no room");
 }
 
 static void
-emit_response_once(const uint8_t *p, uint32_t n)
+emit_responses(uint32_t n)
 {
 	const struct http_response_out out = {
 		.response = &response,
@@ -139,52 +140,49 @@ emit_response_once(const uint8_t *p, uint32_t n)
 		.via = SLICE("penstock"),
 	};
 
-	(void)p;
-	(void)n;
-	if (http_emit_response(&out, out_bytes, ROOM) > ROOM)
-		die("no room");
-}
-
-static int
-by_value(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
+	for (uint32_t i = 0; i < n; i++)
+		if (http_emit_response(&out, out_bytes, ROOM) > ROOM)
+			bench_die("no room");
 }
 
 static void
-measure(const char *what, const char *text, uint32_t n, void (*once)(const uint8_t *p, uint32_t n))
+heads_of(const char *text, uint32_t n)
 {
-	uint64_t cycles[ROUNDS];
-
+	head_n = n;
 	for (uint32_t i = 0; i < COPIES; i++)
 		memcpy(copy[i], text, n);
-	for (uint32_t round = 0; round < ROUNDS + 10; round++) {
-		uint64_t from = __rdtsc();
-
-		for (uint32_t i = 0; i < HEADS; i++)
-			once(copy[i % COPIES], n);
-		if (round >= 10) /* the first ones warm caches and predictors up */
-			cycles[round - 10] = (__rdtsc() - from) / HEADS;
-	}
-	qsort(cycles, ROUNDS, sizeof(cycles[0]), by_value);
-	printf("%-28s %5" PRIu32 " bytes %6" PRIu64 " cycles (fastest %" PRIu64 ")\n", what, n,
-	       cycles[ROUNDS / 2], cycles[0]);
 }
 
-#define MEASURE(what, text, once) measure(what, text, sizeof(text) - 1, once)
+/* Emission has what parsing left, whether or not --only asked for that. */
+static void
+measure_request(const char *text, uint32_t n, const char *parse, const char *emit)
+{
+	heads_of(text, n);
+	bench_run(parse, HEADS, NULL, parse_requests);
+	parse_request_once(0);
+	bench_run(emit, HEADS, NULL, emit_requests);
+}
+
+static void
+measure_response(const char *text, uint32_t n, const char *parse, const char *emit)
+{
+	heads_of(text, n);
+	bench_run(parse, HEADS, NULL, parse_responses);
+	parse_response_once(0);
+	bench_run(emit, HEADS, NULL, emit_responses);
+}
+
+#define TEXT(text) text, sizeof(text) - 1
 
 int
-main(void)
+main(int argc, char **argv)
 {
-	MEASURE("parse request, small", request_small, parse_request_once);
-	MEASURE("emit request, small", request_small, emit_request_once);
-	MEASURE("parse request, usual", request_usual, parse_request_once);
-	MEASURE("emit request, usual", request_usual, emit_request_once);
-	MEASURE("parse request, browser", request_browser, parse_request_once);
-	MEASURE("emit request, browser", request_browser, emit_request_once);
-	MEASURE("parse response, usual", response_usual, parse_response_once);
-	MEASURE("emit response, usual", response_usual, emit_response_once);
-	return 0;
+	bench_open("bench_http", argc, argv);
+	measure_request(TEXT(request_small), "http/parse-request-small", "http/emit-request-small");
+	measure_request(TEXT(request_usual), "http/parse-request-usual", "http/emit-request-usual");
+	measure_request(TEXT(request_browser), "http/parse-request-browser",
+			"http/emit-request-browser");
+	measure_response(TEXT(response_usual), "http/parse-response-usual",
+			 "http/emit-response-usual");
+	return bench_close();
 }

@@ -1,41 +1,38 @@
 /*
- * bench_tcp.c - cycles per packet through the TCP engine: input and output of small requests, bulk
- * in and bulk out, over many connections, so that their records do not all stay in the cache.
+ * bench_tcp.c - ticks per packet through the TCP engine: input and output of handshakes, small
+ * requests and bulk, over a few connections and over so many that the caches do not hold them.
  *
  * Two engines face each other; packets go from one to the other without ports or net. The budget
  * (design, section 6) is 250 cycles a packet each way, decoding not included.
- *
- *	bench_tcp [CONNECTIONS]
  */
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <x86intrin.h>
-
 #include "abi/counters.h"
-#include "micro/buf_list.h"
 #include "base/limits.h"
+#include "micro/bench.h"
+#include "micro/buf_list.h"
 #include "tcp/tcp.h"
 #include "wire/ip.h"
 #include "wire/seg.h"
 
 enum {
-	ROUNDS = 200,
-	TURN = 32, /* connections that say something in one turn */
+	FEW = 64, /* connections; multiples of TURN */
+	MANY = 10240,
+	TURN = 32, /* of them say something in one turn */
 	REQUEST = 200,
 	ANSWER = 300,
 	BULK_BUFS = 64,
+	BULK_TURNS = 32, /* per round */
+	TALK_TURNS = 20, /* per round */
 };
 
 struct side {
 	struct tcp *tcp;
-	void *mem;
 	struct counters count;
 	struct ip_addr addr;
 	struct tcp_id *id;
-	uint64_t in_cycles, in_n, out_cycles, out_n;
+	uint64_t in_ticks, in_n, out_ticks, out_n;
 };
 
 static struct side side[2];
@@ -45,14 +42,7 @@ static struct tcp_out out;
 static struct buf *flying[2][TCP_OUT_PACKETS];
 static uint32_t flying_n[2];
 static uint64_t now = 1000000000000;
-static uint32_t conns = 10000;
-
-static void
-die(const char *why)
-{
-	fprintf(stderr, "bench_tcp: %s\n", why);
-	exit(1);
-}
+static uint32_t conns;
 
 static void
 open_side(uint32_t i)
@@ -77,14 +67,10 @@ open_side(uint32_t i)
 	static const struct ip_addr any;
 
 	side[i].addr = ip_from_v4(v4);
-	side[i].mem = aligned_alloc(64, tcp_size(&conf));
-	side[i].id = calloc(conns, sizeof(*side[i].id));
-	if (side[i].mem == NULL || side[i].id == NULL)
-		die("no memory");
-	memset(side[i].mem, 0, tcp_size(&conf));
-	side[i].tcp = tcp_init(side[i].mem, &conf, now);
+	side[i].id = bench_memory(conns * sizeof(*side[i].id));
+	side[i].tcp = tcp_init(bench_memory(tcp_size(&conf)), &conf, now);
 	if (i == 1 && !tcp_listen(side[i].tcp, &any, 80, 0))
-		die("cannot listen");
+		bench_die("cannot listen");
 }
 
 /* ---- turns ---- */
@@ -96,12 +82,12 @@ decode(struct buf *b, struct tcp_seg *seg)
 	const uint8_t *p = buf_data(b);
 
 	if (ip4_parse(p, b->m.data_len, b->m.pkt_len, true, &ip) != WIRE_OK)
-		die("not IP");
+		bench_die("not IP");
 	memset(seg, 0, sizeof(*seg));
 	seg->src = ip.src;
 	seg->dst = ip.dst;
 	if (seg_parse(p + ip.header_n, b->m.data_len - ip.header_n, ip.payload_n, seg) != WIRE_OK)
-		die("not TCP");
+		bench_die("not TCP");
 	seg->payload_off = (uint16_t)(seg->payload_off + ip.header_n);
 }
 
@@ -134,9 +120,9 @@ input(uint32_t i)
 
 		for (uint32_t k = 0; k < burst; k++)
 			decode(flying[i][at + k], &seg[k]);
-		begin = __rdtsc();
+		begin = bench_ticks();
 		tcp_input(side[i].tcp, seg, &flying[i][at], burst, now, &out);
-		side[i].in_cycles += __rdtsc() - begin;
+		side[i].in_ticks += bench_ticks() - begin;
 		side[i].in_n += burst;
 		take_events(i);
 	}
@@ -157,12 +143,12 @@ carried(struct buf *packet)
 static void
 output(uint32_t i)
 {
-	uint64_t begin = __rdtsc();
+	uint64_t begin = bench_ticks();
 	uint32_t n;
 
 	tcp_advance(side[i].tcp, now, &out);
 	n = out.packet_n;
-	side[i].out_cycles += __rdtsc() - begin;
+	side[i].out_ticks += bench_ticks() - begin;
 	side[i].out_n += n;
 	take_events(i);
 	for (uint32_t k = 0; k < n; k++)
@@ -186,25 +172,47 @@ static void
 reset_clocks(void)
 {
 	for (uint32_t i = 0; i < 2; i++)
-		side[i].in_cycles = side[i].in_n = side[i].out_cycles = side[i].out_n = 0;
-}
-
-static void
-print(const char *what)
-{
-	uint64_t in = side[0].in_cycles + side[1].in_cycles, in_n = side[0].in_n + side[1].in_n;
-	uint64_t o = side[0].out_cycles + side[1].out_cycles, o_n = side[0].out_n + side[1].out_n;
-
-	printf("%-34s input %6.1f output %6.1f cycles a packet, %" PRIu64 " packets\n", what,
-	       (double)in / (double)in_n, (double)o / (double)o_n, in_n);
-	reset_clocks();
+		side[i].in_ticks = side[i].in_n = side[i].out_ticks = side[i].out_n = 0;
 }
 
 /* ---- what is measured ---- */
 
+/* Input and output, of both sides together, since the clocks were set back. */
+static void
+put(struct bench_op *in, struct bench_op *o)
+{
+	bench_put(in, side[0].in_ticks + side[1].in_ticks, side[0].in_n + side[1].in_n);
+	bench_put(o, side[0].out_ticks + side[1].out_ticks, side[0].out_n + side[1].out_n);
+}
+
+static void
+measure(const char *in_name, const char *out_name, void (*round)(void))
+{
+	static struct bench_op in, o;
+
+	if (!bench_wants(in_name) && !bench_wants(out_name))
+		return;
+	in.name = in_name;
+	o.name = out_name;
+	in.n = o.n = 0;
+	for (uint32_t i = 0; i < bench_rounds(); i++) {
+		reset_clocks();
+		round();
+		if (bench_is_warm(i))
+			put(&in, &o);
+	}
+	bench_print(&in);
+	bench_print(&o);
+}
+
 static void
 connect_all(void)
 {
+	static struct bench_op in = { .name = "tcp/handshake-input" };
+	static struct bench_op o = { .name = "tcp/handshake-output" };
+
+	in.n = o.n = 0;
+	reset_clocks();
 	for (uint32_t c = 0; c < conns; c++) {
 		struct tcp_dial dial = {
 			.local = side[0].addr,
@@ -217,12 +225,17 @@ connect_all(void)
 		dial.local.b[14] = (uint8_t)(c / 60000);
 		side[0].id[c] = tcp_connect(side[0].tcp, &dial, now);
 		if (side[0].id[c].v == 0)
-			die("cannot connect");
-		if (c % TURN == TURN - 1)
-			settle();
+			bench_die("cannot connect");
+		if (c % TURN != TURN - 1)
+			continue;
+		settle();
+		put(&in, &o);
+		reset_clocks();
 	}
-	settle();
-	print("handshake");
+	if (conns == bench_size(MANY)) {
+		bench_print(&in);
+		bench_print(&o);
+	}
 }
 
 static void
@@ -247,39 +260,43 @@ hear(uint32_t i, uint32_t c)
 	bufq_give(&q);
 }
 
+static void
+talk_turn(uint32_t c)
+{
+	now += 20000;
+	for (uint32_t k = 0; k < TURN; k++)
+		say(0, c + k, REQUEST);
+	output(0);
+	input(1);
+	for (uint32_t k = 0; k < TURN; k++) {
+		hear(1, c + k);
+		say(1, c + k, ANSWER);
+	}
+	output(1);
+	input(0);
+	for (uint32_t k = 0; k < TURN; k++)
+		hear(0, c + k);
+	output(0);
+	input(1);
+}
+
 /* Request and answer over every connection in turn, ACKs riding on data. */
 static void
 talk(void)
 {
-	for (uint32_t round = 0; round < ROUNDS; round++) {
-		for (uint32_t c = 0; c + TURN <= conns; c += TURN) {
-			now += 20000;
-			for (uint32_t k = 0; k < TURN; k++)
-				say(0, c + k, REQUEST);
-			output(0);
-			input(1);
-			for (uint32_t k = 0; k < TURN; k++) {
-				hear(1, c + k);
-				say(1, c + k, ANSWER);
-			}
-			output(1);
-			input(0);
-			for (uint32_t k = 0; k < TURN; k++)
-				hear(0, c + k);
-			output(0);
-			input(1);
-		}
-	}
-	print("requests and answers");
+	static uint32_t c;
+
+	for (uint32_t i = 0; i < TALK_TURNS; i++, c += TURN)
+		talk_turn(c % conns);
 }
 
 static void
 bulk(void)
 {
-	for (uint32_t round = 0; round < ROUNDS * 100; round++) {
+	for (uint32_t i = 0; i < BULK_TURNS; i++) {
 		now += 20000;
 		for (uint32_t k = 0; k < BULK_BUFS; k++)
-			say(0, round % 4, 1448);
+			say(0, i % 4, 1448);
 		for (uint32_t k = 0; k < 4; k++) {
 			output(0);
 			input(1);
@@ -289,19 +306,26 @@ bulk(void)
 			input(0);
 		}
 	}
-	print("bulk");
+}
+
+static void
+open_both(uint32_t n)
+{
+	conns = n;
+	open_side(0);
+	open_side(1);
+	connect_all();
 }
 
 int
 main(int argc, char **argv)
 {
-	if (argc > 1)
-		conns = (uint32_t)strtoul(argv[1], NULL, 10);
-	pool = buf_list_open(20000 + conns * 2);
-	open_side(0);
-	open_side(1);
-	connect_all();
-	talk();
-	bulk();
-	return 0;
+	bench_open("bench_tcp", argc, argv);
+	pool = buf_list_open(20000 + MANY * 2);
+	open_both(FEW);
+	measure("tcp/request-input", "tcp/request-output", talk);
+	measure("tcp/bulk-input", "tcp/bulk-output", bulk);
+	open_both(bench_size(MANY));
+	measure("tcp/10k-request-input", "tcp/10k-request-output", talk);
+	return bench_close();
 }
