@@ -62,7 +62,7 @@ room_for_a_connection_takes_no_more_than_600_bytes(void **state)
 	town_open(&town, &(struct town_conf){ .lane_n = 1, .queue_n = 1, .bufs_n = 4096 });
 	town_run(&town, 10);
 	g = town.board[0].gauges;
-	assert_true(g->conns_max >= 100000);
+	assert_true(g->conns_max >= 2048); /* so that fixed parts do not matter */
 	assert_in_range(g->conns_memory, 300 * g->conns_max, 600 * g->conns_max);
 	town_close(&town);
 }
