@@ -147,6 +147,9 @@
 	x(tcp_tx_reheaded, segments, "payload sent from where it lay, header in front")            \
 	x(tcp_tx_chained, segments, "payload sent from where it lay, header chained")              \
 	x(tcp_tx_copied, segments, "payload copied to be sent")                                    \
+	x(tcp_copied_bytes, bytes, "of payload copied, to be sent or behind bytes that wait")      \
+	x(tcp_tx_super, packets, "of several segments, which the port cuts")                       \
+	x(tcp_rx_super, packets, "of several segments, which the port put together")               \
 	x(tcp_tx_merged, buffers, "small pieces copied behind bytes that wait to be sent")          \
 	x(tcp_tx_no_buffer, segments, "not sent yet: the buffer pool was dry")                     \
 	x(tcp_tx_bare_dropped, segments, "RSTs and cookies not sent: out was full")                \
@@ -172,6 +175,7 @@
 	x(proxy_reused, requests, "given to a kept server connection")                             \
 	x(proxy_retries, requests, "given to another connection")                                  \
 	x(proxy_tunnels, tunnels, "connections upgraded")                                          \
+	x(proxy_copied_bytes, bytes, "of bodies copied or moved together between buffers")         \
 	x(proxy_starved, times, "a body waited for buffers")                                       \
 	x(proxy_cut, exchanges, "cut: the memory budget was used up")                              \
 	x(proxy_linger_cut, connections, "cut: the end of a response was not taken in time")       \

@@ -218,7 +218,7 @@ init_paths(struct lane *lane)
 		lane->path[i] = (struct tcp_path){ .mtu = facts->mtu,
 						   .csum_tx = facts->csum_tx,
 						   .multi_segs = facts->multi_segs,
-						   .tso = facts->tso };
+						   .tso = facts->tso && facts->csum_tx };
 		lane->wire[i].vlan = img_port(conf->img, i)->vlan;
 		memcpy(lane->wire[i].mac.b, facts->mac, sizeof(facts->mac));
 	}

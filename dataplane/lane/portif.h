@@ -22,10 +22,10 @@ struct portif_facts {
 	uint16_t mtu;	    /* of the IP packet */
 	uint16_t queue_n;   /* receive queues, and as many transmit queues */
 	uint32_t ring_bufs; /* buffers that it keeps in its receive rings, all queues together */
-	bool csum_tx;	    /* fills IP and TCP checksums in when ol_flags asks */
-	bool csum_rx;	    /* tells by ol_flags that the checksums of a packet are good */
+	bool csum_tx;	    /* fills TCP checksums in when ol_flags asks */
+	bool csum_rx;	    /* tells by ol_flags that the checksums of a packet need no look */
 	bool multi_segs;    /* sends packets of several segments without copying them together */
-	bool tso;
+	bool tso;	    /* cuts a packet of up to 64 KiB into segments, given csum_tx */
 
 	/*
 	 * Receive-side scaling as the port was told or tells: the queue of a flow is

@@ -19,7 +19,7 @@ leg_note(struct proxy *p, struct leg *leg)
 }
 
 static bool
-merge_small(struct bufq *q, struct buf *b)
+merge_small(struct proxy *p, struct bufq *q, struct buf *b)
 {
 	struct buf *tail = q->tail;
 
@@ -28,6 +28,7 @@ merge_small(struct bufq *q, struct buf *b)
 		return false;
 	memcpy(buf_stream(tail) + tail->n, buf_stream(b), b->n);
 	tail->n = (uint16_t)(tail->n + b->n);
+	p->conf.count->proxy_copied_bytes += b->n;
 	q->bytes += b->n;
 	b->link = NULL;
 	buf_give(b);
@@ -48,7 +49,7 @@ leg_recv(struct proxy *p, struct leg *leg)
 			leg->in = got;
 		} else {
 			while ((b = bufq_pop(&got)) != NULL)
-				if (!merge_small(&leg->in, b))
+				if (!merge_small(p, &leg->in, b))
 					bufq_push(&leg->in, b);
 		}
 	}

@@ -92,10 +92,12 @@ own(struct proxy *p, struct buf *b)
 	copy = buf_take(p->bufs);
 	if (copy == NULL)
 		return NULL;
-	ensure(b->n <= copy->m.buf_len - BUF_HEADROOM);
-	copy->at = BUF_HEADROOM;
+	ensure(b->n <= copy->m.buf_len);
+	/* a driver that joins segments fills later buffers from nearer their begin */
+	copy->at = (uint16_t)(b->n <= BUF_ROOM ? BUF_HEADROOM : copy->m.buf_len - b->n);
 	copy->n = b->n;
 	memcpy(buf_stream(copy), buf_stream(b), b->n);
+	p->conf.count->proxy_copied_bytes += b->n;
 	buf_give(b);
 	return copy;
 }
@@ -141,6 +143,7 @@ deframe_buf(struct proxy *p, struct body *b, const struct http_limits *limits, s
 			at = (uint32_t)(data.p - bytes);
 		else
 			memmove(bytes + at + n, data.p, data.n);
+		p->conf.count->proxy_copied_bytes += n == 0 ? 0 : data.n;
 		n += data.n;
 	}
 	*ret_used = pos;
@@ -160,6 +163,7 @@ deframe_put(struct proxy *p, struct body *b, struct bufq *in, struct buf *buf, u
 	if (used < buf->n) {
 		/* The content ended in this buffer and another message follows: rare, so copy. */
 		is_put = n == 0 || bufq_append(p->bufs, &b->held, buf_stream(buf) + at, n);
+		p->conf.count->proxy_copied_bytes += n;
 		buf->at = (uint16_t)(buf->at + used);
 		buf->n = (uint16_t)(buf->n - used);
 		bufq_unpop(in, buf);

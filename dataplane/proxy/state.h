@@ -437,7 +437,7 @@ void relay_both(struct proxy *p, struct exch *e);
 /* The server has acknowledged bytes: what was kept to send again is let go if it took some of it. */
 void relay_taken(struct proxy *p, struct exch *e);
 /* A body of a few bytes goes behind its head: copying them is cheaper than one more segment. */
-void relay_join_tiny(struct bufq *q);
+void relay_join_tiny(struct proxy *p, struct bufq *q);
 void relay_offer_client(struct proxy *p, struct exch *e);
 void relay_offer_up(struct proxy *p, struct exch *e);
 /* step_reply.c: the server's response heads; our own replies. */

@@ -173,7 +173,7 @@ relay_up(struct proxy *p, struct exch *e)
 			replay_trim(&e->replay, c->leg.in.bytes);
 	}
 	if (out.n == 2)
-		relay_join_tiny(&out);
+		relay_join_tiny(p, &out);
 	leg_send(p, &up->leg, &out);
 	leg_note(p, &c->leg);
 	switch (v) {
@@ -203,7 +203,7 @@ relay_up(struct proxy *p, struct exch *e)
 }
 
 void
-relay_join_tiny(struct bufq *q)
+relay_join_tiny(struct proxy *p, struct bufq *q)
 {
 	struct buf *head = q->head, *tail = q->tail;
 
@@ -211,6 +211,7 @@ relay_join_tiny(struct bufq *q)
 	    !buf_is_sole(head))
 		return;
 	memcpy(buf_stream(head) + head->n, buf_stream(tail), tail->n);
+	p->conf.count->proxy_copied_bytes += tail->n;
 	head->n = (uint16_t)(head->n + tail->n);
 	head->link = NULL;
 	q->tail = head;
@@ -238,7 +239,7 @@ relay_down(struct proxy *p, struct exch *e)
 	v = body_move(p, b, &up->leg.in, up->leg.end == LEG_CLEAN, &p->response_limits, 0,
 		      leg_room(p, &c->leg), &out);
 	if (out.n == 2)
-		relay_join_tiny(&out);
+		relay_join_tiny(p, &out);
 	leg_send(p, &c->leg, &out);
 	leg_note(p, &up->leg);
 	switch (v) {

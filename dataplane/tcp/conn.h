@@ -49,7 +49,8 @@ enum {
 	SPANS_PER_CONN = 512,  /* records of what was sent */
 	LINK_HEADER_MAX = 18,  /* Ethernet and VLAN, left free in front of our packets */
 	HEADER_MAX = 40 + 20 + 40,
-	GATHER_MAX = 64, /* stream buffers in one segment; more are cut into more segments */
+	SUPER_MAX = 64000, /* payload that a port cuts; the rest of 64 KiB is for headers */
+	GATHER_MAX = 64,   /* stream buffers in one segment; more are cut into more segments */
 };
 
 enum conn_flag {

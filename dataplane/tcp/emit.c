@@ -23,15 +23,17 @@ packet_header_size(const struct tcp_seg *seg)
 /* Headers in front of the payload, and the packet is ready to leave. */
 static void
 finish(struct tcp *tcp, const struct tcp_seg *seg, struct buf *packet, uint16_t path,
-       struct tcp_out *out)
+       uint16_t tso_mss, struct tcp_out *out)
 {
-	struct seg_how how = { .csum_tx = tcp->conf.path[path].csum_tx };
+	struct seg_how how = { .csum_tx = tcp->conf.path[path].csum_tx, .tso_mss = tso_mss };
 
 	seg_emit_packet(seg, &how, packet);
 	packet->path = path;
 	packet->hash = 0;
 	out->packet[out->packet_n++] = packet;
 	COUNT(tcp, tcp_tx_segments);
+	if (tso_mss != 0)
+		COUNT(tcp, tcp_tx_super);
 }
 
 /* ---- payload ---- */
@@ -115,6 +117,7 @@ copy(struct tcp *tcp, const struct emit *e)
 		at = b != NULL ? b->at : 0;
 	}
 	COUNT(tcp, tcp_tx_copied);
+	tcp->conf.count->tcp_copied_bytes += e->n;
 	return head;
 }
 
@@ -224,7 +227,7 @@ emit_segment(struct tcp *tcp, struct tcp_conn *conn, const struct emit *e, uint6
 	if ((e->flags & TCP_ACK) != 0)
 		seg.ack = conn->rcv_nxt;
 	seg.wnd = tell_window(tcp, conn, e);
-	finish(tcp, &seg, packet, conn->path, out);
+	finish(tcp, &seg, packet, conn->path, e->n > conn->mss ? conn->mss : 0, out);
 	return true;
 }
 
@@ -240,6 +243,6 @@ emit_bare(struct tcp *tcp, const struct tcp_seg *seg, uint16_t path, struct tcp_
 	packet = take_buf(tcp);
 	if (packet == NULL)
 		return false;
-	finish(tcp, seg, packet, path, out);
+	finish(tcp, seg, packet, path, 0, out);
 	return true;
 }

@@ -139,6 +139,7 @@ merge(struct tcp *tcp, struct buf *tail, const struct arrival *a)
 	memcpy(buf_stream(tail) + tail->n, buf_data(a->buf) + off, a->n);
 	tail->n = (uint16_t)(tail->n + a->n);
 	COUNT(tcp, tcp_rx_merged);
+	tcp->conf.count->tcp_copied_bytes += a->n;
 	return true;
 }
 
@@ -457,8 +458,14 @@ ack_in_time(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
 {
 	uint32_t waiting = (uint32_t)seq_diff(conn->rcv_nxt, conn->rcv_acked);
 
-	if (a->seg->payload_n > conn->rcv_mss && a->seg->payload_n <= UINT16_MAX)
-		conn->rcv_mss = (uint16_t)a->seg->payload_n;
+	uint32_t n = a->seg->payload_n;
+
+	if (n > conn->our_mss) { /* several in one, put together by the port */
+		COUNT(tcp, tcp_rx_super);
+		n = conn->our_mss;
+	}
+	if (n > conn->rcv_mss)
+		conn->rcv_mss = (uint16_t)n;
 	if (waiting >= 2u * conn->rcv_mss)
 		conn->flags |= CONN_ACK_NOW;
 	if (conn_has(conn, CONN_ACK_NOW))

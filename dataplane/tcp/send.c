@@ -46,6 +46,47 @@ cut(const struct tcp_conn *conn, const struct buf *b, uint16_t at, uint32_t limi
 	return limit;
 }
 
+static uint32_t
+least(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+/* How many bytes lie in the next GATHER_MAX buffers from (b, at) on, as far as `limit` asks. */
+static uint32_t
+gather(const struct buf *b, uint16_t at, uint32_t limit)
+{
+	uint32_t n = (uint32_t)b->at + b->n - at;
+
+	for (uint32_t pieces = 1; n < limit && pieces < GATHER_MAX; pieces++) {
+		b = b->link;
+		ensure(b != NULL); /* limit counts bytes that are there */
+		n += b->n;
+	}
+	return least(n, limit);
+}
+
+/*
+ * How much new goes out as one packet that the port cuts into full segments (the last may be short
+ * when nothing follows): what both windows allow. Of use from two segments on, else 0.
+ */
+static uint32_t
+super(const struct tcp *tcp, const struct tcp_conn *conn, uint32_t unsent, uint32_t wnd_left)
+{
+	uint32_t cwnd = conn->cc.cwnd_bytes, mss = conn->mss, pipe, n;
+
+	if (!tcp->conf.path[conn->path].tso)
+		return 0;
+	pipe = loss_pipe(conn);
+	n = least(unsent, least(wnd_left, cwnd > pipe ? cwnd - pipe : 0));
+	if (n < 2 * mss)
+		return 0;
+	n = gather(conn->fresh, conn->fresh_at, least(n, SUPER_MAX));
+	if (n < unsent || conn_has(conn, CONN_CORK))
+		n -= n % mss;
+	return n >= 2 * mss ? n : 0;
+}
+
 /* ---- bare segments ---- */
 
 static bool
@@ -169,7 +210,7 @@ enum verdict {
 
 /* Judges the next new segment (RFC 9293, 3.8.6.2.1) and describes it. */
 static enum verdict
-next_fresh(const struct tcp_conn *conn, struct emit *e)
+next_fresh(const struct tcp *tcp, const struct tcp_conn *conn, struct emit *e)
 {
 	uint32_t unsent = conn_unsent(conn), flight = conn_flight(conn), n = 0, limit, pipe;
 	uint32_t wnd_left = conn->snd_wnd > flight ? conn->snd_wnd - flight : 0;
@@ -185,6 +226,8 @@ next_fresh(const struct tcp_conn *conn, struct emit *e)
 		limit = wnd_left;
 	}
 	if (limit > 0)
+		n = super(tcp, conn, unsent, wnd_left);
+	if (limit > 0 && n == 0)
 		n = cut(conn, conn->fresh, conn->fresh_at, limit);
 	if (n == unsent && n < conn->mss && conn_has(conn, CONN_CORK))
 		return VERDICT_NOTHING;
@@ -265,12 +308,13 @@ send_fresh(struct tcp *tcp, struct tcp_conn *conn, uint64_t now, struct tcp_out 
 	if (conn_flight(conn) == 0 &&
 	    tick_of(now) - conn->last_tx_tick > tick_of(rtt_backed_off(&conn->rtt, 0)))
 		cc_restart(&conn->cc);
-	for (uint32_t n = 0; can_send_fresh(conn); n++) {
-		if (n == SEND_BURST_MAX) {
+	for (uint32_t n = 0; can_send_fresh(conn);
+	     n += 1 + (e.n > conn->mss ? e.n / conn->mss : 0)) {
+		if (n >= SEND_BURST_MAX) {
 			conn_dirty(tcp, conn); /* behind those that wait */
 			return true;
 		}
-		verdict = next_fresh(conn, &e);
+		verdict = next_fresh(tcp, conn, &e);
 		if (verdict != VERDICT_SEND)
 			break;
 		if (!emit_segment(tcp, conn, &e, now, out))
@@ -385,6 +429,7 @@ join_small(struct tcp *tcp, struct tcp_conn *conn, struct bufq *q)
 		memcpy(buf_stream(tail) + tail->n, buf_stream(b), b->n);
 		tail->n = (uint16_t)(tail->n + b->n);
 		conn->sndq.bytes += b->n;
+		tcp->conf.count->tcp_copied_bytes += b->n;
 		buf_give(bufq_pop(q));
 		COUNT(tcp, tcp_tx_merged);
 	}

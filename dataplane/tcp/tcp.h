@@ -34,9 +34,9 @@ struct tcp_id {
 /* What the ports of this machine can do for a segment; the lane numbers its paths. */
 struct tcp_path {
 	uint16_t mtu;	 /* of the IP packet */
-	bool csum_tx;	 /* the port fills IP and TCP checksums in */
+	bool csum_tx;	 /* the port fills TCP checksums in */
 	bool multi_segs; /* the port takes packets of several segments */
-	bool tso;	 /* the port cuts large segments */
+	bool tso;	 /* the port cuts large segments; csum_tx and multi_segs, too */
 };
 
 struct tcp_conf {

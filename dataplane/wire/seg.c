@@ -249,8 +249,7 @@ offload_flags(const struct seg_how *how, bool is_v4)
 	uint64_t flags = 0;
 
 	if (how->csum_tx)
-		flags = RTE_MBUF_F_TX_TCP_CKSUM |
-			(is_v4 ? RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM : RTE_MBUF_F_TX_IPV6);
+		flags = RTE_MBUF_F_TX_TCP_CKSUM | (is_v4 ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6);
 	if (how->tso_mss != 0)
 		flags |= RTE_MBUF_F_TX_TCP_SEG;
 	return flags;
@@ -260,7 +259,6 @@ void
 seg_emit_packet(const struct tcp_seg *seg, const struct seg_how *how, struct buf *packet)
 {
 	uint32_t tcp_n = seg_header_size(seg);
-	bool is_v4 = ip_is_v4(&seg->src);
 	uint8_t *tcp = buf_prepend(packet, tcp_n);
 	struct ip ip = {
 		.src = seg->src,
@@ -277,12 +275,10 @@ seg_emit_packet(const struct tcp_seg *seg, const struct seg_how *how, struct buf
 	put_be16(tcp + 16, checksum(seg, how, packet));
 	at = buf_prepend(packet, ip_size(&seg->src));
 	ip_emit(&ip, at);
-	if (is_v4 && how->csum_tx)
-		put16(at + 10, 0);
 	packet->l3_off = 0;
 	packet->m.l3_len = ip_size(&seg->src);
 	packet->m.l4_len = tcp_n & 0xff;
 	packet->m.tso_segsz = how->tso_mss;
 	packet->m.ol_flags = (packet->m.ol_flags & (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL)) |
-			     offload_flags(how, is_v4);
+			     offload_flags(how, ip_is_v4(&seg->src));
 }

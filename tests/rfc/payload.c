@@ -211,6 +211,130 @@ offloaded_checksums_are_left_to_the_port(void **state)
 	peer_drop(&p);
 }
 
+/* The port cuts: one packet for all that the windows allow, then what is left over. */
+static void
+port_that_cuts_gets_many_segments_at_once(void **state)
+{
+	struct peer p = peer_established(.mss = 1000, .tso = true);
+
+	(void)state;
+	peer_write_pieces(&p, 8500, 1500);
+	for (uint32_t i = 0; i < 8; i++)
+		peer_expect(&p, .flags = "A", .seq = 5000 + i * 1000, .n = 1000);
+	peer_expect(&p, .flags = "PA", .seq = 13000, .n = 500);
+	assert_int_equal(p.count.tcp_tx_super, 1);
+	assert_int_equal(p.count.tcp_tx_segments, 2); /* with the SYN's answer */
+	assert_int_equal(p.count.tcp_copied_bytes, 0);
+	peer_send(&p);
+	assert_int_equal(tcp_unacked(p.tcp, p.id), 0);
+	peer_done(&p);
+}
+
+static void
+cut_packet_ends_with_the_peer_s_window(void **state)
+{
+	struct peer p = peer_established(.mss = 1000, .tso = true, .wnd = 3700);
+
+	(void)state;
+	peer_write_pieces(&p, 6000, 1500);
+	for (uint32_t i = 0; i < 3; i++)
+		peer_expect(&p, .seq = 5000 + i * 1000, .n = 1000);
+	peer_expect_quiet(&p);
+	assert_int_equal(p.count.tcp_tx_super, 1);
+	peer_drop(&p);
+}
+
+/* One segment of a packet that was cut is lost: that one goes again, alone. */
+static void
+lost_piece_of_a_cut_packet_goes_again_alone(void **state)
+{
+	struct peer p = peer_established(.mss = 1000, .tso = true, .ts = true);
+	uint32_t mss = 1000 - 12;
+
+	(void)state;
+	peer_write_pieces(&p, 8 * mss, 1500);
+	for (uint32_t i = 0; i < 8; i++)
+		peer_expect(&p, .seq = 5000 + i * mss, .n = mss);
+	for (uint32_t i = 3; i <= 6; i++)
+		peer_send(&p, .ack = 5000 + 2 * mss,
+			  .sack = { { 5000 + 3 * mss, 5000 + (i + 1) * mss } });
+	peer_expect(&p, .seq = 5000 + 2 * mss, .n = mss);
+	peer_expect_quiet(&p);
+	assert_int_equal(p.count.tcp_tx_again, 1);
+	peer_send(&p, .ack = 5000 + 8 * mss);
+	assert_int_equal(tcp_unacked(p.tcp, p.id), 0);
+	peer_done(&p);
+}
+
+static void
+fin_goes_with_the_last_piece(void **state)
+{
+	struct peer p = peer_established(.mss = 1000, .tso = true);
+	struct bufq q = { 0 };
+
+	(void)state;
+	for (uint32_t i = 0; i < 3; i++) {
+		struct buf *b = buf_take(p.pool);
+
+		memset(buf_append(b, 1000), 'x', 1000);
+		buf_stream_from_packet(b);
+		bufq_push(&q, b);
+	}
+	tcp_send(p.tcp, p.id, &q, false);
+	tcp_shutdown(p.tcp, p.id);
+	peer_expect(&p, .flags = "A", .seq = 5000, .n = 1000);
+	peer_expect(&p, .flags = "A", .seq = 6000, .n = 1000);
+	peer_expect(&p, .flags = "FPA", .seq = 7000, .n = 1000);
+	peer_drop(&p);
+}
+
+/* A port has put ten segments together: acknowledged at once, kept as they lie. */
+static void
+joined_segments_are_taken_without_a_copy(void **state)
+{
+	struct peer p = peer_established();
+	struct tcp_seg seg = { .src = p.self,
+			       .dst = p.engine,
+			       .src_port = p.port,
+			       .dst_port = ENGINE_PORT,
+			       .seq = seq_of(p.seq),
+			       .ack = seq_of(5000 + p.bias),
+			       .flags = TCP_ACK,
+			       .wnd = 65535,
+			       .payload_n = 14600 };
+	struct buf *head = NULL, *tail = NULL, *piece[8];
+	struct bufq q = { 0 };
+	uint32_t n = 0;
+
+	(void)state;
+	for (uint32_t left = seg.payload_n; left > 0; n++) {
+		uint32_t m = left < BUF_ROOM ? left : BUF_ROOM;
+		struct buf *b = piece[n] = buf_take(p.pool);
+
+		memset(buf_append(b, m), 'a' + (int)n, m);
+		if (head == NULL)
+			head = b;
+		else
+			buf_chain(head, tail, b);
+		tail = b;
+		left -= m;
+	}
+	tcp_input(p.tcp, &seg, &head, 1, p.now, &p.out);
+	peer_advance(&p);
+	peer_expect(&p, .flags = "A", .seq = 5000, .ack = 1000 + 14600);
+	assert_int_equal(p.count.tcp_rx_super, 1);
+	assert_int_equal(p.count.tcp_copied_bytes, 0);
+	assert_int_equal(tcp_recv(p.tcp, p.id, &q), 14600);
+	for (uint32_t i = 0; i < n; i++) {
+		struct buf *b = bufq_pop(&q);
+
+		assert_ptr_equal(b, piece[i]);
+		assert_int_equal(*buf_stream(b), 'a' + i);
+		buf_give(b);
+	}
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -226,6 +350,11 @@ main(void)
 		cmocka_unit_test(corked_tail_waits_for_more),
 		cmocka_unit_test(room_is_told_when_half_is_free),
 		cmocka_unit_test(offloaded_checksums_are_left_to_the_port),
+		cmocka_unit_test(port_that_cuts_gets_many_segments_at_once),
+		cmocka_unit_test(cut_packet_ends_with_the_peer_s_window),
+		cmocka_unit_test(lost_piece_of_a_cut_packet_goes_again_alone),
+		cmocka_unit_test(fin_goes_with_the_last_piece),
+		cmocka_unit_test(joined_segments_are_taken_without_a_copy),
 	};
 
 	return cmocka_run_group_tests_name("payload on its way", test, NULL, NULL);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "sim/cut.h"
 #include "wire/checksum.h"
 #include "wire/ip.h"
 #include "wire/seg.h"
@@ -71,7 +72,8 @@ peer_new_(struct peer_conf conf)
 	*p.paths = (struct tcp_path){
 		.mtu = conf.mtu,
 		.multi_segs = !conf.no_multi_segs,
-		.csum_tx = conf.csum_tx,
+		.csum_tx = conf.csum_tx || conf.tso,
+		.tso = conf.tso,
 	};
 	t = (struct tcp_conf){
 		.conns_max = conf.conns_max,
@@ -103,27 +105,19 @@ peer_new_(struct peer_conf conf)
 /* ---- the engine's packets ---- */
 
 static void
-hear(struct peer *p, struct buf *packet)
+hear_segment(struct peer *p, const uint8_t *bytes, uint32_t n, bool is_summed)
 {
-	uint8_t bytes[16384], *at = bytes;
-	uint32_t n = packet->m.pkt_len;
 	struct heard *h = &p->heard[p->heard_n % PEER_QUEUE];
 	struct ip ip;
 	uint64_t sum;
 
 	assert_true(p->heard_n - p->heard_at < PEER_QUEUE);
-	assert_true(n <= sizeof(bytes));
-	for (const struct buf *b = packet; b != NULL; b = buf_next(b)) {
-		memcpy(at, buf_data(b), b->m.data_len);
-		at += b->m.data_len;
-	}
-	buf_give(packet);
 	if (p->conf.v6)
 		assert_int_equal(ip6_parse(bytes, n, n, &ip), WIRE_OK);
 	else
-		assert_int_equal(ip4_parse(bytes, n, n, p->conf.csum_tx, &ip), WIRE_OK);
+		assert_int_equal(ip4_parse(bytes, n, n, false, &ip), WIRE_OK);
 	assert_true(n <= p->conf.mtu);
-	if (!p->conf.csum_tx) {
+	if (is_summed) {
 		sum = csum_join(csum_pseudo(&ip.src, &ip.dst, IP_PROTO_TCP, ip.payload_n),
 				csum_add(bytes + ip.header_n, ip.payload_n));
 		assert_int_equal(csum_done(sum).raw, 0);
@@ -143,6 +137,32 @@ hear(struct peer *p, struct buf *packet)
 			p->ack = p->conf.snd_nxt;
 	}
 	p->heard_n++;
+}
+
+static void
+hear_piece(void *ctx, const uint8_t *bytes, uint32_t n)
+{
+	hear_segment(ctx, bytes, n, true);
+}
+
+/* A packet that asks to be cut is heard as the segments that a card would make of it. */
+static void
+hear(struct peer *p, struct buf *packet)
+{
+	static uint8_t bytes[UINT16_MAX];
+	uint8_t *at = bytes;
+	uint32_t n = packet->m.pkt_len;
+
+	assert_true(n <= sizeof(bytes));
+	for (const struct buf *b = packet; b != NULL; b = buf_next(b)) {
+		memcpy(at, buf_data(b), b->m.data_len);
+		at += b->m.data_len;
+	}
+	if ((packet->m.ol_flags & RTE_MBUF_F_TX_TCP_SEG) != 0)
+		assert_true(p->conf.tso && cut_packet(packet, bytes, n, hear_piece, p));
+	else
+		hear_segment(p, bytes, n, !p->paths->csum_tx);
+	buf_give(packet);
 }
 
 static void

@@ -32,7 +32,7 @@ enum {
 struct peer_conf {
 	uint32_t rcv_nxt; /* our next byte as the engine expects it; default 1000 */
 	uint32_t snd_nxt; /* the engine's next byte; default 5000 */
-	bool v6, ts, no_sack, no_multi_segs, csum_tx;
+	bool v6, ts, no_sack, no_multi_segs, csum_tx, tso;
 	bool wscale; /* offer window scaling, shift scale */
 	uint8_t scale;
 	uint16_t mss, mtu; /* ours, default 1460; the path's, default 1500 */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "lane/steer.h"
+#include "sim/cut.h"
 #include "sim/lane_inside.h"
 #include "wire/checksum.h"
 #include "wire/ip.h"
@@ -217,18 +218,31 @@ lw_wire_from_host(struct lw *w, uint32_t host, struct buf *frame)
 /* ---- the port sends ---- */
 
 static void
-fill_checksums(const struct buf *frame, uint8_t *p, uint32_t n)
+fill_checksum(const struct buf *frame, uint8_t *p, uint32_t n)
 {
-	uint32_t l3 = frame->m.l2_len, l4 = l3 + frame->m.l3_len;
-	struct be16 csum;
+	uint32_t l4 = frame->m.l2_len + frame->m.l3_len;
+	struct be16 csum = csum_done(csum_add(p + l4, n - l4));
 
-	if ((frame->m.ol_flags & RTE_MBUF_F_TX_IP_CKSUM) != 0) {
-		memset(p + l3 + 10, 0, 2);
-		csum = csum_done(csum_add(p + l3, l4 - l3));
-		memcpy(p + l3 + 10, &csum, 2);
-	}
-	csum = csum_done(csum_add(p + l4, n - l4));
 	memcpy(p + l4 + 16, &csum, 2);
+}
+
+/* A frame on the wire, to whom it concerns. */
+static void
+on_wire(void *ctx, const uint8_t *bytes, uint32_t n)
+{
+	const struct lw_nic *nic = ctx;
+	struct lw *w = nic->w;
+
+	LW_ENSURE(w, n <= w->conf.port[nic->i].mtu + 18u);
+	lw_hash(w, &w->now, sizeof(w->now));
+	lw_hash(w, bytes, n);
+	w->result.frames++;
+	for (uint32_t i = 0; i < w->host_n; i++) {
+		struct lw_host *h = &w->host[i];
+
+		if (h->port_i == nic->i && ((bytes[0] & 1) != 0 || memcmp(bytes, h->mac.b, 6) == 0))
+			cross_cut(w, h, false, bytes, n);
+	}
 }
 
 static void
@@ -249,26 +263,21 @@ lend(struct lw *w, const struct lw_port *conf, struct buf *frame, uint8_t *bytes
 }
 
 static void
-send_frame(struct lw *w, const struct lw_nic *nic, struct buf *frame)
+send_frame(struct lw *w, struct lw_nic *nic, struct buf *frame)
 {
 	const struct lw_port *conf = &w->conf.port[nic->i];
 	uint8_t *held = flat_copy(frame), *bytes = flat_copy(frame);
 	uint32_t n = frame->m.pkt_len;
 
-	LW_ENSURE(w, frame->path == nic->i && n <= conf->mtu + 18u);
+	LW_ENSURE(w, frame->path == nic->i);
 	LW_ENSURE(w, frame->m.nb_segs == 1 || conf->multi_segs);
-	if ((frame->m.ol_flags & RTE_MBUF_F_TX_TCP_CKSUM) != 0) {
-		LW_ENSURE(w, conf->csum_tx);
-		fill_checksums(frame, bytes, n);
-	}
-	lw_hash(w, &w->now, sizeof(w->now));
-	lw_hash(w, bytes, n);
-	w->result.frames++;
-	for (uint32_t i = 0; i < w->host_n; i++) {
-		struct lw_host *h = &w->host[i];
-
-		if (h->port_i == nic->i && ((bytes[0] & 1) != 0 || memcmp(bytes, h->mac.b, 6) == 0))
-			cross_cut(w, h, false, bytes, n);
+	LW_ENSURE(w, conf->csum_tx || (frame->m.ol_flags & RTE_MBUF_F_TX_TCP_CKSUM) == 0);
+	if ((frame->m.ol_flags & RTE_MBUF_F_TX_TCP_SEG) != 0) {
+		LW_ENSURE(w, conf->tso && cut_packet(frame, bytes, n, on_wire, nic));
+	} else {
+		if ((frame->m.ol_flags & RTE_MBUF_F_TX_TCP_CKSUM) != 0)
+			fill_checksum(frame, bytes, n);
+		on_wire(nic, bytes, n);
 	}
 	free(bytes);
 	lend(w, conf, frame, held);
@@ -472,6 +481,7 @@ open_port(struct lw *w, uint16_t i)
 	facts->csum_tx = conf->csum_tx;
 	facts->csum_rx = conf->csum_rx;
 	facts->multi_segs = conf->multi_segs;
+	facts->tso = conf->tso;
 	memcpy(other, the_key, sizeof(other));
 	if (conf->spread == LW_SPREAD_UNTOLD)
 		other[3] ^= 0x55;

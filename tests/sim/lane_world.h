@@ -48,7 +48,7 @@ enum lw_spread {
 struct lw_port {
 	uint16_t queue_n, vlan, mtu;
 	enum lw_spread spread;
-	bool csum_tx, csum_rx, multi_segs;
+	bool csum_tx, csum_rx, multi_segs, tso;
 	uint64_t hold_ns;     /* sent buffers are held for at most this long */
 	uint64_t hold_min_ns; /* ... and at least this long */
 	uint32_t reluctant;   /* per 1000 bursts: takes a part, or nothing */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "sim/cut.h"
 #include "sim/inside.h"
 #include "wire/checksum.h"
 #include "wire/ip.h"
@@ -183,14 +184,8 @@ static void
 fill_checksum(const struct buf *packet, uint8_t *p, uint32_t n)
 {
 	uint32_t l3 = packet->m.l3_len;
-	struct be16 csum;
+	struct be16 csum = csum_done(csum_add(p + l3, n - l3));
 
-	if ((packet->m.ol_flags & RTE_MBUF_F_TX_IPV4) != 0) {
-		memset(p + 10, 0, 2);
-		csum = csum_done(csum_add(p, l3));
-		memcpy(p + 10, &csum, 2);
-	}
-	csum = csum_done(csum_add(p + l3, n - l3));
 	memcpy(p + l3 + 16, &csum, 2);
 }
 
@@ -219,15 +214,62 @@ strip_options(const struct world *w, uint8_t *p, uint32_t n)
 	memcpy(p + l3 + 16, &csum, 2);
 }
 
+/* A segment as it is on the wire. */
+static void
+net_wire(struct world *w, uint32_t from, uint8_t *wire, uint32_t n)
+{
+	struct tcp_seg seg;
+
+	strip_options(w, wire, n);
+	WORLD_ENSURE(w, decode(wire, n, &seg));
+	check_edge(w, from, &seg);
+	world_hash(w, &w->now, sizeof(w->now));
+	world_hash(w, wire, n);
+	w->result.packets++;
+	send_over_link(w, from, wire, n);
+}
+
+struct cutting {
+	struct world *w;
+	uint32_t from;
+};
+
+static void
+on_piece(void *ctx, const uint8_t *bytes, uint32_t n)
+{
+	struct cutting *c = ctx;
+	uint8_t *wire = must_alloc(n);
+
+	WORLD_ENSURE(c->w, n <= c->w->conf.path[c->from].mtu);
+	memcpy(wire, bytes, n);
+	net_wire(c->w, c->from, wire, n);
+	free(wire);
+}
+
+/* The card cuts it, or a peer like vhost's takes it whole, as large as it is. */
+static void
+net_super(struct world *w, uint32_t from, const struct buf *packet, uint8_t *wire, uint32_t n)
+{
+	struct cutting c = { w, from };
+
+	WORLD_ENSURE(w, w->conf.path[from].tso);
+	if (prng_below(&w->prng, 1000) < w->conf.uncut) {
+		cut_not(packet, wire, n);
+		net_wire(w, from, wire, n);
+	} else {
+		WORLD_ENSURE(w, cut_packet(packet, wire, n, on_piece, &c));
+	}
+}
+
 void
 net_send(struct world *w, uint32_t from, struct buf *packet)
 {
+	bool is_super = (packet->m.ol_flags & RTE_MBUF_F_TX_TCP_SEG) != 0;
 	uint32_t n = packet->m.pkt_len;
 	uint8_t *wire = must_alloc(n);
 	struct lent *lent = must_alloc(sizeof(*lent));
-	struct tcp_seg seg;
 
-	WORLD_ENSURE(w, n <= w->conf.path[from].mtu);
+	WORLD_ENSURE(w, is_super || n <= w->conf.path[from].mtu);
 	WORLD_ENSURE(w, w->conf.path[from].multi_segs || packet->m.nb_segs == 1);
 	WORLD_ENSURE(w, packet->m.data_off >= 18);
 	*lent = (struct lent){
@@ -241,15 +283,12 @@ net_send(struct world *w, uint32_t from, struct buf *packet)
 	};
 	flatten(packet, lent->bytes);
 	memcpy(wire, lent->bytes, n);
-	if ((packet->m.ol_flags & RTE_MBUF_F_TX_TCP_CKSUM) != 0)
+	if ((packet->m.ol_flags & RTE_MBUF_F_TX_TCP_CKSUM) != 0 && !is_super)
 		fill_checksum(packet, wire, n);
-	strip_options(w, wire, n);
-	WORLD_ENSURE(w, decode(wire, n, &seg));
-	check_edge(w, from, &seg);
-	world_hash(w, &w->now, sizeof(w->now));
-	world_hash(w, wire, n);
-	w->result.packets++;
-	send_over_link(w, from, wire, n);
+	if (is_super)
+		net_super(w, from, packet, wire, n);
+	else
+		net_wire(w, from, wire, n);
 	free(wire);
 	heap_push(&w->lents, lent);
 }

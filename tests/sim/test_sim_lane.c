@@ -400,6 +400,23 @@ enum {
 	WORLDS = sizeof(world) / sizeof(world[0]),
 };
 
+/* In a third of the worlds a port cuts large packets. */
+static void
+draw_super(struct lw_conf *conf, uint64_t seed)
+{
+	struct prng prng; /* of its own: the other worlds stay what they were */
+
+	prng_init(&prng, seed ^ 0x7506);
+	if (!prng_one_in(&prng, 3))
+		return;
+	for (uint16_t i = 0; i < conf->port_n; i++) {
+		struct lw_port *port = &conf->port[i];
+
+		if (!prng_one_in(&prng, 4))
+			port->csum_tx = port->multi_segs = port->tso = true;
+	}
+}
+
 static void
 run(uint32_t kind, uint64_t seed, struct lw_result *ret_result)
 {
@@ -410,6 +427,7 @@ run(uint32_t kind, uint64_t seed, struct lw_result *ret_result)
 	base_conf(&conf, &prng, seed);
 	conf.name = world[kind].name;
 	world[kind].make(&conf, &prng);
+	draw_super(&conf, seed);
 	lw_run(&conf, ret_result);
 }
 

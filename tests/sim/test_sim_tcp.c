@@ -238,6 +238,25 @@ enum {
 	WORLDS = sizeof(world) / sizeof(world[0]),
 };
 
+/* In a third of the worlds a port cuts large packets, or hands them to its peer as they are. */
+static void
+draw_super(struct world_conf *conf, uint64_t seed)
+{
+	struct prng prng; /* of its own: the other worlds stay what they were */
+
+	prng_init(&prng, seed ^ 0x7506);
+	if (!prng_one_in(&prng, 3))
+		return;
+	conf->uncut = prng_one_in(&prng, 2) ? 0 : prng_below(&prng, 1001);
+	for (uint32_t i = 0; i < HOSTS; i++) {
+		struct tcp_path *path = &conf->path[i];
+
+		if (prng_one_in(&prng, 4))
+			continue;
+		path->csum_tx = path->multi_segs = path->tso = true;
+	}
+}
+
 static void
 run(uint32_t kind, uint64_t seed, struct world_result *ret_result)
 {
@@ -248,6 +267,7 @@ run(uint32_t kind, uint64_t seed, struct world_result *ret_result)
 	base_conf(&conf, &prng, seed);
 	conf.name = world[kind].name;
 	world[kind].make(&conf, &prng);
+	draw_super(&conf, seed);
 	world_run(&conf, ret_result);
 }
 

@@ -60,6 +60,7 @@ struct world_conf {
 	uint32_t pool_bufs;
 	uint64_t hold_ns;	    /* ports hold sent buffers for at most this long */
 	uint32_t strip;		    /* a box on the way takes out these SYN options: 1 << kind */
+	uint32_t uncut;		    /* per 1000 packets that ask to be cut: arrive whole */
 	uint32_t split;		    /* per 1000 received packets: in several pieces */
 	uint32_t pool_dry;	    /* per 1000 steps: the pool runs dry for a moment */
 	struct app_conf app[HOSTS]; /* drawn anew for each pair by draw, if there is one */
