@@ -379,7 +379,7 @@ open_port(struct dataplane *d, const struct img *img, uint16_t i, bool is_huge)
 		.pool = d->pool,
 	};
 	/* The image is control's, who must not reach root's files through us. */
-	bool is_users = p->kind == IMG_DEVICE_MEMIF || p->kind == IMG_DEVICE_VDEV;
+	bool is_users = p->kind != IMG_DEVICE_PACKET && p->kind != IMG_DEVICE_XDP;
 	char why[PORT_WHY];
 
 	memcpy(conf.mac, p->mac, sizeof(conf.mac));

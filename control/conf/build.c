@@ -290,12 +290,20 @@ hex_digit(char c)
 static void
 device_build(struct build *build, const struct conf_device *device, struct img_port *record)
 {
-	record->kind = device->memif.at != NULL ? IMG_DEVICE_MEMIF
-		       : device->xdp.at != NULL ? IMG_DEVICE_XDP
-						: IMG_DEVICE_PACKET;
-	record->device = text(build, device->memif.at != NULL ? &device->memif
-				     : device->xdp.at != NULL ? &device->xdp
-							      : &device->packet);
+	const struct {
+		enum img_device kind;
+		const struct conf_str *path;
+	} kind[] = {
+		{ IMG_DEVICE_PACKET, &device->packet }, { IMG_DEVICE_XDP, &device->xdp },
+		{ IMG_DEVICE_MEMIF, &device->memif },	{ IMG_DEVICE_VHOST, &device->vhost },
+		{ IMG_DEVICE_VIRTIO, &device->virtio },
+	};
+	for (uint32_t i = 0; i < sizeof(kind) / sizeof(kind[0]); i++) {
+		if (kind[i].path->at == NULL)
+			continue;
+		record->kind = kind[i].kind;
+		record->device = text(build, kind[i].path);
+	}
 	record->role = (uint32_t)device->role.v;
 	record->link_id = (uint32_t)device->id.v;
 	record->queues = (uint16_t)device->queues.v;

@@ -9,8 +9,8 @@
 #include "conf/value.h"
 
 enum {
-	IFACE_NAME_MAX = 15, /* IFNAMSIZ - 1 */
-	MEMIF_PATH_MAX = 107 /* sun_path without its NUL */
+	IFACE_NAME_MAX = 15,  /* IFNAMSIZ - 1 */
+	SOCKET_PATH_MAX = 107 /* sun_path without its NUL */
 };
 
 bool
@@ -141,19 +141,31 @@ interface_of(const struct conf_device *device)
 	return device->xdp.at != NULL ? &device->xdp : NULL;
 }
 
+/* The socket that a device makes or uses, or NULL. */
+static const struct conf_str *
+socket_of(const struct conf_device *device)
+{
+	if (device->memif.at != NULL)
+		return &device->memif;
+	if (device->vhost.at != NULL)
+		return &device->vhost;
+	return device->virtio.at != NULL ? &device->virtio : NULL;
+}
+
 /* How many kinds a device says it is. */
 static uint32_t
 kinds_n(const struct conf_device *device)
 {
 	return (uint32_t)(device->packet.at != NULL) + (device->xdp.at != NULL) +
-	       (device->memif.at != NULL);
+	       (device->memif.at != NULL) + (device->vhost.at != NULL) +
+	       (device->virtio.at != NULL);
 }
 
 /* A key that names a kind is there, though its value may be wrong. */
 static bool
 names_kind(const struct conf_device *device)
 {
-	static const char *const word[] = { "packet", "xdp", "memif" };
+	static const char *const word[] = { "packet", "xdp", "memif", "vhost", "virtio" };
 
 	for (uint32_t i = 0; i < sizeof(word) / sizeof(word[0]); i++)
 		if (node_find(device->at, word[i]) != NULL)
@@ -166,12 +178,13 @@ check_kind(const struct conf_device *device, struct conf_errs *errs)
 {
 	if (kinds_n(device) > 1)
 		conf_err_add(errs, device->at->at,
-			     "a device is one of packet, xdp and memif; keep one");
+			     "a device is one of packet, xdp, memif, vhost and virtio; keep one");
 	else if (kinds_n(device) == 0 && !names_kind(device) && errs->n == 0)
 		conf_err_add(errs, device->at->at,
 			     "the device does not say what it is; write packet:IFACE, xdp:IFACE or "
 			     "{memif: PATH, role: client, id: 0}");
-	if (interface_of(device) != NULL && (device->role.at != NULL || device->id.at != NULL))
+	if (device->memif.at == NULL && kinds_n(device) > 0 &&
+	    (device->role.at != NULL || device->id.at != NULL))
 		conf_err_add(errs, device->at->at,
 			     "role and id belong to memif; remove them from a device of another "
 			     "kind");
@@ -181,7 +194,7 @@ static void
 check_device(const struct conf_port *port, struct conf_errs *errs)
 {
 	const struct conf_device *device = &port->device;
-	const struct conf_str *interface = interface_of(device);
+	const struct conf_str *interface = interface_of(device), *socket = socket_of(device);
 
 	if (interface != NULL && strlen(interface->s) > IFACE_NAME_MAX)
 		conf_err_add(errs, device->at->at,
@@ -197,8 +210,8 @@ check_device(const struct conf_port *port, struct conf_errs *errs)
 		conf_err_add(errs, device->rss_key.at->at,
 			     "an RSS key is 40 or 52 bytes in hex, that is 80 or 104 digits; copy "
 			     "the key of the memif's other end");
-	if (device->memif.at != NULL && strlen(device->memif.s) > MEMIF_PATH_MAX)
-		conf_err_add(errs, device->memif.at->at,
+	if (socket != NULL && strlen(socket->s) > SOCKET_PATH_MAX)
+		conf_err_add(errs, socket->at->at,
 			     "a socket path has up to 107 characters; shorten it");
 }
 
@@ -209,8 +222,9 @@ is_device_same(const struct conf_device *a, const struct conf_device *b)
 
 	if (one != NULL && two != NULL)
 		return strcmp(one->s, two->s) == 0;
-	return a->memif.at != NULL && b->memif.at != NULL && strcmp(a->memif.s, b->memif.s) == 0 &&
-	       a->id.v == b->id.v;
+	one = socket_of(a);
+	two = socket_of(b);
+	return one != NULL && two != NULL && strcmp(one->s, two->s) == 0 && a->id.v == b->id.v;
 }
 
 /* An address of a port against itself and all addresses before it. */

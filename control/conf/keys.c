@@ -47,6 +47,12 @@ static const struct key device_keys[] = {
 	  .example = "xdp: eth1",
 	  .what = "a network interface of the kernel, by AF_XDP, which leaves the kernel what is "
 		  "not for the port's addresses" },
+	{ .name = "vhost", .type = KEY_FILE, AT(conf_device, vhost),
+	  .example = "vhost: /run/penstock-vhost/guest.sock",
+	  .what = "the socket of a vhost-user backend, which the data plane makes for a guest" },
+	{ .name = "virtio", .type = KEY_FILE, AT(conf_device, virtio),
+	  .example = "virtio: /run/switch/port1.sock",
+	  .what = "the socket of somebody's vhost-user backend, which must be there" },
 	{ .name = "role", .type = KEY_WORD, AT(conf_device, role), .words = words_role,
 	  .absent = "client", .example = "role: client",
 	  .what = "which end of the memif link makes the socket (server) or connects (client)" },
@@ -59,10 +65,9 @@ static const struct key device_keys[] = {
 	{ .name = "rss_key", .type = KEY_TEXT, AT(conf_device, rss_key),
 	  .example = "rss_key: 6d5a56da255b0ec24167253d43a38fb0d0ca2bcbae7b30b477cb2da38030f20c"
 		     "6a42b73bbeac01fa",
-	  .what = "the Toeplitz key by which a memif's peer spreads flows over the queues, in hex; "
+	  .what = "the Toeplitz key by which a memif's or virtio's peer spreads flows over the "
+		  "queues, in hex; "
 		  "left out: not known" },
-	{ .name = "vhost", .type = KEY_LATER, .what = "vhost-user ports" },
-	{ .name = "virtio", .type = KEY_LATER, .what = "virtio-user ports" },
 	{ .name = "vdev", .type = KEY_LATER, .what = "raw DPDK device arguments" },
 	{ .name = "pci", .type = KEY_LATER, .what = "PCI ports" },
 	{ .name = "tap", .type = KEY_LATER, .what = "tap ports" },
@@ -85,7 +90,8 @@ static const struct key port_keys[] = {
 	  .example = "name: outside", .what = "how listeners, farms and reports call the port" },
 	{ .name = "device", .type = KEY_DEVICE, .is_needed = true, AT(conf_port, device),
 	  .example = "device: packet:eth1",
-	  .what = "packet:IFACE, xdp:IFACE, or a mapping {memif: PATH, role: client, id: 0, queues: 2}" },
+	  .what = "packet:IFACE, xdp:IFACE, or a mapping {memif: PATH, role: client, id: 0, queues: 2}, "
+	  "{vhost: PATH, queues: 2} or {virtio: PATH, queues: 2}" },
 	{ .name = "addresses", .type = KEY_PREFIX, .is_list = true, .is_needed = true,
 	  AT(conf_port, addresses), .example = "addresses: [10.0.0.5/24, \"2001:db8::5/64\"]",
 	  .what = "the port's own addresses with their prefix lengths, of both families" },

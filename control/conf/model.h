@@ -48,12 +48,12 @@ struct conf_list {
 	const struct node *at;
 };
 
-/* The mapping forms {memif: PATH, …}, {packet: IFACE, …}, {xdp: IFACE, …}; text fills the last two. */
+/* The mapping forms: {memif: PATH, …}, {packet: IFACE}; the text forms fill packet and xdp. */
 struct conf_device {
 	const struct node *at;
-	struct conf_str packet, xdp; /* interface name, or NULL: */
-	struct conf_str memif;	     /* socket path */
-	struct conf_num role;	     /* enum img_role */
+	struct conf_str packet, xdp;	      /* interface name, or NULL: */
+	struct conf_str memif, vhost, virtio; /* socket path */
+	struct conf_num role;		      /* enum img_role */
 	struct conf_num id;
 	struct conf_num queues;
 	struct conf_str rss_key; /* hex digits */

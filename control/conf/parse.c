@@ -241,7 +241,7 @@ static void
 device_read(struct parse *parse, const struct key *key, const struct node *node,
 	    struct conf_device *to)
 {
-	static const char *const later[] = { "pci", "tap", "vhost", "virtio", "vdev", NULL };
+	static const char *const later[] = { "pci", "tap", "vdev", NULL };
 	const char *colon;
 
 	if (node->kind == NODE_MAP) {

@@ -4,9 +4,9 @@
  * Frames that a device cannot send as they lie are made one linear copy here, and counted. The
  * checksums are the engines' affair: struct portif_facts tells what the device would do.
  */
-#include <rte_ethdev.h>
 #include <string.h>
 
+#include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
 #include "port/own.h"
@@ -126,6 +126,31 @@ send_zero_copy(struct port *port, uint16_t queue, struct buf **frame, uint32_t n
 	return sent;
 }
 
+/*
+ * DPDK leaves the length out of the pseudo header of a packet that is to be cut, virtio wants it
+ * in (5.1.6.2). A frame that was refused and comes again is known by the flag that is gone.
+ */
+static void
+add_lengths(struct buf **frame, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		struct rte_mbuf *m = &frame[i]->m;
+		uint32_t l4 = m->l2_len + m->l3_len, sum;
+		uint16_t field;
+		uint8_t *at;
+
+		if ((m->ol_flags & RTE_MBUF_F_TX_TCP_SEG) == 0 ||
+		    (m->ol_flags & RTE_MBUF_F_TX_TCP_CKSUM) == 0)
+			continue;
+		m->ol_flags &= ~RTE_MBUF_F_TX_TCP_CKSUM; /* cutting implies it */
+		at = buf_data(frame[i]) + l4 + 16;
+		memcpy(&field, at, 2);
+		sum = field + rte_cpu_to_be_16((uint16_t)(m->pkt_len - l4));
+		field = (uint16_t)(sum + (sum >> 16));
+		memcpy(at, &field, 2);
+	}
+}
+
 static uint32_t
 send_frames(struct port *port, uint16_t queue, struct buf **frame, uint32_t n)
 {
@@ -133,6 +158,8 @@ send_frames(struct port *port, uint16_t queue, struct buf **frame, uint32_t n)
 
 	if (port->is_zero_copy)
 		return send_zero_copy(port, queue, frame, n);
+	if (port->is_virtio)
+		add_lengths(frame, n);
 	sent = rte_eth_tx_burst(port->id, queue, (struct rte_mbuf **)frame, (uint16_t)n);
 	return sent <= n ? sent : n; /* memif without its eventfd answers -1 */
 }

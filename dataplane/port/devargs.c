@@ -23,6 +23,8 @@ enum {
 	XDP_RING = 2048,
 	MEMIF_RING = 2048,
 	MEMIF_RING_MAX = 16384,
+	VIRTIO_RING = 1024,
+	VIRTIO_RING_MAX = 32768,
 };
 
 static uint16_t
@@ -188,6 +190,45 @@ devargs_memif(const struct port_conf *conf, struct port_devargs *d, char *why)
 	return true;
 }
 
+/* The backend, which makes the socket. Its guest may send packets that are to be cut. */
+static bool
+devargs_vhost(const struct port_conf *conf, struct port_devargs *d, char *why)
+{
+	if (!check_mtu(conf, BUF_ROOM - LINK_HEADER, why))
+		return false;
+	d->mtu = conf->mtu != 0 ? conf->mtu : MTU_USUAL;
+	d->queues = queues_of(conf, 1);
+	d->ring_n = VIRTIO_RING; /* the guest chooses; DPDK wants a number */
+	snprintf(d->name, sizeof(d->name), "net_vhost%u", conf->path);
+	snprintf(d->args, sizeof(d->args), "iface=%s,queues=%u,tso=1", conf->device, d->queues);
+	return true;
+}
+
+/* The driver, whose backend has made the socket before. */
+static bool
+devargs_virtio(const struct port_conf *conf, struct port_devargs *d, char *why)
+{
+	uint8_t mac[6];
+
+	if (!check_mtu(conf, BUF_ROOM - LINK_HEADER, why))
+		return false;
+	if (access(conf->device, F_OK) != 0) {
+		snprintf(why, PORT_WHY,
+			 "port %s: no vhost-user backend at %s; start it before the data plane",
+			 conf->name, conf->device);
+		return false;
+	}
+	mac_of(conf, mac);
+	d->mtu = conf->mtu != 0 ? conf->mtu : MTU_USUAL;
+	d->queues = queues_of(conf, 1);
+	d->ring_n = power_of_two(conf->rx_ring_n, VIRTIO_RING, VIRTIO_RING_MAX);
+	snprintf(d->name, sizeof(d->name), "virtio_user%u", conf->path);
+	snprintf(d->args, sizeof(d->args),
+		 "path=%s,queues=%u,queue_size=%u,mac=%02x:%02x:%02x:%02x:%02x:%02x", conf->device,
+		 d->queues, d->ring_n, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+	return true;
+}
+
 /* "NAME" or "NAME,ARGUMENTS", as DPDK's --vdev takes them. */
 static bool
 devargs_vdev(const struct port_conf *conf, struct port_devargs *d, char *why)
@@ -223,10 +264,12 @@ port_devargs(const struct port_conf *conf, struct port *port, char *why)
 		return devargs_vdev(conf, &port->devargs, why);
 	case IMG_DEVICE_XDP:
 		return check_text(conf, why) && devargs_xdp(conf, port, why);
+	case IMG_DEVICE_VHOST:
+		return check_text(conf, why) && devargs_vhost(conf, &port->devargs, why);
+	case IMG_DEVICE_VIRTIO:
+		return check_text(conf, why) && devargs_virtio(conf, &port->devargs, why);
 	case IMG_DEVICE_PCI:
 	case IMG_DEVICE_TAP:
-	case IMG_DEVICE_VHOST:
-	case IMG_DEVICE_VIRTIO:
 	case IMG_DEVICES:
 		break;
 	}

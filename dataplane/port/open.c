@@ -1,9 +1,9 @@
 /*
  * open.c - opens, watches and closes a device: from struct port_conf to a started DPDK port.
  *
- * No offload is asked for that the engines do not use; FAST_FREE never, because buffers have
- * counts. A device without receive-side scaling of its own tells no key: flows are then spread
- * in software. A memif peer with several queues is taken to spread as most NICs do out of the
+ * No offload is asked for that the engines do not use, and checksums and segmentation only of
+ * virtio and vhost, where they have been tried; FAST_FREE never, because buffers have counts. A device without receive-side scaling of its own tells no key: flows are then spread
+ * in software. A memif or virtio peer with several queues is taken to spread as most NICs do out of the
  * box, with Microsoft's key; the lanes judge that from real packets.
  */
 #include <errno.h>
@@ -40,6 +40,20 @@ fail(const struct port_conf *conf, const char *what, int err, char *why)
 	return false;
 }
 
+/* What the engines can use of a device of this kind. */
+static void
+want_offloads(enum img_device kind, struct port *port)
+{
+	bool is_either = kind == IMG_DEVICE_VIRTIO || kind == IMG_DEVICE_VHOST;
+
+	port->tx_offloads = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	if (!is_either)
+		return;
+	port->tx_offloads |= RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_TSO;
+	port->rx_offloads = RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_LRO |
+			    RTE_ETH_RX_OFFLOAD_SCATTER;
+}
+
 /* Makes the device of port->devargs and its queues; a negative errno when it cannot be. */
 static int
 make(struct port *port)
@@ -60,8 +74,9 @@ make(struct port *port)
 		err = rte_eth_dev_info_get(port->id, &info);
 	if (err != 0)
 		return err;
-	eth.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
-	port->must_linearise = eth.txmode.offloads == 0;
+	eth.rxmode.offloads = port->rx_offloads &= info.rx_offload_capa;
+	eth.txmode.offloads = port->tx_offloads &= info.tx_offload_capa;
+	port->must_linearise = (port->tx_offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) == 0;
 	err = rte_eth_dev_configure(port->id, d->queues, d->queues, &eth);
 	rte_eth_dev_adjust_nb_rx_tx_desc(port->id, &rx_n, &tx_n);
 	for (uint16_t q = 0; err == 0 && q < d->queues; q++) {
@@ -107,11 +122,14 @@ take_facts(const struct port_conf *conf, struct port *port, struct portif_facts 
 	facts->mtu = d->mtu;
 	facts->queue_n = d->queues;
 	facts->multi_segs = !port->must_linearise; /* one that comes all the same: burst.c */
-	if (port->is_zero_copy || conf->device_kind == IMG_DEVICE_VDEV)
+	facts->csum_tx = (port->tx_offloads & RTE_ETH_TX_OFFLOAD_TCP_CKSUM) != 0;
+	facts->csum_rx = (port->rx_offloads & RTE_ETH_RX_OFFLOAD_TCP_CKSUM) != 0;
+	facts->tso = (port->tx_offloads & RTE_ETH_TX_OFFLOAD_TCP_TSO) != 0;
+	if (port->is_zero_copy || port->is_virtio || conf->device_kind == IMG_DEVICE_VDEV)
 		facts->ring_bufs = (uint32_t)d->ring_n * d->queues;
 	if (port->is_xdp)
 		facts->ring_bufs = XDP_FILL * d->queues;
-	if (conf->device_kind != IMG_DEVICE_MEMIF || d->queues == 1)
+	if ((conf->device_kind != IMG_DEVICE_MEMIF && !port->is_virtio) || d->queues == 1)
 		return;
 	facts->key_n = KEY_USUAL;
 	memcpy(facts->key, key_usual, KEY_USUAL);
@@ -156,10 +174,13 @@ static bool
 open_device(const struct port_conf *conf, struct port *port, char *why)
 {
 	bool is_memif = conf->device_kind == IMG_DEVICE_MEMIF;
-	bool is_server = is_memif && conf->role == IMG_ROLE_SERVER;
+	bool is_server = (is_memif && conf->role == IMG_ROLE_SERVER) ||
+			 conf->device_kind == IMG_DEVICE_VHOST;
 	int err;
 
 	port->is_xdp = conf->device_kind == IMG_DEVICE_XDP;
+	port->is_virtio = conf->device_kind == IMG_DEVICE_VIRTIO;
+	want_offloads(conf->device_kind, port);
 	port->can_reconnect = is_memif && !is_server;
 	port->is_zero_copy = port->can_reconnect && conf->is_huge;
 	if (is_server && !make_way(conf, why)) {

@@ -34,10 +34,12 @@ struct port {
 	uint16_t path;
 	bool must_linearise; /* the device does not take packets of several segments */
 	bool is_xdp;	     /* AF_XDP: xdp is open */
+	bool is_virtio;	     /* wants the length in the checksum of what it is to cut */
 	bool can_reconnect;  /* memif client: a lost server may come back */
 	bool is_zero_copy;   /* memif client on hugepages, until its server is lost */
 	bool was_up;	     /* since it was started */
 	uint32_t looks;	     /* since it was started, without a link */
+	uint64_t rx_offloads, tx_offloads; /* in use, RTE_ETH_RX_OFFLOAD_ and _TX_ */
 	_Atomic bool is_started;
 	_Atomic bool is_up;
 	struct buf_pool *pool;

@@ -1,5 +1,10 @@
 """Ports: one leg or two, with a VLAN, on hugepages."""
+import hashlib
+import os
+import time
+
 from lab import CLIENT4, CLIENT6, OUT4, OUT6, expect, marked
+from test_bulk import MIB, body_file, download
 
 
 def test_one_leg_serves_both_sides(lab):
@@ -70,3 +75,21 @@ def free_pages():
     path = "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"
     with open(path, encoding="ascii") as pages:
         return int(pages.read())
+
+
+def test_bytes_that_a_client_leaves_unread_stay_what_they_are(lab):
+    """The port's own ring goes round many times while a client's kernel holds what it got."""
+    home = lab.nginx("a")
+    sent = body_file(os.path.join(home, "files", "big"), MIB)
+    lab.start(lab.config())
+    with lab.connect() as sock:
+        sock.sendall(b"GET /big HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        time.sleep(0.5)
+        for _ in range(3):
+            download(lab, OUT4, "/big", 30)
+        lab.run("client", "wrk", "-t1", "-c32", "-d1", f"http://{OUT4}/small")
+        got = b""
+        while data := sock.recv(1 << 16):
+            got += data
+    body = got.split(b"\r\n\r\n", 1)[1]
+    expect(hashlib.sha256(body).hexdigest() == sent, "the body that waited differs")

@@ -233,12 +233,14 @@ a_memif_key_is_read_from_hex(void **state)
 static void
 a_device_is_what_its_word_or_its_key_says(void **state)
 {
-	struct tables tables =
-		image_of("machine:\n  cores: [1]\n  ports:\n"
-			 "    - {name: p, addresses: [10.0.0.5/24], device: xdp:e0}\n"
-			 "    - {name: q, addresses: [10.1.0.5/24], device: {xdp: e1, queues: 2}}\n"
-			 "    - {name: r, addresses: [10.2.0.5/24], device: packet:e2}\n",
-			 NULL);
+	struct tables tables = image_of(
+		"machine:\n  cores: [1]\n  ports:\n"
+		"    - {name: p, addresses: [10.0.0.5/24], device: xdp:e0}\n"
+		"    - {name: q, addresses: [10.1.0.5/24], device: {xdp: e1, queues: 2}}\n"
+		"    - {name: r, addresses: [10.2.0.5/24], device: packet:e2}\n"
+		"    - {name: s, addresses: [10.3.0.5/24], device: {vhost: /v}}\n"
+		"    - {name: t, addresses: [10.4.0.5/24], device: {virtio: /w, queues: 4}}\n",
+		NULL);
 
 	(void)state;
 	assert_int_equal(img_port(&tables.img, 0)->kind, IMG_DEVICE_XDP);
@@ -247,6 +249,10 @@ a_device_is_what_its_word_or_its_key_says(void **state)
 	assert_string_equal(img_text(&tables.img, img_port(&tables.img, 1)->device), "e1");
 	assert_int_equal(img_port(&tables.img, 1)->queues, 2);
 	assert_int_equal(img_port(&tables.img, 2)->kind, IMG_DEVICE_PACKET);
+	assert_int_equal(img_port(&tables.img, 3)->kind, IMG_DEVICE_VHOST);
+	assert_string_equal(img_text(&tables.img, img_port(&tables.img, 3)->device), "/v");
+	assert_int_equal(img_port(&tables.img, 4)->kind, IMG_DEVICE_VIRTIO);
+	assert_string_equal(img_text(&tables.img, img_port(&tables.img, 4)->device), "/w");
 	tables_close(&tables);
 }
 

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "port/port.h"
+#include "wire/wire.h"
 
 enum {
 	BUFS = 8191,
@@ -294,6 +295,145 @@ a_memif_client_connects_again(void **state)
 	assert_int_equal(buf_pool_free_n(pool), BUFS);
 }
 
+/* ---- virtio and vhost ---- */
+
+/* An Ethernet frame with a TCP segment of n bytes of payload over a chain, as TCP would send it. */
+static struct buf *
+tcp_frame(uint32_t n, uint16_t tso_mss)
+{
+	static const uint8_t ether[14] = { [12] = 8 };
+	struct tcp_seg seg = { .src = ip_from_v4((const uint8_t[]){ 10, 1, 2, 3 }),
+			       .dst = ip_from_v4((const uint8_t[]){ 10, 1, 2, 4 }),
+			       .src_port = 1000,
+			       .dst_port = 80,
+			       .seq = seq_of(77),
+			       .flags = TCP_ACK };
+	struct buf *head = buf_take(pool), *tail = head;
+
+	for (uint32_t done = 0; done < n;) {
+		uint32_t m = n - done < 1448 ? n - done : 1448;
+		struct buf *b = buf_take(pool);
+		uint8_t *at = buf_append(b, m);
+
+		for (uint32_t i = 0; i < m; i++)
+			at[i] = (uint8_t)((done + i) * 31 >> 3);
+		buf_chain(head, tail, b);
+		tail = b;
+		done += m;
+	}
+	seg_emit_packet(&seg, &(struct seg_how){ .csum_tx = true, .tso_mss = tso_mss }, head);
+	memcpy(buf_prepend(head, 14), ether, 14);
+	head->m.l2_len = 14;
+	return head;
+}
+
+/* The frame as a lane would take it: what says that its checksum needs no look, and every byte. */
+static void
+expect_tcp(struct portif *port, uint32_t n, bool is_chain)
+{
+	struct wire_port at = { 0 };
+	struct wire_packet packet;
+	struct tcp_seg seg;
+	struct buf *b = NULL;
+	uint8_t *bytes = malloc(n + 100), *to = bytes;
+
+	for (uint32_t i = 0; i < 200 && portif_rx_burst(port, 0, &b, 1) == 0; i++)
+		sleep_ms(1);
+	assert_non_null(b);
+	assert_int_equal(b->m.pkt_len, 14 + 40 + n);
+	assert_int_equal(b->m.nb_segs > 1, is_chain);
+	assert_true((b->m.ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_NONE);
+	assert_int_equal(wire_decode(b, &at, &packet, &seg), WIRE_OK);
+	assert_int_equal(seg.payload_n, n);
+	for (const struct buf *piece = b; piece != NULL; piece = buf_next(piece)) {
+		memcpy(to, buf_data(piece), piece->m.data_len);
+		to += piece->m.data_len;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		assert_int_equal(bytes[54 + i], (uint8_t)(i * 31 >> 3));
+	buf_give(b);
+	free(bytes);
+}
+
+static void
+open_pair(struct portif *backend, struct portif *driver, uint16_t queues)
+{
+	static char socket[64];
+	struct port_conf conf;
+
+	snprintf(socket, sizeof(socket), "/tmp/test-port-%d.vhost", (int)getpid());
+	conf = memif_of(socket, 0, IMG_ROLE_SERVER, queues);
+	conf.device_kind = IMG_DEVICE_VHOST;
+	if (!port_open(&conf, backend, why))
+		fail_msg("%s", why);
+	conf.device_kind = IMG_DEVICE_VIRTIO;
+	conf.path = 1;
+	if (!port_open(&conf, driver, why))
+		fail_msg("%s", why);
+	wait_for_link(backend, driver);
+}
+
+/* Packets that are to be cut cross as they are, both checksums left to whoever needs them. */
+static void
+virtio_and_vhost_carry_large_packets_both_ways(void **state)
+{
+	struct portif backend, driver;
+	struct buf *b;
+
+	(void)state;
+	open_pair(&backend, &driver, 1);
+	assert_true(driver.facts.csum_tx && driver.facts.csum_rx && driver.facts.tso);
+	assert_true(driver.facts.multi_segs);
+	assert_true(backend.facts.csum_tx && backend.facts.csum_rx && !backend.facts.tso);
+	for (uint32_t n = 1; n < 65000; n = n * 3 + 7) {
+		b = tcp_frame(n, n > 1448 ? 1448 : 0);
+		assert_int_equal(portif_tx_burst(&driver, 0, &b, 1), 1);
+		expect_tcp(&backend, n, n > 1900);
+		b = tcp_frame(n, n > 1448 ? 1448 : 0);
+		assert_int_equal(portif_tx_burst(&backend, 0, &b, 1), 1);
+		expect_tcp(&driver, n, n > 1900);
+	}
+	port_close(&driver);
+	port_close(&backend);
+	assert_int_equal(buf_pool_free_n(pool), BUFS);
+}
+
+/* What the ring has no room for stays the caller's, and is right when it is sent later. */
+static void
+a_full_virtio_ring_loses_nothing(void **state)
+{
+	struct portif backend, driver;
+	struct buf *frame[64];
+	uint32_t sent = 0, got = 0;
+
+	(void)state;
+	open_pair(&backend, &driver, 1);
+	for (uint32_t i = 0; i < 64; i++)
+		frame[i] = tcp_frame(60000, 1448);
+	sent = portif_tx_burst(&driver, 0, frame, 64);
+	assert_in_range(sent, 1, 63);
+	while (got < 64) {
+		expect_tcp(&backend, 60000, true);
+		got++;
+		sent += portif_tx_burst(&driver, 0, &frame[sent], 64 - sent);
+	}
+	port_close(&driver);
+	port_close(&backend);
+	assert_int_equal(buf_pool_free_n(pool), BUFS);
+}
+
+static void
+a_driver_wants_its_backend_to_be_there(void **state)
+{
+	struct port_conf conf = memif_of("/tmp/no-such-backend", 0, IMG_ROLE_SERVER, 1);
+	struct portif port;
+
+	(void)state;
+	conf.device_kind = IMG_DEVICE_VIRTIO;
+	assert_false(port_open(&conf, &port, why));
+	assert_non_null(strstr(why, "no vhost-user backend at /tmp/no-such-backend"));
+}
+
 static void *
 take_and_give(void *arg)
 {
@@ -354,6 +494,9 @@ main(void)
 		cmocka_unit_test(a_server_removes_nothing_but_an_old_socket),
 		cmocka_unit_test(memif_ports_carry_frames_both_ways),
 		cmocka_unit_test(a_memif_client_connects_again),
+		cmocka_unit_test(virtio_and_vhost_carry_large_packets_both_ways),
+		cmocka_unit_test(a_full_virtio_ring_loses_nothing),
+		cmocka_unit_test(a_driver_wants_its_backend_to_be_there),
 		cmocka_unit_test(a_thread_of_ours_may_use_buffers),
 	};
 
