@@ -44,8 +44,10 @@ flow_push(struct link *l, struct flow *f, uint32_t segments)
 {
 	while (f->msg_at < f->msg_n) {
 		uint32_t left = f->msg_n - f->msg_at, room = room_of(f);
-		uint32_t n = left < MSS ? left : MSS;
+		uint32_t most = l->large != 0 ? l->large : MSS, n = left < most ? left : most;
 
+		if (n > MSS && room < n)
+			n = room < 2 * MSS ? MSS : room / MSS * MSS;
 		if (room < n) {
 			if (f->una != f->snd || room < MSS / 2)
 				return; /* the next ACK goes on with it */

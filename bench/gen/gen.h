@@ -68,7 +68,7 @@ const char *gen_profile_name(enum gen_profile profile);
 struct gen_conf {
 	enum gen_profile profile;
 	bool is_client, is_origin;
-	const char *outside, *inside; /* memif sockets */
+	const char *outside, *inside; /* devices, see device.c */
 	const char *json;	      /* result file; NULL: standard output */
 	uint32_t conns, queues, origins, body_n, core;
 	double seconds, warmup, rate; /* rate 0: closed loop */
@@ -162,6 +162,9 @@ struct link {
 	uint16_t port, queues;
 	uint8_t mac[6], peer[6];
 	bool is_open, knows_peer;
+	bool is_vhost;	/* its driver makes the checksums, and cuts or takes whole what is large */
+	bool is_summed; /* the packet under the eye has its checksum in */
+	uint32_t large; /* payload that the peer takes in one packet; 0: a segment's */
 	uint32_t net, own,
 		proxy;	  /* network order: the net we answer ARP for, our and its address */
 	uint32_t fullest; /* frames in the longest queue */
@@ -178,8 +181,8 @@ struct link {
 
 bool link_environment(const struct gen_conf *conf);
 void link_environment_close(void);
-bool link_open(struct link *l, const char *name, const char *socket, const struct gen_conf *conf);
-void link_close(struct link *l, const char *socket);
+bool link_open(struct link *l, const char *name, const char *spec, const struct gen_conf *conf);
+void link_close(struct link *l, const char *spec);
 bool link_is_up(const struct link *l);
 void link_arp(struct link *l);
 void link_flush(struct link *l);

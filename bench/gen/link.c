@@ -1,11 +1,12 @@
 /*
- * link.c - a virtual network card: one memif (the server's end, so that the proxy may lend its
- * own buffers), its queues, bursts both ways, ARP.
+ * link.c - a virtual network card: one device (device.c; a memif's server end, so that the proxy may
+ * lend its own buffers), its queues, bursts both ways, ARP.
  *
  * Nothing that the peer's ring has no room for is lost: it waits here, and while much waits
  * nothing more is received on the link. Memory is ordinary pages; the rings and buffers are the
  * peer's, which wants hugepages for them.
  */
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,30 +16,73 @@
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
+#include "gen/device.h"
 #include "gen/gen.h"
 #include "gen/packet.h"
 
 enum {
-	RING_LOG2 = 11,
 	POOL_BUFS = 8191,
 	POOL_CACHE = 256,
 };
 
+struct args {
+	char text[16][64];
+	char *v[16];
+	int n;
+};
+
+static __attribute__((format(printf, 2, 3))) void
+add(struct args *args, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(args->text[args->n], sizeof(args->text[0]), format, ap);
+	va_end(ap);
+	args->v[args->n] = args->text[args->n];
+	args->n++;
+}
+
+/* Ordinary pages do, but for a card, which is also the only thing on PCI that we touch. */
+static bool
+add_cards(struct args *args, const struct gen_conf *conf)
+{
+	const char *spec[2] = { conf->is_client ? conf->outside : NULL,
+				conf->is_origin ? conf->inside : NULL };
+	bool has_card = false;
+
+	for (int i = 0; i < 2; i++) {
+		if (spec[i] == NULL || device_kind(spec[i]) != DEVICE_PCI)
+			continue;
+		add(args, "--allow=%s", device_place(spec[i]));
+		has_card = true;
+	}
+	return has_card;
+}
+
 bool
 link_environment(const struct gen_conf *conf)
 {
-	char text[11][48] = { "penstock-bench", "--no-huge", "--no-shconf", "--no-pci",
-			      "--no-telemetry", "-m",	     "192",	    "--log-level=*:error",
-			      "--iova-mode=va" };
-	char *args[11], dir[64];
+	struct args args = { 0 };
+	char prefix[32], dir[64];
 	int err;
 
-	snprintf(text[9], sizeof(text[9]), "--file-prefix=penstock-bench-%d", (int)getpid());
-	snprintf(text[10], sizeof(text[10]), "-l%u", conf->core);
-	for (int i = 0; i < 11; i++)
-		args[i] = text[i];
-	err = rte_eal_init(11, args);
-	snprintf(dir, sizeof(dir), "/var/run/dpdk/penstock-bench-%d", (int)getpid());
+	snprintf(prefix, sizeof(prefix), "penstock-bench-%d", (int)getpid());
+	add(&args, "penstock-bench");
+	add(&args, "--no-shconf");
+	add(&args, "--no-telemetry");
+	add(&args, "--iova-mode=va");
+	add(&args, "--log-level=*:error");
+	add(&args, "--file-prefix=%s", prefix);
+	add(&args, "-l%u", conf->core);
+	if (!add_cards(&args, conf)) {
+		add(&args, "--no-pci");
+		add(&args, "--no-huge");
+		add(&args, "-m");
+		add(&args, "192");
+	}
+	err = rte_eal_init(args.n, args.v);
+	snprintf(dir, sizeof(dir), "/var/run/dpdk/%s", prefix);
 	rmdir(dir); /* empty with --no-shconf */
 	rmdir("/var/run/dpdk");
 	if (err < 0)
@@ -54,46 +98,26 @@ link_environment_close(void)
 }
 
 bool
-link_open(struct link *l, const char *name, const char *socket, const struct gen_conf *conf)
+link_open(struct link *l, const char *name, const char *spec, const struct gen_conf *conf)
 {
-	struct rte_eth_conf eth = { 0 };
-	char args[256], dev[32];
 	int err;
 
-	snprintf(dev, sizeof(dev), "net_memif_%s", name);
-	snprintf(args, sizeof(args), "role=server,id=0,socket=%s,socket-abstract=no,rsize=%d",
-		 socket, RING_LOG2);
-	unlink(socket);
 	l->pool = rte_pktmbuf_pool_create(name, POOL_BUFS, POOL_CACHE, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
 					  0);
 	l->queues = (uint16_t)conf->queues;
-	err = l->pool == NULL ? -ENOMEM : rte_eal_hotplug_add("vdev", dev, args);
-	if (err == 0)
-		err = rte_eth_dev_get_port_by_name(dev, &l->port);
-	if (err == 0)
-		err = rte_eth_dev_configure(l->port, l->queues, l->queues, &eth);
-	for (uint16_t q = 0; err == 0 && q < l->queues; q++) {
-		err = rte_eth_rx_queue_setup(l->port, q, 1 << RING_LOG2, 0, NULL, l->pool);
-		if (err == 0)
-			err = rte_eth_tx_queue_setup(l->port, q, 1 << RING_LOG2, 0, NULL);
-	}
-	if (err == 0)
-		err = rte_eth_dev_start(l->port);
+	err = l->pool == NULL ? -ENOMEM : device_open(l, name, spec, "server");
 	if (err != 0)
-		fprintf(stderr, "penstock-bench: the %s memif at %s: %s\n", name, socket,
+		fprintf(stderr, "penstock-bench: the %s link %s: %s\n", name, spec,
 			rte_strerror(-err));
 	l->is_open = err == 0;
 	return l->is_open;
 }
 
 void
-link_close(struct link *l, const char *socket)
+link_close(struct link *l, const char *spec)
 {
-	if (!l->is_open)
-		return;
-	rte_eth_dev_stop(l->port);
-	rte_eth_dev_close(l->port);
-	unlink(socket);
+	if (l->is_open)
+		device_close(l, spec);
 }
 
 bool
@@ -108,6 +132,7 @@ link_is_up(const struct link *l)
 void
 link_arp(struct link *l)
 {
+	l->large = device_large(l);
 	packet_arp(l, NULL);
 }
 
@@ -170,6 +195,7 @@ take_frame(struct gen *g, struct link *l, struct rte_mbuf *m,
 		p = m->pkt_len <= sizeof(line) ? rte_pktmbuf_read(m, 0, m->pkt_len, line) : NULL;
 	if (p == NULL)
 		return;
+	l->is_summed = (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) != RTE_MBUF_F_RX_L4_CKSUM_NONE;
 	if (packet_read(l, p, m->pkt_len, &s))
 		input(g, &s);
 	else

@@ -8,15 +8,17 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "gen/device.h"
 #include "gen/gen.h"
 
 static const char usage[] =
-	"usage: penstock-bench --outside SOCKET --inside SOCKET [options]\n"
+	"usage: penstock-bench --outside DEVICE --inside DEVICE [options]\n"
 	"\n"
-	"Plays clients and origins of a proxy over two memif links, checks every response.\n"
+	"Plays clients and origins of a proxy over two links, checks every response.\n"
 	"\n"
-	"  --outside SOCKET   memif of the clients' side (this is the server's end)\n"
-	"  --inside SOCKET    memif of the origins' side\n"
+	"  --outside DEVICE   the clients' side: PATH, a memif's socket (this is the server's\n"
+	"                     end); vhost:PATH, a vhost-user backend; pci:ADDRESS, a card\n"
+	"  --inside DEVICE    the origins' side\n"
 	"  --role ROLE        client, origin or both (default); each opens its own side only\n"
 	"  --profile NAME     keep-alive (default), close, bulk-down, bulk-up\n"
 	"  --conns N          connections at once (64)\n"
@@ -78,11 +80,13 @@ role(const char *text, struct gen_conf *c)
 }
 
 static bool
-socket_path(const char *text, const char **ret)
+device(const char *text, const char **ret)
 {
+	const char *place = device_place(text);
+
 	*ret = text;
-	return text[0] != '\0' && strpbrk(text, ",[]= \t\n") == NULL &&
-	       strlen(text) < sizeof(((struct sockaddr_un *)0)->sun_path);
+	return place[0] != '\0' && strpbrk(place, ",[]= \t\n") == NULL &&
+	       strlen(place) < sizeof(((struct sockaddr_un *)0)->sun_path);
 }
 
 static bool
@@ -90,9 +94,9 @@ option(int letter, const char *text, struct gen_conf *c)
 {
 	switch (letter) {
 	case 'o':
-		return socket_path(text, &c->outside);
+		return device(text, &c->outside);
 	case 'i':
-		return socket_path(text, &c->inside);
+		return device(text, &c->inside);
 	case 'r':
 		return role(text, c);
 	case 'p':

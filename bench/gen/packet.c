@@ -154,17 +154,77 @@ hand_out(struct link *l, uint32_t queue, struct rte_mbuf *m)
 		l->fullest = q->n;
 }
 
-/* One segment with bytes [from, from + n) of the link's message. */
+/* The driver puts the checksum in, or tells the peer that nobody needs it. */
+static void
+leave_sums(struct rte_mbuf *m)
+{
+	m->ol_flags |= RTE_MBUF_F_TX_TCP_CKSUM | RTE_MBUF_F_TX_IPV4;
+	m->l2_len = ETH;
+	m->l3_len = IP;
+	m->l4_len = HEADERS - ETH - IP;
+}
+
+/* Bytes of the message behind a header, in pieces of a segment. False: no buffers. */
+static bool
+chain_message(struct link *l, struct rte_mbuf *head, const struct flow *f, uint32_t from,
+	      uint32_t n)
+{
+	struct rte_mbuf *tail = head;
+
+	for (uint32_t done = 0; done < n;) {
+		uint32_t piece = n - done < MSS ? n - done : MSS;
+		struct rte_mbuf *m = frame(l, piece);
+
+		if (m == NULL)
+			return false;
+		put_message(rte_pktmbuf_mtod(m, uint8_t *), l->out_message, f, from + done, piece);
+		tail->next = m;
+		tail = m;
+		head->nb_segs++;
+		head->pkt_len += piece;
+		done += piece;
+	}
+	return true;
+}
+
+/* One packet of many segments, which the peer takes whole or has its driver cut. */
+static void
+send_large(struct link *l, struct flow *f, uint32_t seq, uint8_t flags, uint32_t from, uint32_t n)
+{
+	struct rte_mbuf *m = frame(l, HEADERS);
+	uint8_t *p;
+
+	if (m == NULL)
+		return;
+	if (!chain_message(l, m, f, from, n)) {
+		rte_pktmbuf_free(m);
+		return;
+	}
+	p = put_ip(l, rte_pktmbuf_mtod(m, uint8_t *), f->src, f->dst, 20 + n);
+	put_tcp(p, f, seq, (uint16_t)(5 << 12 | flags), WINDOW, 0);
+	leave_sums(m);
+	m->ol_flags |= RTE_MBUF_F_TX_TCP_SEG;
+	m->tso_segsz = MSS;
+	f->owes_ack = false;
+	hand_out(l, f->queue, m);
+}
+
+/* Bytes [from, from + n) of the link's message: a segment, or more where the link says so. */
 void
 link_send(struct link *l, struct flow *f, uint32_t seq, uint8_t flags, uint32_t from, uint32_t n)
 {
 	static const uint8_t options[SYN_OPTIONS] = { 2, 4, MSS >> 8, MSS & 255,
 						      1, 3, 3,	      WINDOW_SHIFT };
 	uint32_t options_n = (flags & TCP_SYN) != 0 ? SYN_OPTIONS : 0;
-	struct rte_mbuf *m = frame(l, HEADERS + options_n + n);
+	struct rte_mbuf *m;
 	uint64_t sum, v;
 	uint8_t *p;
 
+	if (n > MSS) {
+		send_large(l, f, seq, flags, from, n);
+		return;
+	}
+	m = frame(l, HEADERS + options_n + n);
 	if (m == NULL)
 		return;
 	sum = rte_cpu_to_be_16((uint16_t)(20 + options_n + n));
@@ -177,6 +237,8 @@ link_send(struct link *l, struct flow *f, uint32_t seq, uint8_t flags, uint32_t 
 	if (n != 0)
 		sum += put_message(p + 20, l->out_message, f, from, n);
 	put_tcp(p, f, seq, (uint16_t)((20 + options_n) / 4 << 12 | flags), WINDOW, sum);
+	if (l->is_vhost)
+		leave_sums(m);
 	f->owes_ack = false;
 	hand_out(l, f->queue, m);
 }
@@ -241,7 +303,7 @@ check_sums(struct link *l, const uint8_t *ip, uint32_t total)
 	uint32_t src, dst;
 	uint64_t sum = RTE_BE16(6) + (uint64_t)rte_cpu_to_be_16((uint16_t)(total - IP));
 
-	if (l->rx_packets % 64 != 0)
+	if (l->rx_packets % 64 != 0 || !l->is_summed)
 		return;
 	memcpy(&src, ip + 12, 4);
 	memcpy(&dst, ip + 16, 4);

@@ -29,12 +29,13 @@ class Bench:
         os.chown(lab.path("links"), *map(int, DATAPLANE_USER.split(":")))
         spec = {"memif": "", "virtio": "vhost:"}[kind]
         links = {side: lab.path(f"links/{side}.sock") for side in ("outside", "inside")}
+        log, result = f"{kind}-{profile}.log", lab.path(f"{kind}-{profile}.json")
         bench = lab.spawn("proxy", [
             lab.tool("bench/gen/penstock-bench"), "--outside", spec + links["outside"],
             "--inside", spec + links["inside"], "--profile", profile, "--conns", str(conns),
             "--seconds", str(seconds), "--warmup", "0.5", "--core", "0",
-            "--json", lab.path("bench.json")], "bench.log")
-        until("the generator is ready", lambda: "ready" in lab.text("bench.log"), 15)
+            "--json", result], log)
+        until("the generator is ready", lambda: "ready" in lab.text(log), 15)
         for path in links.values():
             os.chown(path, *map(int, DATAPLANE_USER.split(":")))
         device = {"memif": lambda side: {"memif": links[side], "role": "client", "id": 0},
@@ -44,9 +45,8 @@ class Bench:
         lab.start_dataplane()
         until("the run has ended", lambda: bench.poll() is not None, seconds + 40)
         self.code = bench.returncode
-        self.log = lab.text("bench.log")
-        expect(self.code == 0, f"exit {self.code}: {self.log[-1500:]}\n{lab.text('bench.json')}")
-        self.result = json.loads(lab.text("bench.json"))
+        expect(self.code == 0, f"exit {self.code}: {lab.text(log)[-1500:]}\n{lab.text(result)}")
+        self.result = json.loads(lab.text(result))
         self.count = lab.counters()
         self.port = lab.port("outside")
         lab.stop_penstock()
