@@ -374,6 +374,7 @@ open_port(struct dataplane *d, const struct img *img, uint16_t i, bool is_huge)
 		.rss_key = p->rss_key,
 		.rss_key_n = (uint8_t)p->rss_key_n,
 		.is_huge = is_huge,
+		.gathers = img_machine(img)->poll != IMG_POLL_BUSY,
 		.owner = d->options.uid,
 		.owner_group = d->options.gid,
 		.pool = d->pool,

@@ -133,7 +133,8 @@ static const struct key machine_keys[] = {
 	  .what = "share-nothing proxies; auto: 4 a core within the ports' queues" },
 	{ .name = "poll", .type = KEY_WORD, .words = words_poll, .absent = "adaptive",
 	  AT(conf_machine, poll), .example = "poll: adaptive",
-	  .what = "adaptive rests when there is no work, busy never does" },
+	  .what = "adaptive rests when there is no work and lets frames of packet and xdp ports "
+		  "gather for 30 us; busy does neither" },
 	{ .name = "hugepages", .type = KEY_BOOL, .absent = "false", AT(conf_machine, hugepages),
 	  .example = "hugepages: true", .what = "packet memory in the hugepages set aside" },
 	{ .name = "memory", .type = KEY_SIZE, .min = 16 << 20, .max = (uint64_t)1 << 42,

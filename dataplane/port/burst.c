@@ -6,10 +6,35 @@
  */
 #include <string.h>
 
+#include <rte_cycles.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
 #include "port/own.h"
+
+/*
+ * Frames for a port of the kernel's leave by a system call a burst, and wake whoever waits for
+ * them: dear, however few they are. So what comes is left to gather for a moment, unless it fills
+ * a burst. The first after a pause is taken at once.
+ */
+static uint32_t
+look(struct port *port, uint16_t queue, struct buf **ret_frame, uint32_t n)
+{
+	struct port_queue *q = &port->queue[queue];
+	uint64_t now;
+	uint32_t got;
+
+	if (port->gap_tsc == 0)
+		return rte_eth_rx_burst(port->id, queue, (struct rte_mbuf **)ret_frame,
+					(uint16_t)n);
+	now = rte_rdtsc();
+	if (now - q->found_tsc < port->gap_tsc)
+		return 0;
+	got = rte_eth_rx_burst(port->id, queue, (struct rte_mbuf **)ret_frame, (uint16_t)n);
+	if (got > 0 && got < n)
+		q->found_tsc = now;
+	return got;
+}
 
 static uint32_t
 rx_burst(const struct portif *portif, uint16_t queue, struct buf **ret_frame, uint32_t n)
@@ -19,7 +44,7 @@ rx_burst(const struct portif *portif, uint16_t queue, struct buf **ret_frame, ui
 	ensure_hot(n <= BURST_MAX);
 	if (!atomic_load_explicit(&port->is_started, memory_order_acquire))
 		return 0;
-	n = rte_eth_rx_burst(port->id, queue, (struct rte_mbuf **)ret_frame, (uint16_t)n);
+	n = look(port, queue, ret_frame, n);
 	for (uint32_t i = 0; i < n; i++) {
 		struct buf *b = ret_frame[i];
 

@@ -2,9 +2,10 @@
  * open.c - opens, watches and closes a device: from struct port_conf to a started DPDK port.
  *
  * No offload is asked for that the engines do not use, and checksums and segmentation only of
- * virtio and vhost, where they have been tried; FAST_FREE never, because buffers have counts. A device without receive-side scaling of its own tells no key: flows are then spread
- * in software. A memif or virtio peer with several queues is taken to spread as most NICs do out of the
- * box, with Microsoft's key; the lanes judge that from real packets.
+ * virtio and vhost, where they have been tried; FAST_FREE never, because buffers have counts.
+ * A device without receive-side scaling of its own tells no key: flows are then spread in
+ * software. A memif or virtio peer with several queues is taken to spread as most NICs do out of
+ * the box, with Microsoft's key; the lanes judge that from real packets.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <rte_cycles.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 
@@ -22,6 +24,7 @@
 enum {
 	RETA_USUAL = 128,
 	KEY_USUAL = 40,
+	GATHER_US = 30,
 	XDP_FILL = 2048, /* buffers that the driver keeps with the kernel, a queue */
 	LOOKS_MAX = 10,	 /* a memif that has no link after so many connects anew */
 };
@@ -179,6 +182,8 @@ open_device(const struct port_conf *conf, struct port *port, char *why)
 	int err;
 
 	port->is_xdp = conf->device_kind == IMG_DEVICE_XDP;
+	if (conf->gathers && (port->is_xdp || conf->device_kind == IMG_DEVICE_PACKET))
+		port->gap_tsc = rte_get_tsc_hz() / 1000000 * GATHER_US;
 	port->is_virtio = conf->device_kind == IMG_DEVICE_VIRTIO;
 	want_offloads(conf->device_kind, port);
 	port->can_reconnect = is_memif && !is_server;

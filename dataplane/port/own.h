@@ -27,6 +27,7 @@ struct port_devargs {
 struct port_queue {
 	uint64_t linearised;
 	uint64_t unsendable;
+	uint64_t found_tsc; /* when frames were last found */
 } __attribute__((aligned(64)));
 
 struct port {
@@ -38,6 +39,7 @@ struct port {
 	bool can_reconnect;  /* memif client: a lost server may come back */
 	bool is_zero_copy;   /* memif client on hugepages, until its server is lost */
 	bool was_up;	     /* since it was started */
+	uint64_t gap_tsc;    /* least time between looks that find something */
 	uint32_t looks;	     /* since it was started, without a link */
 	uint64_t rx_offloads, tx_offloads; /* in use, RTE_ETH_RX_OFFLOAD_ and _TX_ */
 	_Atomic bool is_started;
