@@ -19,7 +19,7 @@ enum {
 
 static struct buf_pool *pool;
 static struct buf *one;
-static uint32_t has_stopped; /* atomic */
+static uint32_t runs, has_stopped; /* atomic */
 
 static void
 take_give(uint32_t n)
@@ -72,8 +72,10 @@ ref_give(uint32_t n)
 static void *
 refill_too(void *arg)
 {
-	while (__atomic_load_n(&has_stopped, __ATOMIC_RELAXED) == 0)
+	while (__atomic_load_n(&has_stopped, __ATOMIC_RELAXED) == 0) {
 		refill(BEYOND);
+		__atomic_store_n(&runs, 1, __ATOMIC_RELAXED);
+	}
 	return arg;
 }
 
@@ -89,6 +91,8 @@ refill_across(void)
 		return;
 	if (!port_thread_start("refill", (int)((cpu + 1) % cpus), refill_too, NULL, &other, why))
 		bench_die(why);
+	while (__atomic_load_n(&runs, __ATOMIC_RELAXED) == 0)
+		;
 	bench_run("buf/refill-across", BEYOND, NULL, refill);
 	__atomic_store_n(&has_stopped, 1, __ATOMIC_RELAXED);
 	pthread_join(other, NULL);

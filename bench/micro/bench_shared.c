@@ -33,7 +33,7 @@ struct packet {
 /* Lines that both cores change, each for itself. */
 static struct {
 	uint32_t v __attribute__((aligned(64)));
-} count, baton, stop;
+} count, baton, stop, runs;
 
 static struct mesh *mesh;
 static struct view_set *views;
@@ -218,6 +218,7 @@ static void *
 begin(void *arg)
 {
 	bind_to(other_cpu);
+	__atomic_store_n(&runs.v, 1, __ATOMIC_RELEASE);
 	return (*(void *(**)(void *))arg)(NULL);
 }
 
@@ -228,9 +229,11 @@ across(const char *op, uint32_t n, void (*many)(uint32_t n), void *(*other)(void
 
 	if (other_cpu < 0 || !bench_wants(op))
 		return;
-	stop.v = baton.v = 0;
+	stop.v = baton.v = runs.v = 0;
 	if (pthread_create(&thread, NULL, begin, &other) != 0)
 		bench_die("cannot make a thread");
+	while (__atomic_load_n(&runs.v, __ATOMIC_ACQUIRE) == 0)
+		;
 	bench_run(op, n, NULL, many);
 	__atomic_store_n(&stop.v, 1, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);

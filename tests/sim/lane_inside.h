@@ -225,8 +225,8 @@ void lw_retire_views(struct lw *w);
 
 struct lw_lane {
 	struct lane *lane;
-	uint8_t *memory; /* board and lane, whole pages */
-	size_t memory_n;
+	uint8_t *memory; /* all that is the lane's own: board, then the lane; whole pages */
+	size_t memory_n, lane_at;
 	struct board board;
 	struct lane_plan plan;
 	uint64_t late_until, poll_at;

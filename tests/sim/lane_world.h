@@ -163,7 +163,13 @@ struct lw_conf {
 	uint32_t listener_n;   /* 1 or 2, each with a farm of its own */
 	uint64_t late_ns;      /* lanes take their turns at most this late */
 	uint32_t dry;	       /* per 1000 steps: the pool runs dry for a moment */
-	bool guards_lanes;     /* write-protects the lanes whose turn it is not */
+	/*
+	 * Of so many turns one is guarded: the memory of all other lanes is write-protected, and a
+	 * write there ends the world with both lanes' numbers. It costs system calls. 0: none is.
+	 */
+	uint32_t guard_of;
+	uint64_t stray_turn; /* in this turn, 1 the first, the lane writes where no lane may: */
+	uint32_t stray_at;   /* into the next lane's memory, so many 1024ths from its begin */
 
 	/* of the image */
 	uint32_t conns_max, exchanges_max, pool_bufs;

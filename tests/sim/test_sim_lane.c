@@ -192,7 +192,7 @@ base_conf(struct lw_conf *conf, struct prng *prng, uint64_t seed)
 		.client_n = 1 + prng_below(prng, LW_CLIENTS_MAX),
 		.listener_n = 1 + prng_below(prng, 2),
 		.late_ns = prng_one_in(prng, 2) ? MS : 0,
-		.guards_lanes = prng_one_in(prng, 4),
+		.guard_of = prng_one_in(prng, 4) ? 8 : 0,
 		.conns_max = 2048,
 		.exchanges_max = 512,
 		.pool_bufs = 40000,
