@@ -146,6 +146,23 @@ note_timestamp(struct tcp_conn *conn, const struct arrival *a)
 		conn->ts_recent = seg->ts_val;
 }
 
+/*
+ * The last segment once more, because our ACK of it was lost: the next ACK echoes this copy's
+ * time. With the first one's the peer would take all that it has waited for the path's delay, and
+ * its timeout would double with every lost ACK until it stays at its maximum. Nearer than RFC
+ * 7323, 5.3 to what it is for: R2 sends such a segment away before R3 has seen it.
+ */
+void
+ack_note_repeat(struct tcp_conn *conn, const struct arrival *a)
+{
+	const struct tcp_seg *seg = a->seg;
+	uint32_t len = seg->payload_n + ((seg->flags & TCP_FIN) != 0);
+
+	if (len > 0 && seq_eq(seq_add(seg->seq, len), conn->rcv_acked) &&
+	    (seg->flags & TCP_ACK) != 0 && is_plausible(conn, seg->ack))
+		note_timestamp(conn, a);
+}
+
 bool
 ack_input(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
 {

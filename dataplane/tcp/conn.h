@@ -346,6 +346,8 @@ void input_segment(struct tcp *tcp, struct flow_place place, const struct tcp_se
 void challenge_ack(struct tcp *tcp, struct tcp_conn *conn, uint64_t now);
 /* True when the segment's text may be looked at. */
 bool ack_input(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a);
+/* A segment wholly left of the window. */
+void ack_note_repeat(struct tcp_conn *conn, const struct arrival *a);
 
 /* ---- recv.c ---- */
 

@@ -194,6 +194,7 @@ trim_left(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a)
 		COUNT(tcp, tcp_rx_left_of_window);
 		if (a->n > 0)
 			recv_note_dup(conn, a->seq, seq_add(a->seq, a->n));
+		ack_note_repeat(conn, a);
 		return false;
 	}
 	if (old > 0 && a->n > 0) {

@@ -61,6 +61,23 @@ timestamp_of_the_first_unacked_segment_is_echoed(void **state)
 	peer_drop(&p);
 }
 
+/* RFC 7323, 4.3: the ACK of it was lost, and the peer must not take its own patience for delay. */
+static void
+timestamp_of_the_last_segment_sent_again_is_echoed(void **state)
+{
+	struct peer p = peer_established(.ts = true);
+
+	(void)state;
+	peer_send(&p, .text = "abc", .ts_val = 5000000);
+	peer_expect(&p, .at_ms = 40, .ack = 1003, .ts_ecr = 5000000);
+	peer_send(&p, .at_ms = 60000, .seq = 1000, .text = "abc", .ts_val = 5060000);
+	peer_expect(&p, .at_ms = 60000, .ack = 1003, .ts_ecr = 5060000);
+	/* An older one, or a part of one, may be anybody's guess. */
+	peer_send(&p, .at_ms = 60001, .seq = 1000, .text = "ab", .ts_val = 5070000);
+	peer_expect(&p, .at_ms = 60001, .ack = 1003, .ts_ecr = 5060000);
+	peer_drop(&p);
+}
+
 static void
 timestamp_of_an_out_of_order_segment_is_not_echoed(void **state)
 {
@@ -351,6 +368,7 @@ main(void)
 		cmocka_unit_test(shift_above_14_is_taken_as_14),
 		cmocka_unit_test(timestamp_of_the_first_unacked_segment_is_echoed),
 		cmocka_unit_test(timestamp_of_an_out_of_order_segment_is_not_echoed),
+		cmocka_unit_test(timestamp_of_the_last_segment_sent_again_is_echoed),
 		cmocka_unit_test(timestamp_from_the_past_is_dropped),
 		cmocka_unit_test(timestamps_wrap),
 		cmocka_unit_test(segment_without_timestamp_is_dropped),
