@@ -18,6 +18,10 @@ _Static_assert(sizeof(struct journal_access) + JOURNAL_METHOD_MAX + JOURNAL_TARG
 _Static_assert(2 * JOURNAL_RECORD_MAX <= JOURNAL_BYTES_MIN, "a record and its padding fit");
 _Static_assert(offsetof(struct journal_head, written) == 64, "the producer's own cache line");
 
+enum {
+	AHEAD = 512, /* bytes of the ring that are asked for: more than a usual record has */
+};
+
 static uint64_t
 ring_of(uint64_t ring_bytes)
 {
@@ -110,11 +114,11 @@ place(struct journal_writer *w, uint32_t n)
 }
 
 static uint16_t
-cut(uint16_t n, uint16_t most, uint32_t *flags)
+cut(uint16_t n, uint16_t most, bool *ret_is_cut)
 {
 	if (n <= most)
 		return n;
-	*flags |= JOURNAL_CUT;
+	*ret_is_cut = true;
 	return most;
 }
 
@@ -126,44 +130,82 @@ append(uint8_t *to, const uint8_t *from, uint16_t n)
 	return to + n;
 }
 
-bool
-journal_put_access(struct journal_writer *w, const struct journal_access *a,
-		   const struct journal_text *text)
+/*
+ * The consumer has read the ring's memory on another core, and each line must be had from there
+ * before it can be written: those of the next record are asked for while there is other work.
+ */
+static void
+ask_for_next(const struct journal_writer *w)
 {
-	struct journal_access r = *a;
-	uint32_t n;
-	uint8_t *p, *end;
+	for (uint32_t off = 0; off < AHEAD; off += 64)
+		__builtin_prefetch(w->ring + ((w->written + off) & (w->ring_bytes - 1)), 1);
+}
 
-	r.method_n = cut(a->method_n, JOURNAL_METHOD_MAX, &r.flags);
-	r.target_n = cut(a->target_n, JOURNAL_TARGET_MAX, &r.flags);
-	r.host_n = cut(a->host_n, JOURNAL_HOST_MAX, &r.flags);
-	r.agent_n = cut(a->agent_n, JOURNAL_AGENT_MAX, &r.flags);
-	n = (uint32_t)sizeof(r) + r.method_n + r.target_n + r.host_n + r.agent_n;
-	n = (n + JOURNAL_ALIGN - 1) / JOURNAL_ALIGN * JOURNAL_ALIGN;
+struct journal_access *
+journal_begin_access(struct journal_writer *w, struct journal_sizes *sizes)
+{
+	uint32_t n = sizeof(struct journal_access);
+	uint8_t *p;
 
+	sizes->is_cut = false;
+	n += sizes->method_n = cut(sizes->method_n, JOURNAL_METHOD_MAX, &sizes->is_cut);
+	n += sizes->target_n = cut(sizes->target_n, JOURNAL_TARGET_MAX, &sizes->is_cut);
+	n += sizes->host_n = cut(sizes->host_n, JOURNAL_HOST_MAX, &sizes->is_cut);
+	n += sizes->agent_n = cut(sizes->agent_n, JOURNAL_AGENT_MAX, &sizes->is_cut);
+	sizes->bytes = (n + JOURNAL_ALIGN - 1) / JOURNAL_ALIGN * JOURNAL_ALIGN;
 	w->seq++;
-	p = place(w, n);
+	p = place(w, sizes->bytes);
 	if (p == NULL) {
 		w->dropped++;
 		__atomic_store_n(&w->head->dropped, w->dropped, __ATOMIC_RELAXED);
 		__atomic_store_n(&w->head->seq, w->seq, __ATOMIC_RELAXED);
-		return false;
 	}
-	r.lane = w->lane;
-	r.record = (struct journal_record){
-		.bytes = n,
+	return (struct journal_access *)(void *)p;
+}
+
+void
+journal_end_access(struct journal_writer *w, struct journal_access *r,
+		   const struct journal_sizes *sizes, const struct journal_text *text)
+{
+	uint8_t *p = (uint8_t *)r, *end = p + sizeof(*r);
+
+	r->record = (struct journal_record){
+		.bytes = sizes->bytes,
 		.kind = JOURNAL_ACCESS,
-		.fixed_bytes = sizeof(r),
+		.fixed_bytes = sizeof(*r),
 		.seq = w->seq,
 	};
-	end = append(p, (const uint8_t *)&r, sizeof(r));
-	end = append(end, text->method, r.method_n);
-	end = append(end, text->target, r.target_n);
-	end = append(end, text->host, r.host_n);
-	end = append(end, text->agent, r.agent_n);
-	memset(end, 0, (size_t)(p + n - end));
-	w->written += n;
+	r->lane = w->lane;
+	r->method_n = sizes->method_n;
+	r->target_n = sizes->target_n;
+	r->host_n = sizes->host_n;
+	r->agent_n = sizes->agent_n;
+	end = append(end, text->method, sizes->method_n);
+	end = append(end, text->target, sizes->target_n);
+	end = append(end, text->host, sizes->host_n);
+	end = append(end, text->agent, sizes->agent_n);
+	memset(end, 0, (size_t)(p + sizes->bytes - end));
+	w->written += sizes->bytes;
 	__atomic_store_n(&w->head->seq, w->seq, __ATOMIC_RELAXED);
 	__atomic_store_n(&w->head->written, w->written, __ATOMIC_RELEASE);
+	ask_for_next(w);
+}
+
+bool
+journal_put_access(struct journal_writer *w, const struct journal_access *a,
+		   const struct journal_text *text)
+{
+	struct journal_sizes sizes = { .method_n = a->method_n,
+				       .target_n = a->target_n,
+				       .host_n = a->host_n,
+				       .agent_n = a->agent_n };
+	struct journal_access *r = journal_begin_access(w, &sizes);
+
+	if (r == NULL)
+		return false;
+	*r = *a;
+	if (sizes.is_cut)
+		r->flags = a->flags | JOURNAL_CUT;
+	journal_end_access(w, r, &sizes, text);
 	return true;
 }

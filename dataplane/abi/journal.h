@@ -201,10 +201,27 @@ void journal_init(void *bytes, uint64_t ring_bytes, uint32_t lane, uint64_t id,
 /* Keeper: where the consumer's position is; the mapping outlives the writer. May be NULL. */
 void journal_set_cursor(struct journal_writer *w, const struct cursor *cursor);
 
+/* Bytes of a record's strings, cut to their maxima by journal_begin_access, and of all of it. */
+struct journal_sizes {
+	uint16_t method_n, target_n, host_n, agent_n;
+	bool is_cut;
+	uint32_t bytes;
+};
+
 /*
- * Appends one access record: the caller fills in *a (but for record and lane) and the lengths
+ * An access record written where it is read, without a copy: begin gives the place, the caller
+ * sets every field but record, lane and the four lengths (flags with JOURNAL_CUT when sizes says
+ * so), and end publishes it. NULL: no room, it was counted as dropped. Nothing of the record is
+ * seen before its end. Neither reads the clock, blocks or calls the system.
+ */
+struct journal_access *journal_begin_access(struct journal_writer *w, struct journal_sizes *sizes);
+void journal_end_access(struct journal_writer *w, struct journal_access *record,
+			const struct journal_sizes *sizes, const struct journal_text *text);
+
+/*
+ * The same in one go: the caller fills in *a (but for record and lane) and the lengths
  * method_n, target_n, host_n, agent_n of the strings, which are cut to their maxima here. False:
- * no room, it was counted as dropped. Does not read the clock, block or call the system.
+ * no room, it was counted as dropped.
  */
 bool journal_put_access(struct journal_writer *w, const struct journal_access *a,
 			const struct journal_text *text);

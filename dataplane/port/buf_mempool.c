@@ -90,11 +90,36 @@ clear(struct rte_mbuf *m)
 	return b;
 }
 
+/*
+ * The buffer that comes next out of this thread's cache was given back a moment ago, by a port
+ * whose peer may have read it on another core: its lines that will be written are asked for now.
+ */
+static void
+ask_for_next(struct rte_mempool *pool)
+{
+	struct rte_mempool_cache *cache = rte_mempool_default_cache(pool, rte_lcore_id());
+	uint8_t *next;
+
+	if (cache == NULL || cache->len == 0)
+		return;
+	next = cache->objs[cache->len - 1];
+	__builtin_prefetch(next, 1);
+	__builtin_prefetch(next + 64, 1);
+	__builtin_prefetch(next + 128, 1);
+	next += sizeof(struct buf) + BUF_HEADROOM;
+	__builtin_prefetch(next - 64, 1);
+	__builtin_prefetch(next, 1);
+	__builtin_prefetch(next + 64, 1);
+	__builtin_prefetch(next + 128, 1);
+	__builtin_prefetch(next + 192, 1);
+}
+
 struct buf *
 buf_take(struct buf_pool *pool)
 {
 	struct rte_mbuf *m = rte_pktmbuf_alloc(pool_of(pool));
 
+	ask_for_next(pool_of(pool));
 	return m != NULL ? clear(m) : NULL;
 }
 

@@ -30,14 +30,13 @@ put_times(const struct proxy *p, const struct exch *e, struct journal_access *a)
 static void
 put_leg(const struct proxy *p, const struct leg *leg, struct journal_leg *ret)
 {
-	struct tcp_info info;
+	struct tcp_brief brief = { 0 };
 
-	if (leg->id.v == 0 || !tcp_is_live(p->tcp, leg->id))
-		return;
-	tcp_info(p->tcp, leg->id, &info);
-	ret->zero_window_ns = info.zero_window_ns;
-	ret->rtt_us = min_u32(info.srtt_ns / 1000, UINT32_MAX);
-	ret->retransmits = min_u32(info.retransmits, UINT32_MAX);
+	if (leg->id.v != 0)
+		tcp_brief(p->tcp, leg->id, &brief);
+	ret->zero_window_ns = brief.zero_window_ns;
+	ret->rtt_us = brief.srtt_us;
+	ret->retransmits = brief.retransmits;
 }
 
 static uint32_t
@@ -63,23 +62,19 @@ flags_of(const struct exch *e)
 }
 
 static void
-put_server(const struct proxy *p, const struct exch *e, struct journal_access *a)
+put_server(const struct proxy *p, const struct exch *e, bool has_server, struct journal_access *a)
 {
-	a->farm_slot = e->farm_slot;
-	a->farm_incarnation = e->farm_incarnation;
-	a->server_slot = a->server_incarnation = (uint32_t)NONE;
-	if ((a->flags & JOURNAL_HAS_UPSTREAM) == 0)
-		return;
-	a->server_slot = e->route.slot;
-	a->server_incarnation = e->route.incarnation;
-	a->upstream = e->route.addr;
-	a->upstream_port = e->route.port;
-	if (e->up == (uint32_t)NONE)
-		return;
+	const struct conn *up = has_server && e->up != (uint32_t)NONE ? conn_at(p, e->up) : NULL;
+	static const struct ip_addr none;
+	static const struct leg no_leg;
 
-	a->source = e->up_ends.local;
-	a->source_port = e->up_ends.local_port;
-	put_leg(p, &conn_at(p, e->up)->leg, &a->upstream_leg);
+	a->source = up != NULL ? e->up_ends.local : none;
+	a->upstream = has_server ? e->route.addr : none;
+	a->source_port = up != NULL ? e->up_ends.local_port : 0;
+	a->upstream_port = has_server ? e->route.port : 0;
+	a->server_slot = has_server ? e->route.slot : (uint32_t)NONE;
+	a->server_incarnation = has_server ? e->route.incarnation : (uint32_t)NONE;
+	put_leg(p, up != NULL ? &up->leg : &no_leg, &a->upstream_leg);
 }
 
 /* Empty when that part of the head could not be kept. */
@@ -90,44 +85,58 @@ text_at(struct slice head, struct place s)
 							   : SLICE("");
 }
 
+/* Fields in the order of their places: the ring's memory is written once, from front to end. */
+static void
+fill(struct proxy *p, const struct exch *e, bool is_cut, struct journal_access *a)
+{
+	const struct conn *c = conn_at(p, e->client);
+	uint32_t flags = flags_of(e);
+
+	put_times(p, e, a);
+	a->client = e->ends.remote;
+	a->local = e->ends.local;
+	put_server(p, e, (flags & JOURNAL_HAS_UPSTREAM) != 0, a);
+	a->client_port = e->ends.remote_port;
+	a->local_port = e->ends.local_port;
+	a->request_head_bytes = e->head.bytes;
+	a->request_body_bytes = e->body[DIR_UP].bytes_in;
+	a->response_head_bytes = e->response_head_bytes;
+	a->response_body_bytes = e->body[DIR_DOWN].bytes_out;
+	a->generation = e->generation;
+	a->listener_slot = e->listener_slot;
+	a->listener_incarnation = e->listener_incarnation;
+	a->farm_slot = e->farm_slot;
+	a->farm_incarnation = e->farm_incarnation;
+	a->conn_id = c->id;
+	a->request_i = c->requests_n == 0 ? 0 : c->requests_n - 1;
+	a->flags = flags | (is_cut ? JOURNAL_CUT : 0);
+	a->status = e->status;
+	a->upstream_status = e->upstream_status;
+	a->cause = e->cause;
+	a->detail = e->detail;
+	a->limit_ns = e->limit_ns;
+	a->tries = e->tries;
+	a->version = (uint16_t)(10 + e->minor);
+	put_leg(p, &c->leg, &a->client_leg);
+}
+
 void
 record_put(struct proxy *p, const struct exch *e)
 {
-	const struct conn *c = conn_at(p, e->client);
 	struct slice head = head_bytes(p, &e->head, min_u32(e->head.bytes, SCRATCH_BYTES));
 	struct slice method = text_at(head, e->method), target = text_at(head, e->target);
 	struct slice host = text_at(head, e->host), agent = text_at(head, e->agent);
-	struct journal_access a = { .client = e->ends.remote,
-				    .client_port = e->ends.remote_port,
-				    .local = e->ends.local,
-				    .local_port = e->ends.local_port,
-				    .request_head_bytes = e->head.bytes,
-				    .request_body_bytes = e->body[DIR_UP].bytes_in,
-				    .response_head_bytes = e->response_head_bytes,
-				    .response_body_bytes = e->body[DIR_DOWN].bytes_out,
-				    .generation = e->generation,
-				    .listener_slot = e->listener_slot,
-				    .listener_incarnation = e->listener_incarnation,
-				    .conn_id = c->id,
-				    .request_i = c->requests_n == 0 ? 0 : c->requests_n - 1,
-				    .flags = flags_of(e),
-				    .status = e->status,
-				    .upstream_status = e->upstream_status,
-				    .cause = e->cause,
-				    .detail = e->detail,
-				    .limit_ns = e->limit_ns,
-				    .tries = e->tries,
-				    .version = (uint16_t)(10 + e->minor),
-				    .method_n = (uint16_t)method.n,
-				    .target_n = (uint16_t)target.n,
-				    .host_n = (uint16_t)host.n,
-				    .agent_n = (uint16_t)agent.n };
+	struct journal_sizes sizes = { .method_n = (uint16_t)method.n,
+				       .target_n = (uint16_t)target.n,
+				       .host_n = (uint16_t)host.n,
+				       .agent_n = (uint16_t)agent.n };
 	struct journal_text text = {
 		.method = method.p, .target = target.p, .host = host.p, .agent = agent.p
 	};
+	struct journal_access *a = journal_begin_access(p->conf.journal, &sizes);
 
-	put_times(p, e, &a);
-	put_server(p, e, &a);
-	put_leg(p, &c->leg, &a.client_leg);
-	journal_put_access(p->conf.journal, &a, &text);
+	if (a == NULL)
+		return;
+	fill(p, e, sizes.is_cut, a);
+	journal_end_access(p->conf.journal, a, &sizes, &text);
 }

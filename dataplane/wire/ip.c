@@ -55,17 +55,12 @@ emit_v4(const struct ip *ip, uint8_t *to)
 	uint32_t total_n = IP4_HEADER + ip->payload_n;
 
 	ensure(total_n <= UINT16_MAX);
-	to[0] = 0x45;
-	to[1] = ip->tclass;
-	put16(to + 2, (uint16_t)total_n);
-	put16(to + 4, 0);
-	put16(to + 6, 0x4000); /* don't fragment */
-	to[8] = ip->hop_limit;
-	to[9] = ip->protocol;
-	put16(to + 10, 0);
+	put32(to, 0x45u << 24 | (uint32_t)ip->tclass << 16 | total_n);
+	put32(to + 4, 0x4000); /* identification 0, don't fragment */
+	put32(to + 8, (uint32_t)ip->hop_limit << 24 | (uint32_t)ip->protocol << 16);
 	memcpy(to + 12, &ip->src.b[12], 4);
 	memcpy(to + 16, &ip->dst.b[12], 4);
-	put_be16(to + 10, csum_done(csum_add(to, IP4_HEADER)));
+	put_be16(to + 10, csum_done(csum_add_words(to, IP4_HEADER)));
 }
 
 static void

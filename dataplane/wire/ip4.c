@@ -62,7 +62,7 @@ ip4_parse(const uint8_t *p, uint32_t n, uint32_t packet_n, bool is_verified, str
 	if (drop != WIRE_OK)
 		return drop;
 	header_n = (p[0] & 0x0fu) * 4;
-	if (!is_verified && csum_done(csum_add(p, header_n)).raw != 0)
+	if (!is_verified && csum_done(csum_add_words(p, header_n)).raw != 0)
 		return WIRE_DROP_IP4_CHECKSUM;
 	if ((get16(p + 6) & FRAGMENT) != 0)
 		return WIRE_DROP_IP4_FRAGMENT;

@@ -160,16 +160,13 @@ seg_header_size(const struct tcp_seg *seg)
 static uint8_t *
 emit_sack_ok_and_ts(const struct tcp_seg *seg, uint8_t *p)
 {
-	if (!seg->has_ts && !seg->has_sack_ok)
-		return p;
-	p[0] = seg->has_sack_ok ? OPTION_SACK_OK : OPTION_NOP;
-	p[1] = seg->has_sack_ok ? SIZE_SACK_OK : OPTION_NOP;
-	if (!seg->has_ts) {
-		p[2] = p[3] = OPTION_NOP;
+	uint32_t first = seg->has_sack_ok ? OPTION_SACK_OK << 8 | SIZE_SACK_OK
+					  : OPTION_NOP << 8 | OPTION_NOP;
+	uint32_t then = seg->has_ts ? OPTION_TS << 8 | SIZE_TS : OPTION_NOP << 8 | OPTION_NOP;
+
+	put32(p, first << 16 | then);
+	if (!seg->has_ts)
 		return p + 4;
-	}
-	p[2] = OPTION_TS;
-	p[3] = SIZE_TS;
 	put32(p + 4, seg->ts_val);
 	put32(p + 8, seg->ts_ecr);
 	return p + 12;
@@ -178,9 +175,7 @@ emit_sack_ok_and_ts(const struct tcp_seg *seg, uint8_t *p)
 static uint8_t *
 emit_sack(const struct tcp_seg *seg, uint8_t *p)
 {
-	p[0] = p[1] = OPTION_NOP;
-	p[2] = OPTION_SACK;
-	p[3] = (uint8_t)(2 + 8 * seg->sack_n);
+	put32(p, OPTION_NOP << 24 | OPTION_NOP << 16 | OPTION_SACK << 8 | (2 + 8u * seg->sack_n));
 	p += 4;
 	for (uint32_t i = 0; i < seg->sack_n; i++, p += 8) {
 		put32(p, seg->sack[i].left.v);
@@ -193,17 +188,14 @@ static void
 emit_options(const struct tcp_seg *seg, uint8_t *p)
 {
 	if (seg->mss != 0) {
-		p[0] = OPTION_MSS;
-		p[1] = SIZE_MSS;
-		put16(p + 2, seg->mss);
+		put32(p, OPTION_MSS << 24 | SIZE_MSS << 16 | (uint32_t)seg->mss);
 		p += SIZE_MSS;
 	}
-	p = emit_sack_ok_and_ts(seg, p);
+	if (seg->has_ts || seg->has_sack_ok)
+		p = emit_sack_ok_and_ts(seg, p);
 	if (seg->has_wscale) {
-		p[0] = OPTION_NOP;
-		p[1] = OPTION_WSCALE;
-		p[2] = SIZE_WSCALE;
-		p[3] = seg->wscale;
+		put32(p, OPTION_NOP << 24 | OPTION_WSCALE << 16 | SIZE_WSCALE << 8 |
+				 (uint32_t)seg->wscale);
 		p += 4;
 	}
 	if (seg->sack_n > 0)
@@ -216,23 +208,21 @@ seg_emit(const struct tcp_seg *seg, uint8_t *to)
 	uint32_t header_n = seg_header_size(seg);
 
 	ensure(header_n <= SEG_HEADER_MAX);
-	put16(to, seg->src_port);
-	put16(to + 2, seg->dst_port);
+	put32(to, (uint32_t)seg->src_port << 16 | seg->dst_port);
 	put32(to + 4, seg->seq.v);
 	put32(to + 8, seg->ack.v);
-	to[12] = (uint8_t)(header_n / 4 << 4);
-	to[13] = seg->flags;
-	put16(to + 14, seg->wnd);
+	put32(to + 12, header_n / 4 << 28 | (uint32_t)seg->flags << 16 | seg->wnd);
 	put32(to + 16, 0); /* checksum, urgent pointer */
 	emit_options(seg, to + SEG_HEADER);
 }
 
 /* The TCP checksum of the whole packet, or what the port needs to make it. */
 static struct be16
-checksum(const struct tcp_seg *seg, const struct seg_how *how, const struct buf *packet)
+checksum(const struct tcp_seg *seg, const struct seg_how *how, const struct buf *packet,
+	 uint32_t tcp_n)
 {
 	uint32_t n = packet->m.pkt_len;
-	uint64_t pseudo;
+	uint64_t pseudo, header;
 
 	if (how->csum_tx) {
 		/* A port that cuts the payload adds each piece's length itself (rte_mbuf_core.h). */
@@ -240,7 +230,9 @@ checksum(const struct tcp_seg *seg, const struct seg_how *how, const struct buf 
 		return (struct be16){ .raw = csum_fold(pseudo) };
 	}
 	pseudo = csum_pseudo(&seg->src, &seg->dst, IP_PROTO_TCP, n);
-	return csum_done(csum_join(pseudo, csum_chain(packet, 0, n)));
+	header = csum_add_words(buf_data(packet), tcp_n);
+	return csum_done(
+		csum_join(csum_join(pseudo, header), csum_chain(packet, tcp_n, n - tcp_n)));
 }
 
 static uint64_t
@@ -272,7 +264,7 @@ seg_emit_packet(const struct tcp_seg *seg, const struct seg_how *how, struct buf
 
 	ensure(how->tso_mss == 0 || how->csum_tx);
 	seg_emit(seg, tcp);
-	put_be16(tcp + 16, checksum(seg, how, packet));
+	put_be16(tcp + 16, checksum(seg, how, packet, tcp_n));
 	at = buf_prepend(packet, ip_size(&seg->src));
 	ip_emit(&ip, at);
 	packet->l3_off = 0;
