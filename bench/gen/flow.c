@@ -8,7 +8,8 @@
 #include "gen/gen.h"
 
 enum {
-	RTO_NS = 1000000000,
+	RTO_MS = 1000,
+	MS = 1000000, /* ns */
 	TURN_SENDERS = 32,
 	TURN_SEGMENTS = 16,
 };
@@ -19,14 +20,15 @@ is_before(uint32_t a, uint32_t b)
 	return (int32_t)(a - b) < 0;
 }
 
-/* Begins to send the link's message, n bytes, from here in the flow. */
+/* Begins to send its kind's message, n bytes, from here in the flow. */
 void
-flow_begin(struct link *l, struct flow *f, uint32_t n)
+flow_begin(struct link *l, struct flow *f, uint32_t n, uint32_t open)
 {
 	f->base = f->snd;
 	f->msg_at = 0;
 	f->msg_n = n;
-	flow_push(l, f, n <= MSS ? 1 : 0);
+	f->msg_open = open;
+	flow_push(l, f, open <= MSS ? 1 : 0);
 }
 
 static uint32_t
@@ -42,8 +44,8 @@ room_of(const struct flow *f)
 void
 flow_push(struct link *l, struct flow *f, uint32_t segments)
 {
-	while (f->msg_at < f->msg_n) {
-		uint32_t left = f->msg_n - f->msg_at, room = room_of(f);
+	while (f->msg_at < f->msg_open) {
+		uint32_t left = f->msg_open - f->msg_at, room = room_of(f);
 		uint32_t most = l->large != 0 ? l->large : MSS, n = left < most ? left : most;
 
 		if (n > MSS && room < n)
@@ -117,21 +119,37 @@ hear_ack(struct flow *f, uint32_t ack)
 	f->una = ack;
 }
 
+/* What a slow reader has no room for is not taken. False: nothing of it is. */
+static bool
+fits(const struct flow *f, struct seg *s)
+{
+	uint32_t room = SLOW_BUFFER - f->unread;
+
+	if (!f->reads_slowly || s->n <= room)
+		return true;
+	s->n = room;
+	s->flags &= (uint8_t)~TCP_FIN;
+	return room > 0;
+}
+
 bool
 flow_take(struct link *l, struct flow *f, struct seg *s, uint64_t now)
 {
 	uint32_t ends = s->n + ((s->flags & TCP_FIN) != 0);
 
-	f->heard_ns = now;
+	f->heard_ms = (uint32_t)(now / MS);
 	f->tries = 0;
 	if (s->flags & TCP_ACK) {
 		f->wnd = s->wnd << f->shift;
 		hear_ack(f, s->ack);
-		if (f->msg_at < f->msg_n)
+		if (f->msg_at < f->msg_open)
 			flow_push(l, f, 0);
 	}
-	if (ends == 0)
+	if (ends == 0) {
+		if (is_before(s->seq, f->rcv))
+			flow_owe_ack(l, f); /* a probe of life */
 		return true;
+	}
 	if (is_before(f->rcv, s->seq) || !is_before(f->rcv, s->seq + ends)) {
 		flow_owe_ack(l, f); /* out of order, or had before */
 		return false;
@@ -143,6 +161,12 @@ flow_take(struct link *l, struct flow *f, struct seg *s, uint64_t now)
 		s->payload += had;
 		s->n -= had;
 	}
+	if (!fits(f, s)) {
+		flow_owe_ack(l, f);
+		return false;
+	}
+	if (f->reads_slowly)
+		f->unread = (uint16_t)(f->unread + s->n);
 	f->rcv += s->n + ((s->flags & TCP_FIN) != 0);
 	flow_owe_ack(l, f);
 	return true;
@@ -153,7 +177,8 @@ flow_overdue(struct link *l, struct flow *f, uint64_t now)
 {
 	uint32_t at;
 
-	if (now - f->heard_ns < (uint64_t)RTO_NS << f->tries || f->tries > 6 || !link_has_room(l))
+	if ((uint32_t)(now / MS) - f->heard_ms < (uint32_t)RTO_MS << f->tries || f->tries > 6 ||
+	    !link_has_room(l))
 		return;
 	if (f->state == FLOW_SYN) {
 		f->tries++;

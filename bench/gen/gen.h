@@ -24,24 +24,41 @@ enum {
 	QUEUES_MAX = 16,
 	HEADERS = 54, /* Ethernet, IPv4, TCP */
 	ORIGINS_MAX = 8,
-	CONNS_MAX = 1000000,
+	CONNS_MAX = 4000000,
+	KINDS_MAX = 8,
 	INFLIGHT = 256 * 1024, /* most bytes a sender has on the wire */
 	WINDOW = 65535,
-	WINDOW_SHIFT = 6, /* ours: 4 MiB, never full since everything is read at once */
-	TOKEN = 16,	  /* bytes of hexadecimal that name a request */
+	WINDOW_SHIFT = 6,    /* ours: 4 MiB, never full since everything is read at once */
+	TOKEN = 16,	     /* bytes of hexadecimal that name a request */
+	KIND_AT = 6,	     /* in a request's head: its kind, a digit */
+	SLOW_BUFFER = 16384, /* what a slow reader's window is of */
 };
+
+/* clang-format off */
 
 /* What went wrong, counted in the result; any of them makes the exit code 1. */
 #define GEN_ERRORS(x)                                                                              \
-	x(status, "a response that is not 200") x(length,                                          \
-						  "a response with another length than was sent")  \
-		x(content, "a response with another body or token")                                \
-			x(head, "a response head that is broken or parted over segments") x(       \
-				request_head, "a request that the origin could not read")          \
-				x(request_content, "a request body that is not the client's")      \
-					x(reset, "a connection reset") x(                          \
-						closed, "a connection closed before its response") \
-						x(timeout, "no answer within ten seconds")
+	x(status, "a response that is not 200")                                                    \
+	x(length, "a response with another length than was sent")                                  \
+	x(content, "a response with another body or token")                                        \
+	x(head, "a response head that is broken or parted over segments")                          \
+	x(request_head, "a request that the origin could not read")                                \
+	x(request_content, "a request body that is not the client's")                              \
+	x(reset, "a connection reset")                                                             \
+	x(closed, "a connection closed before its response; idle: at all")                         \
+	x(timeout, "no answer within ten seconds")
+
+#define GEN_PROFILES(x)                                                                            \
+	x(keep_alive, "keep-alive")                                                                \
+	x(close, "close")                                                                          \
+	x(bulk_down, "bulk-down")                                                                  \
+	x(bulk_up, "bulk-up")                                                                      \
+	x(mixed, "mixed")                                                                          \
+	x(slow, "slow")                                                                            \
+	x(idle, "idle")                                                                            \
+	x(syn_flood, "syn-flood")
+
+/* clang-format on */
 
 enum gen_error {
 #define x(name, what) GEN_ERROR_##name,
@@ -51,10 +68,6 @@ enum gen_error {
 };
 
 const char *gen_error_name(enum gen_error error);
-
-#define GEN_PROFILES(x)                                                                            \
-	x(keep_alive, "keep-alive") x(close, "close") x(bulk_down, "bulk-down")                    \
-		x(bulk_up, "bulk-up")
 
 enum gen_profile {
 #define x(name, text) GEN_PROFILE_##name,
@@ -67,11 +80,12 @@ const char *gen_profile_name(enum gen_profile profile);
 
 struct gen_conf {
 	enum gen_profile profile;
-	bool is_client, is_origin;
+	bool is_client, is_origin, is_loop;
 	const char *outside, *inside; /* devices, see device.c */
 	const char *json;	      /* result file; NULL: standard output */
 	uint32_t conns, queues, origins, body_n, core;
 	double seconds, warmup, rate; /* rate 0: closed loop */
+	double flood_rate;	      /* SYNs a second; 0: as many as go */
 };
 
 /* ---- histogram: 128 steps a power of two, so that a value is right within 0.8 % ---- */
@@ -117,19 +131,32 @@ enum flow_state {
 	FLOW_FIN
 };
 
-/* One connection of either role, seen from our end. Addresses and ports are in network order. */
+/*
+ * One connection of either role, seen from our end. Addresses and ports are in network order.
+ * Small, for there are millions; what is common to many is in their kind.
+ */
 struct flow {
 	uint32_t src, dst;
 	uint16_t src_port, dst_port;
 	uint8_t state, queue, shift, tries;
-	bool owes_ack, is_queued;
+	uint8_t kind;
+	bool owes_ack : 1, is_queued : 1; /* in the link's list of ACKs, of senders */
+	bool is_idle : 1, is_listed : 1;  /* free for a request; in gen.idle */
+	bool reads_slowly : 1, has_served : 1;
+	bool is_called : 1; /* the roll waits for its answer */
+	uint16_t got_head;  /* of the message being received; 0: no head yet */
 	uint32_t snd, una, wnd, rcv;
 	uint32_t base, msg_at, msg_n; /* the message being sent and its first sequence number */
-	uint32_t got, got_head;	      /* of the message being received; 0: no head yet */
-	uint64_t sum;		      /* addresses and ports, for the checksums */
+	uint32_t msg_open;	      /* so much of it may go so far */
+	uint32_t got;		      /* of the body being received */
+	uint32_t sum;		      /* addresses and ports, for the checksums */
 	uint64_t token[2];
-	uint64_t due_ns, heard_ns;
+	uint64_t due_ns;
+	uint32_t heard_ms;
+	uint16_t unread, opened; /* a slow reader's: bytes not taken; taken since we told */
 };
+
+_Static_assert(sizeof(struct flow) <= 96, "a flow is a line and a half");
 
 /* A received segment, host order; payload in one piece. */
 struct seg {
@@ -169,7 +196,7 @@ struct link {
 		proxy;	  /* network order: the net we answer ARP for, our and its address */
 	uint32_t fullest; /* frames in the longest queue */
 	struct rte_mempool *pool;
-	const struct message *out_message;
+	const struct message *out; /* by kind */
 	struct link_queue queue[QUEUES_MAX];
 	uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes, checksum_bad, dropped;
 	/* Senders with more to send than one segment, a ring; and who owes an ACK. */
@@ -181,15 +208,24 @@ struct link {
 
 bool link_environment(const struct gen_conf *conf);
 void link_environment_close(void);
-bool link_open(struct link *l, const char *name, const char *spec, const struct gen_conf *conf);
+/* role: of a memif, "server" makes the socket, "client" connects to it. */
+bool link_open(struct link *l, const char *name, const char *spec, const char *role,
+	       const struct gen_conf *conf);
 void link_close(struct link *l, const char *spec);
 bool link_is_up(const struct link *l);
 void link_arp(struct link *l);
 void link_flush(struct link *l);
 /* The queue a packet of this flow takes at the proxy, and the flow's part of the checksums. */
 void link_steer(const struct link *l, struct flow *f);
-/* One burst of every queue to input(). */
-void link_receive(struct gen *g, struct link *l, void (*input)(struct gen *, const struct seg *));
+
+/* A role: whose a segment is (NULL: nobody's), and what it does there. */
+struct role {
+	struct flow *(*find)(struct gen *, const struct seg *);
+	void (*input)(struct gen *, struct flow *, const struct seg *);
+};
+
+/* One burst of every queue to the role, NULL: to nobody. */
+void link_receive(struct gen *g, struct link *l, const struct role *role);
 void link_send(struct link *l, struct flow *f, uint32_t seq, uint8_t flags, uint32_t from,
 	       uint32_t n);
 void link_refuse(struct link *l, const struct seg *to);
@@ -202,7 +238,8 @@ link_has_room(const struct link *l)
 
 /* ---- TCP, as much as two peers on a wire that does not lose need ---- */
 
-void flow_begin(struct link *l, struct flow *f, uint32_t n);
+/* The first `open` of n bytes may go at once, the rest as msg_open rises. */
+void flow_begin(struct link *l, struct flow *f, uint32_t n, uint32_t open);
 void flow_push(struct link *l, struct flow *f, uint32_t segments);
 void flow_owe_ack(struct link *l, struct flow *f);
 /* False: the segment brings nothing new, or is answered already. Payload then begins at rcv. */
@@ -212,38 +249,88 @@ void flow_pay_acks(struct link *l);
 /* Sends again what was not acknowledged for long. */
 void flow_overdue(struct link *l, struct flow *f, uint64_t now);
 
+/* ---- kinds: what a profile asks for ---- */
+
+struct kind {
+	uint32_t share;	   /* of mixed requests, in hundredths */
+	uint32_t body_n;   /* of the response */
+	uint32_t upload_n; /* of the request */
+	bool closes, reads_slowly, writes_slowly;
+};
+
+/* Fills kind, request, response and kinds_n in by the profile. */
+void kinds_init(struct gen *g);
+void kinds_fini(struct gen *g);
+
 /* ---- the two roles ---- */
 
 struct gen {
 	struct gen_conf conf;
 	struct link outside, inside;
-	struct message request, response;
+	char other_name[128]; /* looped: the socket's, for the other end */
+	struct kind kind[KINDS_MAX];
+	struct message request[KINDS_MAX], response[KINDS_MAX];
+	uint32_t kinds_n;
 	struct flow *client, *origin; /* origin: by origin and the proxy's port */
-	uint32_t *idle, idle_n, opened_n;
-	uint32_t keys, *next_key; /* tuples of addresses and ports; the next of each client */
-	uint32_t count;		  /* of requests, names them */
-	uint8_t seen_head[512];	  /* the last response head that was checked word by word */
-	uint32_t seen_head_n;
+	uint16_t server_port;	      /* that clients speak to, network order */
+	uint32_t *idle; /* a ring of clients free for a request, the longest free first */
+	uint32_t idle_head,
+		listed_n; /* of the ring; entries whose client is not free any more too */
+	uint32_t idle_n;  /* clients that are free */
+	uint32_t opened_n, opening_n; /* first connections begun; of these, without an answer */
+	uint32_t keys, *next_key;     /* tuples of addresses and ports; the next of each client */
+	uint32_t count;		      /* of requests, names them */
+	uint8_t seen_head[KINDS_MAX]
+			 [256]; /* the last response head that was checked word by word */
+	uint32_t seen_head_n[KINDS_MAX];
 	uint32_t wrong_status; /* of the last response that was not 200 */
 	uint32_t client_scan, origin_scan;
-	uint64_t now, begin_ns, end_ns, due_n;
+	uint64_t now, begin_ns, end_ns, due_n, visits;
+	uint64_t random;
 	double start_ns;
-	bool measures;
-	uint64_t requests, connections, busy_tsc, error[GEN_ERRORS_N];
-	struct hist latency;
+	bool measures, calls_roll;
+	uint64_t requests, connections, body_bytes, busy_tsc, error[GEN_ERRORS_N];
+	uint64_t unanswered; /* due before the end and not answered by then */
+	uint64_t flood_sent, flood_answered;
+	uint32_t roll_next, alive;	    /* the roll: who is next; who has answered */
+	struct hist latency, connect, slow; /* slow: of slow readers and writers, not in latency */
 };
 
+/* client.c */
+extern const struct role client_role, origin_role;
 bool client_init(struct gen *g);
 void client_turn(struct gen *g);
-void client_input(struct gen *g, const struct seg *s);
 void client_fini(struct gen *g);
+void client_open(struct gen *g, struct flow *f);
+void client_ask(struct gen *g, struct flow *f);
+
+/* load.c: what is begun when. */
+void load_turn(struct gen *g);
+/* A connection is free for a request that falls due. */
+void load_free(struct gen *g, struct flow *f);
+/* It is not, any more. */
+void load_lost(struct gen *g, struct flow *f);
+/* Whether requests fall due by the clock for this client. */
+bool load_is_open(const struct gen *g, const struct flow *f);
+/* What was due and has no answer counts with the time that it has waited so far. */
+void load_end(struct gen *g);
+/* Idle: every connection serves once more, which shows that it is alive. True when all was said. */
+bool load_call_roll(struct gen *g);
+uint32_t load_random(struct gen *g, uint32_t below);
+
 bool origin_init(struct gen *g);
 void origin_fini(struct gen *g);
 void origin_turn(struct gen *g);
-void origin_input(struct gen *g, const struct seg *s);
+
+/* Zeroed, on large pages where there are some; NULL: no memory. */
+void *gen_memory(size_t n);
+void gen_memory_end(void *p, size_t n);
 
 /* Options: false with *ret_why (to be printed) for what cannot be. */
 bool gen_options(int argc, char **argv, struct gen_conf *ret_conf, char *ret_why, size_t why_n);
 void gen_result(const struct gen *g, double seconds);
+
+/* Where in the tables a client's tuple is: address and port, host order; false: none of ours. */
+bool gen_client_of(const struct gen *g, uint32_t address_be, uint16_t port_be, uint32_t *ret_i);
 
 #endif

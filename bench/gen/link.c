@@ -1,6 +1,6 @@
 /*
- * link.c - a virtual network card: one device (device.c; a memif's server end, so that the proxy may
- * lend its own buffers), its queues, bursts both ways, ARP.
+ * link.c - a virtual network card: one device (device.c; a memif's server end, so that the proxy
+ * may lend its own buffers), its queues, bursts both ways, ARP.
  *
  * Nothing that the peer's ring has no room for is lost: it waits here, and while much waits
  * nothing more is received on the link. Memory is ordinary pages; the rings and buffers are the
@@ -98,14 +98,15 @@ link_environment_close(void)
 }
 
 bool
-link_open(struct link *l, const char *name, const char *spec, const struct gen_conf *conf)
+link_open(struct link *l, const char *name, const char *spec, const char *role,
+	  const struct gen_conf *conf)
 {
 	int err;
 
 	l->pool = rte_pktmbuf_pool_create(name, POOL_BUFS, POOL_CACHE, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
 					  0);
 	l->queues = (uint16_t)conf->queues;
-	err = l->pool == NULL ? -ENOMEM : device_open(l, name, spec, "server");
+	err = l->pool == NULL ? -ENOMEM : device_open(l, name, spec, role);
 	if (err != 0)
 		fprintf(stderr, "penstock-bench: the %s link %s: %s\n", name, spec,
 			rte_strerror(-err));
@@ -181,42 +182,65 @@ take_arp(struct link *l, const uint8_t *p, uint32_t n)
 		packet_arp(l, p);
 }
 
-static void
-take_frame(struct gen *g, struct link *l, struct rte_mbuf *m,
-	   void (*input)(struct gen *, const struct seg *))
+/* The frame's bytes in one piece, in `line` when they were not; NULL: too many. */
+static const uint8_t *
+bytes_of(struct rte_mbuf *m, uint8_t *line, uint32_t line_n)
 {
-	uint8_t line[2048];
-	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
-	struct seg s;
+	if (m->nb_segs == 1)
+		return rte_pktmbuf_mtod(m, const uint8_t *);
+	return m->pkt_len <= line_n ? rte_pktmbuf_read(m, 0, m->pkt_len, line) : NULL;
+}
 
-	l->rx_packets++;
-	l->rx_bytes += m->pkt_len;
-	if (m->nb_segs > 1)
-		p = m->pkt_len <= sizeof(line) ? rte_pktmbuf_read(m, 0, m->pkt_len, line) : NULL;
-	if (p == NULL)
-		return;
-	l->is_summed = (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) != RTE_MBUF_F_RX_L4_CKSUM_NONE;
-	if (packet_read(l, p, m->pkt_len, &s))
-		input(g, &s);
-	else
-		take_arp(l, p, m->pkt_len);
+/*
+ * Two passes over a burst: by the time a segment is looked at, its flow is in the cache. Between
+ * them a flow may end, which its role tells by the addresses.
+ */
+static void
+take_burst(struct gen *g, struct link *l, struct rte_mbuf **in, uint16_t n, const struct role *role)
+{
+	static uint8_t line[BURST][2048];
+	struct flow *flow[BURST];
+	struct seg seg[BURST];
+
+	for (uint16_t i = 0; i < n; i++) {
+		const uint8_t *p = bytes_of(in[i], line[i], sizeof(line[i]));
+
+		if (i + 4 < n)
+			__builtin_prefetch(rte_pktmbuf_mtod(in[i + 4], void *));
+		flow[i] = NULL;
+		l->rx_packets++;
+		l->rx_bytes += in[i]->pkt_len;
+		if (p == NULL)
+			continue;
+		l->is_summed = (in[i]->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) !=
+			       RTE_MBUF_F_RX_L4_CKSUM_NONE;
+		if (!packet_read(l, p, in[i]->pkt_len, &seg[i])) {
+			take_arp(l, p, in[i]->pkt_len);
+			continue;
+		}
+		if (role == NULL)
+			continue;
+		flow[i] = role->find(g, &seg[i]);
+		__builtin_prefetch(flow[i]);
+		__builtin_prefetch((const char *)flow[i] + 64);
+	}
+	for (uint16_t i = 0; i < n; i++)
+		if (flow[i] != NULL)
+			role->input(g, flow[i], &seg[i]);
 }
 
 void
-link_receive(struct gen *g, struct link *l, void (*input)(struct gen *, const struct seg *))
+link_receive(struct gen *g, struct link *l, const struct role *role)
 {
 	struct rte_mbuf *in[BURST];
 
 	for (uint16_t q = 0; q < l->queues && link_has_room(l); q++) {
 		uint16_t n = rte_eth_rx_burst(l->port, q, in, BURST);
 
-		for (uint16_t i = 0; i < n; i++) {
-			if (i + 2 < n)
-				__builtin_prefetch(rte_pktmbuf_mtod(in[i + 2], void *));
-			take_frame(g, l, in[i], input);
-		}
-		if (n > 0)
-			rte_pktmbuf_free_bulk(in, n);
+		if (n == 0)
+			continue;
+		take_burst(g, l, in, n, role);
+		rte_pktmbuf_free_bulk(in, n);
 		flow_pay_acks(l);
 	}
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <rte_byteorder.h>
@@ -18,7 +19,10 @@
 enum {
 	NS = 1000000000,
 	LINK_WAIT_S = 60,
-	REQUEST_TOKEN_AT = 8, /* behind "GET /ka/", "POST /u/" */
+	BEGIN_WAIT_S = 120, /* for all first connections */
+	ROLL_WAIT_S = 60,
+	PROXY_PORT = 80,
+	ORIGIN_PORT = 8080,
 };
 
 static volatile sig_atomic_t is_told_to_end;
@@ -30,50 +34,22 @@ on_signal(int number)
 	is_told_to_end = 1;
 }
 
-/* What is written into the User-Agent or Server field, so that a head's length is even. */
-static const char *
-padding(int head_n)
+void *
+gen_memory(size_t n)
 {
-	return head_n % 2 != 0 ? "0" : "";
+	void *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return NULL;
+	madvise(p, n, MADV_HUGEPAGE);
+	return p;
 }
 
-static int
-write_request(char *head, size_t size, const struct gen_conf *c, const char *pad)
+void
+gen_memory_end(void *p, size_t n)
 {
-	if (c->profile == GEN_PROFILE_bulk_up)
-		return snprintf(head, size,
-				"POST /u/0000000000000000 HTTP/1.1\r\nHost: bench.test\r\n"
-				"User-Agent: penstock-bench/1%s\r\nContent-Length: %u\r\n\r\n",
-				pad, c->body_n);
-	return snprintf(head, size,
-			"GET /ka/0000000000000000 HTTP/1.1\r\nHost: bench.test\r\n"
-			"User-Agent: penstock-bench/1%s\r\n%s\r\n",
-			pad, c->profile == GEN_PROFILE_close ? "Connection: close\r\n" : "");
-}
-
-static int
-write_response(char *head, size_t size, uint32_t body_n, const char *pad)
-{
-	return snprintf(head, size,
-			"HTTP/1.1 200 OK\r\nServer: penstock-bench%s\r\n"
-			"Date: Sat, 21 Nov 2026 10:00:00 GMT\r\n"
-			"Content-Type: application/octet-stream\r\nContent-Length: %u\r\n\r\n",
-			pad, body_n);
-}
-
-static void
-make_messages(struct gen *g)
-{
-	bool is_up = g->conf.profile == GEN_PROFILE_bulk_up;
-	uint32_t body_n = is_up ? 64 : g->conf.body_n;
-	char head[512];
-
-	write_request(head, sizeof(head), &g->conf,
-		      padding(write_request(head, sizeof(head), &g->conf, "")));
-	message_init(&g->request, head, REQUEST_TOKEN_AT, is_up ? g->conf.body_n : 0);
-	write_response(head, sizeof(head), body_n,
-		       padding(write_response(head, sizeof(head), body_n, "")));
-	message_init(&g->response, head, (uint32_t)strlen(head), body_n);
+	if (p != NULL)
+		munmap(p, n);
 }
 
 static void
@@ -85,17 +61,44 @@ address(struct link *l, uint32_t net, uint8_t side)
 	memcpy(l->mac, (uint8_t[]){ 2, 0, 0, 0x62, 0, side }, 6);
 }
 
+/* Both ends of one memif. That is one socket by two names, for DPDK has a role a name. */
+static bool
+open_loop(struct gen *g)
+{
+	struct link *out = &g->outside, *in = &g->inside;
+	const char *path = g->conf.outside, *base = strrchr(path, '/');
+	int dir_n = base != NULL ? (int)(base - path) : 0;
+
+	snprintf(g->other_name, sizeof(g->other_name), "%.*s/./%s", dir_n,
+		 base != NULL ? path : ".", base != NULL ? base + 1 : path);
+	memcpy(out->peer, in->mac, 6);
+	memcpy(in->peer, out->mac, 6);
+	out->knows_peer = in->knows_peer = true;
+	out->proxy = in->own;
+	g->server_port = RTE_BE16(ORIGIN_PORT);
+	return link_open(out, "outside", path, "server", &g->conf) &&
+	       link_open(in, "inside", g->other_name, "client", &g->conf);
+}
+
 static bool
 open_all(struct gen *g)
 {
+	const struct gen_conf *c = &g->conf;
+
 	address(&g->outside, 0x0a010000, 1); /* 10.1.0.0/24: we are its router, .1 */
 	address(&g->inside, 0x0a020000, 2);
-	make_messages(g);
-	if (g->conf.is_client &&
-	    (!client_init(g) || !link_open(&g->outside, "outside", g->conf.outside, &g->conf)))
+	g->server_port = RTE_BE16(PROXY_PORT);
+	g->random = 0x70656e73746f636bull;
+	kinds_init(g);
+	if ((c->is_client && !client_init(g)) || (c->is_origin && !origin_init(g))) {
+		fprintf(stderr, "penstock-bench: no memory for %u connections\n", c->conns);
 		return false;
-	return !g->conf.is_origin ||
-	       (origin_init(g) && link_open(&g->inside, "inside", g->conf.inside, &g->conf));
+	}
+	if (c->is_loop)
+		return open_loop(g);
+	if (c->is_client && !link_open(&g->outside, "outside", c->outside, "server", c))
+		return false;
+	return !c->is_origin || link_open(&g->inside, "inside", c->inside, "server", c);
 }
 
 static uint64_t
@@ -109,13 +112,6 @@ clock_ns(void)
 		hz = rte_get_tsc_hz();
 	}
 	return (uint64_t)((now - first) / hz * NS + (now - first) % hz * NS / hz);
-}
-
-static void
-no_input(struct gen *g, const struct seg *s)
-{
-	(void)g;
-	(void)s;
 }
 
 /* Until the proxy is linked and known on the sides that we play. */
@@ -137,7 +133,7 @@ meet(struct gen *g)
 			link_arp(side[i]);
 			link_flush(side[i]);
 			usleep(2000);
-			link_receive(g, side[i], no_input);
+			link_receive(g, side[i], NULL);
 		}
 		if (!all)
 			usleep(20000);
@@ -157,8 +153,11 @@ begin_to_measure(struct gen *g)
 	g->measures = true;
 	g->begin_ns = g->now;
 	g->end_ns = g->now + (uint64_t)(g->conf.seconds * NS);
-	g->requests = g->connections = g->busy_tsc = 0;
+	g->requests = g->connections = g->body_bytes = g->busy_tsc = 0;
 	memset(&g->latency, 0, sizeof(g->latency));
+	memset(&g->slow, 0, sizeof(g->slow));
+	if (g->conf.profile != GEN_PROFILE_idle) /* whose connections stand by now */
+		memset(&g->connect, 0, sizeof(g->connect));
 	forget(&g->outside);
 	forget(&g->inside);
 	fprintf(stderr, "measuring\n");
@@ -195,17 +194,35 @@ turn(struct gen *g)
 	uint64_t begin = rte_rdtsc(), had = g->outside.rx_packets + g->inside.rx_packets;
 
 	if (g->conf.is_client) {
-		link_receive(g, &g->outside, client_input);
+		link_receive(g, &g->outside, &client_role);
 		client_turn(g);
 		link_flush(&g->outside);
 	}
 	if (g->conf.is_origin) {
-		link_receive(g, &g->inside, origin_input);
+		link_receive(g, &g->inside, &origin_role);
 		origin_turn(g);
 		link_flush(&g->inside);
 	}
-	if (had != g->outside.rx_packets + g->inside.rx_packets)
+	if (had != g->outside.rx_packets + g->inside.rx_packets && !g->calls_roll)
 		g->busy_tsc += rte_rdtsc() - begin;
+}
+
+static bool
+all_begun(const struct gen *g)
+{
+	return !g->conf.is_client || (g->opened_n == g->conf.conns && g->opening_n == 0);
+}
+
+/* After the measured time, for it is of its own kind. */
+static void
+call_roll(struct gen *g)
+{
+	uint64_t end = clock_ns() + (uint64_t)ROLL_WAIT_S * NS;
+
+	while (!load_call_roll(g) && !is_told_to_end && clock_ns() < end) {
+		g->now = clock_ns();
+		turn(g);
+	}
 }
 
 static void
@@ -226,7 +243,8 @@ run(struct gen *g)
 				break;
 			}
 		}
-		if (!g->measures && g->now >= warm)
+		if (!g->measures && g->now >= warm &&
+		    (all_begun(g) || g->now >= warm + (uint64_t)BEGIN_WAIT_S * NS))
 			begin_to_measure(g);
 		if (g->measures && g->now >= g->end_ns)
 			break;
@@ -234,11 +252,32 @@ run(struct gen *g)
 	}
 }
 
+static void
+close_all(struct gen *g)
+{
+	bool is_loop = g->conf.is_loop;
+
+	if (is_loop) {
+		/* Who closes one end in the process of the other falls over what the first has freed. */
+		unlink(g->conf.outside);
+	} else {
+		link_close(&g->outside, g->conf.outside);
+		link_close(&g->inside, g->conf.inside);
+	}
+	client_fini(g);
+	origin_fini(g);
+	kinds_fini(g);
+	free(g);
+	if (!is_loop)
+		link_environment_close();
+}
+
 int
 main(int argc, char **argv)
 {
 	struct gen *g = calloc(1, sizeof(*g));
 	bool is_right = false;
+	double seconds;
 	char why[160];
 
 	if (g == NULL)
@@ -256,19 +295,16 @@ main(int argc, char **argv)
 		fprintf(stderr, "ready\n");
 		if (meet(g)) {
 			run(g);
-			gen_result(g, (double)(g->now - g->begin_ns) / NS);
+			seconds = (double)(g->now - g->begin_ns) / NS;
+			load_end(g);
+			if (g->measures && g->conf.is_client && g->conf.profile == GEN_PROFILE_idle)
+				call_roll(g);
+			gen_result(g, seconds);
 			is_right = errors(g) == 0 && g->requests > 0;
 		} else {
 			fprintf(stderr, "penstock-bench: no proxy on the links\n");
 		}
 	}
-	link_close(&g->outside, g->conf.outside);
-	link_close(&g->inside, g->conf.inside);
-	client_fini(g);
-	origin_fini(g);
-	message_fini(&g->request);
-	message_fini(&g->response);
-	free(g);
-	link_environment_close();
+	close_all(g);
 	return is_right ? 0 : 1;
 }

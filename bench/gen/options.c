@@ -13,6 +13,7 @@
 
 static const char usage[] =
 	"usage: penstock-bench --outside DEVICE --inside DEVICE [options]\n"
+	"       penstock-bench --loop --outside PATH [options]\n"
 	"\n"
 	"Plays clients and origins of a proxy over two links, checks every response.\n"
 	"\n"
@@ -20,15 +21,20 @@ static const char usage[] =
 	"                     end); vhost:PATH, a vhost-user backend; pci:ADDRESS, a card\n"
 	"  --inside DEVICE    the origins' side\n"
 	"  --role ROLE        client, origin or both (default); each opens its own side only\n"
-	"  --profile NAME     keep-alive (default), close, bulk-down, bulk-up\n"
+	"  --loop             no proxy: clients speak to origins over a memif of our own, for the\n"
+	"                     generator's own latency and capacity\n"
+	"  --profile NAME     keep-alive (default), close, bulk-down, bulk-up, mixed, slow, idle,\n"
+	"                     syn-flood\n"
 	"  --conns N          connections at once (64)\n"
 	"  --seconds S        how long is measured (10)\n"
 	"  --warmup S         how long before that is not (1)\n"
-	"  --rate R           requests a second at even intervals; left out: as fast as answers "
-	"come\n"
+	"  --rate R           requests a second at even intervals; left out: as fast as answers\n"
+	"                     come; idle: 1000\n"
+	"  --flood-rate R     of syn-flood: spoofed SYNs a second; left out: as many as go\n"
 	"  --queues N         of each link, 1 to 16 (1)\n"
 	"  --origins N        addresses 10.2.0.11 and following, 1 to 8 (1)\n"
-	"  --body BYTES       of the body (64; bulk 1048576)\n"
+	"  --body BYTES       of the body (64; bulk 1048576); mixed, slow, syn-flood have their "
+	"own\n"
 	"  --core N           the processor core to run on (0)\n"
 	"  --json FILE        the result; left out: standard output\n"
 	"  --help\n"
@@ -109,6 +115,11 @@ option(int letter, const char *text, struct gen_conf *c)
 		return number(text, 0, 3600, &c->warmup);
 	case 'R':
 		return number(text, 1, 1e9, &c->rate);
+	case 'F':
+		return number(text, 1, 1e9, &c->flood_rate);
+	case 'l':
+		c->is_loop = true;
+		return true;
 	case 'q':
 		return whole(text, 1, QUEUES_MAX, &c->queues);
 	case 'O':
@@ -124,6 +135,33 @@ option(int letter, const char *text, struct gen_conf *c)
 	return false;
 }
 
+/* Whether the options go together. */
+static bool
+is_whole(const struct gen_conf *c, char *why, size_t why_n)
+{
+	bool wants_out = (c->is_client || c->is_loop) && c->outside == NULL;
+	bool wants_in = c->is_origin && !c->is_loop && c->inside == NULL;
+	bool has_kinds = c->profile == GEN_PROFILE_mixed || c->profile == GEN_PROFILE_slow ||
+			 c->profile == GEN_PROFILE_syn_flood;
+
+	if (wants_out || wants_in)
+		snprintf(why, why_n, "--%s is needed; see --help",
+			 wants_out ? "outside" : "inside");
+	else if (c->is_loop && (!c->is_client || !c->is_origin))
+		snprintf(why, why_n, "--loop plays both roles: leave --role out");
+	else if (c->is_loop && device_kind(c->outside) != DEVICE_MEMIF)
+		snprintf(why, why_n, "--loop is over a memif: --outside PATH");
+	else if (c->is_loop && c->inside != NULL)
+		snprintf(why, why_n, "--loop has one socket: leave --inside out");
+	else if (has_kinds && c->body_n != 0)
+		snprintf(why, why_n, "--body: %s has its own sizes", gen_profile_name(c->profile));
+	else if (c->flood_rate > 0 && c->profile != GEN_PROFILE_syn_flood)
+		snprintf(why, why_n, "--flood-rate is of --profile syn-flood");
+	else
+		return true;
+	return false;
+}
+
 bool
 gen_options(int argc, char **argv, struct gen_conf *ret_conf, char *why, size_t why_n)
 {
@@ -135,6 +173,7 @@ gen_options(int argc, char **argv, struct gen_conf *ret_conf, char *why, size_t 
 		{ "queues", 1, NULL, 'q' },  { "origins", 1, NULL, 'O' },
 		{ "body", 1, NULL, 'b' },    { "core", 1, NULL, 'C' },
 		{ "json", 1, NULL, 'j' },    { "help", 0, NULL, 'h' },
+		{ "loop", 0, NULL, 'l' },    { "flood-rate", 1, NULL, 'F' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct gen_conf c = { .is_client = true,
@@ -165,15 +204,10 @@ gen_options(int argc, char **argv, struct gen_conf *ret_conf, char *why, size_t 
 		snprintf(why, why_n, "\"%s\" is no option; see --help", argv[optind]);
 		return false;
 	}
-	if ((c.is_client && c.outside == NULL) || (c.is_origin && c.inside == NULL)) {
-		snprintf(why, why_n, "--%s is needed; see --help",
-			 c.is_client && c.outside == NULL ? "outside" : "inside");
+	if (!is_whole(&c, why, why_n))
 		return false;
-	}
-	if (c.body_n == 0)
-		c.body_n = c.profile == GEN_PROFILE_bulk_down || c.profile == GEN_PROFILE_bulk_up
-				   ? 1u << 20
-				   : 64;
+	if (c.profile == GEN_PROFILE_idle && c.rate <= 0)
+		c.rate = 1000;
 	*ret_conf = c;
 	return true;
 }

@@ -2,7 +2,6 @@
  * origin.c - the origins: take the proxy's connections on port 8080, read requests, answer each
  * with its own token. A flow's place follows from the origin's address and the proxy's port.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include <rte_byteorder.h>
@@ -13,23 +12,31 @@ enum {
 	FIRST_ADDRESS = 0x0a02000b, /* 10.2.0.11 */
 	PORT = 8080,
 	PEER_PORTS = 65536,
+	MS = 1000000, /* ns */
 };
+
+/* Looped, it has the clients' own connections. */
+static uint32_t
+flows_n(const struct gen *g)
+{
+	return g->conf.is_loop ? g->conf.conns : g->conf.origins * PEER_PORTS;
+}
 
 bool
 origin_init(struct gen *g)
 {
-	g->origin = calloc((size_t)g->conf.origins * PEER_PORTS, sizeof(*g->origin));
-	g->inside.sender = calloc(PEER_PORTS, sizeof(*g->inside.sender));
-	g->inside.sender_max = PEER_PORTS;
-	g->inside.out_message = &g->response;
+	g->origin = gen_memory(flows_n(g) * sizeof(*g->origin));
+	g->inside.sender = gen_memory(flows_n(g) * sizeof(*g->inside.sender));
+	g->inside.sender_max = flows_n(g);
+	g->inside.out = g->response;
 	return g->origin != NULL && g->inside.sender != NULL;
 }
 
 void
 origin_fini(struct gen *g)
 {
-	free(g->origin);
-	free(g->inside.sender);
+	gen_memory_end(g->origin, flows_n(g) * sizeof(*g->origin));
+	gen_memory_end(g->inside.sender, flows_n(g) * sizeof(*g->inside.sender));
 }
 
 static void
@@ -54,7 +61,7 @@ accept_connection(struct gen *g, struct flow *f, const struct seg *s)
 		.rcv = s->seq + 1,
 		.wnd = s->wnd,
 		.shift = s->shift,
-		.heard_ns = g->now,
+		.heard_ms = (uint32_t)(g->now / MS),
 	};
 	link_steer(&g->inside, f);
 	link_send(&g->inside, f, f->snd, TCP_SYN | TCP_ACK, 0, 0);
@@ -65,11 +72,17 @@ accept_connection(struct gen *g, struct flow *f, const struct seg *s)
 static uint32_t
 read_head(struct gen *g, struct flow *f, const uint8_t *p, uint32_t n)
 {
-	const struct message *m = &g->request;
+	const struct message *m;
 	const uint8_t *end;
+	uint8_t kind;
 
-	if (n < m->token_at + TOKEN + 4 || memcmp(p, m->bytes, m->token_at) != 0)
+	if (n < g->request[0].token_at + TOKEN + 4)
 		return 0;
+	kind = (uint8_t)(p[KIND_AT] - '0');
+	m = &g->request[kind];
+	if (kind >= g->kinds_n || memcmp(p, m->bytes, m->token_at) != 0)
+		return 0;
+	f->kind = kind;
 	memcpy(f->token, p + m->token_at, TOKEN);
 	if (m->body_n == 0 && memcmp(p + n - 4, "\r\n\r\n", 4) == 0)
 		return n;
@@ -77,47 +90,68 @@ read_head(struct gen *g, struct flow *f, const uint8_t *p, uint32_t n)
 	return end != NULL ? (uint32_t)(end - p) + 4 : 0;
 }
 
+/* Looped, nobody but the origin is there to close when the client has asked for it. */
+static void
+close_when_told(struct gen *g, struct flow *f)
+{
+	if (!g->conf.is_loop || !g->kind[f->kind].closes || f->msg_n == 0 || f->msg_at < f->msg_n)
+		return;
+	link_send(&g->inside, f, f->snd++, TCP_FIN | TCP_ACK, 0, 0);
+	f->state = FLOW_FIN;
+}
+
 static void
 take_payload(struct gen *g, struct flow *f, const struct seg *s)
 {
+	const struct message *out;
 	const uint8_t *p = s->payload;
-	uint32_t n = s->n;
+	uint32_t n = s->n, head_n;
 
 	if (f->got_head == 0) {
-		f->got_head = read_head(g, f, p, n);
-		if (f->got_head == 0) {
+		head_n = read_head(g, f, p, n);
+		if (head_n == 0) {
 			fail(g, f, GEN_ERROR_request_head);
 			return;
 		}
-		p += f->got_head;
-		n -= f->got_head;
+		f->got_head = (uint16_t)head_n;
+		p += head_n;
+		n -= head_n;
 		f->got = 0;
 	}
-	if (!message_is(&g->request, f->got, p, n, f->token, false)) {
+	if (!message_is(&g->request[f->kind], f->got, p, n, f->token, false)) {
 		fail(g, f, GEN_ERROR_request_content);
 		return;
 	}
 	f->got += n;
-	if (f->got < g->request.body_n)
+	if (f->got < g->request[f->kind].body_n)
 		return;
 	f->got_head = 0;
 	if (!g->conf.is_client)
 		g->requests++;
-	flow_begin(&g->inside, f, g->response.head_n + g->response.body_n);
+	out = &g->response[f->kind];
+	flow_begin(&g->inside, f, out->head_n + out->body_n, out->head_n + out->body_n);
 }
 
-void
-origin_input(struct gen *g, const struct seg *seg)
+static struct flow *
+find(struct gen *g, const struct seg *s)
 {
-	uint32_t origin = rte_be_to_cpu_32(seg->dst) - FIRST_ADDRESS;
-	struct seg s = *seg;
-	struct flow *f;
+	uint32_t origin = rte_be_to_cpu_32(s->dst) - FIRST_ADDRESS, i;
 
-	if (origin >= g->conf.origins || s.dst_port != RTE_BE16(PORT)) {
-		link_refuse(&g->inside, &s);
-		return;
+	if (origin < g->conf.origins && s->dst_port == RTE_BE16(PORT)) {
+		if (!g->conf.is_loop)
+			return &g->origin[origin * PEER_PORTS + rte_be_to_cpu_16(s->src_port)];
+		if (gen_client_of(g, s->src, s->src_port, &i))
+			return &g->origin[i];
 	}
-	f = &g->origin[origin * PEER_PORTS + rte_be_to_cpu_16(s.src_port)];
+	link_refuse(&g->inside, s);
+	return NULL;
+}
+
+static void
+input(struct gen *g, struct flow *f, const struct seg *seg)
+{
+	struct seg s = *seg;
+
 	if ((s.flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN) {
 		accept_connection(g, f, &s);
 		return;
@@ -136,10 +170,16 @@ origin_input(struct gen *g, const struct seg *seg)
 	if (s.n > 0)
 		take_payload(g, f, &s);
 	if ((s.flags & TCP_FIN) != 0 && f->state != FLOW_FREE) {
-		link_send(&g->inside, f, f->snd++, TCP_FIN | TCP_ACK, 0, 0);
+		bool is_second = f->state == FLOW_FIN;
+
+		link_send(&g->inside, f, f->snd, is_second ? TCP_ACK : TCP_FIN | TCP_ACK, 0, 0);
 		f->state = FLOW_FREE;
+	} else if (f->state == FLOW_READY) {
+		close_when_told(g, f);
 	}
 }
+
+const struct role origin_role = { find, input };
 
 void
 origin_turn(struct gen *g)
@@ -149,6 +189,6 @@ origin_turn(struct gen *g)
 	flow_turn(&g->inside);
 	if (f->state != FLOW_FREE)
 		flow_overdue(&g->inside, f, g->now);
-	if (++g->origin_scan == g->conf.origins * PEER_PORTS)
+	if (++g->origin_scan == flows_n(g))
 		g->origin_scan = 0;
 }

@@ -67,7 +67,8 @@ link_steer(const struct link *l, struct flow *f)
 	if (l->queues > 1)
 		f->queue =
 			(uint8_t)(toeplitz_bytes(&table, tuple, sizeof(tuple)) % 128 % l->queues);
-	f->sum = (uint64_t)f->src + f->dst + f->src_port + f->dst_port + RTE_BE16(6);
+	f->sum = (uint32_t)words(
+		words((uint64_t)f->src + f->dst + f->src_port + f->dst_port + RTE_BE16(6)));
 }
 
 /* Ethernet and IPv4 of a segment whose TCP part has n bytes. Returns where TCP begins. */
@@ -154,6 +155,17 @@ hand_out(struct link *l, uint32_t queue, struct rte_mbuf *m)
 		l->fullest = q->n;
 }
 
+/* A SYN's is not scaled (RFC 7323, 2.2). */
+static uint16_t
+window_of(const struct flow *f, uint8_t flags)
+{
+	uint32_t room = SLOW_BUFFER - f->unread;
+
+	if (!f->reads_slowly)
+		return WINDOW;
+	return (uint16_t)((flags & TCP_SYN) != 0 ? room : room >> WINDOW_SHIFT);
+}
+
 /* The driver puts the checksum in, or tells the peer that nobody needs it. */
 static void
 leave_sums(struct rte_mbuf *m)
@@ -177,7 +189,8 @@ chain_message(struct link *l, struct rte_mbuf *head, const struct flow *f, uint3
 
 		if (m == NULL)
 			return false;
-		put_message(rte_pktmbuf_mtod(m, uint8_t *), l->out_message, f, from + done, piece);
+		put_message(rte_pktmbuf_mtod(m, uint8_t *), &l->out[f->kind], f, from + done,
+			    piece);
 		tail->next = m;
 		tail = m;
 		head->nb_segs++;
@@ -201,7 +214,7 @@ send_large(struct link *l, struct flow *f, uint32_t seq, uint8_t flags, uint32_t
 		return;
 	}
 	p = put_ip(l, rte_pktmbuf_mtod(m, uint8_t *), f->src, f->dst, 20 + n);
-	put_tcp(p, f, seq, (uint16_t)(5 << 12 | flags), WINDOW, 0);
+	put_tcp(p, f, seq, (uint16_t)(5 << 12 | flags), window_of(f, flags), 0);
 	leave_sums(m);
 	m->ol_flags |= RTE_MBUF_F_TX_TCP_SEG;
 	m->tso_segsz = MSS;
@@ -235,8 +248,9 @@ link_send(struct link *l, struct flow *f, uint32_t seq, uint8_t flags, uint32_t 
 		sum += words(v);
 	}
 	if (n != 0)
-		sum += put_message(p + 20, l->out_message, f, from, n);
-	put_tcp(p, f, seq, (uint16_t)((20 + options_n) / 4 << 12 | flags), WINDOW, sum);
+		sum += put_message(p + 20, &l->out[f->kind], f, from, n);
+	put_tcp(p, f, seq, (uint16_t)((20 + options_n) / 4 << 12 | flags), window_of(f, flags),
+		sum);
 	if (l->is_vhost)
 		leave_sums(m);
 	f->owes_ack = false;

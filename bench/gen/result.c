@@ -43,7 +43,7 @@ put_link(FILE *to, const char *name, const struct link *l)
 }
 
 static void
-put_latency(FILE *to, const struct hist *h)
+put_latency(FILE *to, const char *name, const struct hist *h)
 {
 	static const struct {
 		const char *name;
@@ -54,7 +54,7 @@ put_latency(FILE *to, const struct hist *h)
 		   { "p999_us", 0.999 },
 		   { "p9999_us", 0.9999 } };
 
-	fprintf(to, " \"latency\": {\"mean_us\": %.2f, ",
+	fprintf(to, " \"%s\": {\"n\": %llu, \"mean_us\": %.2f, ", name, (unsigned long long)h->n,
 		h->n != 0 ? (double)h->sum / (double)h->n / 1e3 : 0);
 	for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++)
 		fprintf(to, "\"%s\": %.2f, ", at[i].name,
@@ -67,23 +67,34 @@ gen_result(const struct gen *g, double seconds)
 {
 	const struct gen_conf *c = &g->conf;
 	FILE *to = c->json != NULL ? fopen(c->json, "we") : stdout;
-	double bytes = (double)g->requests * c->body_n;
 
 	if (to == NULL) {
 		fprintf(stderr, "penstock-bench: %s cannot be written\n", c->json);
 		to = stdout;
 	}
-	fprintf(to, "{\"profile\": \"%s\", \"loop\": \"%s\", \"conns\": %u, \"queues\": %u,\n",
-		gen_profile_name(c->profile), c->rate > 0 ? "open" : "closed", c->conns, c->queues);
-	fprintf(to, " \"body_bytes\": %u, \"wanted_rate\": %.0f, \"seconds\": %.6f,\n", c->body_n,
+	fprintf(to, "{\"profile\": \"%s\", \"loop\": \"%s\", \"calibration\": %s, \"conns\": %u, ",
+		gen_profile_name(c->profile), c->rate > 0 ? "open" : "closed",
+		c->is_loop ? "true" : "false", c->conns);
+	fprintf(to, "\"queues\": %u,\n \"wanted_rate\": %.0f, \"seconds\": %.6f,\n", c->queues,
 		c->rate, seconds);
+	fprintf(to, " \"unanswered\": %llu, ", (unsigned long long)g->unanswered);
+	if (c->profile == GEN_PROFILE_idle)
+		fprintf(to, "\"alive\": %u, ", g->alive);
+	if (c->profile == GEN_PROFILE_syn_flood)
+		fprintf(to, "\"flood\": {\"sent\": %llu, \"rate\": %.0f, \"answered\": %llu}, ",
+			(unsigned long long)g->flood_sent, (double)g->flood_sent / seconds,
+			(unsigned long long)g->flood_answered);
+	fprintf(to, "\"bytes_of_bodies\": %llu,\n", (unsigned long long)g->body_bytes);
 	fprintf(to, " \"requests\": %llu, \"rate\": %.1f, \"connections\": %llu,\n",
 		(unsigned long long)g->requests, (double)g->requests / seconds,
 		(unsigned long long)g->connections);
 	fprintf(to, " \"gbit_per_second\": %.3f, \"generator_tsc_per_request\": %.1f,\n",
-		bytes * 8 / seconds / 1e9,
+		(double)g->body_bytes * 8 / seconds / 1e9,
 		g->requests != 0 ? (double)g->busy_tsc / (double)g->requests : 0);
-	put_latency(to, &g->latency);
+	put_latency(to, "latency", &g->latency);
+	put_latency(to, "connect", &g->connect);
+	if (c->profile == GEN_PROFILE_slow)
+		put_latency(to, "slow", &g->slow);
 	put_link(to, "outside", &g->outside);
 	put_link(to, "inside", &g->inside);
 	fprintf(to, " \"last_wrong_status\": %u, \"errors\": {", g->wrong_status);
