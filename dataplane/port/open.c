@@ -281,7 +281,7 @@ port_look(struct portif *portif)
 		zero_copy_restore();
 	if (rte_eth_link_get_nowait(port->id, &link) != 0)
 		link.link_status = RTE_ETH_LINK_DOWN;
-	is_up = link.link_status == RTE_ETH_LINK_UP;
+	is_up = link.link_status == RTE_ETH_LINK_UP && (!port->is_xdp || xdp_is_up(&port->xdp));
 	port->looks = is_up ? 0 : port->looks + 1;
 	if (!is_up && port->can_reconnect && (port->was_up || port->looks > LOOKS_MAX))
 		atomic_store(&port->is_started, false);

@@ -126,6 +126,7 @@ bool
 xdp_open(struct xdp *xdp, const char *interface, const char *port, char *why)
 {
 	*xdp = (struct xdp){ .object = -1, .link = -1, .ours = -1, .ear = -1 };
+	snprintf(xdp->interface, sizeof(xdp->interface), "%s", interface);
 	xdp->if_index = (int)if_nametoindex(interface);
 	if (xdp->if_index == 0)
 		return fail(port, interface, "the interface", errno, why);
@@ -239,6 +240,16 @@ xdp_serve(const struct xdp *xdp, const struct img *img, uint32_t port_i)
 	}
 	forget_others(xdp, img, port_i);
 	return true;
+}
+
+bool
+xdp_is_up(const struct xdp *xdp)
+{
+	struct ifreq ask = { 0 };
+
+	memcpy(ask.ifr_name, xdp->interface, sizeof(ask.ifr_name));
+	return ioctl(xdp->ear, SIOCGIFFLAGS, &ask) == 0 && (ask.ifr_flags & IFF_UP) != 0 &&
+	       (ask.ifr_flags & IFF_RUNNING) != 0;
 }
 
 void

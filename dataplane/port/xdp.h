@@ -6,12 +6,14 @@
 #ifndef PENSTOCK_PORT_XDP_H
 #define PENSTOCK_PORT_XDP_H
 
+#include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "abi/image.h"
 
 struct xdp {
+	char interface[IF_NAMESIZE];
 	int if_index;
 	int object; /* the program as a file, for DPDK to load */
 	int link;   /* the program stays on the interface as long as this is open */
@@ -30,6 +32,9 @@ bool xdp_hold(struct xdp *xdp, const char *interface, const char *port, char *wh
 
 /* These addresses of the image, port_i's, are ours, no others. Needs no rights. */
 bool xdp_serve(const struct xdp *xdp, const struct img *img, uint32_t port_i);
+
+/* Carrier, which DPDK's driver does not look at. */
+bool xdp_is_up(const struct xdp *xdp);
 
 /* Takes the program from the interface. */
 void xdp_close(struct xdp *xdp);

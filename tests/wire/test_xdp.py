@@ -134,6 +134,18 @@ def talks(lab, address, port):
         return False
 
 
+def test_a_cable_that_is_pulled_and_put_back(lab):
+    lab.nginx("a")
+    lab.start(config(lab))
+    lab.get("/echo")
+    expect(lab.port("outside")["up"], "up at first")
+    sh("ip", "-n", lab.ns("client"), "link", "set", "eth0", "down")
+    until("the port is down", lambda: not lab.port("outside")["up"], 5)
+    sh("ip", "-n", lab.ns("client"), "link", "set", "eth0", "up")
+    until("the port is up", lambda: lab.port("outside")["up"], 5)
+    lab.get("/echo")
+
+
 def test_killed_and_started_again_ten_times(lab):
     lab.nginx("a")
     lab.start(config(lab))
