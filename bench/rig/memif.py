@@ -1,0 +1,160 @@
+"""memif.py - one measurement of Penstock over memif, where penstock-bench is clients and origins.
+
+The generator is the memif's server; the proxy is the client, whose buffers are lent without a
+copy (hugepages). The span lies within the generator's own.
+"""
+import contextlib
+import json
+import os
+import time
+
+from lab import expect, until
+
+from . import account
+from .penstock import Planes
+
+GATEWAY = "10.1.0.1"
+
+
+class Memif:
+    """The system penstock-memif."""
+
+    def __init__(self, stage, name="penstock-memif"):
+        self.stage, self.name = stage, name
+        self.planes = Planes(stage)
+
+    def config(self, job):
+        def device(name):
+            return {"memif": self.stage.path(f"memif/{name}.sock"), "role": "client", "id": 0,
+                    "queues": self.stage.plan.penstock.lanes}
+        servers = [f"10.2.0.{11 + i}" for i in range(self.stage.options.origins)]
+        return self.planes.config(job, device("outside"), device("inside"), servers, GATEWAY)
+
+    def start_generator(self, job):
+        stage, options = self.stage, self.stage.options
+        os.makedirs(stage.path("memif"), exist_ok=True)
+        stage.give_to_dataplane("memif")  # DPDK's client wants to write where the socket is
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(stage.path("result.json"))
+        argv = [stage.tool("bench/gen/penstock-bench"),
+                "--outside", stage.path("memif/outside.sock"),
+                "--inside", stage.path("memif/inside.sock"),
+                "--core", str(stage.plan.cores.load), "--profile", job.profile,
+                "--conns", str(job.conns), "--seconds", f"{job.seconds:g}",
+                "--warmup", f"{job.warmup:g}", "--queues", str(stage.plan.penstock.lanes),
+                "--origins", str(options.origins), "--json", stage.path("result.json")]
+        if job.rate:
+            argv += ["--rate", f"{job.rate:g}"]
+        if job.body:
+            argv += ["--body", str(job.body)]
+        if options.flood_rate:
+            argv += ["--flood-rate", f"{options.flood_rate:g}"]
+        self.generator = stage.spawn("proxy", [*argv, *options.generator], "generator.log",
+                                     cpu=stage.plan.cores.load)
+        until("the generator is ready", lambda: self.heard("ready"), 15)
+        for name in ("outside", "inside"):
+            stage.give_to_dataplane(f"memif/{name}.sock")
+
+    def heard(self, word):
+        """Whether the generator, which lives, has said it."""
+        self.stage.expect_alive(self.generator)
+        return word in self.stage.text("generator.log")
+
+    def measure(self, job):
+        """Fields of a result for one span."""
+        stage = self.stage
+        if stage.plan.penstock.hugepages:
+            stage.set_hugepages_aside(stage.plan.penstock.memory)
+        self.start_generator(job)
+        try:
+            with self.planes.running(self.config(job), lambda: self.heard("measuring"),
+                                     120 + job.warmup):
+                return self.measured(job)
+        finally:
+            stage.end(self.generator)
+
+    def measured(self, job):
+        stage, planes = self.stage, self.planes
+        inner = max(job.seconds - 0.6, job.seconds / 2)
+        time.sleep(min(0.2, job.seconds / 10))
+        perf = self.start_perf(inner)
+        mark = planes.log_mark() if not stage.options.no_log else None
+        begun, span = planes.begin(), account.Span(stage.plan, time.monotonic)
+        time.sleep(inner)
+        span.end()
+        delta, fields = planes.end(span, begun)
+        log_grew = stage.options.no_log or planes.log_mark() != mark
+        more = account.resident_bytes(planes.dataplane.pid) - planes.resident
+        code = self.generator.wait(job.seconds + 90)
+        if perf is not None:
+            perf.wait(10)
+        expect(os.path.exists(stage.path("result.json")), "the generator left no result: "
+               + stage.text("generator.log")[-1000:])
+        with open(stage.path("result.json"), encoding="utf-8") as file:
+            result = json.load(file)
+        return {**self.told(job, result, delta, span), **fields, "generator_exit": code,
+                "memory_bytes_per_conn": more / job.conns,
+                "log_grew": log_grew, "journal_dropped": planes.records_lost()}
+
+    def told(self, job, result, delta, span):
+        """The generator's result, scaled to the span's requests."""
+        requests = delta["proxy_exchanges"]
+        errors = {kind: n for kind, n in result["errors"].items() if n}
+        return {
+            "requests": requests, "rate": result["rate"],
+            **{key: result["latency"][key] for key in ("p50_us", "p99_us", "p999_us")},
+            "gbit": result["gbit_per_second"] / result["rate"] * requests if result["rate"]
+            else 0,
+            "wall": span.wall, "errors": sum(errors.values()), "errors_by_kind": errors, "wrong": [],
+            "steal_share": span.share(span.proxy["steal"]),
+            "foreign_share": span.share(span.foreign),
+            "stranger": span.stranger,
+            "generator_tsc_per_request": result["generator_tsc_per_request"],
+            "generator": result,
+        }
+
+    def start_perf(self, seconds):
+        stage = self.stage
+        if not stage.options.perf:
+            return None
+        return stage.spawn("proxy", [
+            "perf", "record", "-q", "-e", "cpu-clock", "-F", "4999", "-C",
+            str(stage.plan.cores.proxy), "-o", stage.options.perf, "--", "sleep",
+            str(max(seconds - 0.3, 0.1))], "perf.log", cpu=stage.plan.cores.load)
+
+
+class Loop(Memif):
+    """The system generator-loop: clients and origins without a proxy between, for comparison."""
+
+    def __init__(self, stage):
+        super().__init__(stage, "generator-loop")
+
+    def lack(self):
+        """Why this build cannot play it, or None."""
+        generator = self.stage.tool("bench/gen/penstock-bench")
+        if "--loop" in self.stage.run("proxy", generator, "--help").stdout:
+            return None
+        return "this build's penstock-bench has no --loop"
+
+    def measure(self, job):
+        stage = self.stage
+        os.makedirs(stage.path("memif"), exist_ok=True)
+        done = stage.run("proxy", "taskset", "-c", str(stage.plan.cores.load),
+                         stage.tool("bench/gen/penstock-bench"), "--loop", "--outside",
+                         stage.path("memif/loop.sock"), "--core", str(stage.plan.cores.load),
+                         "--profile", job.profile, "--conns", str(job.conns), "--seconds",
+                         f"{job.seconds:g}", "--warmup", f"{job.warmup:g}", "--json",
+                         stage.path("result.json"),
+                         *(["--rate", f"{job.rate:g}"] if job.rate else []),
+                         *(["--body", str(job.body)] if job.body else []),
+                         check=False, timeout=job.seconds + job.warmup + 60)
+        expect(os.path.exists(stage.path("result.json")),
+               f"penstock-bench --loop: {done.stderr[-400:]}")
+        with open(stage.path("result.json"), encoding="utf-8") as file:
+            told = json.load(file)
+        os.unlink(stage.path("result.json"))
+        errors = {kind: n for kind, n in told["errors"].items() if n}
+        return {"requests": told["requests"], "rate": told["rate"], "wrong": [],
+                **{key: told["latency"][key] for key in ("p50_us", "p99_us", "p999_us")},
+                "errors": sum(errors.values()), "errors_by_kind": errors, "log_grew": True,
+                "journal_dropped": 0, "generator_exit": done.returncode, "generator": told}

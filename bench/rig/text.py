@@ -1,0 +1,65 @@
+"""text.py - results as words for a terminal."""
+from . import result
+
+
+def one(line):
+    """A run in a line."""
+    name = line["system"] + (f" (offloads {line['offloads']})" if line.get("offloads") else "")
+    if line["void"]:
+        return f"{name}: void: {line['void']}"
+    if line["ns_per_request"] is None:
+        return f"{name}: {line['rate']:,.0f}/s, p50 {line['p50_us']} us, p99 {line['p99_us']} us"
+    told = (f"{name}: {line['requests_per_busy_core_second']:,.0f} requests per busy second, "
+            f"{line['ns_per_request']:.0f} ns")
+    if line["profile"].startswith("bulk"):
+        told += f", {line['gbit_per_busy_core_second']:.2f} Gbit per busy second"
+    told += f"; {line['rate']:,.0f}/s"
+    if line.get("p50_us") is not None:
+        told += f", p50 {line['p50_us']:,.0f} us, p99 {line['p99_us']:,.0f} us"
+    if line["control_cpu_share"] is not None:
+        told += f"; control {line['control_cpu_share']:.0%} of a core"
+    if line["profile"] == "idle" and line.get("memory_bytes_per_conn"):
+        told += f"; {line['memory_bytes_per_conn']:,.0f} bytes a connection"
+    if line["load_limited"]:
+        told += "; the load was the limit"
+    return told
+
+
+def table(lines):
+    """Medians with their spread, and ratios to the fastest rival."""
+    made = []
+    for asked, systems in result.group(lines).items():
+        profile, conns, rate, body = asked
+        field, unit = result.figure(profile)
+        made.append(f"{profile}, {conns} connections, {body:,} bytes"
+                    + (f", {rate:,.0f} requests/s" if rate else "")
+                    + f": {unit} per busy second of the proxy's core")
+        for key, own in systems.items():
+            made.append("  " + row(systems, key, own, field, profile))
+    return "\n".join(made)
+
+
+def row(systems, key, own, field, profile):
+    name = key[0] + (f", offloads {key[1]}" if key[1] else "")
+    seen = result.spread(own, field)
+    if seen is None and not own[-1]["void"]:
+        return f"{name:32} no proxy; p99 {result.spread(own, 'p99_us')[0]:,.1f} us"
+    if seen is None:
+        return f"{name:32} void: {own[-1]['void']}"
+    digits = 2 if profile.startswith("bulk") else 0
+    median, least, most = (f"{value:,.{digits}f}" for value in seen)
+    told = f"{name:32} {median:>10}  [{least} - {most}]"
+    told += f"  {result.spread(own, 'ns_per_request')[0]:,.0f} ns"
+    split = result.spread(own, "own_ns_per_request")
+    if split:
+        told += (f" (ours {split[0]:,.0f}, the kernel's "
+                 f"{result.spread(own, 'kernel_ns_per_request')[0]:,.0f})")
+    compared = result.ratio(systems, key, profile)
+    if compared:
+        told += f"  {compared[0]:.2f} x {compared[1]}"
+    n = sum(1 for line in own if not line["void"])
+    if n < len(own):
+        told += f"  ({len(own) - n} of {len(own)} void)"
+    if any(line["load_limited"] for line in own):
+        told += "  load-limited"
+    return told
