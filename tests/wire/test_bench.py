@@ -1,0 +1,57 @@
+"""bench/run: what it measures was answered rightly, and it sees when that is not so."""
+import argparse
+import json
+import os
+import subprocess
+import sys
+
+from lab import HERE, expect
+
+BENCH = os.path.join(HERE, "..", "..", "bench")
+FIELDS = ("profile", "system", "requests_per_busy_core_second", "ns_per_request",
+          "tsc_per_request", "control_cpu_share", "gbit_per_busy_core_second", "p50_us", "p99_us",
+          "p999_us", "errors", "machine", "commit")
+
+
+def test_the_bench_measures_right_answers_of_every_system(lab):
+    out = lab.path("bench")
+    done = subprocess.run(
+        [os.path.join(BENCH, "run"), "--build", lab.build, "--system",
+         "penstock-memif,penstock-packet,nginx,haproxy", "--offloads", "off", "--profile",
+         "keep-alive,close", "--seconds", "1", "--warmup", "0.3", "--tries", "1", "--no-huge",
+         "--memory", "64MiB", "--json", "--out", out], capture_output=True, text=True, timeout=120)
+    expect(done.returncode in (0, 1) and done.stdout, f"{done.returncode}: {done.stderr[-2000:]}")
+    lines = [json.loads(text) for text in done.stdout.splitlines()]
+    expect(len(lines) == 8, f"{len(lines)} results of 8: {done.stderr[-2000:]}")
+    for line in lines:  # of the times nothing is expected: this machine does other things, too
+        what = f"{line['profile']} of {line['system']}"
+        expect(not line["void"] or line["is_noise"], f"{what}: {line['void']}")
+        expect(all(field in line for field in FIELDS), f"{what} lacks a field: {sorted(line)}")
+        expect(line["errors"] == 0 and line["requests"] > 100, f"{what}: {line}")
+    with open(os.path.join(out, "report.html"), encoding="utf-8") as page:
+        text = page.read()
+    expect(all(name in text for name in ("haproxy", "penstock-memif", "</html>")), text[:500])
+
+
+def test_the_bench_voids_a_run_with_wrong_answers(lab):
+    sys.path.insert(0, BENCH)
+    try:
+        from rig import job, plan, result, rivals, stage, wire
+    finally:
+        sys.path.remove(BENCH)
+    options = argparse.Namespace(no_log=False)
+    asked = job.Job("keep-alive", 4, 0.5, 0.1)
+    good = stage.ORIGIN
+    for origin, reason in ((good, None),
+                           (good.replace('200 "@BODY@"', '200 "another"'), "a wrong body"),
+                           (good.replace('200 "@BODY@"', "503"), "GET was answered 503")):
+        stage.ORIGIN = origin
+        try:
+            with stage.Stage(lab.build, plan.Plan(), options) as made:
+                made.set_offloads(False)
+                seen = wire.measure(made, rivals.Rival(made, "nginx"), asked)
+        finally:
+            stage.ORIGIN = good
+        found = result.fault(seen)
+        expect((found is None) == (reason is None) and (reason or "") in (found or ""),
+               f"expected {reason}, found {found}")
