@@ -277,6 +277,9 @@ port_look(struct portif *portif)
 
 	if (!atomic_load(&port->is_started) && !reconnect(port))
 		return;
+	/* a backend that has gone does not come again, and the driver complains at each look */
+	if (port->is_virtio && port->was_up && !atomic_load(&port->is_up))
+		return;
 	if (port->is_zero_copy)
 		zero_copy_restore();
 	if (rte_eth_link_get_nowait(port->id, &link) != 0)

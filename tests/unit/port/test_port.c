@@ -3,6 +3,7 @@
  * Runs on ordinary pages and needs no rights.
  */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -422,6 +423,30 @@ a_full_virtio_ring_loses_nothing(void **state)
 	assert_int_equal(buf_pool_free_n(pool), BUFS);
 }
 
+/* What is under way then comes back with the port at the latest. */
+static void
+a_driver_whose_backend_goes_is_down(void **state)
+{
+	struct portif backend, driver;
+	struct buf *b;
+
+	(void)state;
+	open_pair(&backend, &driver, 1);
+	b = tcp_frame(60000, 1448);
+	assert_int_equal(portif_tx_burst(&driver, 0, &b, 1), 1);
+	port_close(&backend);
+	for (uint32_t i = 0; i < 100 && driver.ops->is_up(&driver); i++) {
+		sleep_ms(10);
+		port_look(&driver);
+	}
+	assert_false(driver.ops->is_up(&driver));
+	port_look(&driver);
+	assert_false(driver.ops->is_up(&driver));
+	assert_int_equal(portif_rx_burst(&driver, 0, &b, 1), 0);
+	port_close(&driver);
+	assert_int_equal(buf_pool_free_n(pool), BUFS);
+}
+
 static void
 a_driver_wants_its_backend_to_be_there(void **state)
 {
@@ -465,6 +490,7 @@ open_env(void **state)
 	struct port_env env;
 
 	(void)state;
+	signal(SIGPIPE, SIG_IGN); /* as the data plane does: a peer may go while it is written to */
 	if (!port_env_open(&conf, &env, why)) {
 		fprintf(stderr, "%s\n", why);
 		return -1;
@@ -496,6 +522,7 @@ main(void)
 		cmocka_unit_test(a_memif_client_connects_again),
 		cmocka_unit_test(virtio_and_vhost_carry_large_packets_both_ways),
 		cmocka_unit_test(a_full_virtio_ring_loses_nothing),
+		cmocka_unit_test(a_driver_whose_backend_goes_is_down),
 		cmocka_unit_test(a_driver_wants_its_backend_to_be_there),
 		cmocka_unit_test(a_thread_of_ours_may_use_buffers),
 	};
