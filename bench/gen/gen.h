@@ -24,7 +24,7 @@ enum {
 	QUEUES_MAX = 16,
 	HEADERS = 54, /* Ethernet, IPv4, TCP */
 	ORIGINS_MAX = 8,
-	CONNS_MAX = 4000000,
+	CONNS_MAX = 15000000, /* tuples that client.c has */
 	KINDS_MAX = 8,
 	INFLIGHT = 256 * 1024, /* most bytes a sender has on the wire */
 	WINDOW = 65535,
