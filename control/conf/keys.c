@@ -30,11 +30,11 @@ static const char *const words_xff[] = { "append", "replace", "off", NULL };
 static const char *const words_scheme[] = { "http", NULL };
 static const char *const later_protocol[] = { "https", "tls", "tcp", NULL };
 static const char *const later_scheme[] = { "https", "same", NULL };
-static const char *const later_format[] = { "w3c", "combined", NULL };
+static const char *const later_format[] = { "w3c", NULL };
 static const char *const later_balance[] = { "least-connections", "least-requests", "hash",
 					     "weighted-least-connections", "random", NULL };
 static const char *const words_balance[] = { "weighted-round-robin", NULL };
-static const char *const words_format[] = { "json", NULL };
+static const char *const words_format[] = { "json", "combined", NULL };
 
 static const struct key device_keys[] = {
 	{ .name = "memif", .type = KEY_FILE, AT(conf_device, memif),
@@ -284,7 +284,8 @@ static const struct key access_keys[] = {
 	{ .name = "path", .type = KEY_FILE, .is_needed = true, AT(conf_access_log, path),
 	  .example = "path: /var/log/penstock/access.log", .what = "the file, appended to" },
 	{ .name = "format", .type = KEY_WORD, .words = words_format, .later = later_format, .absent = "json",
-	  AT(conf_access_log, format), .example = "format: json", .what = "one object a line" },
+	  AT(conf_access_log, format), .example = "format: json",
+	  .what = "one object a line, or the lines that nginx and Apache call combined" },
 };
 SECTION(key_access, "access", access_keys, conf_access_log);
 

@@ -157,10 +157,15 @@ struct conf_resolver {
 	struct conf_list servers; /* struct conf_str: IP, IP:port or [v6]:port */
 };
 
+enum conf_log_format {
+	CONF_LOG_JSON,
+	CONF_LOG_COMBINED,
+};
+
 struct conf_access_log {
 	const struct node *at;
 	struct conf_str path;
-	struct conf_num format;
+	struct conf_num format; /* enum conf_log_format */
 };
 
 struct conf_logs {

@@ -40,7 +40,7 @@ file_open(struct access_log *log)
 }
 
 bool
-access_log_open(struct access_log *log, const char *path)
+access_log_open(struct access_log *log, const char *path, enum conf_log_format format)
 {
 	char *copy = NULL;
 
@@ -51,6 +51,7 @@ access_log_open(struct access_log *log, const char *path)
 	}
 	free(log->path);
 	log->path = copy;
+	log->format = format;
 	if (log->fd >= 0)
 		close(log->fd);
 	log->fd = -1;

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "conf/model.h"
+
 enum {
 	ACCESS_LOG_FLUSH = 64 * 1024, /* a buffer this full is written */
 	ACCESS_LOG_ROOM = 1024 * 1024 + ACCESS_LOG_FLUSH,
@@ -17,7 +19,8 @@ enum {
 
 struct access_log {
 	char *path; /* NULL: no log is wanted */
-	int fd;	    /* -1: not open */
+	enum conf_log_format format;
+	int fd; /* -1: not open */
 	char *buffer;
 	size_t n;	     /* bytes in the buffer */
 	uint64_t oldest;     /* monotonic time of the first line in the buffer */
@@ -31,7 +34,7 @@ void access_log_init(struct access_log *log);
 
 /* Another file, or none (NULL). The same path again: reopens it, as after a rotation. False: it
  * cannot be opened (told); lines are then dropped and counted until it can. */
-bool access_log_open(struct access_log *log, const char *path);
+bool access_log_open(struct access_log *log, const char *path, enum conf_log_format format);
 
 /* Room for a line of up to n bytes, to be confirmed by access_log_added; NULL: none. */
 char *access_log_room(struct access_log *log, size_t n);

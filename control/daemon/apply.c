@@ -132,11 +132,12 @@ static void
 settings_use(struct daemon *daemon, const struct settings *settings)
 {
 	const char *was = daemon->settings.log_path, *is = settings->log_path;
-	bool is_same = (was == NULL) == (is == NULL) && (is == NULL || strcmp(was, is) == 0);
+	bool is_same = (was == NULL) == (is == NULL) && (is == NULL || strcmp(was, is) == 0) &&
+		       daemon->settings.log_format == settings->log_format;
 
 	settings_copy(&daemon->settings, settings);
 	if (!is_same)
-		access_log_open(&daemon->log, daemon->settings.log_path);
+		access_log_open(&daemon->log, settings->log_path, settings->log_format);
 	settings_save(settings, daemon->control_fd);
 }
 
@@ -363,7 +364,7 @@ apply_adopt(struct daemon *daemon)
 	if (!settings_load(&daemon->settings, daemon->control_fd))
 		settings_fini(&daemon->settings);
 	image_prepare(daemon, &daemon->tables.img, &daemon->settings);
-	access_log_open(&daemon->log, daemon->settings.log_path);
+	access_log_open(&daemon->log, daemon->settings.log_path, daemon->settings.log_format);
 	good_adopt(daemon);
 }
 

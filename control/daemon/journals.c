@@ -7,7 +7,6 @@
 
 #include "base/ensure.h"
 #include "daemon/loop.h"
-#include "daemon/record.h"
 #include "daemon/say.h"
 
 enum {
@@ -155,7 +154,9 @@ one_record(struct journals *journals, struct journals_one *one, uint64_t now)
 	line = access_log_room(journals->log, RECORD_LINE_MAX);
 	if (line != NULL)
 		access_log_added(journals->log,
-				 record_line(&access, &strings, journals->names, line), now);
+				 record_line(journals->log->format, &access, &strings,
+					     journals->names, &journals->second, line),
+				 now);
 	return true;
 }
 

@@ -17,6 +17,7 @@
 #include "abi/rundir.h"
 #include "daemon/access_log.h"
 #include "daemon/names.h"
+#include "daemon/record.h"
 
 struct journals_one {
 	struct rundir_map map; /* p NULL: not there */
@@ -40,6 +41,7 @@ struct journals {
 	uint64_t dropped_n;   /* by lanes whose ring was full, ever seen */
 	uint64_t complained;  /* dropped_n when it was last told */
 	uint64_t complain_at;
+	struct record_second second;
 	uint64_t broken_at; /* from when on a broken journal may be told again */
 	_Alignas(8) uint8_t room[JOURNAL_RECORD_MAX];
 };

@@ -9,11 +9,6 @@
 
 #include "base/ensure.h"
 
-struct name {
-	uint32_t incarnation; /* 0: nobody */
-	char text[IMG_NAME_MAX + 1];
-};
-
 struct names_image {
 	struct name *name[IMG_KINDS];
 	uint32_t n[IMG_KINDS];
@@ -35,7 +30,9 @@ name_put(struct names_image *image, enum img_kind kind, uint32_t slot, uint32_t 
 	}
 	name = &image->name[kind][slot];
 	name->incarnation = incarnation;
-	strncpy(name->text, text, IMG_NAME_MAX);
+	name->n = (uint32_t)strnlen(text, IMG_NAME_MAX);
+	memset(name->text, 0, sizeof(name->text));
+	memcpy(name->text, text, name->n);
 }
 
 static void
@@ -77,7 +74,7 @@ names_add(struct names *names, const struct img *img)
 	names->image[0] = image;
 }
 
-const char *
+const struct name *
 names_find(const struct names *names, enum img_kind kind, uint32_t slot, uint32_t incarnation)
 {
 	for (uint32_t i = 0; i < NAMES_IMAGES && names->image[i] != NULL; i++) {
@@ -85,7 +82,7 @@ names_find(const struct names *names, enum img_kind kind, uint32_t slot, uint32_
 
 		if (slot < image->n[kind] && incarnation != 0 &&
 		    image->name[kind][slot].incarnation == incarnation)
-			return image->name[kind][slot].text;
+			return &image->name[kind][slot];
 	}
 	return NULL;
 }

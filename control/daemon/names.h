@@ -13,6 +13,12 @@ enum {
 	NAMES_IMAGES = 4, /* how many images back */
 };
 
+struct name {
+	uint32_t incarnation; /* 0: nobody */
+	uint32_t n;
+	char text[IMG_NAME_MAX + 1]; /* n bytes, then zeros */
+};
+
 struct names_image; /* of one image */
 
 /* Zeroed is empty. */
@@ -24,8 +30,8 @@ struct names {
 void names_add(struct names *names, const struct img *img);
 
 /* NULL: no image knows this one. */
-const char *names_find(const struct names *names, enum img_kind kind, uint32_t slot,
-		       uint32_t incarnation);
+const struct name *names_find(const struct names *names, enum img_kind kind, uint32_t slot,
+			      uint32_t incarnation);
 
 void names_fini(struct names *names);
 

@@ -1,8 +1,9 @@
 /*
  * record.c - lines of the access log, see record.h.
  *
- * A line is put together by appending; RECORD_LINE_MAX has room for the worst record that
- * journal_next can give, so nothing here can run over (ensured, not hoped).
+ * A line is put together in sections. Each makes sure of room for its worst before it begins, so
+ * that its appends (put.h) need not look; RECORD_LINE_MAX has room for the worst record that
+ * journal_next can give.
  */
 #include "daemon/record.h"
 
@@ -12,39 +13,59 @@
 
 #include "base/ensure.h"
 #include "conf/value.h"
-#include "http/http.h"
+#include "daemon/put.h"
 
-#define X(part, status, words) +1
 enum {
-	HTTP_REASONS_N = 0 HTTP_REASONS(X)
+	ESCAPED_MAX = 6,    /* bytes that a byte becomes at most: \u00xx */
+	SECTION_MAX = 2048, /* keys, numbers, addresses and names of any one section */
+	STRINGS_MAX =
+		JOURNAL_METHOD_MAX + JOURNAL_TARGET_MAX + JOURNAL_HOST_MAX + JOURNAL_AGENT_MAX,
 };
-#undef X
 
-struct out {
-	char *at;
-	char *end;
-};
+_Static_assert(4 * SECTION_MAX + ESCAPED_MAX * (STRINGS_MAX + RECORD_CAUSE_MAX) + PUT_SLACK <
+		       RECORD_LINE_MAX,
+	       "a line has room for all sections at their worst");
+
+static const char hex_low[] = "0123456789abcdef";
+static const char hex_up[] = "0123456789ABCDEF";
 
 static void
-put(struct out *out, const char *text, size_t n)
+ensure_room(const char *at, const char *end, size_t strings_n)
 {
-	ensure((size_t)(out->end - out->at) >= n);
-	memcpy(out->at, text, n);
-	out->at += n;
+	ensure((size_t)(end - at) >= SECTION_MAX + ESCAPED_MAX * strings_n + PUT_SLACK);
+}
+
+/* ---- the second ---- */
+
+static void
+second_turn(struct record_second *second, uint64_t unix_seconds)
+{
+	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	time_t seconds = (time_t)unix_seconds;
+	char text[64];
+	struct tm tm;
+
+	if (gmtime_r(&seconds, &tm) == NULL || tm.tm_year > 8099)
+		tm = (struct tm){ .tm_year = 70, .tm_mday = 1 };
+	snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d", tm.tm_year + 1900,
+		 tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+	memcpy(second->json, text, sizeof(second->json));
+	snprintf(text, sizeof(text), "[%02d/%.3s/%04d:%02d:%02d:%02d +0000]", tm.tm_mday,
+		 months + 3 * tm.tm_mon, tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+	memcpy(second->combined, text, sizeof(second->combined));
+	second->second = unix_seconds + 1;
 }
 
 static void
-put_number(struct out *out, uint64_t v)
+second_set(struct record_second *second, uint64_t time_ns)
 {
-	char digit[20];
-	size_t n = sizeof(digit);
+	uint64_t unix_seconds = time_ns / 1000000000;
 
-	do {
-		digit[--n] = (char)('0' + v % 10);
-		v /= 10;
-	} while (v > 0);
-	put(out, digit + n, sizeof(digit) - n);
+	if (second->second != unix_seconds + 1)
+		second_turn(second, unix_seconds);
 }
+
+/* ---- strings ---- */
 
 /* Length of the UTF-8 character at the front of n bytes (RFC 3629), 0: none is there. */
 static size_t
@@ -79,347 +100,302 @@ utf8_n(const uint8_t *b, size_t n)
 	return more + 1;
 }
 
-/* A JSON string (RFC 8259, section 7). A byte that is no UTF-8 becomes \u00xx. */
-static void
-put_string(struct out *out, const void *bytes, size_t n)
+/* JSON (RFC 8259, section 7). A byte that is no UTF-8 becomes \u00xx. */
+static char *
+json_escaped(char *at, const uint8_t *b, size_t n)
 {
-	static const char hex[] = "0123456789abcdef";
-	const uint8_t *b = bytes;
-
-	put(out, "\"", 1);
 	for (size_t i = 0; i < n;) {
-		size_t plain = 0;
+		size_t plain = put_is_plain(b[i]) ? 1 : b[i] >= 0x80 ? utf8_n(b + i, n - i) : 0;
 
-		while (i + plain < n && b[i + plain] >= ' ' && b[i + plain] < 0x7f &&
-		       b[i + plain] != '"' && b[i + plain] != '\\')
-			plain++;
-		if (plain == 0 && b[i] >= 0x80)
-			plain = utf8_n(b + i, n - i);
 		if (plain > 0) {
-			put(out, (const char *)b + i, plain);
+			at = put_bytes(at, b + i, plain);
 			i += plain;
-		} else if (b[i] == '"' || b[i] == '\\') {
-			char escaped[2] = { '\\', (char)b[i++] };
-
-			put(out, escaped, 2);
-		} else {
-			char escaped[6] = { '\\', 'u', '0', '0', hex[b[i] >> 4], hex[b[i] & 15] };
-
-			put(out, escaped, 6);
-			i++;
+			continue;
 		}
+		*at++ = '\\';
+		if (b[i] != '"' && b[i] != '\\') {
+			at = put_text(at, "u00");
+			*at++ = hex_low[b[i] >> 4];
+			*at++ = hex_low[b[i] & 15];
+		} else {
+			*at++ = (char)b[i];
+		}
+		i++;
 	}
-	put(out, "\"", 1);
+	return at;
 }
 
-static void
-put_key(struct out *out, const char *key)
+/* As nginx and Apache do: \xHH. */
+static char *
+combined_escaped(char *at, const uint8_t *b, size_t n)
 {
-	put(out, ",\"", 2);
-	put(out, key, strlen(key));
-	put(out, "\":", 2);
+	for (size_t i = 0; i < n; i++) {
+		if (put_is_plain(b[i])) {
+			*at++ = (char)b[i];
+			continue;
+		}
+		at = put_text(at, "\\x");
+		*at++ = hex_up[b[i] >> 4];
+		*at++ = hex_up[b[i] & 15];
+	}
+	return at;
 }
 
-static void
-key_number(struct out *out, const char *key, uint64_t v)
+/* Most strings want no escapes: copied whole, then looked through where they now lie. */
+static char *
+json_string(char *at, const void *bytes, size_t n)
 {
-	put_key(out, key);
-	put_number(out, v);
+	size_t plain;
+
+	memcpy(at, bytes, n);
+	plain = put_plain_n(at, n);
+	if (plain < n)
+		return json_escaped(at + plain, (const uint8_t *)bytes + plain, n - plain);
+	return at + n;
 }
 
-static void
-key_us(struct out *out, const char *key, uint64_t ns)
+static char *
+combined_string(char *at, const void *bytes, size_t n)
 {
-	key_number(out, key, ns / 1000);
+	size_t plain;
+
+	memcpy(at, bytes, n);
+	plain = put_plain_n(at, n);
+	if (plain < n)
+		return combined_escaped(at + plain, (const uint8_t *)bytes + plain, n - plain);
+	return at + n;
 }
 
-static void
-key_string(struct out *out, const char *key, const void *bytes, size_t n)
-{
-	put_key(out, key);
-	put_string(out, bytes, n);
-}
+/* ---- keys and values of JSON ---- */
 
-static void
-key_text(struct out *out, const char *key, const char *text)
-{
-	key_string(out, key, text, strlen(text));
-}
+#define key_number(at, key, v) put_number(put_text(at, ",\"" key "\":"), v)
+#define key_us(at, key, ns)    key_number(at, key, (ns) / 1000)
+#define key_string(at, key, bytes, n)                                                              \
+	put_text(json_string(put_text(at, ",\"" key "\":\""), bytes, n), "\"")
+#define key_text(at, key, text) key_string(at, key, text, strlen(text))
+#define key_true(at, key, is)	((is) ? put_text(at, ",\"" key "\":true") : (at))
+#define key_endpoint(at, key, ip, port)                                                            \
+	(ip_is_none(ip) ? (at) : put_endpoint(put_text(at, ",\"" key "\":\""), ip, port))
+#define key_name(at, key, names, kind, slot, incarnation)                                          \
+	((slot) == ABI_NONE                                                                        \
+		 ? (at)                                                                            \
+		 : put_name(put_text(at, ",\"" key "\":\""), names, kind, slot, incarnation))
 
-static void
-key_true(struct out *out, const char *key, bool is)
-{
-	if (!is)
-		return;
-	put_key(out, key);
-	put(out, "true", 4);
-}
-
-/* Once a leg and line: IPv4 by hand, as it is the common one and inet_ntop the dearest call. */
-static void
-key_endpoint(struct out *out, const char *key, const struct ip_addr *ip, uint16_t port)
+/* Once a leg and line; closes the quotes. */
+static char *
+put_endpoint(char *at, const struct ip_addr *ip, uint16_t port)
 {
 	char text[VALUE_ENDPOINT_TEXT];
 
-	if (ip_is_none(ip))
-		return;
-	if (!ip_is_v4(ip)) {
-		key_text(out, key, value_endpoint_text(ip, port, text));
-		return;
+	if (ip_is_v4(ip)) {
+		at = put_ip4(at, ip);
+		*at++ = ':';
+		at = put_number(at, port);
+	} else {
+		value_endpoint_text(ip, port, text);
+		at = put_bytes(at, text, strlen(text));
 	}
-	put_key(out, key);
-	put(out, "\"", 1);
-	for (int i = 12; i < 16; i++) {
-		put_number(out, ip->b[i]);
-		put(out, i < 15 ? "." : ":", 1);
+	*at++ = '"';
+	return at;
+}
+
+/* By name, or "#slot" when no image of late knows it; closes the quotes. */
+static char *
+put_name(char *at, const struct names *names, enum img_kind kind, uint32_t slot,
+	 uint32_t incarnation)
+{
+	const struct name *name = names_find(names, kind, slot, incarnation);
+	size_t plain;
+
+	if (name != NULL) {
+		memcpy(at, name->text, sizeof(name->text)); /* of known size: no call */
+		plain = put_plain_n(at, name->n);
+		at = plain == name->n ? at + plain : json_string(at, name->text, name->n);
+	} else {
+		*at++ = '#';
+		at = put_number(at, slot);
 	}
-	put_number(out, port);
-	put(out, "\"", 1);
+	*at++ = '"';
+	return at;
 }
 
-/* By name, or "#slot" when no image of late knows it; nothing for none. */
-static void
-key_name(struct out *out, const char *key, const struct names *names, enum img_kind kind,
-	 uint32_t slot, uint32_t incarnation)
-{
-	const char *name;
-	char number[16];
+/* ---- a line of JSON ---- */
 
-	if (slot == ABI_NONE)
-		return;
-	name = names_find(names, kind, slot, incarnation);
-	if (name == NULL) {
-		snprintf(number, sizeof(number), "#%u", slot);
-		name = number;
-	}
-	key_text(out, key, name);
+static char *
+json_cause(char *at, const char *end, const struct journal_access *access,
+	   const struct names *names)
+{
+	char cause[RECORD_CAUSE_MAX];
+	size_t n;
+
+	record_cause(access, names, cause);
+	n = strlen(cause);
+	ensure_room(at, end, n);
+	at = key_string(at, "cause", cause, n);
+	at = key_text(at, "cause_word", journal_cause_name(access->cause));
+	return access->detail != 0 ? key_number(at, "cause_detail", access->detail) : at;
 }
 
-/* The last n digits of v. */
-static void
-put_digits(struct out *out, uint32_t v, uint32_t n)
+static char *
+json_upstream(char *at, const char *end, const struct journal_access *access,
+	      const struct names *names)
 {
-	char digit[8];
-
-	ensure(n <= sizeof(digit));
-	for (uint32_t i = n; i > 0; i--) {
-		digit[i - 1] = (char)('0' + v % 10);
-		v /= 10;
-	}
-	put(out, digit, n);
-}
-
-/* "2026-11-21T08:23:37.123456Z" */
-static void
-put_time(struct out *out, uint64_t ns)
-{
-	time_t seconds = (time_t)(ns / 1000000000);
-	struct tm tm;
-
-	if (gmtime_r(&seconds, &tm) == NULL || tm.tm_year > 8099)
-		tm = (struct tm){ .tm_year = 70, .tm_mday = 1 };
-	put(out, "\"", 1);
-	put_digits(out, (uint32_t)tm.tm_year + 1900, 4);
-	put(out, "-", 1);
-	put_digits(out, (uint32_t)tm.tm_mon + 1, 2);
-	put(out, "-", 1);
-	put_digits(out, (uint32_t)tm.tm_mday, 2);
-	put(out, "T", 1);
-	put_digits(out, (uint32_t)tm.tm_hour, 2);
-	put(out, ":", 1);
-	put_digits(out, (uint32_t)tm.tm_min, 2);
-	put(out, ":", 1);
-	put_digits(out, (uint32_t)tm.tm_sec, 2);
-	put(out, ".", 1);
-	put_digits(out, (uint32_t)(ns % 1000000000 / 1000), 6);
-	put(out, "Z\"", 2);
-}
-
-/* ---- the cause ---- */
-
-/* "%l" the limit, "%s" the server, "%f" the farm; NULL: the journal's own words
- * (which have no '%'). */
-static const char *
-cause_format(enum journal_cause cause)
-{
-	switch ((int)cause) {
-	case JOURNAL_CAUSE_CONNECT_TIMEOUT:
-		return "connect timeout after %l to %s";
-	case JOURNAL_CAUSE_SEND_TIMEOUT:
-		return "send timeout after %l to %s";
-	case JOURNAL_CAUSE_RECEIVE_TIMEOUT:
-		return "receive timeout after %l from %s";
-	case JOURNAL_CAUSE_CONNECT_REFUSED:
-		return "connection refused by %s";
-	case JOURNAL_CAUSE_CONNECT_UNREACHABLE:
-		return "%s cannot be reached";
-	case JOURNAL_CAUSE_UPSTREAM_RESET:
-		return "connection reset by %s";
-	case JOURNAL_CAUSE_UPSTREAM_CLOSED:
-		return "%s closed the connection before a response";
-	case JOURNAL_CAUSE_UPSTREAM_TRUNCATED:
-		return "%s closed the connection within its response";
-	case JOURNAL_CAUSE_UPSTREAM_MALFORMED:
-		return "malformed response from %s";
-	case JOURNAL_CAUSE_UPSTREAM_HEAD_TOO_LARGE:
-		return "response head too large from %s";
-	case JOURNAL_CAUSE_NO_SERVER:
-		return "no server of farm %f can be used";
-	case JOURNAL_CAUSE_NO_ADDRESS:
-		return "no server name of farm %f has an address";
-	case JOURNAL_CAUSE_NO_SOURCE_PORT:
-		return "no source port is free towards %s";
-	case JOURNAL_CAUSE_CLIENT_HEAD_TIMEOUT:
-		return "the client did not finish its request head within %l";
-	case JOURNAL_CAUSE_CLIENT_BODY_TIMEOUT:
-		return "the client sent no more of its request for %l";
-	case JOURNAL_CAUSE_CLIENT_SEND_TIMEOUT:
-		return "the client took no more of the response for %l";
-	case JOURNAL_CAUSE_DRAINED:
-		return "cut: %s was disabled";
-	default:
-		return NULL;
-	}
-}
-
-/* "a:8080", or the address where the name is not known. */
-static const char *
-server_text(const struct journal_access *access, const struct names *names, char text[128])
-{
-	const char *name =
-		names_find(names, IMG_KIND_SERVER, access->server_slot, access->server_incarnation);
-
-	if (name != NULL && access->upstream_port != 0)
-		snprintf(text, 128, "%s:%u", name, access->upstream_port);
-	else if (name != NULL)
-		snprintf(text, 128, "%s", name);
-	else if (ip_is_none(&access->upstream))
-		snprintf(text, 128, "the server");
-	else
-		value_endpoint_text(&access->upstream, access->upstream_port, text);
-	return text;
-}
-
-const char *
-record_cause(const struct journal_access *access, const struct names *names,
-	     char text[RECORD_CAUSE_MAX])
-{
-	const char *format = cause_format((enum journal_cause)access->cause);
-	const char *farm =
-		names_find(names, IMG_KIND_FARM, access->farm_slot, access->farm_incarnation);
-	char server[128], limit[VALUE_DURATION_TEXT];
-	size_t n = 0;
-
-	if (format == NULL)
-		format = journal_cause_text(access->cause);
-	server_text(access, names, server);
-	value_duration_text(access->limit_ns, limit);
-	for (; *format != '\0' && n < RECORD_CAUSE_MAX - 1; format++) {
-		const char *part;
-		int added;
-
-		if (*format != '%') {
-			text[n++] = *format;
-			continue;
-		}
-		format++;
-		part = *format == 'l' ? limit : *format == 's' ? server : farm;
-		added = snprintf(text + n, RECORD_CAUSE_MAX - n, "%s", part != NULL ? part : "?");
-		n += added > 0 ? (size_t)added : 0;
-	}
-	n = n < RECORD_CAUSE_MAX ? n : RECORD_CAUSE_MAX - 1;
-	text[n] = '\0';
-	if (access->detail > 0 && access->detail < HTTP_REASONS_N)
-		snprintf(text + n, RECORD_CAUSE_MAX - n, ": %s",
-			 http_reason_name((enum http_reason)access->detail));
-	return text;
-}
-
-/* ---- the line ---- */
-
-static void
-put_upstream(struct out *out, const struct journal_access *access, const struct names *names)
-{
-	key_name(out, "farm", names, IMG_KIND_FARM, access->farm_slot, access->farm_incarnation);
+	ensure_room(at, end, 0);
+	at = key_name(at, "farm", names, IMG_KIND_FARM, access->farm_slot,
+		      access->farm_incarnation);
 	if ((access->flags & JOURNAL_HAS_UPSTREAM) == 0)
-		return;
-	key_name(out, "server", names, IMG_KIND_SERVER, access->server_slot,
-		 access->server_incarnation);
-	key_endpoint(out, "upstream", &access->upstream, access->upstream_port);
-	key_endpoint(out, "source", &access->source, access->source_port);
+		return at;
+	at = key_name(at, "server", names, IMG_KIND_SERVER, access->server_slot,
+		      access->server_incarnation);
+	at = key_endpoint(at, "upstream", &access->upstream, access->upstream_port);
+	at = key_endpoint(at, "source", &access->source, access->source_port);
 	if (access->upstream_status != 0)
-		key_number(out, "upstream_status", access->upstream_status);
-	key_number(out, "tries", access->tries);
-	key_true(out, "reused", (access->flags & JOURNAL_REUSED) != 0);
-	key_us(out, "queue_us", access->queue_ns);
-	key_us(out, "connect_us", access->connect_ns);
-	key_us(out, "send_us", access->send_ns);
-	key_us(out, "first_byte_us", access->first_byte_ns);
-	key_us(out, "receive_us", access->receive_ns);
-	key_number(out, "upstream_rtt_us", access->upstream_leg.rtt_us);
-	key_number(out, "upstream_retransmits", access->upstream_leg.retransmits);
-	key_us(out, "upstream_zero_window_us", access->upstream_leg.zero_window_ns);
+		at = key_number(at, "upstream_status", access->upstream_status);
+	at = key_number(at, "tries", access->tries);
+	at = key_true(at, "reused", (access->flags & JOURNAL_REUSED) != 0);
+	at = key_us(at, "queue_us", access->queue_ns);
+	at = key_us(at, "connect_us", access->connect_ns);
+	at = key_us(at, "send_us", access->send_ns);
+	at = key_us(at, "first_byte_us", access->first_byte_ns);
+	at = key_us(at, "receive_us", access->receive_ns);
+	at = key_number(at, "upstream_rtt_us", access->upstream_leg.rtt_us);
+	at = key_number(at, "upstream_retransmits", access->upstream_leg.retransmits);
+	return key_us(at, "upstream_zero_window_us", access->upstream_leg.zero_window_ns);
 }
 
-static void
-put_request(struct out *out, const struct journal_access *access,
-	    const struct journal_text *strings)
+/* Who, when, and what was asked for. */
+static char *
+json_request(char *at, const char *end, const struct journal_access *access,
+	     const struct journal_text *strings, const struct names *names,
+	     const struct record_second *second)
 {
-	char version[16];
-
-	key_string(out, "method", strings->method, access->method_n);
-	key_string(out, "host", strings->host, access->host_n);
-	key_string(out, "target", strings->target, access->target_n);
-	snprintf(version, sizeof(version), "HTTP/%u.%u", access->version / 10,
-		 access->version % 10);
-	if (access->version != 0)
-		key_text(out, "version", version);
+	ensure_room(at, end,
+		    (size_t)access->method_n + access->host_n + access->target_n + access->agent_n);
+	at = put_text(at, "{\"time\":\"");
+	at = put_bytes(at, second->json, sizeof(second->json));
+	*at++ = '.';
+	at = put_last(at, (uint32_t)(access->time_ns % 1000000000 / 1000), 6);
+	at = put_text(at, "Z\"");
+	at = key_endpoint(at, "client", &access->client, access->client_port);
+	at = key_endpoint(at, "local", &access->local, access->local_port);
+	at = key_name(at, "listener", names, IMG_KIND_LISTENER, access->listener_slot,
+		      access->listener_incarnation);
+	at = key_string(at, "method", strings->method, access->method_n);
+	at = key_string(at, "host", strings->host, access->host_n);
+	at = key_string(at, "target", strings->target, access->target_n);
+	if (access->version != 0) {
+		at = put_text(at, ",\"version\":\"HTTP/");
+		at = put_number(at, access->version / 10);
+		*at++ = '.';
+		at = put_number(at, access->version % 10);
+		*at++ = '"';
+	}
 	if (access->agent_n > 0)
-		key_string(out, "user_agent", strings->agent, access->agent_n);
-	key_true(out, "cut", (access->flags & JOURNAL_CUT) != 0);
+		at = key_string(at, "user_agent", strings->agent, access->agent_n);
+	at = key_true(at, "cut", (access->flags & JOURNAL_CUT) != 0);
+	at = key_number(at, "status", access->status);
+	return key_true(at, "own_response", (access->flags & JOURNAL_OWN_RESPONSE) != 0);
+}
+
+static char *
+json_sums(char *at, const char *end, const struct journal_access *access)
+{
+	ensure_room(at, end, 0);
+	at = key_us(at, "wait_us", access->wait_ns);
+	at = key_us(at, "head_us", access->head_ns);
+	at = key_us(at, "total_us", access->total_ns);
+	at = key_number(at, "request_head_bytes", access->request_head_bytes);
+	at = key_number(at, "request_body_bytes", access->request_body_bytes);
+	at = key_number(at, "response_head_bytes", access->response_head_bytes);
+	at = key_number(at, "response_body_bytes", access->response_body_bytes);
+	at = key_true(at, "chunked_request", (access->flags & JOURNAL_CHUNKED_REQUEST) != 0);
+	at = key_true(at, "chunked_response", (access->flags & JOURNAL_CHUNKED_RESPONSE) != 0);
+	at = key_true(at, "tunnel", (access->flags & JOURNAL_TUNNEL) != 0);
+	at = key_true(at, "kept", (access->flags & JOURNAL_KEPT) != 0);
+	at = key_number(at, "client_rtt_us", access->client_leg.rtt_us);
+	at = key_number(at, "client_retransmits", access->client_leg.retransmits);
+	at = key_us(at, "client_zero_window_us", access->client_leg.zero_window_ns);
+	at = key_number(at, "lane", access->lane);
+	at = key_number(at, "connection", access->conn_id);
+	at = key_number(at, "request", access->request_i);
+	at = key_number(at, "generation", access->generation);
+	return put_text(at, "}\n");
+}
+
+static char *
+json_line(char *at, const char *end, const struct journal_access *access,
+	  const struct journal_text *strings, const struct names *names,
+	  const struct record_second *second)
+{
+	at = json_request(at, end, access, strings, names, second);
+	if (access->cause != JOURNAL_CAUSE_NONE)
+		at = json_cause(at, end, access, names);
+	at = json_upstream(at, end, access, names);
+	return json_sums(at, end, access);
+}
+
+/* ---- a line of the combined format ---- */
+
+/* "GET /x HTTP/1.1", or "-" when no request line came. */
+static char *
+combined_request(char *at, const struct journal_access *access, const struct journal_text *strings)
+{
+	if (access->method_n == 0)
+		return put_text(at, "-");
+	at = combined_string(at, strings->method, access->method_n);
+	*at++ = ' ';
+	at = combined_string(at, strings->target, access->target_n);
+	if (access->version == 0)
+		return at;
+	at = put_text(at, " HTTP/");
+	at = put_number(at, access->version / 10);
+	*at++ = '.';
+	return put_number(at, access->version % 10);
+}
+
+static char *
+combined_line(char *at, const char *end, const struct journal_access *access,
+	      const struct journal_text *strings, const struct record_second *second)
+{
+	char client[VALUE_IP_TEXT];
+
+	ensure_room(at, end, (size_t)access->method_n + access->target_n + access->agent_n);
+	if (ip_is_v4(&access->client)) {
+		at = put_ip4(at, &access->client);
+	} else {
+		value_ip_text(&access->client, client);
+		at = put_bytes(at, client, strlen(client));
+	}
+	at = put_text(at, " - - ");
+	at = put_bytes(at, second->combined, sizeof(second->combined));
+	at = put_text(at, " \"");
+	at = combined_request(at, access, strings);
+	at = put_text(at, "\" ");
+	at = put_last(at, access->status, 3);
+	*at++ = ' ';
+	at = put_number(at, access->response_body_bytes);
+	at = put_text(at, " \"-\" \"");
+	if (access->agent_n > 0)
+		at = combined_string(at, strings->agent, access->agent_n);
+	else
+		*at++ = '-';
+	return put_text(at, "\"\n");
 }
 
 size_t
-record_line(const struct journal_access *access, const struct journal_text *strings,
-	    const struct names *names, char text[RECORD_LINE_MAX])
+record_line(enum conf_log_format format, const struct journal_access *access,
+	    const struct journal_text *strings, const struct names *names,
+	    struct record_second *second, char text[RECORD_LINE_MAX])
 {
-	struct out out = { .at = text, .end = text + RECORD_LINE_MAX };
-	char cause[RECORD_CAUSE_MAX];
+	const char *end = text + RECORD_LINE_MAX;
 
-	put(&out, "{\"time\":", 8);
-	put_time(&out, access->time_ns);
-	key_endpoint(&out, "client", &access->client, access->client_port);
-	key_endpoint(&out, "local", &access->local, access->local_port);
-	key_name(&out, "listener", names, IMG_KIND_LISTENER, access->listener_slot,
-		 access->listener_incarnation);
-	put_request(&out, access, strings);
-	key_number(&out, "status", access->status);
-	key_true(&out, "own_response", (access->flags & JOURNAL_OWN_RESPONSE) != 0);
-	if (access->cause != JOURNAL_CAUSE_NONE) {
-		key_text(&out, "cause", record_cause(access, names, cause));
-		key_text(&out, "cause_word", journal_cause_name(access->cause));
-		if (access->detail != 0)
-			key_number(&out, "cause_detail", access->detail);
+	second_set(second, access->time_ns);
+	switch (format) {
+	case CONF_LOG_JSON:
+		return (size_t)(json_line(text, end, access, strings, names, second) - text);
+	case CONF_LOG_COMBINED:
+		return (size_t)(combined_line(text, end, access, strings, second) - text);
 	}
-	put_upstream(&out, access, names);
-	key_us(&out, "wait_us", access->wait_ns);
-	key_us(&out, "head_us", access->head_ns);
-	key_us(&out, "total_us", access->total_ns);
-	key_number(&out, "request_head_bytes", access->request_head_bytes);
-	key_number(&out, "request_body_bytes", access->request_body_bytes);
-	key_number(&out, "response_head_bytes", access->response_head_bytes);
-	key_number(&out, "response_body_bytes", access->response_body_bytes);
-	key_true(&out, "chunked_request", (access->flags & JOURNAL_CHUNKED_REQUEST) != 0);
-	key_true(&out, "chunked_response", (access->flags & JOURNAL_CHUNKED_RESPONSE) != 0);
-	key_true(&out, "tunnel", (access->flags & JOURNAL_TUNNEL) != 0);
-	key_true(&out, "kept", (access->flags & JOURNAL_KEPT) != 0);
-	key_number(&out, "client_rtt_us", access->client_leg.rtt_us);
-	key_number(&out, "client_retransmits", access->client_leg.retransmits);
-	key_us(&out, "client_zero_window_us", access->client_leg.zero_window_ns);
-	key_number(&out, "lane", access->lane);
-	key_number(&out, "connection", access->conn_id);
-	key_number(&out, "request", access->request_i);
-	key_number(&out, "generation", access->generation);
-	put(&out, "}\n", 2);
-	return (size_t)(out.at - text);
+	ensure(false);
+	return 0;
 }

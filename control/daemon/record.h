@@ -1,9 +1,11 @@
 /*
- * record.h - one journal record as a line of the JSON access log, and its cause as a sentence.
+ * record.h - one journal record as a line of the access log, as JSON or in the combined format,
+ * and its cause as a sentence.
  *
  * Pure. The one place where JSON is written without jansson: at the rate of requests a tree of
  * values per line would cost more than the request. The tests read every kind of line back with
- * jansson. The fields are documented in control/README.md.
+ * jansson. The fields are documented in control/README.md. bench/micro/bench_record.c prints what
+ * a line costs.
  */
 #ifndef PENSTOCK_CONTROL_DAEMON_RECORD_H
 #define PENSTOCK_CONTROL_DAEMON_RECORD_H
@@ -11,6 +13,7 @@
 #include <stddef.h>
 
 #include "abi/journal.h"
+#include "conf/model.h"
 #include "daemon/names.h"
 
 enum {
@@ -19,12 +22,21 @@ enum {
 	RECORD_CAUSE_MAX = 256,
 };
 
+/* The second that the last line was of, in the texts of both formats: most lines share it with
+ * the line before. Zeroed is none yet. */
+struct record_second {
+	uint64_t second;   /* Unix, and one more */
+	char json[19];	   /* 2026-11-21T08:23:37 */
+	char combined[28]; /* [21/Nov/2026:08:23:37 +0000] */
+};
+
 /*
- * The line with its newline into text, which has RECORD_LINE_MAX bytes. Returns its length. Not
- * terminated.
+ * The line with its newline into text, which has RECORD_LINE_MAX bytes. The strings are no longer
+ * than the journal's maxima (journal_next sees to that). Returns its length. Not terminated.
  */
-size_t record_line(const struct journal_access *access, const struct journal_text *strings,
-		   const struct names *names, char text[RECORD_LINE_MAX]);
+size_t record_line(enum conf_log_format format, const struct journal_access *access,
+		   const struct journal_text *strings, const struct names *names,
+		   struct record_second *second, char text[RECORD_LINE_MAX]);
 
 /*
  * "receive timeout after 30 s from a (10.0.0.11:8080)"; "" when nothing went wrong. Returns text.

@@ -38,17 +38,20 @@ settings_of(const struct conf *conf, struct settings *ret_settings)
 
 	for (CONF_EACH(struct conf_str, server, &conf->resolver.servers))
 		dns = arena_format(&arena, "%s%s%s", dns, dns[0] != '\0' ? "," : "", server->s);
-	*ret_settings = (struct settings){ .log_path = copy(conf->logs.access.path.s),
-					   .dns = copy(dns),
-					   .socket = copy(conf->control.socket.s) };
+	*ret_settings =
+		(struct settings){ .log_path = copy(conf->logs.access.path.s),
+				   .log_format = (enum conf_log_format)conf->logs.access.format.v,
+				   .dns = copy(dns),
+				   .socket = copy(conf->control.socket.s) };
 	arena_fini(&arena);
 }
 
 void
 settings_save(const struct settings *settings, int control_fd)
 {
-	json_t *object = json_pack("{s:s*, s:s, s:s*}", "log_path", settings->log_path, "dns",
-				   settings->dns, "socket", settings->socket);
+	json_t *object = json_pack("{s:s*, s:i, s:s, s:s*}", "log_path", settings->log_path,
+				   "log_format", (int)settings->log_format, "dns", settings->dns,
+				   "socket", settings->socket);
 	char *text = json_dumps(object, JSON_COMPACT);
 
 	ensure(text != NULL);
@@ -63,18 +66,24 @@ settings_load(struct settings *ret_settings, int control_fd)
 {
 	static char bytes[SETTINGS_BYTES_MAX];
 	const char *log_path = NULL, *dns = "", *socket = NULL;
+	int log_format = CONF_LOG_JSON; /* a version before did not say */
 	json_t *object;
 	size_t n;
 
 	if (rundir_read(control_fd, settings_name, bytes, sizeof(bytes), &n) != 0)
 		return false;
 	object = json_loadb(bytes, n, 0, NULL);
-	if (object == NULL || json_unpack(object, "{s?s, s:s, s?s}", "log_path", &log_path, "dns",
-					  &dns, "socket", &socket) != 0) {
+	if (object == NULL ||
+	    json_unpack(object, "{s?s, s?i, s:s, s?s}", "log_path", &log_path, "log_format",
+			&log_format, "dns", &dns, "socket", &socket) != 0 ||
+	    log_format < CONF_LOG_JSON || log_format > CONF_LOG_COMBINED) {
 		json_decref(object);
 		return false;
 	}
-	*ret_settings = (struct settings){ copy(log_path), copy(dns), copy(socket) };
+	*ret_settings = (struct settings){ .log_path = copy(log_path),
+					   .log_format = (enum conf_log_format)log_format,
+					   .dns = copy(dns),
+					   .socket = copy(socket) };
 	json_decref(object);
 	return true;
 }
@@ -82,7 +91,8 @@ settings_load(struct settings *ret_settings, int control_fd)
 void
 settings_copy(struct settings *to, const struct settings *from)
 {
-	struct settings mine = { copy(from->log_path), copy(from->dns), copy(from->socket) };
+	struct settings mine = { copy(from->log_path), from->log_format, copy(from->dns),
+				 copy(from->socket) };
 
 	settings_fini(to);
 	*to = mine;

@@ -13,8 +13,9 @@
 /* Zeroed is "nothing said". Texts are malloc's. */
 struct settings {
 	char *log_path; /* NULL: no access log */
-	char *dns;	/* "IP:port,IP"; "": the machine's own */
-	char *socket;	/* NULL: control/socket */
+	enum conf_log_format log_format;
+	char *dns;    /* "IP:port,IP"; "": the machine's own */
+	char *socket; /* NULL: control/socket */
 };
 
 void settings_of(const struct conf *conf, struct settings *ret_settings);

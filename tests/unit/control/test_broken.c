@@ -88,6 +88,8 @@ static const struct broken parsed[] = {
 	{ GOOD "farms:\n  - {name: app, servers: [" A "], timeouts: {connect: 5 minutes}}\n", 6, 79, "the units are", "connect: 5s" },
 	{ GOOD "rules:\n  publish: []\n", 5, 1, "does not have rules", "remove 'rules'" },
 	{ GOOD "certificates: []\n", 5, 1, "does not have TLS", "remove 'certificates'" },
+	{ GOOD "logs: {access: {path: /l, format: w3c}}\n", 5, 35, "does not have format: w3c", "use json or combined" },
+	{ GOOD "logs: {access: {path: /l, format: clf}}\n", 5, 35, "clf", "json or combined" },
 	{ GOOD "logs: {access: {path: access.log}}\n", 5, 23, "must begin with '/'", "path: /var/log" },
 	{ GOOD "logs: {access: /var/log/x}\n", 5, 16, "'access' must be a mapping", "access: {path:" },
 	{ GOOD "hosts: {app: [10.0.0.300]}\n", 5, 15, "neither IPv4 nor IPv6", "10.0.0.11" },

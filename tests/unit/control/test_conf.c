@@ -50,6 +50,7 @@ what_is_left_out_has_its_default(void **state)
 	assert_int_equal(farm->retries.v, 2);
 	assert_int_equal(server->weight.v, 100);
 	assert_null(conf->logs.access.path.s);
+	assert_int_equal(conf->logs.access.format.v, CONF_LOG_JSON);
 	conf_close(conf);
 }
 
@@ -101,7 +102,7 @@ static const char conf_every_key[] =
 	"weight: 7}\n"
 	"hosts: {app1.internal: [10.8.0.11, \"2001:db8::11\"], one: 10.8.0.1}\n"
 	"resolver: {servers: [10.0.0.53, \"[2001:db8::53]:5353\"]}\n"
-	"logs: {access: {path: /var/log/penstock/access.log, format: json}}\n"
+	"logs: {access: {path: /var/log/penstock/access.log, format: combined}}\n"
 	"control: {socket: /run/penstock.sock}\n";
 
 static void
@@ -129,6 +130,7 @@ every_key_is_read(void **state)
 	assert_int_equal(conf->hosts.n, 2);
 	assert_int_equal(host->addresses.n, 2);
 	assert_int_equal(conf->resolver.servers.n, 2);
+	assert_int_equal(conf->logs.access.format.v, CONF_LOG_COMBINED);
 	assert_string_equal(conf->control.socket.s, "/run/penstock.sock");
 	conf_close(conf);
 }

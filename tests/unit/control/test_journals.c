@@ -117,7 +117,7 @@ the_log_is_opened_again_after_a_rotation(void **state)
 	turns(w, 300);
 	snprintf(old, sizeof(old), "%s.1", w->log);
 	assert_int_equal(rename(w->log, old), 0);
-	assert_true(access_log_open(&w->daemon.log, w->daemon.settings.log_path));
+	assert_true(access_log_open(&w->daemon.log, w->daemon.settings.log_path, CONF_LOG_JSON));
 	assert_int_equal(access(w->log, F_OK), 0);
 	journal_write(w, 4);
 	settle(w);

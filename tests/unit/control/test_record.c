@@ -1,5 +1,5 @@
 /*
- * test_record.c - journal records as lines of the JSON access log: every line is read back by
+ * test_record.c - journal records as lines of the access log: every line of JSON is read back by
  * jansson.
  */
 #include <setjmp.h>
@@ -18,6 +18,7 @@
 
 static char line[RECORD_LINE_MAX];
 static struct names names;
+static struct record_second second;
 
 static int
 names_fill(void **state)
@@ -89,7 +90,7 @@ static const struct journal_text strings_good = { (const uint8_t *)"GET", (const
 static json_t *
 read_back(const struct journal_access *access, const struct journal_text *strings)
 {
-	size_t n = record_line(access, strings, &names, line);
+	size_t n = record_line(CONF_LOG_JSON, access, strings, &names, &second, line);
 	json_error_t error;
 	json_t *object;
 
@@ -200,14 +201,16 @@ any_bytes_become_json(void **state)
 	access.host_n = JOURNAL_HOST_MAX;
 	access.agent_n = JOURNAL_AGENT_MAX;
 	/* jansson takes no \u0000 without being asked; ours are told apart by the flag below. */
-	object = json_loadb(line, record_line(&access, &strings, &names, line), JSON_ALLOW_NUL,
-			    NULL);
+	object = json_loadb(line,
+			    record_line(CONF_LOG_JSON, &access, &strings, &names, &second, line),
+			    JSON_ALLOW_NUL, NULL);
 	assert_non_null(object);
 	json_decref(object);
 	memset(bytes, 0x01, sizeof(bytes)); /* the longest line there is */
 	access.cause = JOURNAL_CAUSE_RECEIVE_TIMEOUT;
 	access.detail = 3;
-	assert_true(record_line(&access, &strings, &names, line) < RECORD_LINE_MAX);
+	assert_true(record_line(CONF_LOG_JSON, &access, &strings, &names, &second, line) <
+		    RECORD_LINE_MAX);
 }
 
 static void
@@ -236,6 +239,121 @@ utf8_stays_and_other_bytes_are_escaped(void **state)
 	assert_target("/\xf4\x90\x80\x80", "/\xc3\xb4\xc2\x90\xc2\x80\xc2\x80");
 	assert_target("/\xe2\x82", "/\xc3\xa2\xc2\x82"); /* cut */
 	assert_target("/\"\\\t", "/\"\\\t");
+}
+
+/* ---- the combined format ---- */
+
+static void
+assert_combined(const struct journal_access *access, const struct journal_text *strings,
+		const char *expected)
+{
+	size_t n = record_line(CONF_LOG_COMBINED, access, strings, &names, &second, line);
+
+	line[n] = '\0';
+	assert_string_equal(line, expected);
+}
+
+static void
+combined_lines_are_what_nginx_writes(void **state)
+{
+	struct journal_access access = access_good();
+	struct journal_text strings = strings_good;
+
+	(void)state;
+	assert_combined(&access, &strings,
+			"198.51.100.7 - - [21/Nov/2026:08:23:37 +0000] \"GET /a?b=c HTTP/1.1\" "
+			"200 1099511627776 \"-\" \"curl\"\n");
+	access.agent_n = 0;
+	access.version = 10;
+	access.response_body_bytes = 0;
+	access.status = 0; /* the client went before there was one */
+	access.client = (struct ip_addr){ .b = { 0x20, 0x01, 0x0d, 0xb8, [15] = 9 } };
+	assert_combined(&access, &strings,
+			"2001:db8::9 - - [21/Nov/2026:08:23:37 +0000] \"GET /a?b=c HTTP/1.0\" "
+			"000 0 \"-\" \"-\"\n");
+	access.method_n = access.target_n = 0;
+	access.status = 400;
+	assert_combined(&access, &strings,
+			"2001:db8::9 - - [21/Nov/2026:08:23:37 +0000] \"-\" 400 0 \"-\" \"-\"\n");
+}
+
+static void
+combined_lines_cannot_be_forged(void **state)
+{
+	static const char agent[] = "a\" \\\x7f\n1.2.3.4 - \xc3\xa4 a tail of plain bytes";
+	struct journal_access access = access_good();
+	struct journal_text strings = strings_good;
+
+	(void)state;
+	strings.agent = (const uint8_t *)agent;
+	access.agent_n = sizeof(agent) - 1;
+	access.response_body_bytes = 64;
+	assert_combined(&access, &strings,
+			"198.51.100.7 - - [21/Nov/2026:08:23:37 +0000] \"GET /a?b=c HTTP/1.1\" "
+			"200 64 \"-\" \"a\\x22 \\x5C\\x7F\\x0A1.2.3.4 - \\xC3\\xA4 a tail of plain "
+			"bytes\"\n");
+}
+
+/* A byte that wants an escape is found at every place of a string of any length. */
+static void
+an_odd_byte_is_found_wherever_it_is(void **state)
+{
+	static const uint8_t odd[] = { '"', '\\', 0x00, 0x1f, 0x7f, 0x80, 0xff };
+	char text[80], got[96];
+
+	(void)state;
+	for (size_t n = 1; n < 70; n++)
+		for (size_t at = 0; at < n; at++) {
+			uint8_t c = odd[(n + at) % sizeof(odd)];
+			struct journal_access access = access_good();
+			struct journal_text strings = strings_good;
+			size_t line_n;
+
+			memset(text, 'x', sizeof(text));
+			text[at] = (char)c;
+			strings.agent = (const uint8_t *)text;
+			access.agent_n = (uint16_t)n;
+			line_n = record_line(CONF_LOG_COMBINED, &access, &strings, &names, &second,
+					     line);
+			snprintf(got, sizeof(got), "%.*s\\x%02X%.*s\"\n", (int)at, text, c,
+				 (int)(n - at - 1), text + at + 1);
+			assert_memory_equal(line + line_n - strlen(got), got, strlen(got));
+		}
+}
+
+/* Every length of a number, every octet, and seconds that come back. */
+static void
+numbers_octets_and_seconds_are_exact(void **state)
+{
+	struct journal_access access = access_good();
+	uint64_t v = 1;
+
+	(void)state;
+	for (int i = 0; i < 19; i++, v *= 10)
+		for (uint64_t d = 0; d < 3; d++) {
+			json_t *object;
+
+			access.response_body_bytes = v + d - 1;
+			access.conn_id = v * 9 / 10 * (d + 1) % INT64_MAX;
+			object = read_back(&access, &strings_good);
+			assert_number(object, "response_body_bytes",
+				      (int64_t)access.response_body_bytes);
+			assert_number(object, "connection", (int64_t)access.conn_id);
+			json_decref(object);
+		}
+	for (int i = 0; i < 256; i++) {
+		char expected[32];
+		json_t *object;
+
+		access.client.b[12] = access.client.b[14] = (uint8_t)i;
+		access.time_ns = 1795249417000000000ull + (uint64_t)(i % 3) * 1000000000 + 7000;
+		snprintf(expected, sizeof(expected), "%d.51.%d.7:50001", i, i);
+		object = read_back(&access, &strings_good);
+		assert_text(object, "client", expected);
+		snprintf(expected, sizeof(expected), "2026-11-21T08:23:%02d.000007Z", 37 + i % 3);
+		assert_text(object, "time", expected);
+		json_decref(object);
+	}
 }
 
 static void
@@ -317,6 +435,10 @@ main(void)
 		cmocka_unit_test(a_request_without_a_server_has_no_upstream),
 		cmocka_unit_test(any_bytes_become_json),
 		cmocka_unit_test(utf8_stays_and_other_bytes_are_escaped),
+		cmocka_unit_test(combined_lines_are_what_nginx_writes),
+		cmocka_unit_test(combined_lines_cannot_be_forged),
+		cmocka_unit_test(an_odd_byte_is_found_wherever_it_is),
+		cmocka_unit_test(numbers_octets_and_seconds_are_exact),
 		cmocka_unit_test(causes_are_sentences),
 		cmocka_unit_test(every_cause_has_words),
 		cmocka_unit_test(times_out_of_the_calendar_do_no_harm),
