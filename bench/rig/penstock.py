@@ -47,7 +47,7 @@ class Planes:
                        "idle_connections": min(100000, max(512, job.conns)),
                        "servers": [{"name": f"o{i}", "address": address, "http_port": 8080}
                                    for i, address in enumerate(servers)]}],
-            "logs": {"access": {"path": log}},
+            "logs": {"access": {"path": log, "format": "combined"}},
         }
 
     def log_path(self):
