@@ -373,6 +373,7 @@ open_port(struct dataplane *d, const struct img *img, uint16_t i, bool is_huge)
 		.tx_ring_n = p->tx_ring_n,
 		.rss_key = p->rss_key,
 		.rss_key_n = (uint8_t)p->rss_key_n,
+		.trusts_sums = (p->flags & IMG_PORT_TRUSTS_SUMS) != 0,
 		.is_huge = is_huge,
 		.gathers = img_machine(img)->poll != IMG_POLL_BUSY,
 		.owner = d->options.uid,

@@ -305,6 +305,7 @@ device_build(struct build *build, const struct conf_device *device, struct img_p
 		record->device = text(build, kind[i].path);
 	}
 	record->role = (uint32_t)device->role.v;
+	record->flags = device->checksums.v != 0 ? IMG_PORT_TRUSTS_SUMS : 0;
 	record->link_id = (uint32_t)device->id.v;
 	record->queues = (uint16_t)device->queues.v;
 	if (device->rss_key.at == NULL)

@@ -184,10 +184,10 @@ check_kind(const struct conf_device *device, struct conf_errs *errs)
 			     "the device does not say what it is; write packet:IFACE, xdp:IFACE or "
 			     "{memif: PATH, role: client, id: 0}");
 	if (device->memif.at == NULL && kinds_n(device) > 0 &&
-	    (device->role.at != NULL || device->id.at != NULL))
+	    (device->role.at != NULL || device->id.at != NULL || device->checksums.at != NULL))
 		conf_err_add(errs, device->at->at,
-			     "role and id belong to memif; remove them from a device of another "
-			     "kind");
+			     "role, id and checksums belong to memif; remove them from a device of "
+			     "another kind");
 }
 
 static void

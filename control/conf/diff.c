@@ -60,6 +60,7 @@ static const struct field port_fields[] = {
 	{ "device kind", FIELD_WORD, true, AT(img_port, kind), .word = img_device_name },
 	{ "role", FIELD_WORD, true, AT(img_port, role), .word = img_role_name },
 	{ "id", FIELD_U32, true, AT(img_port, link_id) },
+	{ "checksums trusted", FIELD_FLAG, true, AT(img_port, flags), .bit = IMG_PORT_TRUSTS_SUMS },
 	{ "queues", FIELD_U16, true, AT(img_port, queues) },
 	{ "mtu", FIELD_U16, true, AT(img_port, mtu) },
 	{ "vlan", FIELD_U16, false, AT(img_port, vlan) },

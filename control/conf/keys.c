@@ -25,6 +25,7 @@
 static const char *const words_lanes[] = { "auto", NULL };
 static const char *const words_poll[] = { "adaptive", "busy", NULL };
 static const char *const words_role[] = { "client", "server", NULL };
+static const char *const words_checksums[] = { "verified", "trusted", NULL };
 static const char *const words_protocol[] = { "http", NULL };
 static const char *const words_xff[] = { "append", "replace", "off", NULL };
 static const char *const words_scheme[] = { "http", NULL };
@@ -59,6 +60,10 @@ static const struct key device_keys[] = {
 	{ .name = "id", .type = KEY_COUNT, AT(conf_device, id), .max = 65535,
 	  .absent = "0", .example = "id: 0",
 	  .what = "the memif interface's number on its socket" },
+	{ .name = "checksums", .type = KEY_WORD, AT(conf_device, checksums),
+	  .words = words_checksums, .absent = "verified", .example = "checksums: trusted",
+	  .what = "whether TCP checksums that come by a memif are looked at; in memory that both ends "
+		  "share nothing can fall over, and a payload that only passes need not be read" },
 	{ .name = "queues", .type = KEY_COUNT, AT(conf_device, queues), .min = 1, .max = IMG_QUEUES_MAX,
 	  .example = "queues: 2",
 	  .what = "queues each way; left out: as many as the port and the lanes make sensible" },

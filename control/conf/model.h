@@ -54,6 +54,7 @@ struct conf_device {
 	struct conf_str packet, xdp;	      /* interface name, or NULL: */
 	struct conf_str memif, vhost, virtio; /* socket path */
 	struct conf_num role;		      /* enum img_role */
+	struct conf_num checksums;	      /* 0: verified, 1: trusted */
 	struct conf_num id;
 	struct conf_num queues;
 	struct conf_str rss_key; /* hex digits */

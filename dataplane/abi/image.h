@@ -227,7 +227,8 @@ struct img_core {
 };
 
 enum {
-	IMG_PORT_FLAGS = 0,
+	IMG_PORT_TRUSTS_SUMS = 1 << 0, /* memif: TCP checksums of its peer are not verified */
+	IMG_PORT_FLAGS = IMG_PORT_TRUSTS_SUMS,
 };
 
 struct img_port {

@@ -86,6 +86,7 @@ bufq_append(struct buf_pool *pool, struct bufq *q, const void *bytes, uint32_t n
 	}
 	if (in_tail > 0) {
 		memcpy(buf_stream(tail) + tail->n, p, in_tail);
+		buf_written(tail);
 		tail->n = (uint16_t)(tail->n + in_tail);
 		q->bytes += in_tail;
 	}

@@ -41,7 +41,15 @@ struct buf {
 	uint16_t l3_off; /* packet part, received: offset of the IP header from the packet start */
 	uint32_t hash;	 /* packet part, received: RSS hash where the port gave one, else 0 */
 	uint32_t tag;	 /* free for the present holder */
-	uint8_t spare[BUF_PRIV - 24];
+
+	/*
+	 * The Internet checksum's sum (wire/checksum.h) of the sum_n bytes at offset sum_at from
+	 * m.buf_addr, known since they were received, so that they are not read again to be sent.
+	 * sum_n 0: none is known. Who writes into a stream part says so by buf_written.
+	 */
+	uint16_t sum_at, sum_n;
+	uint32_t sum;
+	uint8_t spare[BUF_PRIV - 32];
 } __attribute__((aligned(64)));
 
 struct buf_pool; /* a backing's own */
@@ -163,6 +171,13 @@ static inline struct slice
 buf_stream_slice(const struct buf *b)
 {
 	return slice_of(buf_stream(b), b->n);
+}
+
+/* Bytes of the stream part have been changed or added. */
+static inline void
+buf_written(struct buf *b)
+{
+	b->sum_n = 0;
 }
 
 /* The stream part becomes what the packet part holds. */

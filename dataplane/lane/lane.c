@@ -220,6 +220,7 @@ init_paths(struct lane *lane)
 						   .multi_segs = facts->multi_segs,
 						   .tso = facts->tso && facts->csum_tx };
 		lane->wire[i].vlan = img_port(conf->img, i)->vlan;
+		lane->wire[i].trusts_sums = facts->trusts_sums;
 		memcpy(lane->wire[i].mac.b, facts->mac, sizeof(facts->mac));
 	}
 }

@@ -16,7 +16,8 @@ enum {
 	TX_MAX = 1024,	     /* frames waiting for one port, in one lane */
 	TX_CALM = 512,	     /* above this TCP is not asked for more: the port sets the pace */
 	ROUNDS_MAX = 4,	     /* of TCP output and the events it brings, in one turn */
-	ASK_BYTES = 320,     /* of a received frame, asked for before it is looked at */
+	ASK_BYTES = 384,     /* a received frame up to this is asked for before it is looked at, */
+	ASK_LEAST = 128,     /* of larger ones so much */
 	RUNTIME_SCAN = 1024, /* servers whose run-time words are looked at in a millisecond */
 };
 

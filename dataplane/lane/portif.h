@@ -24,6 +24,7 @@ struct portif_facts {
 	uint32_t ring_bufs; /* buffers that it keeps in its receive rings, all queues together */
 	bool csum_tx;	    /* fills TCP checksums in when ol_flags asks */
 	bool csum_rx;	    /* tells by ol_flags that the checksums of a packet need no look */
+	bool trusts_sums;   /* as configured: the wire cannot change bytes, their sums are right */
 	bool multi_segs;    /* sends packets of several segments without copying them together */
 	bool tso;	    /* cuts a packet of up to 64 KiB into segments, given csum_tx */
 

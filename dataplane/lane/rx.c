@@ -103,16 +103,18 @@ lane_of(struct lane *lane, const struct buf *frame)
 }
 
 /*
- * A frame's bytes that the checks read: its headers and, of what follows, as much as a usual head
- * has. A peer that shares memory wrote them on another core, and one line after another from there
- * would cost more than all the rest of the packet; where a card wrote them they are near anyway.
+ * All of a small frame, which is a head or part of one, and the headers of a large one, whose
+ * payload may pass unread. A peer that shares memory wrote them on another core, and one line
+ * after another from there would cost more than all the rest of the packet; where a card wrote
+ * them they are near anyway.
  */
 static inline void
 ask_for(const struct buf *frame)
 {
 	const uint8_t *p = buf_data(frame);
+	uint32_t n = frame->m.data_len <= ASK_BYTES ? frame->m.data_len : ASK_LEAST;
 
-	for (uint32_t off = 0; off < ASK_BYTES; off += 64)
+	for (uint32_t off = 0; off < n; off += 64)
 		__builtin_prefetch(p + off);
 }
 

@@ -56,6 +56,7 @@ rx_burst(const struct portif *portif, uint16_t queue, struct buf **ret_frame, ui
 		b->l3_off = 0;
 		b->hash = (b->m.ol_flags & RTE_MBUF_F_RX_RSS_HASH) != 0 ? b->m.hash.rss : 0;
 		b->tag = 0;
+		b->sum_n = 0;
 	}
 	return n;
 }

@@ -127,6 +127,7 @@ take_facts(const struct port_conf *conf, struct port *port, struct portif_facts 
 	facts->multi_segs = !port->must_linearise; /* one that comes all the same: burst.c */
 	facts->csum_tx = (port->tx_offloads & RTE_ETH_TX_OFFLOAD_TCP_CKSUM) != 0;
 	facts->csum_rx = (port->rx_offloads & RTE_ETH_RX_OFFLOAD_TCP_CKSUM) != 0;
+	facts->trusts_sums = conf->trusts_sums;
 	facts->tso = (port->tx_offloads & RTE_ETH_TX_OFFLOAD_TCP_TSO) != 0;
 	if (port->is_zero_copy || port->is_virtio || conf->device_kind == IMG_DEVICE_VDEV)
 		facts->ring_bufs = (uint32_t)d->ring_n * d->queues;

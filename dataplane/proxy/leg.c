@@ -27,6 +27,7 @@ merge_small(struct proxy *p, struct bufq *q, struct buf *b)
 	    (uint32_t)tail->at + tail->n + b->n > tail->m.buf_len)
 		return false;
 	memcpy(buf_stream(tail) + tail->n, buf_stream(b), b->n);
+	buf_written(tail);
 	tail->n = (uint16_t)(tail->n + b->n);
 	p->conf.count->proxy_copied_bytes += b->n;
 	q->bytes += b->n;

@@ -143,6 +143,7 @@ deframe_buf(struct proxy *p, struct body *b, const struct http_limits *limits, s
 			at = (uint32_t)(data.p - bytes);
 		else
 			memmove(bytes + at + n, data.p, data.n);
+		buf_written(buf);
 		p->conf.count->proxy_copied_bytes += n == 0 ? 0 : data.n;
 		n += data.n;
 	}
@@ -249,6 +250,7 @@ put_before(struct proxy *p, struct bufq *q, const void *bytes, uint32_t n)
 		head->n = (uint16_t)(head->n + n);
 		q->bytes += n;
 		memcpy(buf_stream(head), bytes, n);
+		buf_written(head);
 		return true;
 	}
 	if (!bufq_append(p->bufs, &own_q, bytes, n))

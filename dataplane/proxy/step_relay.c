@@ -211,6 +211,7 @@ relay_join_tiny(struct proxy *p, struct bufq *q)
 	    !buf_is_sole(head))
 		return;
 	memcpy(buf_stream(head) + head->n, buf_stream(tail), tail->n);
+	buf_written(head);
 	p->conf.count->proxy_copied_bytes += tail->n;
 	head->n = (uint16_t)(head->n + tail->n);
 	head->link = NULL;

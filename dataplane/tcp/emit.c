@@ -90,6 +90,9 @@ chain(struct tcp *tcp, const struct emit *e)
 			buf_give(head);
 			return NULL;
 		}
+		view->sum_at = b->sum_at;
+		view->sum_n = b->sum_n;
+		view->sum = b->sum;
 		buf_chain(head, tail, view);
 		tail = view;
 		n -= piece;

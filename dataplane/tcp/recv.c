@@ -137,6 +137,7 @@ merge(struct tcp *tcp, struct buf *tail, const struct arrival *a)
 	if (a->buf->m.nb_segs > 1 || off + a->n > a->buf->m.data_len)
 		return false;
 	memcpy(buf_stream(tail) + tail->n, buf_data(a->buf) + off, a->n);
+	buf_written(tail);
 	tail->n = (uint16_t)(tail->n + a->n);
 	COUNT(tcp, tcp_rx_merged);
 	tcp->conf.count->tcp_copied_bytes += a->n;

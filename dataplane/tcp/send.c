@@ -427,6 +427,7 @@ join_small(struct tcp *tcp, struct tcp_conn *conn, struct bufq *q)
 		if (!buf_is_sole(tail) || (uint32_t)tail->at + tail->n + b->n > tail->m.buf_len)
 			return;
 		memcpy(buf_stream(tail) + tail->n, buf_stream(b), b->n);
+		buf_written(tail);
 		tail->n = (uint16_t)(tail->n + b->n);
 		conn->sndq.bytes += b->n;
 		tcp->conf.count->tcp_copied_bytes += b->n;

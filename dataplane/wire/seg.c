@@ -216,6 +216,25 @@ seg_emit(const struct tcp_seg *seg, uint8_t *to)
 	emit_options(seg, to + SEG_HEADER);
 }
 
+/* The sum of what lies behind a packet's headers: of known pieces without reading them. */
+static uint64_t
+payload_sum(const struct buf *packet, uint32_t header_n)
+{
+	uint32_t off = header_n;
+	uint64_t sum = 0;
+	bool is_odd = false;
+
+	for (const struct buf *b = packet; b != NULL; b = buf_next(b), off = 0) {
+		uint32_t n = b->m.data_len - off;
+		bool is_known = n == b->sum_n && b->m.data_off + off == b->sum_at;
+		uint64_t part = is_known ? b->sum : csum_add(buf_data(b) + off, n);
+
+		sum = csum_join(sum, is_odd ? csum_turn(part) : part);
+		is_odd ^= (n & 1) != 0;
+	}
+	return sum;
+}
+
 /* The TCP checksum of the whole packet, or what the port needs to make it. */
 static struct be16
 checksum(const struct tcp_seg *seg, const struct seg_how *how, const struct buf *packet,
@@ -231,8 +250,7 @@ checksum(const struct tcp_seg *seg, const struct seg_how *how, const struct buf 
 	}
 	pseudo = csum_pseudo(&seg->src, &seg->dst, IP_PROTO_TCP, n);
 	header = csum_add_words(buf_data(packet), tcp_n);
-	return csum_done(
-		csum_join(csum_join(pseudo, header), csum_chain(packet, tcp_n, n - tcp_n)));
+	return csum_done(csum_join(csum_join(pseudo, header), payload_sum(packet, tcp_n)));
 }
 
 static uint64_t

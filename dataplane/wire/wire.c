@@ -144,9 +144,39 @@ check_tcp_sum(const struct buf *frame, const struct wire_packet *packet)
 	return is_l4_sum_good(frame, packet, pseudo) ? WIRE_OK : WIRE_DROP_TCP_CHECKSUM;
 }
 
+/*
+ * The usual segment, in one buffer: the payload's sum is kept, for who sends these bytes on. On a
+ * wire that is trusted it is what the checksum field leaves for it (RFC 1071: all of it sums up to
+ * nought), and the payload is not read; were it wrong, what is sent on would be as wrong, and the
+ * receiver would see it.
+ */
 static enum wire_drop
-decode_tcp(const struct buf *frame, const struct ip *ip, struct wire_packet *packet,
-	   struct tcp_seg *ret_seg)
+check_whole_tcp_sum(struct buf *frame, const struct wire_port *port,
+		    const struct wire_packet *packet, const struct tcp_seg *seg)
+{
+	const uint8_t *tcp = buf_data(frame) + packet->l4_off;
+	uint64_t sum, payload;
+
+	if ((frame->m.ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) != RTE_MBUF_F_RX_L4_CKSUM_UNKNOWN)
+		return check_tcp_sum(frame, packet);
+	sum = csum_pseudo(&packet->src, &packet->dst, IP_PROTO_TCP, packet->l4_n);
+	sum = csum_join(sum, csum_add_words(tcp, seg->payload_off));
+	if (port->trusts_sums) {
+		payload = csum_done(sum).raw;
+	} else {
+		payload = csum_add(tcp + seg->payload_off, seg->payload_n);
+		if (csum_done(csum_join(sum, payload)).raw != 0)
+			return WIRE_DROP_TCP_CHECKSUM;
+	}
+	frame->sum_at = (uint16_t)(frame->m.data_off + packet->l4_off + seg->payload_off);
+	frame->sum_n = (uint16_t)seg->payload_n;
+	frame->sum = csum_fold(payload);
+	return WIRE_OK;
+}
+
+static enum wire_drop
+decode_tcp(struct buf *frame, const struct wire_port *port, const struct ip *ip,
+	   struct wire_packet *packet, struct tcp_seg *ret_seg)
 {
 	enum wire_drop drop;
 
@@ -158,7 +188,9 @@ decode_tcp(const struct buf *frame, const struct ip *ip, struct wire_packet *pac
 	drop = seg_parse(buf_data(frame) + packet->l4_off, l4_at_hand(frame, packet), packet->l4_n,
 			 ret_seg);
 	/* A wrong sum explains odd fields better than a peer's mistake does. */
-	if (drop != WIRE_DROP_TCP_TRUNCATED && drop != WIRE_DROP_SPLIT_HEADERS) {
+	if (drop == WIRE_OK && !is_split(frame)) {
+		drop = check_whole_tcp_sum(frame, port, packet, ret_seg);
+	} else if (drop != WIRE_DROP_TCP_TRUNCATED && drop != WIRE_DROP_SPLIT_HEADERS) {
 		enum wire_drop sum = check_tcp_sum(frame, packet);
 
 		drop = sum != WIRE_OK ? sum : drop;
@@ -246,7 +278,7 @@ wire_decode(struct buf *frame, const struct wire_port *port, struct wire_packet 
 	if (drop != WIRE_OK)
 		return drop;
 	if (ip.protocol == IP_PROTO_TCP)
-		drop = decode_tcp(frame, &ip, ret_packet, ret_seg);
+		drop = decode_tcp(frame, port, &ip, ret_packet, ret_seg);
 	else if (ip.protocol == (ret_packet->is_v6 ? IP_PROTO_ICMP6 : IP_PROTO_ICMP))
 		drop = decode_icmp(frame, ret_packet);
 	else

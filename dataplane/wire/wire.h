@@ -25,7 +25,8 @@
 /* What of a port decides whether a frame is for us. */
 struct wire_port {
 	struct mac mac;
-	uint16_t vlan; /* 0: untagged */
+	uint16_t vlan;	  /* 0: untagged */
+	bool trusts_sums; /* nothing can fall over on this wire: TCP checksums are not verified */
 };
 
 #define WIRE_KIND_LIST(x)                                                                          \
@@ -62,7 +63,8 @@ struct wire_packet {
 /*
  * Decodes one frame, which stays the caller's. On WIRE_OK link padding behind the IP packet is
  * cut off, buf->l3_off is set and, of a TCP segment, ret_seg is filled (payload_off from the
- * start of the frame, SACK blocks behind sack_n undefined); otherwise the frame is unchanged and
+ * start of the frame, SACK blocks behind sack_n undefined) and the payload's sum, where it was
+ * looked at or follows from the checksum field, is in buf->sum; otherwise the frame is unchanged and
  * what ret_packet and ret_seg hold means nothing. Does not count.
  */
 enum wire_drop wire_decode(struct buf *frame, const struct wire_port *port,

@@ -212,7 +212,7 @@ a_memif_key_is_read_from_hex(void **state)
 {
 	struct tables tables = image_of(
 		"machine:\n  cores: [1]\n  ports: [{name: p, addresses: [10.0.0.5/24], device: "
-		"{memif: /m, id: 2, role: server, queues: 4, rss_key: "
+		"{memif: /m, id: 2, role: server, queues: 4, checksums: trusted, rss_key: "
 		"00112233445566778899aAbBcCdDeEfF00112233445566778899aabbccddeeff0011223344556677}}"
 		"]\n",
 		NULL);
@@ -222,6 +222,7 @@ a_memif_key_is_read_from_hex(void **state)
 	assert_int_equal(port->kind, IMG_DEVICE_MEMIF);
 	assert_int_equal(port->role, IMG_ROLE_SERVER);
 	assert_int_equal(port->link_id, 2);
+	assert_int_equal(port->flags, IMG_PORT_TRUSTS_SUMS);
 	assert_int_equal(port->queues, 4);
 	assert_int_equal(port->rss_key_n, 40);
 	assert_int_equal(port->rss_key[1], 0x11);

@@ -105,6 +105,70 @@ a_segment_is_decoded_and_its_padding_cut(void **state)
 	}
 }
 
+/* The payload of a decoded frame as a new packet to somebody else, which nobody has trusted yet. */
+static enum wire_drop
+verdict_sent_on(struct buf *b, const struct tcp_seg *got)
+{
+	struct tcp_seg seg = { .src = v4(10, 9, 9, 9),
+			       .dst = v4(10, 9, 9, 8),
+			       .src_port = 7,
+			       .dst_port = 8,
+			       .seq = seq_of(77),
+			       .flags = TCP_ACK | TCP_PSH };
+
+	b->m.data_off = (uint16_t)(b->m.data_off + got->payload_off);
+	b->m.data_len = (uint16_t)got->payload_n;
+	b->m.pkt_len = got->payload_n;
+	seg_emit_packet(&seg, &(struct seg_how){ 0 }, b);
+	add_eth(b, 0, ETH_TYPE_IP4);
+	b->m.ol_flags = 0;
+	return verdict(b);
+}
+
+static void
+a_payload_is_sent_on_without_being_read_again(void **state)
+{
+	(void)state;
+	for (uint32_t n = 1; n < 40; n++) {
+		for (uint32_t is_changed = 0; is_changed < 3; is_changed++) {
+			struct buf *b = tcp_frame(v4(10, 0, 0, 2), v4(10, 0, 0, 1), n);
+			struct wire_packet packet;
+			struct tcp_seg seg;
+
+			assert_int_equal(decode(b, &packet, &seg), WIRE_OK);
+			assert_int_equal(b->sum_n, n);
+			if (is_changed > 0)
+				buf_data(b)[seg.payload_off + n - 1] ^= 1;
+			if (is_changed == 2)
+				buf_written(b);
+			assert_int_equal(verdict_sent_on(b, &seg),
+					 is_changed == 1 ? WIRE_DROP_TCP_CHECKSUM : WIRE_OK);
+		}
+	}
+}
+
+/* Nothing is hidden: what was wrong when it came is as wrong when it is sent on. */
+static void
+a_trusted_wire_is_taken_at_its_word(void **state)
+{
+	struct wire_port trusted = port;
+
+	(void)state;
+	trusted.trusts_sums = true;
+	for (uint32_t is_wrong = 0; is_wrong < 2; is_wrong++) {
+		struct buf *b = tcp_frame(v4(10, 0, 0, 2), v4(10, 0, 0, 1), 33);
+		struct wire_packet packet;
+		struct tcp_seg seg;
+
+		if (is_wrong)
+			buf_data(b)[b->m.data_len - 1] ^= 1;
+		assert_int_equal(wire_decode(b, &trusted, &packet, &seg), WIRE_OK);
+		assert_int_equal(b->sum_n, 33);
+		assert_int_equal(verdict_sent_on(b, &seg),
+				 is_wrong ? WIRE_DROP_TCP_CHECKSUM : WIRE_OK);
+	}
+}
+
 static void
 payload_may_go_on_in_further_buffers_headers_may_not(void **state)
 {
@@ -354,6 +418,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_segment_is_decoded_and_its_padding_cut),
+		cmocka_unit_test(a_payload_is_sent_on_without_being_read_again),
+		cmocka_unit_test(a_trusted_wire_is_taken_at_its_word),
 		cmocka_unit_test(payload_may_go_on_in_further_buffers_headers_may_not),
 		cmocka_unit_test(every_flipped_bit_of_a_segment_is_noticed),
 		cmocka_unit_test(the_ports_word_on_checksums_is_taken),
