@@ -26,7 +26,8 @@ class Memif:
     def config(self, job):
         def device(name):
             return {"memif": self.stage.path(f"memif/{name}.sock"), "role": "client", "id": 0,
-                    "queues": self.stage.plan.penstock.lanes}
+                    "queues": self.stage.plan.penstock.lanes,
+                    "checksums": self.stage.options.checksums}
         servers = [f"10.2.0.{11 + i}" for i in range(self.stage.options.origins)]
         return self.planes.config(job, device("outside"), device("inside"), servers, GATEWAY)
 
