@@ -95,7 +95,7 @@ class Memif:
             result = json.load(file)
         return {**self.told(job, result, delta, span), **fields, "generator_exit": code,
                 "memory_bytes_per_conn": more / job.conns,
-                "log_grew": log_grew, "journal_dropped": planes.records_lost()}
+                "log_grew": log_grew, "journal_dropped": planes.records_lost(job.conns)}
 
     def told(self, job, result, delta, span):
         """The generator's result, scaled to the span's requests."""
@@ -106,7 +106,8 @@ class Memif:
             **{key: result["latency"][key] for key in ("p50_us", "p99_us", "p999_us")},
             "gbit": result["gbit_per_second"] / result["rate"] * requests if result["rate"]
             else 0,
-            "wall": span.wall, "errors": sum(errors.values()), "errors_by_kind": errors, "wrong": [],
+            "wall": span.wall, "errors": sum(errors.values()), "errors_by_kind": errors,
+            "wrong": [],
             "steal_share": span.share(span.proxy["steal"]),
             "foreign_share": span.share(span.foreign),
             "stranger": span.stranger,

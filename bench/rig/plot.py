@@ -8,7 +8,7 @@ COLOURS = {"penstock-memif": "#0b5394", "penstock-packet": "#3d9ad1", "penstock-
            "penstock-nic": "#7253a8", "nginx": "#c0392b", "haproxy": "#e08e0b",
            "generator-loop": "#8a8f98"}
 HEAD = """
-set terminal svg size 620,340 dynamic enhanced font 'sans-serif,13' background '#ffffff' linewidth 1.5
+set terminal svg size 620,340 dynamic enhanced font 'sans-serif,13' linewidth 1.5
 set encoding utf8
 set border 3 lc rgb '#555555' lw 0.7
 set tics nomirror out scale 0.6 tc rgb '#333333'

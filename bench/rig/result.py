@@ -4,6 +4,7 @@ import time
 
 RIVALS = ("nginx", "haproxy")
 STOLEN_MOST = 0.01  # of the proxy's core, by others or the hypervisor
+PREEMPTED_MOST = 0.05  # of the lane's time: one that sleeps waits a little each time it wakes
 LOAD_FULL = 0.97  # busy share of the load core from which it is the limit
 
 # What runs have in common that may be compared with each other.
@@ -40,7 +41,7 @@ def noise(fields, system):
                       ("preempted_share", "others ran on the lane's core")):
         if key == "preempted_share" and system != "penstock-memif":
             continue  # on kernel interfaces the kernel's own threads take turns with the lane
-        if fields.get(key, 0) > STOLEN_MOST:
+        if fields.get(key, 0) > (PREEMPTED_MOST if key == "preempted_share" else STOLEN_MOST):
             who = f", {fields['stranger']} most" if key == "foreign_share" else ""
             return f"{what}: {fields[key]:.1%} of the time{who}"
     return None
@@ -96,7 +97,7 @@ def figure(profile):
 
 
 def fastest_rival(systems, profile, offloads=None):
-    """(system, offloads) and median of the fastest rival; of the same offloads if they are given."""
+    """(system, offloads) and median of the fastest rival, of these offloads if they are given."""
     field, _ = figure(profile)
     medians = {key: spread(lines, field)[0] for key, lines in systems.items()
                if key[0] in RIVALS and spread(lines, field)

@@ -22,7 +22,7 @@ def measure(stage, system, job):
         log_grew = stage.options.no_log or system.log_mark() != mark
         probe.check_sizes(counted)
         probe.look()
-        lost = None if system.is_kernel else system.planes.records_lost()
+        lost = None if system.is_kernel else system.planes.records_lost(job.conns)
     return {
         **{key: counted[key] for key in ("requests", "p50_us", "p99_us", "p999_us")},
         "rate": counted["requests"] / counted["seconds"],
