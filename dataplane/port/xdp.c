@@ -81,7 +81,7 @@ clear_mode(const struct xdp *xdp, uint32_t prog_id, uint32_t mode, const char *i
 static bool
 clear(const struct xdp *xdp, const char *interface, const char *port, char *why)
 {
-	LIBBPF_OPTS(bpf_xdp_query_opts, on);
+	struct bpf_xdp_query_opts on = { .sz = sizeof(on) };
 	int err = bpf_xdp_query(xdp->if_index, 0, &on);
 
 	if (err != 0)
@@ -168,7 +168,7 @@ find_ours(int prog)
 static bool
 relink(struct xdp *xdp, int prog, uint32_t mode)
 {
-	LIBBPF_OPTS(bpf_link_create_opts, how, .flags = mode);
+	struct bpf_link_create_opts how = { .sz = sizeof(how), .flags = mode };
 
 	if (bpf_xdp_detach(xdp->if_index, mode, NULL) != 0)
 		return false;
@@ -179,7 +179,7 @@ relink(struct xdp *xdp, int prog, uint32_t mode)
 bool
 xdp_hold(struct xdp *xdp, const char *interface, const char *port, char *why)
 {
-	LIBBPF_OPTS(bpf_xdp_query_opts, on);
+	struct bpf_xdp_query_opts on = { .sz = sizeof(on) };
 	uint32_t mode;
 	int prog;
 
