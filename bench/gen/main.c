@@ -14,6 +14,7 @@
 #include <rte_byteorder.h>
 #include <rte_cycles.h>
 
+#include "gen/device.h"
 #include "gen/gen.h"
 
 enum {
@@ -255,21 +256,23 @@ run(struct gen *g)
 static void
 close_all(struct gen *g)
 {
-	bool is_loop = g->conf.is_loop;
+	const struct gen_conf *c = &g->conf;
+	bool has_memif = (c->outside != NULL && device_kind(c->outside) == DEVICE_MEMIF) ||
+			 (c->inside != NULL && device_kind(c->inside) == DEVICE_MEMIF);
 
-	if (is_loop) {
+	if (c->is_loop) {
 		/* Who closes one end in the process of the other falls over what the first has freed. */
-		unlink(g->conf.outside);
+		unlink(c->outside);
 	} else {
-		link_close(&g->outside, g->conf.outside);
-		link_close(&g->inside, g->conf.inside);
+		link_close(&g->outside, c->outside);
+		link_close(&g->inside, c->inside);
 	}
 	client_fini(g);
 	origin_fini(g);
 	kinds_fini(g);
 	free(g);
-	if (!is_loop)
-		link_environment_close();
+	if (!has_memif)
+		link_environment_close(); /* would close a memif too, see device_close */
 }
 
 int
