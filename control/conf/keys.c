@@ -62,8 +62,9 @@ static const struct key device_keys[] = {
 	  .what = "the memif interface's number on its socket" },
 	{ .name = "checksums", .type = KEY_WORD, AT(conf_device, checksums),
 	  .words = words_checksums, .absent = "verified", .example = "checksums: trusted",
-	  .what = "whether TCP checksums that come by a memif are looked at; in memory that both ends "
-		  "share nothing can fall over, and a payload that only passes need not be read" },
+	  .what = "whether the TCP checksums of full segments that come by a memif are verified; in "
+		  "memory that both ends share nothing can fall over, and a payload that only passes "
+		  "need not be read. Its peer must send right ones all the same" },
 	{ .name = "queues", .type = KEY_COUNT, AT(conf_device, queues), .min = 1, .max = IMG_QUEUES_MAX,
 	  .example = "queues: 2",
 	  .what = "queues each way; left out: as many as the port and the lanes make sensible" },

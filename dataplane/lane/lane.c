@@ -218,7 +218,8 @@ init_paths(struct lane *lane)
 		lane->path[i] = (struct tcp_path){ .mtu = facts->mtu,
 						   .csum_tx = facts->csum_tx,
 						   .multi_segs = facts->multi_segs,
-						   .tso = facts->tso && facts->csum_tx };
+						   .tso = facts->tso && facts->csum_tx &&
+							  facts->multi_segs };
 		lane->wire[i].vlan = img_port(conf->img, i)->vlan;
 		lane->wire[i].trusts_sums = facts->trusts_sums;
 		memcpy(lane->wire[i].mac.b, facts->mac, sizeof(facts->mac));

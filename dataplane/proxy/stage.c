@@ -139,11 +139,12 @@ deframe_buf(struct proxy *p, struct body *b, const struct http_limits *limits, s
 			trailer_begin(p, b);
 		if (v != HTTP_CHUNK_DATA)
 			continue;
-		if (n == 0)
+		if (n == 0) {
 			at = (uint32_t)(data.p - bytes);
-		else
+		} else {
 			memmove(bytes + at + n, data.p, data.n);
-		buf_written(buf);
+			buf_written(buf);
+		}
 		p->conf.count->proxy_copied_bytes += n == 0 ? 0 : data.n;
 		n += data.n;
 	}

@@ -159,7 +159,10 @@ ack_note_repeat(struct tcp_conn *conn, const struct arrival *a)
 	uint32_t len = seg->payload_n + ((seg->flags & TCP_FIN) != 0);
 
 	if (len > 0 && seq_eq(seq_add(seg->seq, len), conn->rcv_acked) &&
-	    (seg->flags & TCP_ACK) != 0 && is_plausible(conn, seg->ack))
+	    seq_eq(conn->rcv_acked,
+		   conn->rcv_nxt) && /* else an earlier one is still to be echoed */
+	    (seg->flags & TCP_ACK) != 0 &&
+	    is_plausible(conn, seg->ack))
 		note_timestamp(conn, a);
 }
 

@@ -153,6 +153,7 @@ take_payload(struct arrival *a, struct bufq *q)
 {
 	struct buf *b = a->buf;
 	uint32_t off = a->off, n = a->n;
+	bool is_chain = b->m.next != NULL;
 
 	a->buf = NULL;
 	while (b != NULL) {
@@ -167,6 +168,8 @@ take_payload(struct arrival *a, struct bufq *q)
 		b->n = (uint16_t)use;
 		off = b->m.data_len > off ? 0 : off - b->m.data_len;
 		n -= use;
+		if (is_chain)
+			buf_written(b); /* a driver's further pieces keep what was here before */
 		if (use > 0)
 			bufq_push(q, b);
 		else

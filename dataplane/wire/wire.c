@@ -11,6 +11,10 @@
 #include "wire/get.h"
 #include "wire/ip.h"
 
+enum {
+	TRUST_LEAST = 512, /* bytes of a payload: what TCP and the proxy may copy together */
+};
+
 const char *
 wire_kind_name(enum wire_kind kind)
 {
@@ -146,9 +150,10 @@ check_tcp_sum(const struct buf *frame, const struct wire_packet *packet)
 
 /*
  * The usual segment, in one buffer: the payload's sum is kept, for who sends these bytes on. On a
- * wire that is trusted it is what the checksum field leaves for it (RFC 1071: all of it sums up to
- * nought), and the payload is not read; were it wrong, what is sent on would be as wrong, and the
- * receiver would see it.
+ * wire that is trusted a large payload, which mostly passes through whole, is not read: its sum is
+ * what the checksum field leaves for it (RFC 1071: all of it sums up to nought), so that what was
+ * wrong when it came is as wrong when it leaves whole. Small ones, which heads are and pieces that
+ * are put together anew, are verified on any wire.
  */
 static enum wire_drop
 check_whole_tcp_sum(struct buf *frame, const struct wire_port *port,
@@ -161,7 +166,7 @@ check_whole_tcp_sum(struct buf *frame, const struct wire_port *port,
 		return check_tcp_sum(frame, packet);
 	sum = csum_pseudo(&packet->src, &packet->dst, IP_PROTO_TCP, packet->l4_n);
 	sum = csum_join(sum, csum_add_words(tcp, seg->payload_off));
-	if (port->trusts_sums) {
+	if (port->trusts_sums && seg->payload_n > TRUST_LEAST) {
 		payload = csum_done(sum).raw;
 	} else {
 		payload = csum_add(tcp + seg->payload_off, seg->payload_n);

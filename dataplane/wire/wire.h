@@ -26,7 +26,7 @@
 struct wire_port {
 	struct mac mac;
 	uint16_t vlan;	  /* 0: untagged */
-	bool trusts_sums; /* nothing can fall over on this wire: TCP checksums are not verified */
+	bool trusts_sums; /* nothing can fall over on this wire: large payloads are not verified */
 };
 
 #define WIRE_KIND_LIST(x)                                                                          \

@@ -147,7 +147,7 @@ a_payload_is_sent_on_without_being_read_again(void **state)
 	}
 }
 
-/* Nothing is hidden: what was wrong when it came is as wrong when it is sent on. */
+/* Nothing is hidden: what was wrong when it came is as wrong when it is sent on, or is seen. */
 static void
 a_trusted_wire_is_taken_at_its_word(void **state)
 {
@@ -156,14 +156,18 @@ a_trusted_wire_is_taken_at_its_word(void **state)
 	(void)state;
 	trusted.trusts_sums = true;
 	for (uint32_t is_wrong = 0; is_wrong < 2; is_wrong++) {
-		struct buf *b = tcp_frame(v4(10, 0, 0, 2), v4(10, 0, 0, 1), 33);
+		struct buf *b = tcp_frame(v4(10, 0, 0, 2), v4(10, 0, 0, 1), 1401);
+		struct buf *small = tcp_frame(v4(10, 0, 0, 2), v4(10, 0, 0, 1), 512);
 		struct wire_packet packet;
 		struct tcp_seg seg;
 
-		if (is_wrong)
-			buf_data(b)[b->m.data_len - 1] ^= 1;
+		buf_data(b)[b->m.data_len - 1] ^= (uint8_t)is_wrong;
+		buf_data(small)[small->m.data_len - 1] ^= (uint8_t)is_wrong;
+		assert_int_equal(wire_decode(small, &trusted, &packet, &seg),
+				 is_wrong ? WIRE_DROP_TCP_CHECKSUM : WIRE_OK);
+		buf_give(small);
 		assert_int_equal(wire_decode(b, &trusted, &packet, &seg), WIRE_OK);
-		assert_int_equal(b->sum_n, 33);
+		assert_int_equal(b->sum_n, 1401);
 		assert_int_equal(verdict_sent_on(b, &seg),
 				 is_wrong ? WIRE_DROP_TCP_CHECKSUM : WIRE_OK);
 	}
