@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <grp.h>
 #include <poll.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -24,25 +23,18 @@
 #include "abi/instance.h"
 #include "abi/rundir.h"
 #include "lane/house.h"
+#include "options.h"
 #include "port/port.h"
 #include "view/view.h"
 
 enum {
 	EXIT_FAILED = 1,
-	EXIT_USAGE = 2,
 	STEP_MS = 10,
 	SLOW_STEPS = 10,     /* ports and facts: every 100 ms */
 	STALLED_STEPS = 200, /* an awake core without a round for 2 s */
 	DRAIN_STEPS = 200,   /* what is in progress after a signal has 2 s */
 	POOL_MIB_USUAL = 192,
 	RINGS_MIB = 32,
-};
-
-struct options {
-	const char *run;
-	uid_t uid;
-	gid_t gid;
-	bool has_user;
 };
 
 struct dataplane {
@@ -83,98 +75,6 @@ failed(const char *what, int err)
 {
 	say("%s: %s", what, strerror(err));
 	return false;
-}
-
-static void
-usage(FILE *to)
-{
-	fprintf(to,
-		"usage: penstock-dataplane [--run DIR] [--user UID:GID|NAME[:GROUP]]\n"
-		"\n"
-		"  --run DIR   the run directory, %s when not given\n"
-		"  --user WHO  whom to become once the ports are open\n"
-		"  --version, --help\n"
-		"\n"
-		"Everything else comes from the tables that penstock-control publishes there.\n"
-		"Example: penstock-dataplane --run /run/penstock --user penstock-dp:penstock\n",
-		RUNDIR_DEFAULT);
-}
-
-/* ---- arguments ---- */
-
-static bool
-parse_number(const char *text, uint32_t *ret)
-{
-	char *end;
-	unsigned long v = strtoul(text, &end, 10);
-
-	if (*text < '0' || *text > '9' || *end != '\0' || v > UINT32_MAX - 1)
-		return false;
-	*ret = (uint32_t)v;
-	return true;
-}
-
-static bool
-parse_user(const char *text, struct options *o)
-{
-	char user[128];
-	const char *colon = strchr(text, ':');
-	size_t n = colon != NULL ? (size_t)(colon - text) : strlen(text);
-	const struct passwd *pw = NULL;
-	const struct group *gr;
-
-	if (n == 0 || n >= sizeof(user))
-		return false;
-	memcpy(user, text, n);
-	user[n] = '\0';
-	if (!parse_number(user, &o->uid)) {
-		pw = getpwnam(user);
-		if (pw == NULL)
-			return false;
-		o->uid = pw->pw_uid;
-		o->gid = pw->pw_gid;
-	} else {
-		o->gid = o->uid;
-	}
-	o->has_user = true;
-	if (colon == NULL || parse_number(colon + 1, &o->gid))
-		return true;
-	gr = getgrnam(colon + 1);
-	if (gr == NULL)
-		return false;
-	o->gid = gr->gr_gid;
-	return true;
-}
-
-/* The exit code when there is nothing to run, else -1. */
-static int
-parse_options(int argc, char **argv, struct options *o)
-{
-	*o = (struct options){ .run = RUNDIR_DEFAULT, .uid = getuid(), .gid = getgid() };
-	for (int i = 1; i < argc; i++) {
-		bool has_value = i + 1 < argc;
-
-		if (strcmp(argv[i], "--help") == 0) {
-			usage(stdout);
-			return 0;
-		}
-		if (strcmp(argv[i], "--version") == 0) {
-			puts("penstock-dataplane " PENSTOCK_VERSION);
-			return 0;
-		}
-		if (strcmp(argv[i], "--run") == 0 && has_value) {
-			o->run = argv[++i];
-		} else if (strcmp(argv[i], "--user") == 0 && has_value) {
-			if (!parse_user(argv[++i], o)) {
-				say("there is no user or group %s", argv[i]);
-				return EXIT_USAGE;
-			}
-		} else {
-			usage(stderr);
-			return EXIT_USAGE;
-		}
-	}
-	return -1;
 }
 
 /* ---- time and signals ---- */
@@ -612,7 +512,7 @@ main(int argc, char **argv)
 {
 	static struct dataplane d;
 	bool is_told = false;
-	int code = parse_options(argc, argv, &d.options);
+	int code = options_parse(argc, argv, &d.options);
 
 	if (code >= 0)
 		return code;

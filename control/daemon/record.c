@@ -142,28 +142,27 @@ combined_escaped(char *at, const uint8_t *b, size_t n)
 }
 
 /* Most strings want no escapes: copied whole, then looked through where they now lie. */
-static char *
-json_string(char *at, const void *bytes, size_t n)
+static inline char *
+put_string(char *at, const void *bytes, size_t n,
+	   char *(*escaped)(char *at, const uint8_t *b, size_t n))
 {
 	size_t plain;
 
 	memcpy(at, bytes, n);
 	plain = put_plain_n(at, n);
-	if (plain < n)
-		return json_escaped(at + plain, (const uint8_t *)bytes + plain, n - plain);
-	return at + n;
+	return plain == n ? at + n : escaped(at + plain, (const uint8_t *)bytes + plain, n - plain);
+}
+
+static char *
+json_string(char *at, const void *bytes, size_t n)
+{
+	return put_string(at, bytes, n, json_escaped);
 }
 
 static char *
 combined_string(char *at, const void *bytes, size_t n)
 {
-	size_t plain;
-
-	memcpy(at, bytes, n);
-	plain = put_plain_n(at, n);
-	if (plain < n)
-		return combined_escaped(at + plain, (const uint8_t *)bytes + plain, n - plain);
-	return at + n;
+	return put_string(at, bytes, n, combined_escaped);
 }
 
 /* ---- keys and values of JSON ---- */

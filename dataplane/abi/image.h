@@ -227,7 +227,7 @@ struct img_core {
 };
 
 enum {
-	IMG_PORT_TRUSTS_SUMS = 1 << 0, /* memif: TCP checksums of its peer are not verified */
+	IMG_PORT_TRUSTS_SUMS = 1 << 0, /* memif: checksums of full segments are not verified */
 	IMG_PORT_FLAGS = IMG_PORT_TRUSTS_SUMS,
 };
 

@@ -91,8 +91,8 @@ clear(struct rte_mbuf *m)
 }
 
 /*
- * The buffer that comes next out of this thread's cache was given back a moment ago, by a port
- * whose peer may have read it on another core: its lines that will be written are asked for now.
+ * Prefetches the buffer that comes next out of this thread's cache, for writing: it was given back
+ * a moment ago by a port whose peer may have read it on another core.
  */
 static void
 ask_for_next(struct rte_mempool *pool)

@@ -64,7 +64,7 @@ struct port_conf {
 	uint8_t mac[6];		       /* zero: the port's own */
 	uint8_t rss_key_n;	       /* memif: what its peer spreads by; 0: the usual key */
 	const uint8_t *rss_key;
-	bool trusts_sums; /* memif: its peer's checksums are taken for right */
+	bool trusts_sums; /* memif: those of full segments are taken for right */
 	bool is_huge;	  /* port_env.is_huge */
 	bool gathers;	  /* a port of the kernel's lets frames gather for a moment */
 	uid_t owner;	  /* of a socket that a memif server makes */

@@ -30,13 +30,12 @@ put_times(const struct proxy *p, const struct exch *e, struct journal_access *a)
 static void
 put_leg(const struct proxy *p, const struct leg *leg, struct journal_leg *ret)
 {
-	struct tcp_brief brief = { 0 };
+	struct tcp_info info;
 
-	if (leg->id.v != 0)
-		tcp_brief(p->tcp, leg->id, &brief);
-	ret->zero_window_ns = brief.zero_window_ns;
-	ret->rtt_us = brief.srtt_us;
-	ret->retransmits = brief.retransmits;
+	tcp_info(p->tcp, leg->id, &info); /* zeroes when it is not live */
+	ret->zero_window_ns = info.zero_window_ns;
+	ret->rtt_us = min_u32(info.srtt_ns / 1000, UINT32_MAX);
+	ret->retransmits = min_u32(info.retransmits, UINT32_MAX);
 }
 
 static uint32_t
@@ -85,7 +84,7 @@ text_at(struct slice head, struct place s)
 							   : SLICE("");
 }
 
-/* Fields in the order of their places: the ring's memory is written once, from front to end. */
+/* Every field that is the caller's to set (abi/journal.h): the ring holds old bytes there. */
 static void
 fill(struct proxy *p, const struct exch *e, bool is_cut, struct journal_access *a)
 {

@@ -157,12 +157,11 @@ ack_note_repeat(struct tcp_conn *conn, const struct arrival *a)
 {
 	const struct tcp_seg *seg = a->seg;
 	uint32_t len = seg->payload_n + ((seg->flags & TCP_FIN) != 0);
+	/* With later bytes waiting for their ACK, theirs is the time to be echoed. */
+	bool is_last = seq_eq(seq_add(seg->seq, len), conn->rcv_acked) &&
+		       seq_eq(conn->rcv_acked, conn->rcv_nxt);
 
-	if (len > 0 && seq_eq(seq_add(seg->seq, len), conn->rcv_acked) &&
-	    seq_eq(conn->rcv_acked,
-		   conn->rcv_nxt) && /* else an earlier one is still to be echoed */
-	    (seg->flags & TCP_ACK) != 0 &&
-	    is_plausible(conn, seg->ack))
+	if (len > 0 && is_last && (seg->flags & TCP_ACK) != 0 && is_plausible(conn, seg->ack))
 		note_timestamp(conn, a);
 }
 

@@ -416,19 +416,6 @@ shut_ticks(const struct tcp *tcp, const struct tcp_conn *conn)
 }
 
 void
-tcp_brief(const struct tcp *tcp, struct tcp_id id, struct tcp_brief *ret_brief)
-{
-	const struct tcp_conn *conn = conn_find(tcp, id);
-
-	*ret_brief = (struct tcp_brief){ 0 };
-	if (conn == NULL)
-		return;
-	ret_brief->srtt_us = conn->rtt.srtt_us;
-	ret_brief->zero_window_ns = (uint64_t)shut_ticks(tcp, conn) << 20;
-	ret_brief->retransmits = conn->again_n;
-}
-
-void
 tcp_info(const struct tcp *tcp, struct tcp_id id, struct tcp_info *ret_info)
 {
 	const struct tcp_conn *conn = conn_find(tcp, id);

@@ -282,14 +282,6 @@ enum tcp_state {
 };
 
 const char *tcp_state_name(enum tcp_state state);
-
-/* What an access record tells of a connection; zeroes when the id is not live. */
-struct tcp_brief {
-	uint64_t zero_window_ns;
-	uint32_t srtt_us, retransmits;
-};
-
-void tcp_brief(const struct tcp *tcp, struct tcp_id id, struct tcp_brief *ret_brief);
 void tcp_info(const struct tcp *tcp, struct tcp_id id, struct tcp_info *ret_info);
 
 /* Stream buffers held in all queues, and connections by kind: gauges for the board. */
