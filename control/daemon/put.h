@@ -13,9 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#ifdef __SSE2__
+
 #include <emmintrin.h>
-#endif
 
 #include "abi/addr.h"
 
@@ -119,7 +118,7 @@ static inline size_t
 put_plain_n(const char *at, size_t n)
 {
 	size_t i = 0;
-#ifdef __SSE2__
+
 	for (; i < n; i += 16) {
 		__m128i v = _mm_loadu_si128((const void *)(at + i));
 		__m128i low = _mm_cmplt_epi8(v, _mm_set1_epi8(' ')); /* and 0x80 up: signed */
@@ -134,10 +133,6 @@ put_plain_n(const char *at, size_t n)
 			break;
 		}
 	}
-#else
-	while (i < n && put_is_plain((uint8_t)at[i]))
-		i++;
-#endif
 	return i < n ? i : n;
 }
 
