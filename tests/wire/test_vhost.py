@@ -59,7 +59,7 @@ def per_request(bench, name):
 
 def test_large_packets_both_ways_over_virtio(lab):
     """The same bodies, each byte compared by the generator, in a tenth of the packets."""
-    seconds = 5 if lab.full else 2
+    seconds = 5 if lab.full else 1
     for profile in ("bulk-down", "bulk-up"):
         twin = Bench(lab, "memif", profile, seconds)
         cut = Bench(lab, "virtio", profile, seconds)

@@ -146,10 +146,10 @@ def test_a_cable_that_is_pulled_and_put_back(lab):
     lab.get("/echo")
 
 
-def test_killed_and_started_again_ten_times(lab):
+def test_killed_and_started_again_many_times(lab):
     lab.nginx("a")
     lab.start(config(lab))
-    for _ in range(10 if not lab.smoke else 2):
+    for _ in range(10 if lab.full else 3):
         lab.kill_dataplane()
         until("the program went with its process", lambda: program(lab, "out0") is None, 2)
         lab.start_dataplane()
