@@ -43,7 +43,6 @@ struct dataplane {
 	struct keeper *keeper;
 	struct view_set views;
 	struct buf_pool *pool;
-	bool has_env;
 	struct portif port[PORTS_MAX];
 	uint16_t port_n;
 	uint64_t served; /* the generation whose addresses the ports know */
@@ -314,8 +313,7 @@ open_ports(struct dataplane *d, const struct img *img)
 	}
 	if (!act_as(d, 0, getgid()))
 		return false;
-	d->has_env = port_env_open(&conf, &env, why);
-	if (d->has_env)
+	if (port_env_open(&conf, &env, why))
 		d->pool = port_pool_open(conf.pool_bufs, why);
 	if (d->pool == NULL) {
 		say("%s", why);
@@ -484,8 +482,6 @@ tidy_up(struct dataplane *d, bool in_order)
 		port_close(&d->port[i]);
 	if (d->pool != NULL)
 		port_pool_close(d->pool);
-	if (d->has_env)
-		port_env_close();
 }
 
 /* False: it failed, and has said why; or told to end before there was anything to serve. */

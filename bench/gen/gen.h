@@ -207,7 +207,6 @@ struct link {
 };
 
 bool link_environment(const struct gen_conf *conf);
-void link_environment_close(void);
 /* role: of a memif, "server" makes the socket, "client" connects to it. */
 bool link_open(struct link *l, const char *name, const char *spec, const char *role,
 	       const struct gen_conf *conf);

@@ -91,12 +91,6 @@ link_environment(const struct gen_conf *conf)
 	return err >= 0;
 }
 
-void
-link_environment_close(void)
-{
-	rte_eal_cleanup();
-}
-
 bool
 link_open(struct link *l, const char *name, const char *spec, const char *role,
 	  const struct gen_conf *conf)

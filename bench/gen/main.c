@@ -257,8 +257,6 @@ static void
 close_all(struct gen *g)
 {
 	const struct gen_conf *c = &g->conf;
-	bool has_memif = (c->outside != NULL && device_kind(c->outside) == DEVICE_MEMIF) ||
-			 (c->inside != NULL && device_kind(c->inside) == DEVICE_MEMIF);
 
 	if (c->is_loop) {
 		/* Who closes one end in the process of the other falls over what the first has freed. */
@@ -271,8 +269,6 @@ close_all(struct gen *g)
 	origin_fini(g);
 	kinds_fini(g);
 	free(g);
-	if (!has_memif)
-		link_environment_close(); /* would close a memif too, see device_close */
 }
 
 int

@@ -132,6 +132,5 @@ main(int argc, char **argv)
 		bench_die(why);
 	pthread_join(thread, NULL);
 	port_pool_close(pool);
-	port_env_close();
 	return bench_close();
 }

@@ -5,6 +5,9 @@
  * Memory is fixed at the start: hugepages when the configuration wants them and enough are free,
  * else ordinary pages. DPDK makes a runtime directory all the same; it is empty and is removed at
  * once, while we still may.
+ *
+ * Nothing undoes it before the process ends: rte_eal_cleanup (22.11) unmaps what its own interrupt
+ * thread still reads, such as the listener of a memif, which is never taken from that thread.
  */
 #include <errno.h>
 #include <sched.h>
@@ -148,12 +151,6 @@ port_env_open(const struct port_env_conf *conf, struct port_env *ret_env, char *
 	rte_log_set_level_pattern("pmd.net.memif*", RTE_LOG_CRIT);
 	*ret_env = (struct port_env){ .is_huge = is_huge, .mib = (uint32_t)mib };
 	return true;
-}
-
-void
-port_env_close(void)
-{
-	rte_eal_cleanup();
 }
 
 struct start {

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <rte_alarm.h>
 #include <rte_cycles.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
@@ -26,6 +27,8 @@ enum {
 	KEY_USUAL = 40,
 	GATHER_US = 30,
 	XDP_FILL = 2048, /* buffers that the driver keeps with the kernel, a queue */
+	ALARM_US = 100,
+	SETTLE_MS = 1000,
 	LOOKS_MAX = 10,	 /* a memif that has no link after so many connects anew */
 };
 
@@ -231,12 +234,37 @@ port_open(const struct port_conf *conf, struct portif *ret_port, char *why)
 	return true;
 }
 
+static void
+note(void *arg)
+{
+	atomic_store((_Atomic bool *)arg, true);
+}
+
+/*
+ * Waits until the interrupt thread has done what was left to it. A virtio driver whose backend
+ * has gone hangs up by an alarm, and that must not find the device closed (DPDK 22.11). Alarms
+ * run in the order of their times, so one of ours behind theirs tells.
+ */
+static void
+settle(void)
+{
+	_Atomic bool has_run = false;
+
+	if (rte_eal_alarm_set(ALARM_US, note, &has_run) != 0)
+		return;
+	for (uint32_t i = 0; i < SETTLE_MS && !atomic_load(&has_run); i++)
+		rte_delay_us_sleep(1000);
+	rte_eal_alarm_cancel(note, &has_run);
+}
+
 void
 port_close(struct portif *portif)
 {
 	struct port *port = portif->self;
 
 	atomic_store(&port->is_started, false);
+	if (port->is_virtio)
+		settle();
 	rte_eth_dev_stop(port->id);
 	rte_eth_dev_close(port->id);
 	rte_eal_hotplug_remove("vdev", port->devargs.name);

@@ -4,8 +4,8 @@
  * floor knows DPDK.
  *
  * Order: port_env_open, port_pool_open, port_open for each port, port_thread_start; at the end
- * threads joined, port_close, port_pool_close, port_env_close. Everything here but the two burst
- * functions of portif is for start and end, in one thread.
+ * threads joined, port_close, port_pool_close. Everything here but the two burst functions of
+ * portif is for start and end, in one thread.
  * A function that can fail writes why, in words for a person, into why[PORT_WHY].
  */
 #ifndef PENSTOCK_PORT_PORT_H
@@ -39,8 +39,8 @@ struct port_env {
 	uint32_t mib; /* reserved at start */
 };
 
+/* Once in a process, and for as long as it lives. */
 bool port_env_open(const struct port_env_conf *conf, struct port_env *ret_env, char *why);
-void port_env_close(void);
 
 /* ---- buffers: the mempool backing of base/buf.h ---- */
 

@@ -312,7 +312,6 @@ main(int argc, char **argv)
 	rte_eth_dev_close(s.cards);
 	rte_eth_dev_stop(s.wire);
 	rte_eth_dev_close(s.wire);
-	rte_eal_cleanup();
 	unlink(s.memif);
 	return 0;
 }

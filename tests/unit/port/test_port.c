@@ -516,7 +516,6 @@ close_env(void **state)
 {
 	(void)state;
 	port_pool_close(pool);
-	port_env_close();
 	return 0;
 }
 
