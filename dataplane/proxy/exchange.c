@@ -106,7 +106,7 @@ exch_begin(struct proxy *p, struct conn *c)
 	c->due_ns = NEVER;
 	p->gauge.exchanges++;
 	p->conf.count->proxy_exchanges++;
-	p->retry_budget += p->retry_budget < RETRY_BUDGET_MAX;
+	p->retry_budget += p->retry_budget < (RETRIES_AT_ONCE + p->gauge.exchanges) * RETRY_COST;
 	return e;
 }
 

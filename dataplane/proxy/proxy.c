@@ -84,7 +84,7 @@ proxy_init(void *mem, const struct proxy_conf *conf, uint64_t wall_ns, uint64_t 
 	p->wall_ns = wall_ns;
 	p->now = now;
 	p->room_cap = UINT32_MAX;
-	p->retry_budget = RETRY_BUDGET_MAX;
+	p->retry_budget = RETRIES_AT_ONCE * RETRY_COST;
 	listen_init(p);
 	return p;
 }

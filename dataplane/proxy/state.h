@@ -35,7 +35,7 @@ enum {
 	TINY_BODY = 256,	  /* copied behind its head: cheaper than one more segment */
 	TURN_BYTES = 256 << 10,	  /* that a body with stages moves in one go */
 	RETRY_COST = 5,		  /* one try again for five requests, */
-	RETRY_BUDGET_MAX = 500,	  /* a hundred at once */
+	RETRIES_AT_ONCE = 100,	  /* and so many at once, and one for each exchange in progress */
 	SCRATCH_BYTES = 96 << 10, /* a gathered head, or one being written */
 };
 

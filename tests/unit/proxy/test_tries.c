@@ -208,6 +208,57 @@ safe_requests_go_to_another_server(void **state)
 	stand_close(s);
 }
 
+/* A server dies with half of what is in progress: all of it goes to the other one. */
+static void
+a_server_that_dies_under_load_costs_no_safe_request(void **state)
+{
+	enum {
+		N = 400
+	};
+	struct setup u = setup_plain();
+	struct stand *s;
+	struct peer *c[N], *o[N];
+	uint32_t lost = 0;
+
+	(void)state;
+	u.server_n = 2;
+	u.farm.idle_max = N;
+	s = stand_open(&u);
+	for (uint32_t i = 0; i < N; i++)
+		asked(s, GET, &c[i], &o[i]);
+	/* requests that went well earn tries for those to come */
+	for (uint32_t round = 0; round < 4; round++) {
+		for (uint32_t i = 0; i < N; i++)
+			say(s, o[i], OK(2) "ok");
+		for (uint32_t i = 0; i < N; i++)
+			expect(s, c[i], OK(2) "ok");
+		for (uint32_t i = 0; i < N; i++) {
+			say(s, c[i], GET);
+			assert_false(origin_waits(s));
+		}
+		for (uint32_t i = 0; i < N; i++)
+			forget(o[i]);
+	}
+	run(s, 300 * MS);
+	for (uint32_t i = 0; i < N; i++) {
+		if (origin_i(o[i]) != 0)
+			continue;
+		cut(s, o[i]);
+		lost++;
+	}
+	assert_in_range(lost, N / 4, N);
+	for (uint32_t i = 0; i < lost; i++)
+		say(s, origin(s), OK(2) "ok");
+	for (uint32_t i = 0; i < N; i++) {
+		if (origin_i(o[i]) != 0)
+			say(s, o[i], OK(2) "ok");
+	}
+	for (uint32_t i = 0; i < N; i++)
+		expect(s, c[i], OK(2) "ok");
+	assert_int_equal(s->proxy_side.count.proxy_retries, lost);
+	stand_close(s);
+}
+
 static void
 kept_connections_that_stir_are_dropped(void **state)
 {
@@ -356,6 +407,7 @@ main(void)
 		cmocka_unit_test(a_stale_kept_connection_is_tried_again),
 		cmocka_unit_test(a_request_that_was_taken_is_not_tried_again),
 		cmocka_unit_test(safe_requests_go_to_another_server),
+		cmocka_unit_test(a_server_that_dies_under_load_costs_no_safe_request),
 		cmocka_unit_test(kept_connections_that_stir_are_dropped),
 		cmocka_unit_test(connections_survive_views),
 		cmocka_unit_test(operators_drain_and_disable_servers),
