@@ -446,6 +446,17 @@ step(struct dataplane *d, uint32_t i)
 }
 
 static void
+tell_of_connections(const struct dataplane *d)
+{
+	uint32_t want = img_machine(&keeper_view(d->keeper)->img)->conns_max;
+	uint64_t most = (uint64_t)d->lane_n * IMG_LANE_CONNS_MAX;
+
+	if (want > most)
+		say("room for %llu of %u connections: more lanes hold more",
+		    (unsigned long long)most, want);
+}
+
+static void
 run(struct dataplane *d)
 {
 	uint32_t i = 0;
@@ -453,6 +464,7 @@ run(struct dataplane *d)
 	say("serving generation %llu: %u ports, %u lanes on %u cores",
 	    (unsigned long long)keeper_view(d->keeper)->generation, d->port_n, d->lane_n,
 	    d->house.core_n);
+	tell_of_connections(d);
 	while (!wait_step(d))
 		step(d, i++);
 	say("told to end: finishing what is in progress");

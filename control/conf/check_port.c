@@ -405,6 +405,22 @@ check_cores(const struct conf_machine *machine, struct conf_errs *errs)
 			     (unsigned long long)machine->lanes.v, machine->cores.n);
 }
 
+/* A lane's share must fit in it. With lanes: auto the data plane tells, which makes them. */
+static void
+check_connections(const struct conf_machine *machine, struct conf_errs *errs)
+{
+	uint64_t lanes = machine->lanes.v, want = machine->connections.v;
+
+	if (machine->connections.at == NULL || lanes == 0 || want <= lanes * IMG_LANE_CONNS_MAX)
+		return;
+	conf_err_add(
+		errs, machine->connections.at->at,
+		"%llu connections do not fit in %llu lanes of %u each; use lanes: %llu or fewer "
+		"connections",
+		(unsigned long long)want, (unsigned long long)lanes, (unsigned)IMG_LANE_CONNS_MAX,
+		(unsigned long long)((want + IMG_LANE_CONNS_MAX - 1) / IMG_LANE_CONNS_MAX));
+}
+
 void
 check_machine(const struct conf *conf, struct conf_errs *errs)
 {
@@ -412,6 +428,7 @@ check_machine(const struct conf *conf, struct conf_errs *errs)
 	uint32_t addresses = 0, routes = 0;
 
 	check_cores(machine, errs);
+	check_connections(machine, errs);
 	if (machine->ports.at == NULL)
 		return;
 	if (machine->ports.n == 0 || machine->ports.n > IMG_PORTS_MAX) {

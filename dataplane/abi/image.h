@@ -42,6 +42,7 @@ enum {
 	IMG_SLOTS_MAX = 65536, /* per kind */
 	IMG_CORES_MAX = 64,
 	IMG_LANES_MAX = 64,
+	IMG_LANE_CONNS_MAX = (1 << 20) - 1, /* of both sides; the proxy's handles */
 	IMG_PORTS_MAX = 16,
 	IMG_QUEUES_MAX = 64,
 	IMG_ADDRESSES_MAX = 256,

@@ -15,7 +15,6 @@ enum {
 	SLOTS_USUAL = 256,
 	LISTENERS_USUAL = 1024,
 	JOURNAL_USUAL = 4 << 20,
-	CONNS_MAX = (1 << 20) - 1, /* of one lane: the proxy's handles */
 	SEND_USUAL = 1 << 20,
 	RECV_USUAL = 1 << 20,
 	RESERVE_SHARE = 8, /* an eighth of the pool is kept for headers and control packets */
@@ -66,9 +65,9 @@ lane_plan(const struct img *img, uint16_t lane_n, uint32_t pool_bufs, uint32_t l
 	uint32_t reserve = lent_bufs + pool_bufs / RESERVE_SHARE;
 
 	*ret_plan = (struct lane_plan){
-		.conns_max = share(m->conns_max, CONNS_USUAL, lane_n, 16, CONNS_MAX),
-		.exchanges_max = share(m->exchanges_max, EXCHANGES_USUAL, lane_n, 16, CONNS_MAX),
-		.backlog_max = share(m->backlog_max, BACKLOG_USUAL, lane_n, 16, CONNS_MAX),
+		.conns_max = share(m->conns_max, CONNS_USUAL, lane_n, 16, IMG_LANE_CONNS_MAX),
+		.exchanges_max = share(m->exchanges_max, EXCHANGES_USUAL, lane_n, 16, IMG_LANE_CONNS_MAX),
+		.backlog_max = share(m->backlog_max, BACKLOG_USUAL, lane_n, 16, IMG_LANE_CONNS_MAX),
 		.listeners_max = LISTENERS_USUAL + img_n(img, IMG_LISTENERS) * 2,
 		.server_slots = slots_of(img),
 		.servers_max = slots_of(img),

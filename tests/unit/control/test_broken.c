@@ -99,6 +99,7 @@ static const struct broken parsed[] = {
 static const struct broken checked[] = {
 	{ MACHINE("cores: []", PORT), 2, 10, "0 cores cannot poll", "cores: [1]" },
 	{ MACHINE("cores: [1, 2, 1]", PORT), 2, 17, "core 1 is named twice", "remove one" },
+	{ MACHINE("lanes: 2\n  connections: 2097151", PORT), 3, 16, "2097151 connections do not fit in 2 lanes of 1048575 each", "use lanes: 3" },
 	{ MACHINE("cores: [1, 2]\n  lanes: 1", PORT), 3, 10, "1 lanes cannot occupy 2 cores", "at least one lane a core" },
 	{ "machine:\n  cores: [1]\n  ports: []\n", 3, 10, "0 ports cannot run", "describe 1 to 16" },
 	{ MACHINE("cores: [1]", PORT "\n    - {name: p, device: packet:e1, addresses: [10.1.0.5/24]}"), 5, 14, "the port name 'p' is already used in line 4", "rename" },
