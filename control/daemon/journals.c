@@ -13,7 +13,7 @@ enum {
 	BATCH = 2000, /* records of a lane before the others, and the rest of control, have a turn */
 };
 
-#define LOOK_EVERY     (200 * LOOP_MS)
+#define LOOK_EVERY     (20 * LOOP_MS) /* a ring may fill within as long when lanes start under load */
 #define PAUSE_MIN      (1 * LOOP_MS)
 #define PAUSE_MAX      (20 * LOOP_MS)
 #define COMPLAIN_EVERY (10 * LOOP_S)
@@ -115,7 +115,7 @@ one_release(struct journals_one *one, struct cursor *cursor)
 static void
 cursors_move(struct journals *journals)
 {
-	for (uint32_t lane = 0; lane < IMG_LANES_MAX; lane++) {
+	for (uint32_t lane = 0; lane < journals->lanes_known; lane++) {
 		if (is_readable(&journals->now[lane]))
 			one_release(&journals->now[lane], &journals->cursors->now[lane]);
 		if (is_readable(&journals->before[lane]))
@@ -187,7 +187,7 @@ drain(struct journals *journals, uint64_t now)
 {
 	uint32_t sum = 0;
 
-	for (uint32_t lane = 0; lane < IMG_LANES_MAX; lane++) {
+	for (uint32_t lane = 0; lane < journals->lanes_known; lane++) {
 		struct journals_one *both[2] = { &journals->before[lane], &journals->now[lane] };
 
 		for (int i = 0; i < 2; i++)

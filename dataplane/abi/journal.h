@@ -236,6 +236,7 @@ struct journal_reader {
 	uint64_t bytes_n;
 	uint64_t ring_offset, ring_bytes, id;
 	uint64_t position;
+	uint64_t end;	 /* what the writer had written when it was last asked */
 	uint64_t seq;	 /* of the last record read */
 	uint64_t missed; /* records whose numbers never came */
 	uint32_t lane;

@@ -72,7 +72,7 @@ journal_seek(struct journal_reader *r, uint64_t position)
 
 	if (position % JOURNAL_ALIGN != 0 || position > end || end - position > r->ring_bytes)
 		return false;
-	r->position = position;
+	r->position = r->end = position;
 	return true;
 }
 
@@ -86,7 +86,7 @@ journal_dropped(const struct journal_reader *r)
 static enum journal_got
 broken(struct journal_reader *r, uint64_t end)
 {
-	r->position = end / JOURNAL_ALIGN * JOURNAL_ALIGN;
+	r->position = r->end = end / JOURNAL_ALIGN * JOURNAL_ALIGN;
 	r->missed++;
 	r->seq = 0; /* it may have been a wild number: the next record begins anew */
 	return JOURNAL_GOT_BROKEN;
@@ -130,6 +130,7 @@ enum {
 	ACCESS_FIRST_BYTES = sizeof(struct journal_access),
 	/* A writer that only pads, and faster than we read, must not keep the caller for ever. */
 	SKIPS_MAX = 4096,
+	READ_AHEAD = 1024, /* bytes; the other core has them */
 };
 
 enum journal_got
@@ -137,13 +138,20 @@ journal_next(struct journal_reader *r, void *room, struct journal_access *ret_ac
 	     struct journal_text *ret_text)
 {
 	for (uint32_t skips = 0; skips < SKIPS_MAX; skips++) {
-		uint64_t end = written(r), unread = end - r->position;
 		uint64_t at = r->position & (r->ring_bytes - 1), left = r->ring_bytes - at;
 		const uint8_t *from = r->bytes + r->ring_offset + at;
 		struct journal_record record;
+		uint64_t end, unread;
 
-		if (end == r->position)
-			return JOURNAL_GOT_NOTHING;
+		/* The writer's line is asked for once for all that it holds then. */
+		if (r->position == r->end) {
+			r->end = written(r);
+			if (r->position == r->end)
+				return JOURNAL_GOT_NOTHING;
+		}
+		end = r->end;
+		unread = end - r->position;
+		__builtin_prefetch(from + READ_AHEAD); /* beyond the mapping it does nothing */
 		if (end < r->position || unread > r->ring_bytes || end % JOURNAL_ALIGN != 0)
 			return broken(r, end);
 		if (left < sizeof(record)) { /* too short for a header: padding */
