@@ -29,7 +29,7 @@ enum {
 	XDP_FILL = 2048, /* buffers that the driver keeps with the kernel, a queue */
 	ALARM_US = 100,
 	SETTLE_MS = 1000,
-	LOOKS_MAX = 10,	 /* a memif that has no link after so many connects anew */
+	LOOKS_MAX = 10, /* a memif that has no link after so many connects anew */
 };
 
 static const uint8_t key_usual[KEY_USUAL] = {

@@ -44,7 +44,7 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def marked(*marks):
-    """full: only with --full; smoke: also in slow builds."""
+    """full: only with --full; smoke: also in slow builds; alone: beside no other lab."""
     def mark(function):
         function.marks = set(marks)
         return function

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-from lab import HERE, expect
+from lab import HERE, expect, marked
 
 BENCH = os.path.join(HERE, "..", "..", "bench")
 FIELDS = ("profile", "system", "requests_per_busy_core_second", "ns_per_request",
@@ -13,6 +13,7 @@ FIELDS = ("profile", "system", "requests_per_busy_core_second", "ns_per_request"
           "p999_us", "errors", "machine", "commit")
 
 
+@marked("alone")
 def test_the_bench_measures_right_answers_of_every_system(lab):
     out = lab.path("bench")
     done = subprocess.run(
@@ -33,6 +34,7 @@ def test_the_bench_measures_right_answers_of_every_system(lab):
     expect(all(name in text for name in ("haproxy", "penstock-memif", "</html>")), text[:500])
 
 
+@marked("alone")
 def test_the_bench_voids_a_run_with_wrong_answers(lab):
     sys.path.insert(0, BENCH)
     try:

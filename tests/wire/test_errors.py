@@ -190,6 +190,7 @@ def test_a_client_that_leaves_frees_everything(lab):
     lab.get("/echo")
 
 
+@marked("alone")
 def test_ten_thousand_connections_come_and_go(lab):
     n = 10000 if lab.full else 1000
     lab.nginx("a")

@@ -25,7 +25,7 @@ def changed(lab, i, **more):
     return config
 
 
-@marked("smoke")
+@marked("smoke", "alone")
 def test_a_new_configuration_every_second_fails_no_request(lab):
     connections, seconds = sizes(lab)
     lab.nginx("a")
@@ -43,7 +43,7 @@ def test_a_new_configuration_every_second_fails_no_request(lab):
     lab.wait_generation()
 
 
-@marked("smoke")
+@marked("smoke", "alone")
 def test_control_killed_under_load_fails_nothing_and_adopts(lab):
     connections, seconds = sizes(lab)
     lab.nginx("a")
@@ -62,7 +62,7 @@ def test_control_killed_under_load_fails_nothing_and_adopts(lab):
     expect(lab.dataplane.poll() is None and lab.dataplane.pid == pid, "the data plane lives on")
 
 
-@marked("smoke")
+@marked("smoke", "alone")
 def test_the_data_plane_killed_serves_again_alone_within_three_seconds(lab):
     lab.nginx("a")
     lab.nginx("b")
@@ -82,6 +82,7 @@ def test_the_data_plane_killed_serves_again_alone_within_three_seconds(lab):
     until("control adopts", lambda: lab.status(), 10)
 
 
+@marked("alone")
 def test_an_image_that_was_refused_is_not_taken_after_a_restart(lab):
     lab.nginx("a")
     lab.start(lab.config())
@@ -151,6 +152,7 @@ def forge_image(lab, good):
     return good + 1
 
 
+@marked("alone")
 def test_a_server_that_stops_costs_no_request(lab):
     connections, seconds = sizes(lab)
     lab.nginx("a")
@@ -164,6 +166,7 @@ def test_a_server_that_stops_costs_no_request(lab):
     load.expect_clean()
 
 
+@marked("alone")
 def test_a_server_that_is_killed_costs_no_safe_request(lab):
     connections, seconds = sizes(lab)
     lab.nginx("a")
@@ -175,6 +178,7 @@ def test_a_server_that_is_killed_costs_no_safe_request(lab):
     load.expect_clean()
 
 
+@marked("alone")
 def test_a_bad_configuration_leaves_the_running_one_untouched(lab):
     lab.nginx("a")
     lab.start(lab.config())
@@ -189,6 +193,7 @@ def test_a_bad_configuration_leaves_the_running_one_untouched(lab):
     lab.get("/echo")
 
 
+@marked("alone")
 def test_a_drained_server_gets_no_new_request(lab):
     lab.nginx("a")
     lab.nginx("b")

@@ -37,7 +37,7 @@ def nothing_new(before):
         expect(not things - before[kind], f"{kind} left behind: {things - before[kind]}")
 
 
-@marked("full")
+@marked("full", "alone")
 def test_it_goes_well_in_under_thirty_seconds_once_built(lab):
     before = traces()
     subprocess.run([QUICKSTART, "--once"], check=True, capture_output=True, timeout=600)
@@ -49,7 +49,7 @@ def test_it_goes_well_in_under_thirty_seconds_once_built(lab):
     nothing_new(before)
 
 
-@marked("full")
+@marked("full", "alone")
 def test_it_leaves_nothing_behind_when_interrupted(lab):
     before = traces()
     dice = random.Random(1)

@@ -69,7 +69,7 @@ def with_penstock(lab):
         lab.stop_penstock()
 
 
-@marked("full")
+@marked("full", "alone")
 def test_no_slower_than_nginx_on_the_same_veth(lab):
     lab.nginx("a", cpu=0)
     ours, theirs = [], []
