@@ -66,7 +66,8 @@ lane_plan(const struct img *img, uint16_t lane_n, uint32_t pool_bufs, uint32_t l
 
 	*ret_plan = (struct lane_plan){
 		.conns_max = share(m->conns_max, CONNS_USUAL, lane_n, 16, IMG_LANE_CONNS_MAX),
-		.exchanges_max = share(m->exchanges_max, EXCHANGES_USUAL, lane_n, 16, IMG_LANE_CONNS_MAX),
+		.exchanges_max =
+			share(m->exchanges_max, EXCHANGES_USUAL, lane_n, 16, IMG_LANE_CONNS_MAX),
 		.backlog_max = share(m->backlog_max, BACKLOG_USUAL, lane_n, 16, IMG_LANE_CONNS_MAX),
 		.listeners_max = LISTENERS_USUAL + img_n(img, IMG_LISTENERS) * 2,
 		.server_slots = slots_of(img),
