@@ -138,7 +138,7 @@ def test_a_cable_that_is_pulled_and_put_back(lab):
     lab.nginx("a")
     lab.start(config(lab))
     lab.get("/echo")
-    expect(lab.port("outside")["up"], "up at first")
+    until("the port is up at first", lambda: lab.port("outside")["up"], 5)
     sh("ip", "-n", lab.ns("client"), "link", "set", "eth0", "down")
     until("the port is down", lambda: not lab.port("outside")["up"], 5)
     sh("ip", "-n", lab.ns("client"), "link", "set", "eth0", "up")
