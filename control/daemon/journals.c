@@ -4,6 +4,7 @@
 #include "daemon/journals.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/ensure.h"
 #include "daemon/loop.h"
@@ -13,7 +14,7 @@ enum {
 	BATCH = 2000, /* records of a lane before the others, and the rest of control, have a turn */
 };
 
-#define LOOK_EVERY     (20 * LOOP_MS) /* a ring may fill within as long when lanes start under load */
+#define LOOK_EVERY     (200 * LOOP_MS)
 #define PAUSE_MIN      (1 * LOOP_MS)
 #define PAUSE_MAX      (20 * LOOP_MS)
 #define COMPLAIN_EVERY (10 * LOOP_S)
@@ -244,6 +245,25 @@ lane_look(struct journals *journals, uint32_t lane, uint64_t now)
 	return true;
 }
 
+/*
+ * Files come into the folder and go by renames, which it shows. Where lanes start under full load
+ * a ring may fill while nobody looks for it.
+ */
+static bool
+has_changed(struct journals *journals)
+{
+	struct stat stat;
+	uint64_t at;
+
+	if (journals->dataplane_fd < 0 || fstat(journals->dataplane_fd, &stat) != 0)
+		return false;
+	at = (uint64_t)stat.st_mtim.tv_sec * LOOP_S + (uint64_t)stat.st_mtim.tv_nsec;
+	if (at == journals->folder_at)
+		return false;
+	journals->folder_at = at;
+	return true;
+}
+
 /* Journals come, and go when the data plane restarts. */
 static void
 look(struct journals *journals, uint64_t now)
@@ -269,13 +289,14 @@ complain(struct journals *journals, uint64_t now)
 void
 journals_advance(struct journals *journals, uint64_t now)
 {
-	if (now >= journals->look_at) {
-		look(journals, now);
-		journals->look_at = now + LOOK_EVERY;
-	}
 	if (now >= journals->drain_at) {
-		uint32_t n = drain(journals, now);
+		uint32_t n;
 
+		if (has_changed(journals) || now >= journals->look_at) {
+			look(journals, now);
+			journals->look_at = now + LOOK_EVERY;
+		}
+		n = drain(journals, now);
 		/* Under load often and little; when it is quiet, rarely. */
 		journals->pause = n > BATCH / 4 ? PAUSE_MIN : journals->pause * 2;
 		if (journals->pause > PAUSE_MAX)
@@ -294,8 +315,6 @@ journals_deadline(const struct journals *journals)
 {
 	uint64_t deadline = access_log_deadline(journals->log);
 
-	if (journals->look_at < deadline)
-		deadline = journals->look_at;
 	if (journals->drain_at < deadline)
 		deadline = journals->drain_at;
 	return deadline;

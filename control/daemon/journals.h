@@ -34,7 +34,8 @@ struct journals {
 	const struct names *names;
 	struct journals_one now[IMG_LANES_MAX], before[IMG_LANES_MAX];
 	uint32_t lanes_known; /* lanes that ever had a journal */
-	uint64_t look_at;     /* monotonic: next look for new files */
+	uint64_t look_at;     /* monotonic: next look for new files, at the latest */
+	uint64_t folder_at;   /* when files last came or went, real time, ns */
 	uint64_t drain_at;    /* next drain */
 	uint64_t pause;	      /* between drains; short under load */
 	uint64_t read_n;      /* records, ever */

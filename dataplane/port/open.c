@@ -250,8 +250,7 @@ settle(void)
 {
 	_Atomic bool has_run = false;
 
-	if (rte_eal_alarm_set(ALARM_US, note, &has_run) != 0)
-		return;
+	rte_eal_alarm_set(ALARM_US, note, &has_run);
 	for (uint32_t i = 0; i < SETTLE_MS && !atomic_load(&has_run); i++)
 		rte_delay_us_sleep(1000);
 	rte_eal_alarm_cancel(note, &has_run);

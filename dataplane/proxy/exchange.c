@@ -360,8 +360,8 @@ try_again(struct proxy *p, struct exch *e)
 
 /*
  * A safe method without content does no harm when it comes twice (RFC 9110, 9.2.1): before any
- * byte of a response it may go to another server, within a budget, so that servers that die under
- * load do not meet twice the load.
+ * byte of a response it may go to another server, within a budget: a farm that fails for good is
+ * asked a fifth more, and once as much more as was in progress.
  */
 static bool
 is_safe_again(const struct proxy *p, const struct exch *e)

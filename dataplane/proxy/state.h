@@ -31,11 +31,11 @@ enum {
 	REPLAY_MAX = 32 << 10, /* request body kept until a reused connection proves alive */
 	/* The least window that serves: two segments, and what the window scale may round away. */
 	TWO_MSS = 2 * 1460 + 1024,
-	INTERIM_MAX = 4 << 10,	  /* bytes of 1xx responses that a client need not have read */
-	TINY_BODY = 256,	  /* copied behind its head: cheaper than one more segment */
-	TURN_BYTES = 256 << 10,	  /* that a body with stages moves in one go */
-	RETRY_COST = 5,		  /* one try again for five requests, */
-	RETRIES_AT_ONCE = 100,	  /* and so many at once, and one for each exchange in progress */
+	INTERIM_MAX = 4 << 10,	/* bytes of 1xx responses that a client need not have read */
+	TINY_BODY = 256,	/* copied behind its head: cheaper than one more segment */
+	TURN_BYTES = 256 << 10, /* that a body with stages moves in one go */
+	RETRY_COST = 5,		/* one try again for five requests, */
+	RETRIES_AT_ONCE = 100,	/* saved up: so many, and one for each exchange then in progress */
 	SCRATCH_BYTES = 96 << 10, /* a gathered head, or one being written */
 };
 

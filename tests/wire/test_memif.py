@@ -55,6 +55,7 @@ def test_bodies_are_equal_over_memif(lab):
     both_ways(lab, 256 * MIB if lab.full else 32 * MIB, lambda: config(lab))
 
 
+@marked("alone")
 def test_many_bodies_at_once_over_memif_on_hugepages(lab):
     """Buffers that the driver lends to its peer without a copy, and rings that run full."""
     if not lab.add_hugepages(400):

@@ -92,7 +92,7 @@ def test_every_bad_frame_is_dropped_and_counted_by_its_reason(lab):
             continue  # the kernel itself refuses to send so short a frame
         name = f"wire_drop_{reason}"
         try:
-            until(name, lambda n=name, b=before: lab.counters()[n] == b[n] + 1, 1)
+            until(name, lambda n=name, b=before: lab.counters()[n] > b[n], 1)
         except Exception:
             after = lab.counters()
             moved = [k for k in after if k.startswith("wire_drop_") and after[k] != before[k]]

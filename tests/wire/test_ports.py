@@ -57,7 +57,7 @@ def test_a_router_leads_to_clients_and_servers_beyond(lab):
             expect(source in text, f"X-Forwarded-For names {source}: {text}")
 
 
-@marked("smoke")
+@marked("smoke", "alone")
 def test_packet_memory_lies_in_hugepages_when_asked(lab):
     if not lab.add_hugepages(300):
         lab.note("no hugepages on this machine")

@@ -57,6 +57,7 @@ def per_request(bench, name):
     return bench.count[name] / bench.count["http_requests"]
 
 
+@marked("alone")
 def test_large_packets_both_ways_over_virtio(lab):
     """The same bodies, each byte compared by the generator, in a tenth of the packets."""
     seconds = 5 if lab.full else 1
@@ -73,7 +74,7 @@ def test_large_packets_both_ways_over_virtio(lab):
         expect(copied < 2048, f"{profile}: {copied} bytes copied a request of 1 MiB")
 
 
-@marked("smoke")
+@marked("smoke", "alone")
 def test_small_requests_over_virtio(lab):
     bench = Bench(lab, "virtio", "keep-alive", 2, conns=64)
     expect(bench.count["wire_drop_tcp_checksum"] == 0, "checksums")
