@@ -253,6 +253,17 @@ bufq_splice(struct bufq *to, struct bufq *from)
 	*from = (struct bufq){ 0 };
 }
 
+/*
+ * Prefetches what follows the next buffer, for who goes along a queue that was filled a while ago:
+ * each buffer says where the following one is, and would be waited for in turn.
+ */
+static inline void
+buf_ask_after(const struct buf *b)
+{
+	if (b->link != NULL)
+		__builtin_prefetch(&b->link->link);
+}
+
 /* Gives every buffer back. */
 void bufq_give(struct bufq *q);
 

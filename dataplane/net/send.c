@@ -20,7 +20,8 @@ send_frame(struct net *net, struct buf *packet, const struct mac *dst, uint16_t 
 
 	ensure(out->frame_n < NET_OUT_FRAMES);
 	eth_emit(&eth, buf_prepend(packet, n));
-	packet->m.l2_len = n & 0x7f;
+	if ((packet->m.ol_flags & RTE_MBUF_F_TX_TCP_CKSUM) != 0)
+		packet->m.l2_len = n & 0x7f;
 	packet->l3_off = (uint16_t)n;
 	out->frame[out->frame_n++] = packet;
 }

@@ -21,7 +21,7 @@ enum {
 	PACKET_RING = 2048,
 	XDP_HEADROOM = 256, /* what the kernel keeps free in front of a frame */
 	XDP_RING = 2048,
-	MEMIF_RING = 2048,
+	MEMIF_RING = 1024,
 	MEMIF_RING_MAX = 16384,
 	VIRTIO_RING = 1024,
 	VIRTIO_RING_MAX = 32768,

@@ -67,7 +67,6 @@ rehead(struct tcp *tcp, const struct emit *e)
 	b->m.data_len = b->n;
 	b->m.pkt_len = b->n;
 	b->m.nb_segs = 1;
-	b->m.next = NULL;
 	b->m.ol_flags &= RTE_MBUF_F_EXTERNAL;
 	COUNT(tcp, tcp_tx_reheaded);
 	return b;

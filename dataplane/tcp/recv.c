@@ -153,17 +153,19 @@ take_payload(struct arrival *a, struct bufq *q)
 {
 	struct buf *b = a->buf;
 	uint32_t off = a->off, n = a->n;
-	bool is_chain = b->m.next != NULL;
+	bool is_chain = b->m.nb_segs > 1;
 
 	a->buf = NULL;
 	while (b != NULL) {
-		struct buf *next = buf_next(b);
+		struct buf *next = is_chain ? buf_next(b) : NULL; /* in a line of memory of its own */
 		uint32_t have = b->m.data_len > off ? b->m.data_len - off : 0;
 		uint32_t use = have < n ? have : n;
 
-		b->m.next = NULL;
-		b->m.nb_segs = 1;
-		b->m.pkt_len = b->m.data_len;
+		if (is_chain) {
+			b->m.next = NULL;
+			b->m.nb_segs = 1;
+			b->m.pkt_len = b->m.data_len;
+		}
 		b->at = (uint16_t)(b->m.data_off + off);
 		b->n = (uint16_t)use;
 		off = b->m.data_len > off ? 0 : off - b->m.data_len;

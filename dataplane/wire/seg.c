@@ -278,6 +278,7 @@ seg_emit_packet(const struct tcp_seg *seg, const struct seg_how *how, struct buf
 		.tclass = seg->ecn,
 		.payload_n = packet->m.pkt_len,
 	};
+	uint64_t flags = offload_flags(how, ip_is_v4(&seg->src));
 	uint8_t *at;
 
 	ensure(how->tso_mss == 0 || how->csum_tx);
@@ -286,9 +287,11 @@ seg_emit_packet(const struct tcp_seg *seg, const struct seg_how *how, struct buf
 	at = buf_prepend(packet, ip_size(&seg->src));
 	ip_emit(&ip, at);
 	packet->l3_off = 0;
+	packet->m.ol_flags =
+		(packet->m.ol_flags & (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL)) | flags;
+	if (flags == 0) /* nobody reads the rest, which is a line of memory of its own */
+		return;
 	packet->m.l3_len = ip_size(&seg->src);
 	packet->m.l4_len = tcp_n & 0xff;
 	packet->m.tso_segsz = how->tso_mss;
-	packet->m.ol_flags = (packet->m.ol_flags & (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL)) |
-			     offload_flags(how, ip_is_v4(&seg->src));
 }

@@ -86,7 +86,7 @@ struct seg_how {
  * Makes a whole IP packet: puts the TCP and the IP header (by the family of seg->src) in front of
  * what the packet holds, which is the payload, all segments of it; checksums as `how` says.
  * payload_off and payload_n of seg are not read. The first buffer must be ours to write in and
- * have SEG_PACKET_HEADERS of headroom at most. Sets m.l3_len, l4_len, ol_flags, buf->l3_off = 0.
+ * have SEG_PACKET_HEADERS of headroom at most. Sets m.ol_flags, what they ask for, buf->l3_off = 0.
  */
 void seg_emit_packet(const struct tcp_seg *seg, const struct seg_how *how, struct buf *packet);
 
