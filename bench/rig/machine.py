@@ -51,6 +51,18 @@ def versions():
             "dpdk": found(r"(\S+)", "pkg-config", "--modversion", "libdpdk")}
 
 
+def line_ticks(stage):
+    """What a cache line takes from the load core to the proxy's and back, halved; None: unknown."""
+    tool = stage.tool("bench/micro/bench_shared")
+    cores = stage.plan.cores
+    if cores.load == cores.proxy or not os.access(tool, os.X_OK):
+        return None
+    told = said("taskset", "-c", f"{cores.load},{cores.proxy}", tool, "--only",
+                "shared/line-across", "--rounds", "5", "--json", "-")
+    found = re.search(r'"ticks": ([\d.]+)', told)
+    return round(float(found[1])) if found else None
+
+
 def commit():
     """Of the tree that this file lies in; with a + when it has changes."""
     short = said("git", "-C", TOP, "rev-parse", "--short=12", "HEAD").strip()

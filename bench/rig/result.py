@@ -5,6 +5,7 @@ import time
 RIVALS = ("nginx", "haproxy")
 STOLEN_MOST = 0.01  # of the proxy's core, by others or the hypervisor
 PREEMPTED_MOST = 0.05  # of the lane's time: one that sleeps waits a little each time it wakes
+MOVED = 2  # times what a cache line took between the cores before, or less
 LOAD_FULL = 0.97  # busy share of the load core from which it is the limit
 
 # What runs have in common that may be compared with each other.
@@ -36,6 +37,10 @@ def fault(fields):
 
 def noise(fields, system):
     """What others took of the proxy's core, when that is too much to believe the figure."""
+    lines = fields.get("line_ticks") or ()
+    if lines and max(lines) > MOVED * min(lines):
+        return ("the cores moved apart or together: a cache line took {} ticks between them, then "
+                "{}".format(*lines))
     for key, what in (("steal_share", "the hypervisor took the proxy's core"),
                       ("foreign_share", "other programs ran on the proxy's core"),
                       ("preempted_share", "others ran on the lane's core")):

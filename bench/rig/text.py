@@ -22,6 +22,8 @@ def one(line):
         told += f"; {line['memory_bytes_per_conn']:,.0f} bytes a connection"
     if line["load_limited"]:
         told += "; the load was the limit"
+    if line.get("line_ticks"):
+        told += f"; line {line['line_ticks'][-1]} ticks"
     return told
 
 
@@ -60,6 +62,9 @@ def row(systems, key, own, field, profile):
     n = sum(1 for line in own if not line["void"])
     if n < len(own):
         told += f"  ({len(own) - n} of {len(own)} void)"
+    lines = [line["line_ticks"][-1] for line in own if line.get("line_ticks")]
+    if lines and max(lines) > result.MOVED * min(lines):
+        told += f"  cores {min(lines)} to {max(lines)} ticks apart"
     if any(line["load_limited"] for line in own):
         told += "  load-limited"
     return told
