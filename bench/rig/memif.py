@@ -23,13 +23,18 @@ class Memif:
         self.stage, self.name = stage, name
         self.planes = Planes(stage)
 
+    LINK = ""  # before the generator's path of a link
+
+    def device(self, path):
+        return {"memif": path, "role": "client", "id": 0,
+                "queues": self.stage.plan.penstock.lanes,
+                "checksums": self.stage.options.checksums}
+
     def config(self, job):
-        def device(name):
-            return {"memif": self.stage.path(f"memif/{name}.sock"), "role": "client", "id": 0,
-                    "queues": self.stage.plan.penstock.lanes,
-                    "checksums": self.stage.options.checksums}
         servers = [f"10.2.0.{11 + i}" for i in range(self.stage.options.origins)]
-        return self.planes.config(job, device("outside"), device("inside"), servers, GATEWAY)
+        outside, inside = (self.device(self.stage.path(f"memif/{name}.sock"))
+                           for name in ("outside", "inside"))
+        return self.planes.config(job, outside, inside, servers, GATEWAY)
 
     def start_generator(self, job):
         stage, options = self.stage, self.stage.options
@@ -38,8 +43,8 @@ class Memif:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(stage.path("result.json"))
         argv = [stage.tool("bench/gen/penstock-bench"),
-                "--outside", stage.path("memif/outside.sock"),
-                "--inside", stage.path("memif/inside.sock"),
+                "--outside", self.LINK + stage.path("memif/outside.sock"),
+                "--inside", self.LINK + stage.path("memif/inside.sock"),
                 "--core", str(stage.plan.cores.load), "--profile", job.profile,
                 "--conns", str(job.conns), "--seconds", f"{job.seconds:g}",
                 "--warmup", f"{job.warmup:g}", "--queues", str(stage.plan.penstock.lanes),
@@ -123,6 +128,15 @@ class Memif:
             "perf", "record", "-q", "-e", "cpu-clock", "-F", "4999", "-C",
             str(stage.plan.cores.proxy), "-o", stage.options.perf, "--", "sleep",
             str(max(seconds - 0.3, 0.1))], "perf.log", cpu=stage.plan.cores.load)
+
+
+class Virtio(Memif):
+    """The system penstock-virtio: large packets both ways, nobody sums; the driver copies."""
+
+    LINK = "vhost:"
+
+    def device(self, path):
+        return {"virtio": path, "queues": self.stage.plan.penstock.lanes}
 
 
 class Loop(Memif):

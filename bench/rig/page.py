@@ -32,6 +32,9 @@ FAVOURS = {
         interrupts, no PCIe and no loss, the peer copies what it is lent, and its clients
         acknowledge on their next request. It shows what the proxy itself costs, not a network
         card's driver.""",
+    "penstock-virtio": """<b>virtio with penstock-bench</b> favours Penstock as memif does, and in
+        bulk more: packets of up to 64 KiB both ways (TSO, LRO), and nobody sums a byte, which a
+        network card would do.""",
     "penstock-packet": """<b>Penstock on AF_PACKET</b> pays for the kernel twice: its transmit
         path and the peers' receive path run inside the lane's system calls. Ours is what remains
         of the lane's busy time after the kernel's own account of the core (system and softirq);
@@ -58,6 +61,7 @@ def page(lines, title="Penstock: what a request costs"):
         parts.append("<h2>Figures</h2>")
         parts += [figures(asked, systems) for asked, systems in result.group(single).items()]
     parts += curves(lines)
+    parts.append(idle(single) + scaling(single))
     parts.append("<h2>What each rig favours</h2><ul>")
     told = dict.fromkeys(FAVOURS[name] for name in FAVOURS
                          if any(line["system"] == name for line in lines))
@@ -182,6 +186,55 @@ def size(n):
         if n >= bytes_n and n % bytes_n == 0:
             return f"{n // bytes_n} {unit}"
     return f"{n:,} bytes"
+
+
+# ---- what follows from the figures ----
+
+def idle(lines):
+    """Memory of idle connections, and of ten times as many."""
+    own = [line for line in lines if line["profile"] == "idle" and not line["void"]
+           and line.get("memory_bytes_per_conn")]
+    if not own:
+        return ""
+    most = max(line["conns"] for line in own)
+    each = result.spread([line for line in own if line["conns"] == most],
+                         "memory_bytes_per_conn")[0]
+    return (f"<h2>Idle connections</h2><p>{most:,} were held, each answered again at the end; the "
+            f"process grew by {each:,.0f} bytes for each, {each * most / (1 << 30):.2f} GiB in all. "
+            f"Ten times as many would take {each * most * 10 / (1 << 30):.1f} GiB, in ten lanes: "
+            "one holds 1,048,575 connections of both sides.</p>")
+
+
+def scaling(lines):
+    """A paper model: lanes share nothing that they write, so what stops them lies outside."""
+    own = [line for line in lines if line["system"] == "penstock-memif" and not line["void"]
+           and line["profile"] == "keep-alive" and not line["wanted_rate"]]
+    own = [line for line in own if line["conns"] == min(one["conns"] for one in own)]
+    if not own:
+        return ""
+    each = result.spread(own, "requests_per_busy_core_second")[0]
+    log = [line["control_cpu_share"] / line["rate"] for line in own if line["control_cpu_share"]]
+    log = sorted(log)[len(log) // 2] if log else 0
+    rows = "".join(
+        f"<tr><td>{n}<td>{n * each / 1e6:,.1f} M<td>{n * each * log:.2f}"
+        f"<td>{n * each * 4 / 1e6:,.0f} M</tr>" for n in (1, 2, 4, 8, 16, 32, 64))
+    stop = (f"penstock-control, one thread, is full at {1 / log / 1e6:,.1f} million lines a second, "
+            f"{1 / log / each:,.0f} lanes' worth: beyond, records are dropped and counted, or the "
+            "log is turned off. " if log else "")
+    return (
+        "<h2>How it scales: a model on paper</h2><p>A lane's turn writes no memory that another "
+        "lane writes; the simulator write-protects all others' while one turns. So N lanes on N "
+        "cores do N times what one does until something else is full.</p>"
+        "<table style='width:auto'><tr><th>lanes<th>requests/s<th>cores of<br>penstock-control"
+        f"<th>packets/s, all<br>ports, both ways</tr>{rows}</table><p>{stop}A card spreads flows over "
+        "as many queues as it has, and 64 lanes are the most that an image names. Two lanes on one "
+        "core share its time, two threads of one core its units. What is left between lanes are "
+        "atomics, none of them in the way of a request: the bell of a lane that frames are handed "
+        "over to (one fetch-or for a burst), pins of a view by a request that outlives its turn "
+        "(one addition and one subtraction), the count of judged segments (one in 1,024), a "
+        "mempool's lock (a refill, one for 256 buffers). What they cost is in "
+        "<code>bench/micro/bench_shared</code>; a line that two cores write takes them 100 to 500 "
+        "ticks.</p>")
 
 
 # ---- curves ----

@@ -28,7 +28,6 @@ class Planes:
 
     def config(self, job, outside, inside, servers, gateway=None):
         stage, plan = self.stage, self.stage.plan
-        log = "/dev/null" if stage.options.no_log else self.log_path()
         ports = [{"name": "outside", "addresses": [plan.addresses.outside], "device": outside},
                  {"name": "inside", "addresses": [plan.addresses.inside], "device": inside}]
         for port in ports:
@@ -42,12 +41,13 @@ class Planes:
                 "connections": min(CONNS_PER_LANE * plan.penstock.lanes, max(65536, 4 * job.conns)),
                 "ports": ports},
             "listeners": [{"name": "web", "address": f"{plan.addresses.bare('outside')}:80",
-                           "protocol": "http", "farm": "app", "timeouts": {"idle": "1h"}}],
+                           "protocol": "http", "farm": "app", "timeouts": {"idle": "1h"},
+                           "access_log": not stage.options.no_log}],
             "farms": [{"name": "app", "scheme": "http", "balance": "weighted-round-robin",
                        "idle_connections": min(100000, max(512, job.conns)),
                        "servers": [{"name": f"o{i}", "address": address, "http_port": 8080}
                                    for i, address in enumerate(servers)]}],
-            "logs": {"access": {"path": log, "format": "combined"}},
+            "logs": {"access": {"path": self.log_path(), "format": "combined"}},
         }
 
     def log_path(self):

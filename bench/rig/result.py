@@ -3,6 +3,7 @@ import statistics
 import time
 
 RIVALS = ("nginx", "haproxy")
+VIRTUAL = ("penstock-memif", "penstock-virtio")  # wires that only the generator plays on
 STOLEN_MOST = 0.01  # of the proxy's core, by others or the hypervisor
 PREEMPTED_MOST = 0.05  # of the lane's time: one that sleeps waits a little each time it wakes
 MOVED = 2  # times what a cache line took between the cores before, or less
@@ -44,7 +45,7 @@ def noise(fields, system):
     for key, what in (("steal_share", "the hypervisor took the proxy's core"),
                       ("foreign_share", "other programs ran on the proxy's core"),
                       ("preempted_share", "others ran on the lane's core")):
-        if key == "preempted_share" and system != "penstock-memif":
+        if key == "preempted_share" and system not in VIRTUAL:
             continue  # on kernel interfaces the kernel's own threads take turns with the lane
         if fields.get(key, 0) > (PREEMPTED_MOST if key == "preempted_share" else STOLEN_MOST):
             who = f", {fields['stranger']} most" if key == "foreign_share" else ""

@@ -16,7 +16,7 @@ enum {
 
 #define LOOK_EVERY     (200 * LOOP_MS)
 #define PAUSE_MIN      (1 * LOOP_MS)
-#define PAUSE_MAX      (20 * LOOP_MS)
+#define PAUSE_MAX      (10 * LOOP_MS) /* a busy lane fills its ring in 20 to 40 */
 #define COMPLAIN_EVERY (10 * LOOP_S)
 
 bool

@@ -14,7 +14,7 @@ enum {
 	BACKLOG_USUAL = 8192,
 	SLOTS_USUAL = 256,
 	LISTENERS_USUAL = 1024,
-	JOURNAL_USUAL = 4 << 20,
+	JOURNAL_USUAL = 8 << 20,
 	SEND_USUAL = 1 << 20,
 	RECV_USUAL = 1 << 20,
 	RESERVE_SHARE = 8, /* an eighth of the pool is kept for headers and control packets */

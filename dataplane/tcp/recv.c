@@ -157,7 +157,8 @@ take_payload(struct arrival *a, struct bufq *q)
 
 	a->buf = NULL;
 	while (b != NULL) {
-		struct buf *next = is_chain ? buf_next(b) : NULL; /* in a line of memory of its own */
+		struct buf *next =
+			is_chain ? buf_next(b) : NULL; /* in a line of memory of its own */
 		uint32_t have = b->m.data_len > off ? b->m.data_len - off : 0;
 		uint32_t use = have < n ? have : n;
 
