@@ -190,10 +190,12 @@ def size(n):
 
 # ---- what follows from the figures ----
 
+LANE_CONNS = (1 << 20) - 1
+
 def idle(lines):
     """Memory of idle connections, and of ten times as many."""
     own = [line for line in lines if line["profile"] == "idle" and not line["void"]
-           and line.get("memory_bytes_per_conn")]
+           and line["system"] == "penstock-memif" and line.get("memory_bytes_per_conn")]
     if not own:
         return ""
     most = max(line["conns"] for line in own)
@@ -201,14 +203,16 @@ def idle(lines):
                          "memory_bytes_per_conn")[0]
     return (f"<h2>Idle connections</h2><p>{most:,} were held, each answered again at the end; the "
             f"process grew by {each:,.0f} bytes for each, {each * most / (1 << 30):.2f} GiB in all. "
-            f"Ten times as many would take {each * most * 10 / (1 << 30):.1f} GiB, in ten lanes: "
-            "one holds 1,048,575 connections of both sides.</p>")
+            f"Ten times as many would take {each * most * 10 / (1 << 30):.1f} GiB and "
+            f"{-(-10 * most // LANE_CONNS)} lanes or more: one holds {LANE_CONNS:,} connections of "
+            "both sides.</p>")
 
 
 def scaling(lines):
     """A paper model: lanes share nothing that they write, so what stops them lies outside."""
     own = [line for line in lines if line["system"] == "penstock-memif" and not line["void"]
-           and line["profile"] == "keep-alive" and not line["wanted_rate"]]
+           and line["profile"] == "keep-alive" and not line["wanted_rate"]
+           and line["body"] == 64 and not line.get("no_log")]
     own = [line for line in own if line["conns"] == min(one["conns"] for one in own)]
     if not own:
         return ""
@@ -222,19 +226,20 @@ def scaling(lines):
             f"{1 / log / each:,.0f} lanes' worth: beyond, records are dropped and counted, or the "
             "log is turned off. " if log else "")
     return (
-        "<h2>How it scales: a model on paper</h2><p>A lane's turn writes no memory that another "
-        "lane writes; the simulator write-protects all others' while one turns. So N lanes on N "
-        "cores do N times what one does until something else is full.</p>"
+        "<h2>How it scales: a model on paper</h2><p>Connections, requests, timers and counters are "
+        "one lane's alone; the simulator write-protects all other lanes' while one turns. So N "
+        "lanes on N cores do N times what one does until something else is full.</p>"
         "<table style='width:auto'><tr><th>lanes<th>requests/s<th>cores of<br>penstock-control"
         f"<th>packets/s, all<br>ports, both ways</tr>{rows}</table><p>{stop}A card spreads flows over "
         "as many queues as it has, and 64 lanes are the most that an image names. Two lanes on one "
-        "core share its time, two threads of one core its units. What is left between lanes are "
-        "atomics, none of them in the way of a request: the bell of a lane that frames are handed "
-        "over to (one fetch-or for a burst), pins of a view by a request that outlives its turn "
-        "(one addition and one subtraction), the count of judged segments (one in 1,024), a "
-        "mempool's lock (a refill, one for 256 buffers). What they cost is in "
-        "<code>bench/micro/bench_shared</code>; a line that two cores write takes them 100 to 500 "
-        "ticks.</p>")
+        "core share its time, two threads of one core its units; memory and the last-level cache "
+        "are everybody's and not in this model.</p><p>What lanes do write together: the mempool, "
+        "under a lock held while some 256 pointers are copied, once for as many buffers that a "
+        "lane's own cache lacks or cannot hold; counts of buffers, contended only when a frame "
+        "leaves by another lane; rings and bells of such hand-overs (one fetch-or a burst); pins "
+        "of a view by a request that outlives its turn (one addition, one subtraction); the count "
+        "of judged segments (one in 1,024). <code>bench/micro/bench_shared</code> and "
+        "<code>bench_buf</code> tell what they cost here.</p>")
 
 
 # ---- curves ----

@@ -10,9 +10,9 @@ import resource
 from lab import expect
 
 NGINX = """
-daemon off; user root; worker_processes 1; worker_rlimit_nofile 19900; pid @HOME@/pid;
+daemon off; user root; worker_processes 1; pid @HOME@/pid;
 error_log stderr warn;
-events { worker_connections 19800; multi_accept on; accept_mutex off; }
+events { worker_connections @FILES@; multi_accept on; accept_mutex off; }
 http {
 	access_log @HOME@/access.log combined buffer=64k flush=1s;
 	tcp_nodelay on; server_tokens off; client_max_body_size 0;
@@ -106,7 +106,7 @@ class Rival:
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         expect(2 * job.conns + 2 * pipes + 200 <= most, f"{job.conns} connections want more files "
                f"than the {most} that a process may open here")
-        conns = (min(most, 1000000) - 2 * pipes - 200) // 2
+        conns = (most - 2 * pipes - 200) // 2
         return self.TEMPLATE[self.name].replace("@CONNS@", str(conns)).replace(
             "@PIPES@", str(pipes))
 

@@ -8,6 +8,7 @@ is undone by whatever path it ends (the wire tests' lab does that), also the hug
 import contextlib
 import glob
 import os
+import resource
 import shutil
 import signal
 import tempfile
@@ -20,9 +21,9 @@ HUGE = "/sys/kernel/mm/hugepages/hugepages-2048kB"
 OFFLOADS = ("tx", "tso", "gso")  # gro is off on veth: it would make it poll
 
 ORIGIN = """
-daemon off; user root; worker_processes 1; worker_rlimit_nofile 19000; pid @HOME@/pid;
+daemon off; user root; worker_processes 1; pid @HOME@/pid;
 error_log stderr warn;
-events { worker_connections 18000; multi_accept on; accept_mutex off; }
+events { worker_connections @FILES@; multi_accept on; accept_mutex off; }
 http {
 	access_log off; sendfile on; tcp_nodelay on; tcp_nopush on;
 	keepalive_timeout 3600s; keepalive_requests 1000000000; client_max_body_size 0;
@@ -159,8 +160,9 @@ class Stage(Lab):
         """An nginx or HAProxy with a configuration made of a template."""
         at = self.plan.addresses
         text = template
-        for key, value in {"HOME": home, "ORIGIN": at.bare("origin"), "OUT": at.bare("outside"),
-                           "BODY": BODY}.items():
+        files = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 200
+        for key, value in {"FILES": str(files), "HOME": home, "ORIGIN": at.bare("origin"),
+                           "OUT": at.bare("outside"), "BODY": BODY}.items():
             text = text.replace(f"@{key}@", value)
         path = os.path.join(home, f"{program}.conf")
         with open(path, "w", encoding="utf-8") as out:

@@ -31,8 +31,7 @@ bufq_consume(struct bufq *q, uint64_t n)
 			return;
 		}
 		n -= b->n;
-		if (b->link != NULL)
-			buf_ask_after(b->link);
+		buf_ask_after(b);
 		buf_give(bufq_pop(q));
 	}
 }

@@ -254,14 +254,14 @@ bufq_splice(struct bufq *to, struct bufq *from)
 }
 
 /*
- * Prefetches what follows the next buffer, for who goes along a queue that was filled a while ago:
+ * Prefetches the buffer after the next one, for who goes along a queue that was filled a while ago:
  * each buffer says where the following one is, and would be waited for in turn.
  */
 static inline void
 buf_ask_after(const struct buf *b)
 {
-	if (b->link != NULL)
-		__builtin_prefetch(&b->link->link);
+	if (b->link != NULL && b->link->link != NULL)
+		__builtin_prefetch(&b->link->link->link);
 }
 
 /* Gives every buffer back. */

@@ -132,7 +132,7 @@ net_out_has_room(const struct net_out *out)
  * Sends an IP packet without link header (buf_data at the IP header) on port packet->path:
  * route, neighbour, Ethernet header into the headroom (18 bytes must be there). Ownership passes
  * in; the packet is in out->frame, or waits for its neighbour, or is dropped and counted.
- * Sets m.l2_len.
+ * Sets m.l2_len where the port is asked to do something (m.ol_flags).
  */
 void net_output(struct net *net, struct buf *packet, uint64_t now, struct net_out *out);
 

@@ -67,7 +67,14 @@ port_pool_open(uint32_t bufs_n, char *why)
 	 * The buffer given back last is taken first: it is in the cache, and what a busy lane has
 	 * under way goes round in few buffers rather than through all of the pool.
 	 */
-	if (pool != NULL && rte_mempool_set_ops_byname(pool, "stack", NULL) == 0) {
+	if (pool != NULL && rte_mempool_set_ops_byname(pool, "stack", NULL) != 0) {
+		snprintf(why, PORT_WHY,
+			 "DPDK's mempool driver \"stack\" is missing; install the "
+			 "package librte-mempool-stack23");
+		rte_mempool_free(pool);
+		return NULL;
+	}
+	if (pool != NULL) {
 		rte_pktmbuf_pool_init(pool, &facts);
 		if (fill(pool, bufs_n))
 			return (struct buf_pool *)pool;

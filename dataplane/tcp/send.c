@@ -271,8 +271,8 @@ on_fresh_sent(struct tcp *tcp, struct tcp_conn *conn, const struct emit *e, uint
 	span_sent(tcp, conn, e->buf, e->at, conn->snd_nxt, len, now);
 	conn->snd_nxt = seq_add(conn->snd_nxt, len);
 	place_walk(&conn->fresh, &conn->fresh_at, e->n);
-	if (conn->fresh != NULL && conn->fresh->link != NULL)
-		buf_ask_after(conn->fresh->link);
+	if (conn->fresh != NULL)
+		buf_ask_after(conn->fresh);
 	if ((e->flags & TCP_FIN) != 0)
 		on_fin_sent(conn);
 	if (conn_flight(conn) == len || conn->rto_at == UINT64_MAX)

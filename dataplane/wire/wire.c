@@ -261,6 +261,8 @@ trim(struct buf *frame, uint32_t n)
 		ensure(b != NULL);
 	}
 	b->m.data_len = (uint16_t)n;
+	if (segs == frame->m.nb_segs)
+		return;
 	buf_give(buf_next(b));
 	b->m.next = NULL;
 	frame->m.nb_segs = segs;
