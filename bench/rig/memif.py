@@ -106,7 +106,10 @@ class Memif:
         """The generator's result, scaled to the span's requests."""
         requests = delta["proxy_exchanges"]
         errors = {kind: n for kind, n in result["errors"].items() if n}
+        bodies = result["bytes_of_bodies"] / max(result["requests"], 1) * requests
+        copied = delta["tcp_copied_bytes"] + delta["proxy_copied_bytes"]
         return {
+            "copied_per_byte": copied / bodies if bodies else None,
             "requests": requests, "rate": result["rate"],
             **{key: result["latency"][key] for key in ("p50_us", "p99_us", "p999_us")},
             "gbit": result["gbit_per_second"] / result["rate"] * requests if result["rate"]

@@ -48,6 +48,10 @@ FAVOURS = {
         that favours them: it measures copies, not a network. Core time is counted by ticks.
         penstock-control's share stands apart for Penstock; a rival formats its log itself.""",
 }
+DRIVER_COPIES = {
+    "penstock-memif": "none with hugepages (the peer copies, once each way), else one each way",
+    "penstock-virtio": "none (the peer copies, once each way)",
+}
 FAVOURS["haproxy"] = FAVOURS["nginx"]
 FAVOURS["penstock-nic"] = """<b>Penstock on a network card</b>: driver and card are in the figure,
     as they would be in use; nothing runs on the lane's core but the lane."""
@@ -175,6 +179,10 @@ def splits(systems):
             kernel = result.spread(own, "kernel_ns_per_request")
             made.append(f"{html.escape(plot.label(*key))}: of its time a request, "
                         f"{ours[0]:,.0f} ns are ours and {kernel[0]:,.0f} ns the kernel's.")
+        copied = result.spread(own, "copied_per_byte")
+        if copied and own[0]["profile"].startswith("bulk"):
+            made.append(f"{html.escape(plot.label(*key))}: of each byte relayed our code copied "
+                        f"{copied[0]:.5f}; its driver {DRIVER_COPIES[key[0]]}.")
     if any(line["load_limited"] for own in systems.values() for line in own):
         made.append("* The load core was full: the proxy could have carried more; its figure "
                     "extrapolates from the share of the core that it used.")

@@ -13,6 +13,8 @@ def one(line):
             f"{line['ns_per_request']:.0f} ns")
     if line["profile"].startswith("bulk"):
         told += f", {line['gbit_per_busy_core_second']:.2f} Gbit per busy second"
+        if line.get("copied_per_byte") is not None:
+            told += f", {line['copied_per_byte']:.5f} copied a byte"
     told += f"; {line['rate']:,.0f}/s"
     if line.get("p50_us") is not None:
         told += f", p50 {line['p50_us']:,.0f} us, p99 {line['p99_us']:,.0f} us"

@@ -78,4 +78,6 @@ def test_no_slower_than_nginx_on_the_same_veth(lab):
         ours.append(with_penstock(lab))
     text = f"penstock {[round(x) for x in ours]}, nginx {[round(x) for x in theirs]} requests/s"
     print(f"        {text}", flush=True)
-    expect(statistics.median(ours) >= statistics.median(theirs), text)
+    # By pairs: what else the machine does changes from one to the next.
+    ratio = statistics.median(our / their for our, their in zip(ours, theirs))
+    expect(ratio >= 1, f"{text}: {ratio:.3f}")
