@@ -9,7 +9,6 @@
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/spsc.h"
 #include "lane/mesh.h"

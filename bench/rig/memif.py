@@ -19,11 +19,11 @@ GATEWAY = "10.1.0.1"
 class Memif:
     """The system penstock-memif."""
 
+    LINK = ""  # before the generator's path of a link
+
     def __init__(self, stage, name="penstock-memif"):
         self.stage, self.name = stage, name
         self.planes = Planes(stage)
-
-    LINK = ""  # before the generator's path of a link
 
     def device(self, path):
         return {"memif": path, "role": "client", "id": 0,
@@ -134,7 +134,7 @@ class Memif:
 
 
 class Virtio(Memif):
-    """The system penstock-virtio: large packets both ways, nobody sums; the driver copies."""
+    """The system penstock-virtio: large packets both ways, nobody sums a byte."""
 
     LINK = "vhost:"
 

@@ -2,6 +2,7 @@
 import html
 
 from . import plot, result
+from .penstock import CONNS_PER_LANE
 
 STYLE = """
 :root { color-scheme: light; }
@@ -48,13 +49,15 @@ FAVOURS = {
         that favours them: it measures copies, not a network. Core time is counted by ticks.
         penstock-control's share stands apart for Penstock; a rival formats its log itself.""",
 }
+FAVOURS["haproxy"] = FAVOURS["nginx"]
+FAVOURS["penstock-nic"] = """<b>Penstock on a network card</b>: driver and card are in the figure,
+    as they would be in use; nothing runs on the lane's core but the lane."""
+
+
 DRIVER_COPIES = {
     "penstock-memif": "none with hugepages (the peer copies, once each way), else one each way",
     "penstock-virtio": "none (the peer copies, once each way)",
 }
-FAVOURS["haproxy"] = FAVOURS["nginx"]
-FAVOURS["penstock-nic"] = """<b>Penstock on a network card</b>: driver and card are in the figure,
-    as they would be in use; nothing runs on the lane's core but the lane."""
 
 
 def page(lines, title="Penstock: what a request costs"):
@@ -198,8 +201,6 @@ def size(n):
 
 # ---- what follows from the figures ----
 
-LANE_CONNS = (1 << 20) - 1
-
 def idle(lines):
     """Memory of idle connections, and of ten times as many."""
     own = [line for line in lines if line["profile"] == "idle" and not line["void"]
@@ -212,7 +213,7 @@ def idle(lines):
     return (f"<h2>Idle connections</h2><p>{most:,} were held, each answered again at the end; the "
             f"process grew by {each:,.0f} bytes for each, {each * most / (1 << 30):.2f} GiB in all. "
             f"Ten times as many would take {each * most * 10 / (1 << 30):.1f} GiB and "
-            f"{-(-10 * most // LANE_CONNS)} lanes or more: one holds {LANE_CONNS:,} connections of "
+            f"{-(-10 * most // CONNS_PER_LANE)} lanes or more: one holds {CONNS_PER_LANE:,} connections of "
             "both sides.</p>")
 
 

@@ -130,7 +130,6 @@ enum {
 	ACCESS_FIRST_BYTES = sizeof(struct journal_access),
 	/* A writer that only pads, and faster than we read, must not keep the caller for ever. */
 	SKIPS_MAX = 4096,
-	READ_AHEAD = 1024, /* bytes; the other core has them */
 };
 
 enum journal_got
@@ -151,7 +150,6 @@ journal_next(struct journal_reader *r, void *room, struct journal_access *ret_ac
 		}
 		end = r->end;
 		unread = end - r->position;
-		__builtin_prefetch(from + READ_AHEAD); /* beyond the mapping it does nothing */
 		if (end < r->position || unread > r->ring_bytes || end % JOURNAL_ALIGN != 0)
 			return broken(r, end);
 		if (left < sizeof(record)) { /* too short for a header: padding */

@@ -153,12 +153,11 @@ take_payload(struct arrival *a, struct bufq *q)
 {
 	struct buf *b = a->buf;
 	uint32_t off = a->off, n = a->n;
-	bool is_chain = b->m.nb_segs > 1;
+	bool is_chain = b->m.nb_segs > 1; /* next lies in a line of memory that is else not read */
 
 	a->buf = NULL;
 	while (b != NULL) {
-		struct buf *next =
-			is_chain ? buf_next(b) : NULL; /* in a line of memory of its own */
+		struct buf *next = is_chain ? buf_next(b) : NULL;
 		uint32_t have = b->m.data_len > off ? b->m.data_len - off : 0;
 		uint32_t use = have < n ? have : n;
 

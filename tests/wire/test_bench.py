@@ -21,7 +21,8 @@ def test_the_bench_measures_right_answers_of_every_system(lab):
         [os.path.join(BENCH, "run"), "--build", lab.build, "--system",
          "penstock-memif,penstock-virtio,penstock-packet,nginx,haproxy", "--offloads", "off",
          "--profile", ",".join(profiles), "--seconds", "0.6", "--warmup", "0.2", "--tries", "1",
-         "--no-huge", "--memory", "64MiB", "--json", "--out", out], capture_output=True, text=True, timeout=120)
+         "--no-huge", "--memory", "64MiB", "--json", "--out", out],
+        capture_output=True, text=True, timeout=120)
     expect(done.returncode in (0, 1) and done.stdout, f"{done.returncode}: {done.stderr[-2000:]}")
     lines = [json.loads(text) for text in done.stdout.splitlines()]
     wanted = 5 * len(profiles)
