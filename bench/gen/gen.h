@@ -86,6 +86,7 @@ struct gen_conf {
 	uint32_t conns, queues, origins, body_n, core;
 	double seconds, warmup, rate; /* rate 0: closed loop */
 	double flood_rate;	      /* SYNs a second; 0: as many as go */
+	double work_ns;		      /* of the core that an origin takes for a request */
 };
 
 /* ---- histogram: 128 steps a power of two, so that a value is right within 0.8 % ---- */

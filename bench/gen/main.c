@@ -62,7 +62,9 @@ address(struct link *l, uint32_t net, uint8_t side)
 	memcpy(l->mac, (uint8_t[]){ 2, 0, 0, 0x62, 0, side }, 6);
 }
 
-/* Both ends of one memif. That is one socket by two names, for DPDK has a role a name. */
+/*
+ * The ends of one memif that we play. Both are one socket by two names, for DPDK has a role a name.
+ */
 static bool
 open_loop(struct gen *g)
 {
@@ -77,8 +79,8 @@ open_loop(struct gen *g)
 	out->knows_peer = in->knows_peer = true;
 	out->proxy = in->own;
 	g->server_port = RTE_BE16(ORIGIN_PORT);
-	return link_open(out, "outside", path, "server", &g->conf) &&
-	       link_open(in, "inside", g->other_name, "client", &g->conf);
+	return (!g->conf.is_client || link_open(out, "outside", path, "server", &g->conf)) &&
+	       (!g->conf.is_origin || link_open(in, "inside", g->other_name, "client", &g->conf));
 }
 
 static bool

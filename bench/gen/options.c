@@ -22,7 +22,8 @@ static const char usage[] =
 	"  --inside DEVICE    the origins' side\n"
 	"  --role ROLE        client, origin or both (default); each opens its own side only\n"
 	"  --loop             no proxy: clients speak to origins over a memif of our own, for the\n"
-	"                     generator's own latency and capacity\n"
+	"                     generator's own latency and capacity; with --role it is one end of\n"
+	"                     two processes (client, started first, is the memif's server)\n"
 	"  --profile NAME     keep-alive (default), close, bulk-down, bulk-up, mixed, slow, idle,\n"
 	"                     syn-flood\n"
 	"  --conns N          connections at once (64)\n"
@@ -33,6 +34,8 @@ static const char usage[] =
 	"  --flood-rate R     of syn-flood: spoofed SYNs a second; left out: as many as go\n"
 	"  --queues N         of each link, 1 to 16 (1)\n"
 	"  --origins N        addresses 10.2.0.11 and following, 1 to 8 (1)\n"
+	"  --work NS          the origin keeps its core busy so long for each request: an ideal\n"
+	"                     proxy of that speed, with --loop and a role a process\n"
 	"  --body BYTES       of the body (64; bulk 1048576); mixed, slow, syn-flood have their "
 	"own\n"
 	"  --core N           the processor core to run on (0)\n"
@@ -124,6 +127,8 @@ option(int letter, const char *text, struct gen_conf *c)
 		return whole(text, 1, QUEUES_MAX, &c->queues);
 	case 'O':
 		return whole(text, 1, ORIGINS_MAX, &c->origins);
+	case 'W':
+		return number(text, 0, 1e6, &c->work_ns);
 	case 'b':
 		return whole(text, TOKEN, 1u << 30, &c->body_n);
 	case 'C':
@@ -147,14 +152,14 @@ is_whole(const struct gen_conf *c, char *why, size_t why_n)
 	if (wants_out || wants_in)
 		snprintf(why, why_n, "--%s is needed; see --help",
 			 wants_out ? "outside" : "inside");
-	else if (c->is_loop && (!c->is_client || !c->is_origin))
-		snprintf(why, why_n, "--loop plays both roles: leave --role out");
 	else if (c->is_loop && device_kind(c->outside) != DEVICE_MEMIF)
 		snprintf(why, why_n, "--loop is over a memif: --outside PATH");
 	else if (c->is_loop && c->inside != NULL)
 		snprintf(why, why_n, "--loop has one socket: leave --inside out");
 	else if (has_kinds && c->body_n != 0)
 		snprintf(why, why_n, "--body: %s has its own sizes", gen_profile_name(c->profile));
+	else if (c->work_ns > 0 && !c->is_origin)
+		snprintf(why, why_n, "--work is the origins', whom this process does not play");
 	else if (c->flood_rate > 0 && c->profile != GEN_PROFILE_syn_flood)
 		snprintf(why, why_n, "--flood-rate is of --profile syn-flood");
 	else
@@ -174,7 +179,7 @@ gen_options(int argc, char **argv, struct gen_conf *ret_conf, char *why, size_t 
 		{ "body", 1, NULL, 'b' },    { "core", 1, NULL, 'C' },
 		{ "json", 1, NULL, 'j' },    { "help", 0, NULL, 'h' },
 		{ "loop", 0, NULL, 'l' },    { "flood-rate", 1, NULL, 'F' },
-		{ NULL, 0, NULL, 0 },
+		{ "work", 1, NULL, 'W' },    { NULL, 0, NULL, 0 },
 	};
 	struct gen_conf c = { .is_client = true,
 			      .is_origin = true,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <rte_byteorder.h>
+#include <rte_cycles.h>
 
 #include "gen/gen.h"
 
@@ -101,6 +102,15 @@ close_when_told(struct gen *g, struct flow *f)
 }
 
 static void
+keep_busy(double ns)
+{
+	uint64_t begin = rte_rdtsc(), ticks = (uint64_t)(ns * (double)rte_get_tsc_hz() / 1e9);
+
+	while (rte_rdtsc() - begin < ticks)
+		__builtin_ia32_pause();
+}
+
+static void
 take_payload(struct gen *g, struct flow *f, const struct seg *s)
 {
 	const struct message *out;
@@ -126,6 +136,7 @@ take_payload(struct gen *g, struct flow *f, const struct seg *s)
 	if (f->got < g->request[f->kind].body_n)
 		return;
 	f->got_head = 0;
+	keep_busy(g->conf.work_ns);
 	if (!g->conf.is_client)
 		g->requests++;
 	out = &g->response[f->kind];

@@ -17,6 +17,7 @@ class Job:
     warmup: float
     rate: float = 0  # requests a second; 0: as fast as answers come
     body: int = 0  # bytes; 0: the profile's own
+    work: float = 0  # ns that ideal-proxy takes for a request
 
     @property
     def is_bulk(self):

@@ -14,6 +14,8 @@ from . import account
 from .penstock import Planes
 
 GATEWAY = "10.1.0.1"
+IDEAL = "ideal-proxy"
+LOOPS = ("generator-loop", IDEAL)
 
 
 class Memif:
@@ -143,37 +145,53 @@ class Virtio(Memif):
 
 
 class Loop(Memif):
-    """The system generator-loop: clients and origins without a proxy between, for comparison."""
+    """The systems generator-loop and ideal-proxy: clients and origins without a proxy between.
 
-    def __init__(self, stage):
-        super().__init__(stage, "generator-loop")
+    Clients have the load core, origins the proxy's: what a core loses to the hypervisor or the
+    kernel, it loses here as it does with a proxy on it. In ideal-proxy the origins take job.work
+    of their core for a request, so that after such a loss they catch up as a proxy would.
+    """
 
     def lack(self):
         """Why this build cannot play it, or None."""
         generator = self.stage.tool("bench/gen/penstock-bench")
-        if "--loop" in self.stage.run("proxy", generator, "--help").stdout:
+        if "--work" in self.stage.run("proxy", generator, "--help").stdout:
             return None
-        return "this build's penstock-bench has no --loop"
+        return "this build's penstock-bench has no --work"
+
+    def start(self, role, core, job, seconds):
+        stage = self.stage
+        return stage.spawn("proxy", [
+            stage.tool("bench/gen/penstock-bench"), "--loop", "--role", role, "--outside",
+            stage.path("memif/loop.sock"), "--core", str(core), "--profile", job.profile,
+            "--conns", str(job.conns), "--seconds", f"{seconds:g}", "--warmup", f"{job.warmup:g}",
+            "--json", stage.path(f"{role}.json"),
+            *(["--rate", f"{job.rate:g}"] if job.rate else []),
+            *(["--work", f"{job.work:g}"] if role == "origin" and self.name == IDEAL else []),
+            *(["--body", str(job.body)] if job.body else [])], f"loop-{role}.log", cpu=core)
 
     def measure(self, job):
-        stage = self.stage
+        stage, cores = self.stage, self.stage.plan.cores
         os.makedirs(stage.path("memif"), exist_ok=True)
-        done = stage.run("proxy", "taskset", "-c", str(stage.plan.cores.load),
-                         stage.tool("bench/gen/penstock-bench"), "--loop", "--outside",
-                         stage.path("memif/loop.sock"), "--core", str(stage.plan.cores.load),
-                         "--profile", job.profile, "--conns", str(job.conns), "--seconds",
-                         f"{job.seconds:g}", "--warmup", f"{job.warmup:g}", "--json",
-                         stage.path("result.json"),
-                         *(["--rate", f"{job.rate:g}"] if job.rate else []),
-                         *(["--body", str(job.body)] if job.body else []),
-                         check=False, timeout=job.seconds + job.warmup + 60)
-        expect(os.path.exists(stage.path("result.json")),
-               f"penstock-bench --loop: {done.stderr[-400:]}")
-        with open(stage.path("result.json"), encoding="utf-8") as file:
+        result = stage.path("client.json")
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(result)
+        clients = self.start("client", cores.load, job, job.seconds)
+        try:
+            until("the clients are ready", lambda: "ready" in stage.text("loop-client.log"), 15)
+            origins = self.start("origin", cores.proxy, job, job.seconds + 600)
+            try:
+                code = clients.wait(job.seconds + job.warmup + 60)
+            finally:
+                stage.end(origins)
+        finally:
+            stage.end(clients)
+        expect(os.path.exists(result), "penstock-bench --loop: "
+               + stage.text("loop-client.log")[-400:])
+        with open(result, encoding="utf-8") as file:
             told = json.load(file)
-        os.unlink(stage.path("result.json"))
         errors = {kind: n for kind, n in told["errors"].items() if n}
         return {"requests": told["requests"], "rate": told["rate"], "wrong": [],
                 **{key: told["latency"][key] for key in ("p50_us", "p99_us", "p999_us")},
                 "errors": sum(errors.values()), "errors_by_kind": errors, "log_grew": True,
-                "journal_dropped": 0, "generator_exit": done.returncode, "generator": told}
+                "journal_dropped": 0, "generator_exit": code, "generator": told}

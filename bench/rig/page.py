@@ -301,23 +301,28 @@ def curve_set(lines, x, field):
 
 
 def added_latency(lines):
-    """Penstock over memif less the generator looped to itself, at the same rates."""
+    """Penstock over memif beside the two loops, at the same rates."""
+    loops = ("generator-loop", "ideal-proxy")
     at = {}
     for line in lines:
-        if line["wanted_rate"] and line["system"] in ("penstock-memif", "generator-loop"):
+        if line["wanted_rate"] and line["system"] in ("penstock-memif", *loops):
             at.setdefault(line["wanted_rate"], {}).setdefault(line["system"], []).append(line)
     rows = []
     for rate, systems in sorted(at.items()):
-        if len(systems) < 2:
+        if "penstock-memif" not in systems or "generator-loop" not in systems:
             continue
         cells = []
         for field in ("p50_us", "p99_us"):
-            with_proxy = result.spread(systems["penstock-memif"], field)[0]
-            alone = result.spread(systems["generator-loop"], field)[0]
-            cells += [f"{with_proxy:,.1f}", f"{alone:,.1f}", f"{with_proxy - alone:,.1f}"]
+            own = result.spread(systems["penstock-memif"], field)
+            alone, ideal = (result.spread(systems.get(name, ()), field) for name in loops)
+            cells += [f"{seen[0]:,.1f}" if seen else "" for seen in (own, alone, ideal)]
+            cells.append(f"{own[0] - alone[0]:,.1f}" if own and alone else "")
         rows.append(f"<tr><td>{rate:,.0f}" + "".join(f"<td>{cell}" for cell in cells) + "</tr>")
     if not rows:
         return ""
+    head = "<th>{0} &micro;s<th>loop<th>ideal<th>added"
     return ("<h3>Added latency: Penstock over memif less the generator looped to itself</h3>"
-            "<table style='width:auto'><tr><th>requests/s<th>p50 &micro;s<th>loop<th>added"
-            "<th>p99 &micro;s<th>loop<th>added</tr>" + "".join(rows) + "</table>")
+            "<p>Ideal is the loop whose origins take as long for a request as Penstock does: what "
+            "the machine alone makes of a proxy of this speed.</p>"
+            "<table style='width:auto'><tr><th>requests/s" + head.format("p50")
+            + head.format("p99") + "</tr>" + "".join(rows) + "</table>")

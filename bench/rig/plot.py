@@ -6,7 +6,8 @@ from lab import Failure
 
 COLOURS = {"penstock-memif": "#0b5394", "penstock-packet": "#3d9ad1", "penstock-xdp": "#17a398",
            "penstock-nic": "#7253a8", "penstock-virtio": "#2d7d46", "nginx": "#c0392b",
-           "haproxy": "#e08e0b", "generator-loop": "#8a8f98"}
+           "haproxy": "#e08e0b", "generator-loop": "#8a8f98",
+           "ideal-proxy": "#b48ead"}
 HEAD = """
 set terminal svg size 620,340 dynamic enhanced font 'sans-serif,13' linewidth 1.5
 set encoding utf8

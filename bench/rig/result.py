@@ -13,9 +13,12 @@ LOAD_FULL = 0.97  # busy share of the load core from which it is the limit
 KEY = ("profile", "conns", "wanted_rate", "body")
 
 
-def void(fields, system):
-    """Why a run does not count, or None: its own fault first, then the machine's."""
-    return fault(fields) or noise(fields, system)
+def void(fields, system, profile):
+    """Why a run does not count, or None: its own fault first, then the machine's.
+
+    Idle connections are held, not hurried: what others take of the core changes nothing.
+    """
+    return fault(fields) or (None if profile == "idle" else noise(fields, system))
 
 
 def fault(fields):
@@ -57,12 +60,13 @@ def line(job, system, round_i, fields, about, sweep=None):
     """The JSON line."""
     requests, busy = fields.get("requests"), fields.get("busy_seconds")
     counts = bool(requests and busy)
+    reason = void(fields, system, job.profile)
     ns = busy / requests * 1e9 if counts else None
     control = (fields.get("control_cpu_share") or 0) * fields.get("wall", 0)
     made = {
         "profile": job.profile, "system": system, "conns": job.conns, "round": round_i,
         "wanted_rate": job.rate or None, "body": job.body_bytes,
-        "void": void(fields, system), "is_noise": not fault(fields) and bool(void(fields, system)),
+        "void": reason, "is_noise": not fault(fields) and bool(reason),
         "load_limited": fields.get("load_busy_share", 0) >= LOAD_FULL,
         "at": time.strftime("%Y-%m-%d %H:%M"), "sweep": sweep,
         "requests_per_busy_core_second": requests / busy if counts else None,
