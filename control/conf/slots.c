@@ -24,6 +24,10 @@ slot_of(const struct img *img, enum img_kind kind, uint32_t i)
 		return img_farm(img, i)->slot;
 	case IMG_KIND_SERVER:
 		return img_server(img, i)->slot;
+	case IMG_KIND_RULE:
+		return i < img_n(img, IMG_RULES)
+			       ? img_rule(img, i)->slot
+			       : img_out_rule(img, i - img_n(img, IMG_RULES))->slot;
 	case IMG_KINDS:
 		break;
 	}
@@ -41,6 +45,8 @@ kind_n(const struct img *img, enum img_kind kind)
 		return img_n(img, IMG_FARMS);
 	case IMG_KIND_SERVER:
 		return img_n(img, IMG_SERVERS);
+	case IMG_KIND_RULE: /* of both directions, in this order */
+		return img_n(img, IMG_RULES) + img_n(img, IMG_OUT_RULES);
 	case IMG_KINDS:
 		break;
 	}

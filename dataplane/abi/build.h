@@ -53,6 +53,20 @@ uint32_t img_build_server(struct img_build *b, const struct img_server *r);
 uint32_t img_build_name(struct img_build *b, const struct img_name *r);
 uint32_t img_build_blob(struct img_build *b, const struct img_blob *r);
 uint32_t img_build_retired(struct img_build *b, const struct img_retired *r);
+uint32_t img_build_bind(struct img_build *b, const struct img_bind *r);
+uint32_t img_build_scope(struct img_build *b, const struct img_scope *r);
+uint32_t img_build_rule(struct img_build *b, const struct img_rule *r);
+uint32_t img_build_cond(struct img_build *b, const struct img_cond *r);
+uint32_t img_build_input(struct img_build *b, const struct img_input *r);
+uint32_t img_build_pattern(struct img_build *b, const struct img_pattern *r);
+uint32_t img_build_expr(struct img_build *b, const struct img_expr *r);
+uint32_t img_build_op(struct img_build *b, const struct img_op *r);
+uint32_t img_build_set(struct img_build *b, const struct img_set *r);
+uint32_t img_build_map(struct img_build *b, const struct img_map *r);
+uint32_t img_build_pre(struct img_build *b, const struct img_pre *r);
+uint32_t img_build_out_rule(struct img_build *b, const struct img_out_rule *r);
+uint32_t img_build_tag(struct img_build *b, const struct img_tag *r);
+uint32_t img_build_net(struct img_build *b, const struct img_net *r);
 
 /*
  * Lays the image out in memory from grow, which becomes the caller's (free by grow(p, 0) or free

@@ -266,6 +266,7 @@ img_find_slot(const struct img *img, enum img_kind kind, uint32_t slot, uint32_t
 		[IMG_KIND_LISTENER] = IMG_LISTENERS,
 		[IMG_KIND_FARM] = IMG_FARMS,
 		[IMG_KIND_SERVER] = IMG_SERVERS,
+		[IMG_KIND_RULE] = IMG_RULES,
 	};
 
 	for (uint32_t i = 0; i < img_n(img, section[kind]); i++) {
@@ -274,5 +275,9 @@ img_find_slot(const struct img *img, enum img_kind kind, uint32_t slot, uint32_t
 		if (id->slot == slot && id->incarnation == incarnation)
 			return i;
 	}
+	for (uint32_t i = 0; kind == IMG_KIND_RULE && i < img_n(img, IMG_OUT_RULES); i++)
+		if (img_out_rule(img, i)->slot == slot &&
+		    img_out_rule(img, i)->incarnation == incarnation)
+			return img_n(img, IMG_RULES) + i;
 	return ABI_NONE;
 }
