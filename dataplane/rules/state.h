@@ -1,0 +1,237 @@
+/*
+ * state.h - what the files of this folder share: an opened set of rules, a lane's scratch, and the
+ * doors between them.
+ *
+ *   open.c    compiles patterns, opens databases, makes lanes
+ *   run.c     walks scopes and rules                       match.c   patterns and conditions
+ *   scan.c    Hyperscan: which patterns of an input may match
+ *   expr.c    expressions                                  vars.c    variables, headers, cookies
+ *   path.c    canonical path, encoding                     map.c     rewrite maps
+ *   action.c  sets and actions of a rule that matched
+ *
+ * Memory: `keep` lasts for the evaluation (URL, changes, memoized strings), `brief` for one rule
+ * (strings with back-references, captures of them). Neither grows; used up is RULES_FAULT_ROOM.
+ */
+#ifndef PENSTOCK_RULES_STATE_H
+#define PENSTOCK_RULES_STATE_H
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+
+#include <hs/hs.h>
+#include <pcre2.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "abi/fault.h"
+#include "abi/image.h"
+#include "base/slice.h"
+#include "rules/rules.h"
+
+enum {
+	RULES_KEEP_BYTES = 1 << 20,  /* of a lane's keep */
+	RULES_BRIEF_BYTES = 1 << 19, /* ... and brief */
+};
+
+/* ---- bump memory ---- */
+
+struct arena {
+	uint8_t *p;
+	uint32_t used, room;
+};
+
+/* n bytes, 8-byte aligned; NULL when there is no room. */
+static inline void *
+arena_take(struct arena *a, uint32_t n)
+{
+	uint32_t at = (a->used + 7) & ~7u;
+
+	if (at > a->room || n > a->room - at)
+		return NULL;
+	a->used = at + n;
+	return a->p + at;
+}
+
+/* A copy of s in a; false: no room. */
+static inline bool
+arena_copy(struct arena *a, struct slice s, struct slice *ret)
+{
+	uint8_t *p = arena_take(a, s.n);
+
+	if (p == NULL)
+		return false;
+	if (s.n > 0)
+		memcpy(p, s.p, s.n);
+	*ret = slice_of(p, s.n);
+	return true;
+}
+
+/* ---- one evaluation ---- */
+
+/* The URL being rewritten (3): original and current. path is decoded and begins with '/'. */
+struct rules_url {
+	struct slice path;
+	struct slice query; /* raw, without '?' */
+	bool has_query;	    /* there was a '?', if nothing behind it */
+	bool is_absolute;   /* scheme and host are of an absolute rewrite */
+	bool is_secure;
+	struct slice host; /* with its port, if it has one */
+};
+
+/* Back-references: s[i] is {R:i} or {C:i}; i >= n is RULES_FAULT_REFERENCE, empty is empty. */
+struct rules_refs {
+	struct slice s[RULES_REFS];
+	uint32_t n;
+};
+
+struct rules_memo; /* match.c */
+
+struct rules_lane {
+	const struct rules *rules;
+	const struct img *img;
+	struct arena keep, brief;
+
+	/* One evaluation's. */
+	const struct rules_subject *subject;
+	const struct rules_trace *trace; /* NULL: nobody listens */
+	uint32_t scope_i;
+	const struct img_scope *scope;
+	struct rules_url original, url;
+	struct rules_refs r, c; /* of the rule that runs; empty at its start */
+	/* Headers and variables that rules have set (13), in order; a later one wins. Whoever
+	 * appends raises vars_epoch. */
+	struct rules_change change[RULES_CHANGES_MAX];
+	uint32_t change_n;
+	/* Outbound: what inbound rules had set; change comes after it. */
+	const struct rules_change *before;
+	uint32_t before_n;
+	struct rules_verdict *verdict; /* inbound; filled by run.c and action.c */
+
+	/* Whoever changes url or change raises its epoch, so that memoized inputs are made anew. */
+	uint32_t url_epoch, vars_epoch;
+
+	/* match.c's. */
+	uint32_t run; /* number of the evaluation: memos of others are void */
+	uint32_t regex_n;
+	uint64_t steps_left;	 /* of PCRE2, in this evaluation */
+	struct rules_memo *memo; /* by input */
+	uint64_t *candidate;	 /* by rule of the scope: bitmap */
+	hs_scratch_t *scratch;
+	pcre2_match_context *context;
+	pcre2_match_data *captures;
+	pcre2_jit_stack *jit;
+};
+
+/* ---- an opened set ---- */
+
+struct rules_code {
+	pcre2_code *code; /* NULL: IMG_PATTERN_ANY */
+	uint32_t owner_i; /* pattern that owns it: equal ones share */
+};
+
+struct rules_map; /* map.c */
+
+struct rules {
+	const struct img *img;
+	const struct rules_blob *blob;
+	rules_grow_fn *grow;
+	struct rules_code *code; /* by pattern */
+	hs_database_t **db;	 /* by input; NULL: none */
+	struct rules_map *map;	 /* by map */
+	uint64_t **always;	 /* by scope: rules that no scan leaves out */
+	uint32_t *farm_slot;	 /* hash of farm names */
+	uint32_t farm_slot_n;	 /* a power of two */
+	pcre2_general_context *memory;
+	pcre2_compile_context *compile;
+	struct rules_lane *lane;
+	uint32_t lane_n;
+};
+
+/* ---- expr.c ---- */
+
+/*
+ * Expands an expression (8) and appends it to arena `to`; *ret is there. At most RULES_TEXT_MAX
+ * bytes (LONG); REFERENCE, ROOM. Reads l->r, l->c, l->url, l->change. On a fault `to` may have
+ * grown.
+ */
+enum rules_fault expr_expand(struct rules_lane *l, struct arena *to, uint32_t expr_i,
+			     struct slice *ret);
+
+/* ---- path.c ---- */
+
+/*
+ * Target to canonical path and query (3.1); decoded text goes to l->keep. TARGET: malformed escape
+ * or %00 (the verdict is then 400, not 500.50). ret: is_absolute is false.
+ */
+enum rules_fault path_canonical(struct rules_lane *l, struct slice target, struct rules_url *ret);
+
+/* ---- map.c ---- */
+
+/*
+ * Opens all maps of the image into rules->map (memory from rules->grow). A missing blob is an
+ * empty map when rules->blob is NULL, else a fault. False and the fault.
+ */
+bool maps_open(struct rules *rules, struct abi_fault *ret_fault);
+void maps_close(struct rules *rules);
+
+/* The value of key in map map_i, or the map's `absent` (11.1). Lives as long as the image. */
+struct slice map_value(const struct rules *rules, uint32_t map_i, struct slice key);
+
+/* ---- action.c ---- */
+
+/*
+ * Applies the sets of a rule that matched (13) to l->change, texts in l->keep. Raises
+ * l->vars_epoch when it changed something.
+ */
+enum rules_fault sets_do(struct rules_lane *l, const struct img_rule *rule);
+
+/*
+ * Performs the action of a rule that matched (12) in l->scope. REWRITE: l->url is the new one,
+ * l->url_epoch raised, l->verdict's is_changed and logs_rewritten. FARM, and NONE or REWRITE with
+ * a farm: l->verdict's farm_i and times. REDIRECT, RESPOND, ABORT: fills l->verdict's outcome and
+ * what belongs to it; *ret_ends is true. Does not handle STOP (the caller does).
+ */
+enum rules_fault action_do(struct rules_lane *l, const struct img_rule *rule, bool *ret_ends);
+
+/*
+ * After the last rule, when none ended the evaluation: l->verdict's outcome ROUTE or PROXY,
+ * target (encoded as l's last rewriting scope says, 3.4; n 0 when nothing rewrote), host,
+ * is_secure, farm_i by the host's name (rules_farm).
+ */
+enum rules_fault action_finish(struct rules_lane *l);
+
+/* ---- match.c: for the walk and for outbound rules ---- */
+
+/* Starts an evaluation: arenas are empty, memos void, nothing set, budget full. Leaves url alone. */
+void lane_begin(struct rules_lane *l, const struct rules_subject *subject,
+		const struct rules_trace *trace);
+
+/* Makes scope_i the one whose inputs and folder count. */
+void lane_enter(struct rules_lane *l, uint32_t scope_i);
+
+/* Starts a rule: no back-references, `brief` is empty. */
+void lane_rule(struct rules_lane *l);
+
+/*
+ * Whether a pattern matches a string as a whole (search, or as its anchors say); negation is the
+ * caller's. MATCH_LIMIT: its own limit or the evaluation's.
+ *   ret_refs  NULL: no captures wanted; else on a match the groups, slices into s
+ */
+enum rules_fault match_pattern(struct rules_lane *l, uint32_t pattern_i, struct slice s,
+			       bool *ret_matches, struct rules_refs *ret_refs);
+
+/*
+ * Evaluates a list of conditions (6, 7) in order, lazily, and leaves captures in l->c.
+ *   flags  IMG_RULE_MATCH_ANY, IMG_RULE_TRACK_ALL; USES_C: captures are wanted
+ * No conditions hold. Tells l->trace.
+ */
+enum rules_fault match_conds(struct rules_lane *l, uint32_t first_cond, uint32_t cond_n,
+			     uint32_t flags, bool *ret_holds);
+
+/* The compiled pattern, NULL for IMG_PATTERN_ANY; for the stream of a body. */
+static inline const pcre2_code *
+match_code(const struct rules *rules, uint32_t pattern_i)
+{
+	return rules->code[pattern_i].code;
+}
+
+#endif
