@@ -4,6 +4,8 @@
  *
  * Texts are NUL-terminated, decoded from XML or YAML, otherwise as written; s NULL: left out.
  * Lists are in the order of evaluation. Everything lives in the configuration's arena.
+ * Expressions are the reference's (8), and {Cookie:name}: a request's cookie, where no map is
+ * called so.
  */
 #ifndef PENSTOCK_CONTROL_RULES_MODEL_H
 #define PENSTOCK_CONTROL_RULES_MODEL_H
@@ -30,9 +32,12 @@ struct rule_net {
 struct rule_cond {
 	struct conf_pos at;
 	enum img_cond_kind kind;
-	struct rule_text input;	  /* an expression */
+	struct rule_text
+		input; /* an expression; NULL: the path, as the rule's own pattern sees it */
 	struct rule_text pattern; /* PATTERN */
+	bool is_regex;		  /* a regular expression, whatever the rule's syntax is */
 	bool ignores_case, is_negated;
+	bool or_next; /* one of this and the next is enough (and of that and its next, ...) */
 	struct rule_net *net; /* NETWORK: the client's address is in one of them */
 	struct rule_cond *next;
 };
@@ -60,6 +65,7 @@ struct rule {
 	enum img_syntax syntax;
 	bool is_enabled, stops;
 	struct rule_text match; /* the URL's pattern */
+	bool match_is_regex;	/* whatever the syntax is */
 	bool ignores_case, is_negated;
 	struct rule_conds conds;
 	struct rule_set_var *set;

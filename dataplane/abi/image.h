@@ -546,7 +546,9 @@ struct img_rule {
 
 enum {
 	IMG_COND_NEGATE = 1 << 0,
-	IMG_COND_FLAGS = IMG_COND_NEGATE,
+	/* One of this and the next of the rule is enough, and so on; no pattern of them is a gate. */
+	IMG_COND_OR = 1 << 1,
+	IMG_COND_FLAGS = IMG_COND_NEGATE | IMG_COND_OR,
 };
 
 struct img_cond {
