@@ -100,7 +100,4 @@ void decide_request(const struct img *img, uint32_t listener_i, const struct dec
 void decide_response(const struct img *img, uint32_t listener_i,
 		     const struct http_response *response, struct http_response_out *ret_out);
 
-/* An address in text: dotted, or RFC 5952 without brackets. Returns its length, < 40. */
-uint32_t decide_addr_text(const struct ip_addr *addr, char *to);
-
 #endif

@@ -2,8 +2,8 @@
  * edits.c - what changes in the heads on their way: Host, Via and the X-Forwarded-* fields, as
  * the listener and the farm say (RFC 9110, 7.2, 7.6.3; RFC 7239's predecessors).
  */
+#include "base/text.h"
 #include "decide/decide.h"
-#include "decide/text.h"
 
 static struct slice
 img_slice(const struct img *img, struct img_str s)
@@ -20,7 +20,7 @@ client_text(const struct decide_facts *facts, bool has_port, char *to)
 
 	if (has_brackets)
 		to[n++] = '[';
-	n += decide_addr_text(&facts->client, &to[n]);
+	n += text_addr(&facts->client, &to[n]);
 	if (has_brackets)
 		to[n++] = ']';
 	if (has_port) {

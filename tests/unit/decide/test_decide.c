@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "abi/build.h"
+#include "base/text.h"
 #include "decide/decide.h"
 
 enum {
@@ -306,7 +307,7 @@ addresses_read_as_people_write_them(void **state)
 		uint32_t n;
 
 		memcpy(a.b, row[i].b, 16);
-		n = decide_addr_text(&a, text);
+		n = text_addr(&a, text);
 		text[n] = 0;
 		assert_string_equal(text, row[i].text);
 	}

@@ -1,9 +1,8 @@
 /*
- * text.c - addresses and ports in text, for X-Forwarded-For and Host. Once a request: libc's
- * inet_ntop goes through printf and costs more than the rest of the decision.
+ * text.c - addresses and ports in text. Several a request: libc's inet_ntop goes through printf and
+ * costs more than the rest of a decision.
  */
-#include "decide/decide.h"
-#include "decide/text.h"
+#include "base/text.h"
 
 uint32_t
 text_number(uint32_t v, char *to)
@@ -78,7 +77,7 @@ text_v6(const uint8_t *b, char *to)
 }
 
 uint32_t
-decide_addr_text(const struct ip_addr *addr, char *to)
+text_addr(const struct ip_addr *addr, char *to)
 {
 	return ip_is_v4(addr) ? text_v4(&addr->b[12], to) : text_v6(addr->b, to);
 }
