@@ -138,6 +138,7 @@ enum rules_change_op {
 	RULES_CHANGE_REMOVE, /* every line of this header goes */
 	RULES_CHANGE_SET,    /* ... and one with this value comes */
 	RULES_CHANGE_APPEND, /* one more line comes */
+	RULES_CHANGE_ABSENT, /* one line comes if there is none (replace="false", 13) */
 };
 
 /* A header to change, in order; or a variable that rules set. */

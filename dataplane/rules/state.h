@@ -34,12 +34,28 @@ enum {
 
 /* ---- bump memory ---- */
 
+/*
+ * Where a byte of text came from, so that it can leave as it should (3.4, choices 8 and 9): a '?'
+ * that was "%3F" is no delimiter. A byte's mark lies beside it in its arena and is copied with it;
+ * so captures, which are slices into arenas, know theirs. Text elsewhere (the image, headers) has
+ * none, the target's own bytes are MARK_TARGET.
+ */
+enum {
+	MARK_TARGET = 1 << 0,	  /* stood in the request target */
+	MARK_ESCAPED = 1 << 1,	  /* ... as %XX */
+	MARK_LOWER_HIGH = 1 << 2, /* ... whose first digit was of a to f */
+	MARK_LOWER_LOW = 1 << 3,  /* ... second */
+	MARK_BACKSLASH = 1 << 4,  /* a '/' that was a backslash */
+};
+
 struct arena {
 	uint8_t *p;
+	uint8_t *mark;	/* as many bytes as p: MARK_… of each */
+	bool has_marks; /* path.c: some may not be zero; else mark is not looked at */
 	uint32_t used, room;
 };
 
-/* n bytes, 8-byte aligned; NULL when there is no room. */
+/* n bytes, 8-byte aligned, without marks; NULL when there is no room. */
 static inline void *
 arena_take(struct arena *a, uint32_t n)
 {
@@ -47,6 +63,8 @@ arena_take(struct arena *a, uint32_t n)
 
 	if (at > a->room || n > a->room - at)
 		return NULL;
+	if (a->has_marks && n > 0)
+		memset(a->mark + at, 0, n);
 	a->used = at + n;
 	return a->p + at;
 }
@@ -96,6 +114,7 @@ struct rules_lane {
 	uint32_t scope_i;
 	const struct img_scope *scope;
 	struct rules_url original, url;
+	uint32_t url_flags; /* IMG_SCOPE_… of the scope that rewrote last: how url is encoded */
 	struct rules_refs r, c; /* of the rule that runs; empty at its start */
 	/* Headers and variables that rules have set (13), in order; a later one wins. Whoever
 	 * appends raises vars_epoch. */
@@ -163,6 +182,12 @@ enum rules_fault expr_expand(struct rules_lane *l, struct arena *to, uint32_t ex
  * or %00 (the verdict is then 400, not 500.50). ret: is_absolute is false.
  */
 enum rules_fault path_canonical(struct rules_lane *l, struct slice target, struct rules_url *ret);
+
+/*
+ * What a rule of this folder is matched against (3.2): the canonical path behind the folder,
+ * without a leading slash. False: the path is outside the folder (compared without case).
+ */
+bool path_input(struct slice path, struct slice folder, struct slice *ret_input);
 
 /* ---- map.c ---- */
 
