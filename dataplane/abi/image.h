@@ -67,6 +67,9 @@ enum {
 	IMG_OPEN_MAX = 32, /* IMG_OP_OPENs that one expression nests */
 	IMG_REFS_MAX = 10, /* {R:0} to {R:9}, {C:0} to {C:9} */
 	IMG_SETS_MAX = 1 << 17,
+	IMG_RULE_NAME_MAX = 255,
+	IMG_FOLDER_MAX = 4095,
+	IMG_COND_NETS_MAX = 4096,
 	IMG_RULE_SETS_MAX = 64, /* variables that one rule sets */
 	IMG_MAPS_MAX = 1024,
 	IMG_PRES_MAX = 4096,
@@ -483,6 +486,10 @@ struct img_blob {
  * pattern first_pattern + i is number i of the input's scan database, so that one scan of the
  * string tells which of them may match. What a pattern's number says is a "may": the regular
  * expression decides, but for IMG_PATTERN_EXACT. Numbers in comments are of the rules' reference.
+ *
+ * Rules, inputs, patterns, conditions, sets, preconditions and tags belong to one scope each: the
+ * ranges follow each other without a gap in the order of the scopes, and within a scope conditions
+ * are those of its preconditions, then of its rules; likewise expressions own their ops.
  */
 
 /* A scope that a listener runs; in the order of work: global ones first, parents before children. */

@@ -6,7 +6,7 @@
  * Work is bounded: linear in the image but for lists with small maxima. What is merely unwise
  * (two listeners on one address, a name used twice) is control's to refuse, not ours.
  */
-#include "abi/image_check.h"
+#include "abi/check.h"
 
 #include <string.h>
 
@@ -14,7 +14,6 @@
 #include "abi/journal.h"
 
 enum {
-	SLOT_WORDS = IMG_SLOTS_MAX / 64,
 	HEAD_MAX = 1 << 20,  /* bytes of a head that may be configured */
 	FIELDS_MAX = 4096,   /* header fields likewise */
 	QUEUE_MAX = 1 << 30, /* send queue and window */
@@ -28,54 +27,6 @@ enum {
 	RETRIES_MAX = 100,
 	NAMES_MAX = 1 << 20,
 };
-
-struct check {
-	const struct img *img;
-	struct abi_fault *fault;
-	const char *part;
-	uint32_t i;
-	uint32_t next_server;		      /* where the next farm's servers must begin */
-	uint64_t used[IMG_KINDS][SLOT_WORDS]; /* slots seen */
-};
-
-/* The fault, and false, unless `holds`. */
-static bool
-ok(struct check *c, bool holds, enum abi_fault_kind kind, const char *field)
-{
-	if (!holds)
-		*c->fault = abi_fault_at(kind, c->part, c->i, field);
-	return holds;
-}
-
-static bool
-check_str(struct check *c, struct img_str s, uint32_t most, const char *field)
-{
-	const struct img_table *t = &c->img->table[IMG_STRINGS];
-
-	if (!ok(c, (uint64_t)s.offset + s.n < t->n, ABI_FAULT_BOUNDS, field) ||
-	    !ok(c, s.n <= most, ABI_FAULT_RANGE, field) ||
-	    !ok(c, t->base[s.offset + s.n] == '\0', ABI_FAULT_STRING, field))
-		return false;
-	for (uint32_t i = 0; i < s.n; i++) {
-		uint8_t byte = t->base[s.offset + i];
-
-		if (!ok(c, byte >= 0x20 && byte != 0x7f, ABI_FAULT_STRING, field))
-			return false;
-	}
-	return true;
-}
-
-static bool
-check_text(struct check *c, struct img_str s, uint32_t most, const char *field)
-{
-	return check_str(c, s, most, field) && ok(c, s.n > 0, ABI_FAULT_EMPTY, field);
-}
-
-static bool
-check_time(struct check *c, uint64_t ns, const char *field)
-{
-	return ok(c, ns <= IMG_TIME_MAX_NS, ABI_FAULT_RANGE, field);
-}
 
 static bool
 check_port_ref(struct check *c, uint32_t port_i, bool may_be_none, const char *field)
@@ -100,12 +51,6 @@ check_unicast(struct check *c, const struct ip_addr *a, const char *field)
 	       ok(c, !ip_is_v4(a) || memcmp(&a->b[12], zero, 4) != 0, ABI_FAULT_RANGE, field);
 }
 
-static bool
-check_prefix(struct check *c, const struct ip_addr *a, uint32_t prefix)
-{
-	return ok(c, prefix <= (ip_is_v4(a) ? 32u : 128u), ABI_FAULT_RANGE, "prefix");
-}
-
 /* A range of the sources section, all of them on port_i unless that is none. */
 static bool
 check_sources(struct check *c, uint32_t first, uint32_t n, uint32_t port_i)
@@ -122,18 +67,6 @@ check_sources(struct check *c, uint32_t first, uint32_t n, uint32_t port_i)
 			"first_source"))
 			return false;
 	}
-	return true;
-}
-
-/* Marks a slot; false when it is out of range or taken. */
-static bool
-check_slot(struct check *c, enum img_kind kind, uint32_t slot, uint32_t incarnation)
-{
-	if (!ok(c, slot < IMG_SLOTS_MAX, ABI_FAULT_RANGE, "slot") ||
-	    !ok(c, incarnation != 0, ABI_FAULT_RANGE, "incarnation") ||
-	    !ok(c, (c->used[kind][slot / 64] >> (slot % 64) & 1) == 0, ABI_FAULT_DUPLICATE, "slot"))
-		return false;
-	c->used[kind][slot / 64] |= 1ull << (slot % 64);
 	return true;
 }
 
@@ -290,7 +223,10 @@ check_listener(struct check *c)
 	       check_time(c, l.head_ns, "head_ns") && check_time(c, l.body_ns, "body_ns") &&
 	       check_time(c, l.idle_ns, "idle_ns") && check_time(c, l.send_ns, "send_ns") &&
 	       check_time(c, l.tunnel_ns, "tunnel_ns") &&
-	       ok(c, l.head_max_bytes <= HEAD_MAX, ABI_FAULT_RANGE, "head_max_bytes");
+	       ok(c, l.head_max_bytes <= HEAD_MAX, ABI_FAULT_RANGE, "head_max_bytes") &&
+	       ok(c, (uint64_t)l.first_bind + l.bind_n <= c->img->table[IMG_BINDS].n,
+		  ABI_FAULT_REFERENCE, "first_bind") &&
+	       ok(c, l.bind_n <= IMG_SCOPES_MAX, ABI_FAULT_COUNT, "bind_n");
 }
 
 static bool
@@ -324,7 +260,7 @@ check_farm(struct check *c)
 	       check_time(c, f.receive_ns, "receive_ns") && check_time(c, f.idle_ns, "idle_ns") &&
 	       check_time(c, f.rest_ns, "rest_ns") &&
 	       ok(c, f.retries <= RETRIES_MAX, ABI_FAULT_RANGE, "retries") &&
-	       ok(c, f.flags == 0, ABI_FAULT_FLAGS, "flags");
+	       ok(c, (f.flags & ~(uint32_t)IMG_FARM_FLAGS) == 0, ABI_FAULT_FLAGS, "flags");
 }
 
 static bool
@@ -386,7 +322,7 @@ IMG_SECTION_LIST(X)
 static const struct section_check {
 	enum img_section_id id;
 	uint32_t least, most;
-	bool (*record)(struct check *c);
+	bool (*record)(struct check *c); /* NULL: its owner, a scope, looks at it */
 } section_check[] = {
 	{ IMG_MACHINE, 1, 1, check_machine },
 	{ IMG_CORES, 1, IMG_CORES_MAX, check_core },
@@ -399,6 +335,20 @@ static const struct section_check {
 	{ IMG_SERVERS, 0, IMG_SLOTS_MAX, check_server },
 	{ IMG_NAMES, 0, NAMES_MAX, check_name },
 	{ IMG_BLOBS, 0, IMG_BLOBS_MAX, check_blob },
+	{ IMG_EXPRS, 0, IMG_EXPRS_MAX, check_expr },
+	{ IMG_OPS, 0, IMG_OPS_MAX, check_op },
+	{ IMG_MAPS, 0, IMG_MAPS_MAX, check_map },
+	{ IMG_NETS, 0, IMG_NETS_MAX, check_net },
+	{ IMG_SCOPES, 0, IMG_SCOPES_MAX, check_scope },
+	{ IMG_RULES, 0, IMG_RULES_MAX, NULL },
+	{ IMG_OUT_RULES, 0, IMG_RULES_MAX, NULL },
+	{ IMG_INPUTS, 0, IMG_INPUTS_MAX, NULL },
+	{ IMG_PATTERNS, 0, IMG_PATTERNS_MAX, NULL },
+	{ IMG_CONDS, 0, IMG_CONDS_MAX, NULL },
+	{ IMG_SETS, 0, IMG_SETS_MAX, NULL },
+	{ IMG_PRES, 0, IMG_PRES_MAX, NULL },
+	{ IMG_TAGS, 0, IMG_TAGS_MAX, NULL },
+	{ IMG_BINDS, 0, IMG_BINDS_MAX, check_bind },
 	{ IMG_RETIRED, 0, IMG_KINDS *IMG_SLOTS_MAX, check_retired },
 };
 
@@ -433,10 +383,10 @@ img_check_records(const struct img *img, struct abi_fault *ret_fault)
 		const struct section_check *s = &section_check[k];
 
 		c.part = img_section_name(s->id);
-		for (c.i = 0; c.i < img->table[s->id].n; c.i++) {
+		for (c.i = 0; s->record != NULL && c.i < img->table[s->id].n; c.i++) {
 			if (!s->record(&c))
 				return false;
 		}
 	}
-	return true;
+	return check_rules_end(&c);
 }

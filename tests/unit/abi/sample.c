@@ -151,6 +151,7 @@ listeners(struct img_build *b)
 		.idle_ns = 60 * SECONDS,
 		.send_ns = 60 * SECONDS,
 		.tunnel_ns = 900 * SECONDS,
+		.bind_n = 2,
 	};
 	struct img_listener any = web;
 
@@ -160,8 +161,161 @@ listeners(struct img_build *b)
 	any.port_i = IMG_NONE;
 	any.farm_i = IMG_NONE;
 	any.tcp_port = 8000;
+	any.bind_n = 0;
 	img_build_listener(b, &web);
 	img_build_listener(b, &any);
+}
+
+/* ---- rules: a scope of two rules, and one of an outbound rule ---- */
+
+static void
+op(struct img_build *b, enum img_op_kind kind, uint32_t arg, const char *text)
+{
+	img_build_op(b,
+		     &(struct img_op){ .kind = kind, .arg = arg, .text = img_build_text(b, text) });
+}
+
+/* Expressions 0 to 3: {HTTP_HOST}, "/new/{ToLower:{R:1}}", "{Map:{C:1}}", response's type. */
+static void
+expressions(struct img_build *b)
+{
+	struct img_expr e = { .text = img_build_text(b, "{HTTP_HOST}"), .op_n = 1 };
+
+	op(b, IMG_OP_VARIABLE, 9, NULL);
+	img_build_expr(b, &e);
+	op(b, IMG_OP_TEXT, 0, "/new/");
+	op(b, IMG_OP_OPEN, 0, NULL);
+	op(b, IMG_OP_R, 1, NULL);
+	op(b, IMG_OP_TO_LOWER, 0, NULL);
+	e = (struct img_expr){ .first_op = 1, .op_n = 4, .flags = IMG_INPUT_ON_REFS };
+	img_build_expr(b, &e);
+	op(b, IMG_OP_OPEN, 0, NULL);
+	op(b, IMG_OP_C, 1, NULL);
+	op(b, IMG_OP_MAP, 0, NULL);
+	e = (struct img_expr){ .first_op = 5, .op_n = 3, .flags = IMG_INPUT_ON_REFS };
+	img_build_expr(b, &e);
+	op(b, IMG_OP_RESPONSE_FIELD, 0, "content-type");
+	e = (struct img_expr){ .first_op = 8, .op_n = 1 };
+	img_build_expr(b, &e);
+}
+
+static void
+pattern(struct img_build *b, const char *regex, uint32_t group_n, uint32_t gate)
+{
+	img_build_pattern(b, &(struct img_pattern){ .text = img_build_text(b, regex),
+						    .regex = img_build_text(b, regex),
+						    .flags = IMG_PATTERN_CASELESS,
+						    .group_n = group_n,
+						    .gate = gate });
+}
+
+static void
+input(struct img_build *b, enum img_input_kind kind, uint32_t expr_i, uint32_t first_pattern,
+      uint32_t pattern_n)
+{
+	img_build_input(b, &(struct img_input){ .kind = kind,
+						.expr_i = expr_i,
+						.first_pattern = first_pattern,
+						.pattern_n = pattern_n,
+						.blob_i = IMG_NONE });
+}
+
+static struct img_rule
+rule(struct img_build *b, uint32_t slot, const char *name)
+{
+	return (struct img_rule){ .slot = slot,
+				  .incarnation = 1,
+				  .name = img_build_text(b, name),
+				  .file = img_build_text(b, "/etc/penstock/web.config"),
+				  .line = 7 + slot,
+				  .flags = IMG_RULE_ALWAYS | IMG_RULE_USES_R | IMG_RULE_USES_C,
+				  .pattern_i = slot,
+				  .url_expr_i = IMG_NONE,
+				  .reason_expr_i = IMG_NONE,
+				  .body_expr_i = IMG_NONE,
+				  .farm_i = IMG_NONE };
+}
+
+static void
+inbound(struct img_build *b)
+{
+	struct img_rule old = rule(b, 0, "old"), local = rule(b, 1, "local");
+
+	old.action = IMG_ACTION_REDIRECT;
+	old.status = 301;
+	old.url_expr_i = 1;
+	old.cond_n = 1;
+	old.set_n = 1;
+	local.action = IMG_ACTION_FARM;
+	local.farm_i = 1;
+	local.first_cond = 1;
+	local.cond_n = 1;
+	local.receive_ns = 600 * SECONDS;
+	img_build_scope(b, &(struct img_scope){ .set = img_build_text(b, "publish"),
+						.folder = img_build_text(b, "/"),
+						.kind = IMG_SCOPE_LOCAL,
+						.rule_n = 2,
+						.input_n = 2 });
+	input(b, IMG_INPUT_PATH, IMG_NONE, 0, 2);
+	input(b, IMG_INPUT_EXPR, 0, 2, 1);
+	pattern(b, "^old/(.*)$", 1, IMG_NONE);
+	pattern(b, ".*", 0, IMG_NONE);
+	pattern(b, "^(www)\\.example\\.com$", 1, 0);
+	img_build_rule(b, &old);
+	img_build_rule(b, &local);
+	img_build_cond(b, &(struct img_cond){ .input_i = 1, .pattern_i = 2 });
+	img_build_cond(b, &(struct img_cond){ .kind = IMG_COND_NETWORK, .net_n = 1 });
+	img_build_net(b, &(struct img_net){ .ip = sample_v4(10, 0, 0, 0), .prefix = 8 });
+	img_build_set(b, &(struct img_set){ .kind = IMG_SET_REQUEST_FIELD,
+					    .flags = IMG_SET_REPLACE,
+					    .name = img_build_text(b, "x-site"),
+					    .expr_i = 2 });
+	img_build_map(b, &(struct img_map){ .name = img_build_text(b, "Map"),
+					    .absent = img_build_text(b, "none"),
+					    .blob_i = IMG_NONE });
+}
+
+static void
+outbound(struct img_build *b)
+{
+	struct img_out_rule links = { .slot = 2,
+				      .incarnation = 1,
+				      .name = img_build_text(b, "links"),
+				      .kind = IMG_OUT_TAGS,
+				      .tags = 1,
+				      .tag_n = 1,
+				      .pattern_i = 4,
+				      .first_cond = 3,
+				      .action = IMG_ACTION_REWRITE,
+				      .value_expr_i = 1 };
+
+	img_build_scope(b, &(struct img_scope){ .set = img_build_text(b, "publish"),
+						.folder = img_build_text(b, "/"),
+						.kind = IMG_SCOPE_OUTBOUND,
+						.rule_n = 1,
+						.first_input = 2,
+						.input_n = 2,
+						.pre_n = 1 });
+	input(b, IMG_INPUT_EXPR, 3, 3, 1);
+	input(b, IMG_INPUT_VALUE, IMG_NONE, 4, 1);
+	pattern(b, "^text/html", 0, IMG_NONE);
+	pattern(b, "^http://inside/(.*)", 1, IMG_NONE);
+	img_build_pre(b, &(struct img_pre){
+				 .name = img_build_text(b, "html"), .first_cond = 2, .cond_n = 1 });
+	img_build_cond(b, &(struct img_cond){ .input_i = 2, .pattern_i = 3 });
+	img_build_out_rule(b, &links);
+	img_build_tag(b, &(struct img_tag){ .tag = img_build_text(b, "source"),
+					    .attribute = img_build_text(b, "srcset") });
+}
+
+static void
+rules(struct img_build *b)
+{
+	expressions(b);
+	inbound(b);
+	outbound(b);
+	img_build_bind(b, &(struct img_bind){ .scope_i = 0 });
+	img_build_bind(b, &(struct img_bind){ .scope_i = 1 });
 }
 
 void *
@@ -189,6 +343,7 @@ sample_image(const struct sample *how, size_t *ret_n)
 		memcpy(blob.hash, how->blob_hash, sizeof(blob.hash));
 		img_build_blob(&b, &blob);
 	}
+	rules(&b);
 	img_build_retired(
 		&b, &(struct img_retired){ .kind = IMG_KIND_SERVER, .slot = 5, .incarnation = 9 });
 	if (!img_build_finish(&b, &bytes, ret_n))

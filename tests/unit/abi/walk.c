@@ -73,6 +73,106 @@ walk_references(const struct img *img)
 	read_str(img, img_machine(img)->pseudonym);
 }
 
+static void
+must_be_in(uint32_t first, uint32_t n, uint32_t all, const char *what)
+{
+	must(n == 0 || (uint64_t)first + n <= all, what);
+}
+
+static void
+walk_inputs(const struct img *img, const struct img_scope *s)
+{
+	must_be_in(s->first_input, s->input_n, img_n(img, IMG_INPUTS), "inputs");
+	for (uint32_t i = s->first_input; i < s->first_input + s->input_n; i++) {
+		const struct img_input *in = img_input(img, i);
+
+		must_be_in(in->first_pattern, in->pattern_n, img_n(img, IMG_PATTERNS), "patterns");
+		for (uint32_t p = in->first_pattern; p < in->first_pattern + in->pattern_n; p++) {
+			uint32_t gate = img_pattern(img, p)->gate;
+
+			read_bytes(img_text(img, img_pattern(img, p)->regex),
+				   img_pattern(img, p)->regex.n);
+			must(gate == IMG_NONE || gate < s->rule_n, "gate");
+		}
+	}
+}
+
+static void
+walk_conds(const struct img *img, const struct img_scope *s, uint32_t first, uint32_t n)
+{
+	must_be_in(first, n, img_n(img, IMG_CONDS), "conds");
+	for (uint32_t i = first; i < first + n; i++) {
+		const struct img_cond *c = img_cond(img, i);
+
+		must_be_in(c->first_net, c->net_n, img_n(img, IMG_NETS), "nets");
+		if (c->kind == IMG_COND_NETWORK)
+			continue;
+		must(c->input_i - s->first_input < s->input_n, "another scope's input");
+		must(c->kind != IMG_COND_PATTERN ||
+			     c->pattern_i - img_input(img, c->input_i)->first_pattern <
+				     img_input(img, c->input_i)->pattern_n,
+		     "another input's pattern");
+	}
+}
+
+static void
+walk_inbound(const struct img *img, const struct img_scope *s)
+{
+	must_be_in(s->first_rule, s->rule_n, img_n(img, IMG_RULES), "rules");
+	for (uint32_t i = s->first_rule; i < s->first_rule + s->rule_n; i++) {
+		const struct img_rule *r = img_rule(img, i);
+
+		read_str(img, r->name);
+		must(r->pattern_i < img_n(img, IMG_PATTERNS), "pattern_i");
+		must(r->farm_i == IMG_NONE || r->farm_i < img_n(img, IMG_FARMS), "farm_i");
+		must(r->action != IMG_ACTION_REDIRECT || r->url_expr_i < img_n(img, IMG_EXPRS),
+		     "url_expr_i");
+		must_be_in(r->first_set, r->set_n, img_n(img, IMG_SETS), "sets");
+		walk_conds(img, s, r->first_cond, r->cond_n);
+	}
+}
+
+static void
+walk_outbound(const struct img *img, const struct img_scope *s)
+{
+	must_be_in(s->first_rule, s->rule_n, img_n(img, IMG_OUT_RULES), "out_rules");
+	must_be_in(s->first_pre, s->pre_n, img_n(img, IMG_PRES), "pres");
+	for (uint32_t i = s->first_pre; i < s->first_pre + s->pre_n; i++)
+		walk_conds(img, s, img_pre(img, i)->first_cond, img_pre(img, i)->cond_n);
+	for (uint32_t i = s->first_rule; i < s->first_rule + s->rule_n; i++) {
+		const struct img_out_rule *r = img_out_rule(img, i);
+
+		read_str(img, r->name);
+		must(r->pattern_i < img_n(img, IMG_PATTERNS), "pattern_i");
+		must(r->pre_i == IMG_NONE || r->pre_i < img_n(img, IMG_PRES), "pre_i");
+		must_be_in(r->first_tag, r->tag_n, img_n(img, IMG_TAGS), "tags");
+		walk_conds(img, s, r->first_cond, r->cond_n);
+	}
+}
+
+static void
+walk_rules(const struct img *img)
+{
+	for (uint32_t i = 0; i < img_n(img, IMG_LISTENERS); i++)
+		must_be_in(img_listener(img, i)->first_bind, img_listener(img, i)->bind_n,
+			   img_n(img, IMG_BINDS), "binds");
+	for (uint32_t i = 0; i < img_n(img, IMG_BINDS); i++)
+		must(img_bind(img, i)->scope_i < img_n(img, IMG_SCOPES), "scope_i");
+	for (uint32_t i = 0; i < img_n(img, IMG_SCOPES); i++) {
+		const struct img_scope *s = img_scope(img, i);
+
+		must(img_text(img, s->folder)[0] == '/', "folder");
+		walk_inputs(img, s);
+		if (s->kind == IMG_SCOPE_OUTBOUND)
+			walk_outbound(img, s);
+		else
+			walk_inbound(img, s);
+	}
+	for (uint32_t i = 0; i < img_n(img, IMG_EXPRS); i++)
+		must_be_in(img_expr(img, i)->first_op, img_expr(img, i)->op_n, img_n(img, IMG_OPS),
+			   "ops");
+}
+
 uint64_t
 walk_image(struct img *img)
 {
@@ -92,6 +192,7 @@ walk_image(struct img *img)
 			read_bytes(img_at(img, id, i), record_bytes[id]);
 	}
 	walk_references(img);
+	walk_rules(img);
 	sum += img_find_farm(img, "other", 5) + img_find_port(img, "inside", 6) +
 	       img_find_listener(img, "x", 1) + img_find_server(img, 1, "a", 1) +
 	       img_find_slot(img, IMG_KIND_SERVER, 7, 1);
