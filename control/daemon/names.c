@@ -69,6 +69,18 @@ names_add(struct names *names, const struct img *img)
 		name_put(image, IMG_KIND_SERVER, server->slot, server->incarnation,
 			 img_text(img, server->name));
 	}
+	for (uint32_t i = 0; i < img_n(img, IMG_RULES); i++) {
+		const struct img_rule *rule = img_rule(img, i);
+
+		name_put(image, IMG_KIND_RULE, rule->slot, rule->incarnation,
+			 img_text(img, rule->name));
+	}
+	for (uint32_t i = 0; i < img_n(img, IMG_OUT_RULES); i++) {
+		const struct img_out_rule *rule = img_out_rule(img, i);
+
+		name_put(image, IMG_KIND_RULE, rule->slot, rule->incarnation,
+			 img_text(img, rule->name));
+	}
 	image_free(names->image[NAMES_IMAGES - 1]);
 	memmove(&names->image[1], &names->image[0], (NAMES_IMAGES - 1) * sizeof(names->image[0]));
 	names->image[0] = image;

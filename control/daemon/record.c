@@ -293,6 +293,11 @@ json_request(char *at, const char *end, const struct journal_access *access,
 		at = key_string(at, "user_agent", strings->agent, access->agent_n);
 	at = key_true(at, "cut", (access->flags & JOURNAL_CUT) != 0);
 	at = key_number(at, "status", access->status);
+	if (access->substatus != 0)
+		at = key_number(at, "substatus", access->substatus);
+	if (access->rule_incarnation != 0)
+		at = key_name(at, "rule", names, IMG_KIND_RULE, access->rule_slot,
+			      access->rule_incarnation);
 	return key_true(at, "own_response", (access->flags & JOURNAL_OWN_RESPONSE) != 0);
 }
 

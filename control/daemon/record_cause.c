@@ -7,6 +7,7 @@
 #include "conf/value.h"
 #include "daemon/record.h"
 #include "http/http.h"
+#include "rules/rules.h"
 
 #define X(part, status, words) +1
 enum {
@@ -77,6 +78,19 @@ server_text(const struct journal_access *access, const struct names *names, char
 	return text;
 }
 
+/* What the cause's detail says, NULL: nothing. */
+static const char *
+detail_text(const struct journal_access *access)
+{
+	if (access->cause == JOURNAL_CAUSE_RULE_ERROR)
+		return access->detail > 0 && access->detail < RULES_FAULTS
+			       ? rules_fault_text((enum rules_fault)access->detail)
+			       : NULL;
+	return access->detail > 0 && access->detail < HTTP_REASONS_N
+		       ? http_reason_name((enum http_reason)access->detail)
+		       : NULL;
+}
+
 const char *
 record_cause(const struct journal_access *access, const struct names *names,
 	     char text[RECORD_CAUSE_MAX])
@@ -109,8 +123,7 @@ record_cause(const struct journal_access *access, const struct names *names,
 	}
 	n = n < RECORD_CAUSE_MAX ? n : RECORD_CAUSE_MAX - 1;
 	text[n] = '\0';
-	if (access->detail > 0 && access->detail < HTTP_REASONS_N)
-		snprintf(text + n, RECORD_CAUSE_MAX - n, ": %s",
-			 http_reason_name((enum http_reason)access->detail));
+	if (detail_text(access) != NULL)
+		snprintf(text + n, RECORD_CAUSE_MAX - n, ": %s", detail_text(access));
 	return text;
 }

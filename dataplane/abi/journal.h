@@ -79,7 +79,12 @@ enum journal_kind {
 	x(EXCHANGES, exchanges, "no room for another request")                                     \
 	x(VIEW, view, "cut: it held an old configuration for too long")                            \
 	x(DRAINED, drained, "cut: the server was disabled")                                        \
-	x(SHUTDOWN, shutdown, "the proxy was stopped")
+	x(SHUTDOWN, shutdown, "the proxy was stopped")                                             \
+	x(RULE_ERROR, rule_error, "a rule could not be carried out")                               \
+	x(RULE_TARGET, rule_target, "the request target has a malformed escape")                   \
+	x(RULE_ABORT, rule_abort, "a rule closed the connection")                                  \
+	x(RULE_HOST, rule_host, "the URL of a rule leads to no farm")                              \
+	x(SCHEME, scheme_unsupported, "TLS towards servers is not there yet")
 /* clang-format on */
 
 enum journal_cause {
@@ -144,7 +149,7 @@ struct journal_access {
 	uint16_t status;	  /* sent to the client; 0: none was */
 	uint16_t upstream_status; /* received; 0: none */
 	uint16_t cause;		  /* enum journal_cause */
-	uint16_t detail;	  /* of the cause: http's reason number, 0 none */
+	uint16_t detail;	  /* of the cause: http's reason number, the rules' fault; 0 none */
 	uint64_t limit_ns;	  /* the timeout that ended it, for *_TIMEOUT */
 	uint16_t tries;		  /* servers tried */
 	uint16_t version;	  /* HTTP version of the request: 10, 11 */
@@ -152,6 +157,9 @@ struct journal_access {
 	uint16_t target_n;
 	uint32_t lane;
 	struct journal_leg client_leg, upstream_leg;
+	uint32_t rule_slot, rule_incarnation; /* the last rule that matched; incarnation 0: none */
+	uint16_t substatus;		      /* of rules: 500.50 is 50; 0: none */
+	uint16_t spare[3];
 	/* then method, target, host, agent: bytes as received, not terminated */
 };
 

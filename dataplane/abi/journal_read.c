@@ -126,8 +126,8 @@ split_access(const uint8_t *p, const struct journal_record *record,
 }
 
 enum {
-	/* Up to the strings' lengths: what the first release's writers have. */
-	ACCESS_FIRST_BYTES = sizeof(struct journal_access),
+	/* Up to the legs: what the first release's writers have. */
+	ACCESS_FIRST_BYTES = offsetof(struct journal_access, rule_slot),
 	/* A writer that only pads, and faster than we read, must not keep the caller for ever. */
 	SKIPS_MAX = 4096,
 };

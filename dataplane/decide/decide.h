@@ -1,10 +1,15 @@
 /*
- * decide.h - where a request goes and how its head is changed, from (tables, request, farm state).
+ * decide.h - where a request goes and how its head is changed, from (tables, rules, request, farm
+ * state).
  *
  * Pure: no buffer, connection or clock. The data plane and `penstockctl explain` run this same
  * code, so that what explain says is what happens. Framing and connection options belong to the
- * wire and are the proxy's. Results point into the image, the request and the caller's
- * struct decide_text, and live as long as these.
+ * wire and are the proxy's. Results point into the image, the request, the rules' scratch and the
+ * caller's struct decide_text, and live as long as these.
+ *
+ * A listener with rules asks decide_rules first; a verdict that lets the request pass becomes a
+ * struct decide_way, which decide_route and decide_request go by. Further tries of a request keep
+ * its way.
  */
 #ifndef PENSTOCK_DECIDE_DECIDE_H
 #define PENSTOCK_DECIDE_DECIDE_H
@@ -16,12 +21,17 @@
 #include "abi/image.h"
 #include "farm/farm.h"
 #include "http/http.h"
+#include "rules/rules.h"
+
+struct decide_way;
 
 /* What is known of a request besides its head. */
 struct decide_facts {
 	const struct http_request *request;
-	struct ip_addr client;
-	uint16_t client_port;
+	const struct http_response *response; /* NULL: none yet */
+	const struct decide_way *way;	      /* as rules said; NULL: the listener's */
+	struct ip_addr client, local;	      /* the ends of the client's connection */
+	uint16_t client_port, local_port;
 	bool is_secure; /* the client came by TLS */
 };
 
@@ -38,7 +48,8 @@ struct decide_facts {
 	x(UNRESOLVED, 503, unresolved)     /* no server's name has an address yet */               \
 	x(ALL_TRIED, 502, all_tried)       /* this request has been to every one that is fit */    \
 	x(NO_PORT, 502, no_port)           /* the server has no port for the scheme */             \
-	x(SCHEME, 502, scheme_unsupported) /* TLS to servers */
+	x(SCHEME, 502, scheme_unsupported) /* TLS to servers */                                    \
+	x(HOST, 404, host_unknown)	   /* no farm, no host that is proxied to: 404.4 (15) */
 /* clang-format on */
 
 enum decide_cause {
@@ -49,6 +60,38 @@ enum decide_cause {
 
 const char *decide_cause_name(enum decide_cause cause);
 uint16_t decide_cause_status(enum decide_cause cause);
+uint16_t decide_cause_substatus(enum decide_cause cause);
+const char *decide_cause_text(enum decide_cause cause); /* what it is, and the cure */
+
+/* Where rules send a request, and with which head. */
+struct decide_way {
+	uint32_t farm_i;	 /* IMG_NONE: see cause */
+	enum decide_cause cause; /* NONE: it has a farm */
+	bool is_proxied;	 /* by an absolute URL: its scheme counts, not the farm's */
+	bool is_secure;		 /* ... https */
+	struct slice target;	 /* n 0: the client's */
+	const struct rules_change *change; /* in order; those of responses and variables too */
+	uint32_t change_n;
+};
+
+/* The request as rules see it; facts must live as long as *ret_subject is used. */
+void decide_subject(const struct decide_facts *facts, struct rules_subject *ret_subject);
+
+/*
+ * Runs the listener's rules. True: the request passes (ROUTE, PROXY) on *ret_way. False: the
+ * verdict is an answer of ours (decide_reply), or ABORT. Slices live until the lane's next
+ * evaluation.
+ *   trace  NULL: nobody wants to know
+ */
+bool decide_rules(const struct img *img, struct rules *rules, uint32_t lane_i, uint32_t listener_i,
+		  const struct decide_facts *facts, const struct rules_trace *trace,
+		  struct rules_verdict *ret_verdict, struct decide_way *ret_way);
+
+/*
+ * The reply that REDIRECT, RESPOND and ERROR are; the caller adds what is the connection's, the
+ * date and words for the page of an ERROR.
+ */
+void decide_reply(const struct rules_verdict *verdict, struct http_reply *ret_reply);
 
 struct decide_route {
 	uint32_t farm_i;
@@ -70,26 +113,30 @@ enum decide_cause decide_route(const struct img *img, uint32_t listener_i,
 			       const struct farm_tried *tried, uint64_t now,
 			       struct decide_route *ret_route);
 
-/* The farm a request would go to, IMG_NONE for none: the first half of decide_route. */
+/* The farm a request goes to, IMG_NONE for none: the first half of decide_route. */
 uint32_t decide_farm(const struct img *img, uint32_t listener_i, const struct decide_facts *facts);
 
-/* Whether requests to this farm go by TLS: its scheme, or the client's. */
+/* Whether requests to this farm go by TLS: the way's scheme, the farm's, or the client's. */
 bool decide_is_secure(const struct img *img, uint32_t farm_i, const struct decide_facts *facts);
 
 enum {
-	DECIDE_ADDR_BYTES = 48,	 /* "[v6]:65535" */
-	DECIDE_HOST_BYTES = 264, /* a name or "[v6]", ":65535" */
+	DECIDE_ADDR_BYTES = 48,			  /* "[v6]:65535" */
+	DECIDE_HOST_BYTES = 264,		  /* a name or "[v6]", ":65535" */
+	DECIDE_EDITS_MAX = 2 * RULES_CHANGES_MAX, /* of a response: inbound and outbound rules' */
 };
 
 /* Where texts made for a decision are kept. */
 struct decide_text {
 	char client[DECIDE_ADDR_BYTES];
 	char host[DECIDE_HOST_BYTES];
+	struct http_edits edits;
+	struct http_edit edit[DECIDE_EDITS_MAX];
 };
 
 /*
- * The edits of a request head for this server: Host kept or replaced, Via, X-Forwarded-For,
- * -Proto, -Host. Sets every member of *ret_out but framing, length, keep_alive and upgrade, which
+ * The edits of a request head for this server: the target and the fields that rules changed, Host
+ * kept or replaced, Via, X-Forwarded-For, -Proto, -Host. A Host that a rule set counts as the
+ * client's (13). Sets every member of *ret_out but framing, length, keep_alive and upgrade, which
  * it leaves zero.
  */
 void decide_request(const struct img *img, uint32_t listener_i, const struct decide_route *route,
@@ -99,5 +146,13 @@ void decide_request(const struct img *img, uint32_t listener_i, const struct dec
 /* The edits of a response head: Via. Leaves what is the wire's zero, and date to the caller. */
 void decide_response(const struct img *img, uint32_t listener_i,
 		     const struct http_response *response, struct http_response_out *ret_out);
+
+/*
+ * Those of changes that are edits of a request's or a response's head, in order, behind those
+ * that are in text->edits; what does not fit is left out (rules set no more than RULES_CHANGES_MAX
+ * each way).
+ */
+void decide_edits(const struct rules_change *change, uint32_t change_n, bool is_response,
+		  const struct http_head *head, struct decide_text *text);
 
 #endif

@@ -68,6 +68,68 @@ forward_of(uint32_t xff)
 	return HTTP_FORWARD_PASS;
 }
 
+/* Whether a line of this name is there once the edits so far are done. */
+static bool
+has_line(const struct http_head *head, const struct decide_text *text, struct slice name)
+{
+	bool has = http_find_name(head, name, NULL) != NULL;
+
+	for (uint32_t i = 0; i < text->edits.n; i++)
+		if (slice_eq_nocase(text->edit[i].name, name))
+			has = text->edit[i].op != HTTP_EDIT_REMOVE;
+	return has;
+}
+
+void
+decide_edits(const struct rules_change *change, uint32_t change_n, bool is_response,
+	     const struct http_head *head, struct decide_text *text)
+{
+	static const enum http_edit_op op_of[] = {
+		[RULES_CHANGE_REMOVE] = HTTP_EDIT_REMOVE,
+		[RULES_CHANGE_SET] = HTTP_EDIT_SET,
+		[RULES_CHANGE_APPEND] = HTTP_EDIT_APPEND,
+		[RULES_CHANGE_ABSENT] = HTTP_EDIT_SET,
+	};
+
+	text->edits.edit = text->edit;
+	for (uint32_t i = 0; i < change_n && text->edits.n < DECIDE_EDITS_MAX; i++) {
+		const struct rules_change *c = &change[i];
+
+		if (c->is_variable || c->is_response != is_response)
+			continue;
+		if (c->op == RULES_CHANGE_ABSENT && has_line(head, text, c->name))
+			continue;
+		text->edit[text->edits.n++] = (struct http_edit){ .op = op_of[c->op],
+								  .id = http_field_id_of(c->name),
+								  .name = c->name,
+								  .value = c->value };
+	}
+}
+
+/* The Host that rules set last, n 0: they did not, or took it away: a request needs one. */
+static struct slice
+host_of(const struct http_edits *edits)
+{
+	struct slice host = { 0 };
+
+	for (uint32_t i = 0; i < edits->n; i++)
+		if (edits->edit[i].id == HTTP_FIELD_HOST)
+			host = edits->edit[i].value;
+	return host;
+}
+
+static void
+way_edits(const struct decide_way *way, struct decide_text *text, struct http_request_out *out)
+{
+	text->edits.n = 0;
+	decide_edits(way->change, way->change_n, false, &out->request->head, text);
+	out->target = way->target;
+	if (text->edits.n == 0)
+		return;
+	out->edits = &text->edits;
+	out->host = host_of(&text->edits);
+}
+
 void
 decide_request(const struct img *img, uint32_t listener_i, const struct decide_route *route,
 	       const struct decide_facts *facts, struct decide_text *text,
@@ -77,6 +139,8 @@ decide_request(const struct img *img, uint32_t listener_i, const struct decide_r
 	const struct img_farm *farm = img_farm(img, route->farm_i);
 
 	*ret_out = (struct http_request_out){ .request = facts->request };
+	if (facts->way != NULL)
+		way_edits(facts->way, text, ret_out);
 	if (farm->host == IMG_HOST_SERVER)
 		ret_out->host = server_host(img, route, text->host);
 	else if (farm->host == IMG_HOST_SET)

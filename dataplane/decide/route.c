@@ -28,6 +28,41 @@ decide_cause_status(enum decide_cause cause)
 	return status_of[cause];
 }
 
+uint16_t
+decide_cause_substatus(enum decide_cause cause)
+{
+	return cause == DECIDE_CAUSE_HOST ? 4 : 0;
+}
+
+const char *
+decide_cause_text(enum decide_cause cause)
+{
+	switch (cause) {
+	case DECIDE_CAUSE_NONE:
+		return "";
+	case DECIDE_CAUSE_NO_FARM:
+		return "neither a rule nor the listener names a farm; give the listener a farm";
+	case DECIDE_CAUSE_CONNECT:
+		return "CONNECT is for forward proxies, and this is none";
+	case DECIDE_CAUSE_NO_SERVER:
+		return "the farm has no server of any weight; add one, or raise a weight";
+	case DECIDE_CAUSE_DRAINED:
+		return "every server of the farm is drained or disabled; enable one";
+	case DECIDE_CAUSE_UNRESOLVED:
+		return "no name of the farm's servers has an address; see the resolver";
+	case DECIDE_CAUSE_ALL_TRIED:
+		return "the request has been to every server that is fit";
+	case DECIDE_CAUSE_NO_PORT:
+		return "the server has no port for this scheme; give it http_port or https_port";
+	case DECIDE_CAUSE_SCHEME:
+		return "TLS towards servers is not there yet; let the URL or the farm say http";
+	case DECIDE_CAUSE_HOST:
+		return "the URL's host is neither a farm nor a host that may be proxied to; add a "
+		       "farm of that name, or allow plain hosts";
+	}
+	return "";
+}
+
 static enum decide_cause
 cause_of_fit(enum farm_fit fit)
 {
@@ -52,8 +87,7 @@ cause_of_fit(enum farm_fit fit)
 uint32_t
 decide_farm(const struct img *img, uint32_t listener_i, const struct decide_facts *facts)
 {
-	(void)facts; /* rules will look at it */
-	return img_listener(img, listener_i)->farm_i;
+	return facts->way != NULL ? facts->way->farm_i : img_listener(img, listener_i)->farm_i;
 }
 
 bool
@@ -61,6 +95,8 @@ decide_is_secure(const struct img *img, uint32_t farm_i, const struct decide_fac
 {
 	uint32_t scheme = img_farm(img, farm_i)->scheme;
 
+	if (facts->way != NULL && facts->way->is_proxied)
+		return facts->way->is_secure;
 	return scheme == IMG_SCHEME_HTTPS || (scheme == IMG_SCHEME_SAME && facts->is_secure);
 }
 
@@ -73,6 +109,8 @@ decide_route(const struct img *img, uint32_t listener_i, const struct decide_fac
 
 	ensure(listener_i < img_n(img, IMG_LISTENERS));
 	*ret_route = (struct decide_route){ .farm_i = decide_farm(img, listener_i, facts) };
+	if (facts->way != NULL && facts->way->cause != DECIDE_CAUSE_NONE)
+		return facts->way->cause;
 	if (ret_route->farm_i == (uint32_t)IMG_NONE)
 		return DECIDE_CAUSE_NO_FARM;
 	if (facts->request->method_id == HTTP_METHOD_CONNECT)

@@ -519,18 +519,22 @@ enum http_framing http_framing_for(const struct http_request *request,
 /* "HTTP/1.1 100 Continue" and an empty line. */
 struct slice http_continue(void);
 
-/* One of our own final replies, with a small page as its content. */
+/* One of our own final replies, with a small page or a given body as its content. */
 struct http_reply {
 	uint16_t status;
 	uint8_t client_minor;
 	bool keep_alive;
 	bool head_only;		 /* to HEAD: the head as for GET, no content */
 	bool html;		 /* text/html, else text/plain */
+	bool has_body;		 /* body instead of the page */
+	bool has_no_policy;	 /* Cache-Control is not ours to say: rules answer (12.2) */
+	struct slice phrase;	 /* reason phrase; n = 0: the standard one */
+	struct slice body;	 /* sent as it is */
 	struct slice cause;	 /* words for the page, e.g. "connect timeout"; escaped for HTML */
 	struct slice request_id; /* for the page and X-Request-Id; n = 0: none */
 	struct slice server;	 /* Server; n = 0: none */
 	struct slice date;	 /* Date; n = 0: none */
-	struct slice location;	 /* Location; n = 0: none */
+	struct slice location;	 /* Location, and a link on the page; n = 0: none */
 	uint32_t retry_after_s;	 /* Retry-After; 0: none */
 };
 

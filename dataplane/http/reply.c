@@ -1,6 +1,6 @@
 /*
- * reply.c - the replies that are ours: 100 Continue, and errors with a small page that says what
- * went wrong and under which id the log knows it.
+ * reply.c - the replies that are ours: 100 Continue, errors and redirects with a small page that
+ * says what went wrong and under which id the log knows it, and what rules answer.
  */
 #include "http/emit.h"
 
@@ -40,17 +40,38 @@ status_words(struct emit *e, const struct http_reply *r)
 
 	emit_number(e, r->status);
 	emit_text(e, " ");
-	emit_bytes(e, text, (uint32_t)strlen(text));
+	if (r->phrase.n > 0)
+		emit_slice(e, r->phrase);
+	else
+		emit_bytes(e, text, (uint32_t)strlen(text));
+}
+
+/* As on the status line, where the phrase may be a rule's: escaped here. */
+static void
+status_html(struct emit *e, const struct http_reply *r)
+{
+	if (r->phrase.n == 0) {
+		status_words(e, r);
+		return;
+	}
+	emit_number(e, r->status);
+	emit_text(e, " ");
+	html_escaped(e, r->phrase);
 }
 
 static void
 page_html(struct emit *e, const struct http_reply *r)
 {
 	emit_text(e, "<!DOCTYPE html>\n<html><head><title>");
-	status_words(e, r);
+	status_html(e, r);
 	emit_text(e, "</title></head>\n<body><h1>");
-	status_words(e, r);
+	status_html(e, r);
 	emit_text(e, "</h1>\n");
+	if (r->location.n > 0) {
+		emit_text(e, "<p>It is <a href=\"");
+		html_escaped(e, r->location);
+		emit_text(e, "\">here</a>.</p>\n");
+	}
 	if (r->cause.n > 0) {
 		emit_text(e, "<p>");
 		html_escaped(e, r->cause);
@@ -83,7 +104,9 @@ page_text(struct emit *e, const struct http_reply *r)
 static void
 page(struct emit *e, const struct http_reply *r)
 {
-	if (r->html)
+	if (r->has_body)
+		emit_slice(e, r->body);
+	else if (r->html)
 		page_html(e, r);
 	else
 		page_text(e, r);
@@ -114,11 +137,12 @@ http_emit_error(const struct http_reply *r, uint8_t *to, uint32_t room)
 		emit_text(&e, "\r\n");
 	}
 	field_unless_empty(&e, SLICE("X-Request-Id"), r->request_id);
-	emit_text(&e, "Cache-Control: no-store\r\nContent-Type: ");
+	if (!r->has_no_policy)
+		emit_text(&e, "Cache-Control: no-store\r\n");
 	if (r->html)
-		emit_text(&e, "text/html; charset=utf-8\r\n");
+		emit_text(&e, "Content-Type: text/html; charset=utf-8\r\n");
 	else
-		emit_text(&e, "text/plain; charset=utf-8\r\n");
+		emit_text(&e, "Content-Type: text/plain; charset=utf-8\r\n");
 	emit_framing(&e, HTTP_FRAMING_LENGTH, measure.need);
 	if (!r->keep_alive)
 		emit_text(&e, "Connection: close\r\n");

@@ -117,6 +117,10 @@ fill(struct proxy *p, const struct exch *e, bool is_cut, struct journal_access *
 	a->tries = e->tries;
 	a->version = (uint16_t)(10 + e->minor);
 	put_leg(p, &c->leg, &a->client_leg);
+	a->rule_slot = e->rule_slot;
+	a->rule_incarnation = e->rule_incarnation;
+	a->substatus = e->substatus;
+	a->spare[0] = a->spare[1] = a->spare[2] = 0;
 }
 
 void

@@ -245,6 +245,10 @@ struct exch {
 	uint16_t status, upstream_status;
 	uint16_t cause, detail;	 /* enum journal_cause; enum http_reason */
 	uint64_t body_max_bytes; /* of the request; 0: no limit */
+
+	/* Of rules. The record's: the last rule that matched, incarnation 0: none. */
+	uint32_t rule_slot, rule_incarnation;
+	uint16_t substatus;
 };
 
 /* ---- the proxy ---- */

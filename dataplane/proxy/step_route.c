@@ -18,7 +18,8 @@ fail_route(struct proxy *p, struct exch *e, enum decide_cause cause)
 		[DECIDE_CAUSE_UNRESOLVED] = JOURNAL_CAUSE_NO_ADDRESS,
 		[DECIDE_CAUSE_ALL_TRIED] = JOURNAL_CAUSE_NO_SERVER,
 		[DECIDE_CAUSE_NO_PORT] = JOURNAL_CAUSE_NO_SERVER,
-		[DECIDE_CAUSE_SCHEME] = JOURNAL_CAUSE_NO_SERVER,
+		[DECIDE_CAUSE_SCHEME] = JOURNAL_CAUSE_SCHEME,
+		[DECIDE_CAUSE_HOST] = JOURNAL_CAUSE_RULE_HOST,
 	};
 
 	/* What became of the last try says more than that none is left. */

@@ -297,6 +297,24 @@ a_hostile_ring_is_survived(void **state)
 	assert_true(records > 100);
 }
 
+/* The ring of the data plane before this one may have been written by an older program. */
+static void
+a_record_of_the_first_release_is_read(void **state)
+{
+	struct bench *b = *state;
+	struct journal_access *a = (void *)b->writer.ring;
+	uint8_t *strings = b->writer.ring + offsetof(struct journal_access, rule_slot);
+
+	assert_true(put(b, 5, 't'));
+	memmove(strings, b->writer.ring + a->record.fixed_bytes, 64);
+	a->record.fixed_bytes = offsetof(struct journal_access, rule_slot);
+	assert_int_equal(next(b), JOURNAL_GOT_RECORD);
+	assert_memory_equal(b->text.method, "GET", 3);
+	assert_memory_equal(b->text.target, "ttttt", 5);
+	assert_int_equal(b->got.rule_incarnation, 0);
+	assert_int_equal(b->got.substatus, 0);
+}
+
 /* Whoever prints a record has room for the maxima, not for all that fits in a record. */
 static void
 strings_beyond_their_maxima_are_not_read(void **state)
@@ -351,6 +369,7 @@ main(void)
 		TEST(a_reader_goes_on_where_its_predecessor_stopped),
 		TEST(each_bad_journal_head_is_named),
 		TEST(a_hostile_ring_is_survived),
+		TEST(a_record_of_the_first_release_is_read),
 		TEST(strings_beyond_their_maxima_are_not_read),
 		TEST(padding_without_an_end_is_left_in_between),
 	};

@@ -15,6 +15,7 @@
 #include "confs.h"
 #include "daemon/record.h"
 #include "images.h"
+#include "rules/rules.h"
 
 static char line[RECORD_LINE_MAX];
 static struct names names;
@@ -145,6 +146,31 @@ a_good_request_is_told_whole(void **state)
 	assert_number(object, "response_body_bytes", (int64_t)1 << 40);
 	assert_number(object, "lane", 2);
 	assert_number(object, "generation", 9);
+	json_decref(object);
+}
+
+static void
+a_rule_is_named_with_its_substatus(void **state)
+{
+	struct journal_access access = access_good();
+	json_t *object = read_back(&access, &strings_good);
+
+	(void)state;
+	assert_null(json_object_get(object, "rule"));
+	assert_null(json_object_get(object, "substatus"));
+	json_decref(object);
+	access.status = 500;
+	access.substatus = 50;
+	access.rule_slot = 4;
+	access.rule_incarnation = 1;
+	access.cause = JOURNAL_CAUSE_RULE_ERROR;
+	access.detail = RULES_FAULT_LONG;
+	object = read_back(&access, &strings_good);
+	assert_number(object, "substatus", 50);
+	assert_text(object, "rule", "#4");
+	assert_text(object, "cause",
+		    "a rule could not be carried out: an expansion is longer than 64 KiB");
+	assert_text(object, "cause_word", "rule_error");
 	json_decref(object);
 }
 
@@ -431,6 +457,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_good_request_is_told_whole),
+		cmocka_unit_test(a_rule_is_named_with_its_substatus),
 		cmocka_unit_test(names_that_nobody_knows_become_slots),
 		cmocka_unit_test(a_request_without_a_server_has_no_upstream),
 		cmocka_unit_test(any_bytes_become_json),

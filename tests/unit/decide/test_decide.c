@@ -256,6 +256,123 @@ host_is_kept_or_replaced(void **state)
 	expect_line(upstream_head(p, GET, 1), "\r\nHost: [2001:db8::b]\r\n");
 }
 
+/* The upstream head of a request that rules sent on this way. */
+static const char *
+head_by_way(struct decide_way way)
+{
+	static char text[4096];
+	struct world w = world_of(recipe_plain());
+	struct decide_facts f = facts_of(GET);
+	struct decide_text t;
+	struct decide_route r;
+	struct http_request_out out;
+	uint32_t n;
+
+	f.way = &way;
+	assert_int_equal(route(&w, &f, &none_tried, &r), DECIDE_CAUSE_NONE);
+	decide_request(&w.img, 0, &r, &f, &t, &out);
+	out.keep_alive = true;
+	n = http_emit_request(&out, (uint8_t *)text, sizeof(text) - 1);
+	assert_true(n < sizeof(text));
+	text[n] = 0;
+	world_end(&w);
+	return text;
+}
+
+#define CHANGE(what, to, ...)                                                                      \
+	{                                                                                          \
+		.op = RULES_CHANGE_##what, .name = SLICE(to), .value = SLICE(__VA_ARGS__ "")       \
+	}
+
+static void
+a_way_changes_target_and_fields(void **state)
+{
+	const struct rules_change change[] = {
+		CHANGE(SET, "x-one", "1"),
+		CHANGE(SET, "x-forwarded-for", "none"),
+		CHANGE(APPEND, "x-one", "2"),
+		CHANGE(ABSENT, "x-one", "3"),
+		CHANGE(ABSENT, "x-two", "4"),
+		CHANGE(ABSENT, "x-forwarded-for", "5"),
+		CHANGE(REMOVE, "x-gone", ""),
+		CHANGE(SET, "host", "rule.example"),
+		/* What frames and what is of one hop stays ours. */
+		CHANGE(SET, "content-length", "5"),
+		CHANGE(SET, "transfer-encoding", "chunked"),
+		CHANGE(SET, "connection", "x-one"),
+		CHANGE(SET, "te", "gzip"),
+		CHANGE(SET, "upgrade", "x"),
+		CHANGE(SET, "keep-alive", "x"),
+		{ .op = RULES_CHANGE_SET,
+		  .is_variable = true,
+		  .name = SLICE("V"),
+		  .value = SLICE("v") },
+		{ .op = RULES_CHANGE_SET,
+		  .is_response = true,
+		  .name = SLICE("x-answer"),
+		  .value = SLICE("a") },
+	};
+	const char *h =
+		head_by_way((struct decide_way){ .target = SLICE("/other?z"),
+						 .change = change,
+						 .change_n = sizeof(change) / sizeof(change[0]) });
+
+	(void)state;
+	assert_string_equal(h, "GET /other?z HTTP/1.1\r\nHost: rule.example\r\nx-one: 1\r\n"
+			       "x-forwarded-for: none\r\nx-one: 2\r\nx-two: 4\r\n\r\n");
+	h = head_by_way((struct decide_way){ 0 });
+	expect_line(h, "GET /x?y=1 HTTP/1.1\r\nHost: www.example\r\n");
+}
+
+static void
+a_way_has_its_own_causes(void **state)
+{
+	struct world w = world_of(recipe_plain());
+	struct decide_way way = { .farm_i = (uint32_t)IMG_NONE, .cause = DECIDE_CAUSE_HOST };
+	struct decide_facts f = facts_of(GET);
+	struct decide_route r;
+
+	(void)state;
+	f.way = &way;
+	assert_int_equal(route(&w, &f, &none_tried, &r), DECIDE_CAUSE_HOST);
+	assert_int_equal(decide_cause_status(DECIDE_CAUSE_HOST), 404);
+	assert_int_equal(decide_cause_substatus(DECIDE_CAUSE_HOST), 4);
+	way = (struct decide_way){ .is_proxied = true, .is_secure = true };
+	assert_int_equal(route(&w, &f, &none_tried, &r), DECIDE_CAUSE_SCHEME);
+	assert_int_equal(r.farm_i, 0);
+	way.is_secure = false;
+	assert_int_equal(route(&w, &f, &none_tried, &r), DECIDE_CAUSE_NONE);
+	world_end(&w);
+}
+
+static void
+a_verdict_becomes_a_reply(void **state)
+{
+	struct rules_verdict v = { .outcome = RULES_REDIRECT,
+				   .status = 301,
+				   .location = SLICE("http://a/") };
+	struct http_reply reply;
+
+	(void)state;
+	decide_reply(&v, &reply);
+	assert_int_equal(reply.status, 301);
+	assert_true(slice_eq(reply.location, SLICE("http://a/")));
+	assert_true(reply.html && reply.has_no_policy && !reply.has_body);
+	v = (struct rules_verdict){ .outcome = RULES_RESPOND,
+				    .status = 403,
+				    .substatus = 7,
+				    .reason = SLICE("No"),
+				    .body = SLICE("text"),
+				    .has_body = true };
+	decide_reply(&v, &reply);
+	assert_true(reply.has_body && slice_eq(reply.body, SLICE("text")));
+	assert_true(slice_eq(reply.phrase, SLICE("No")));
+	v = (struct rules_verdict){ .outcome = RULES_ERROR, .status = 500, .substatus = 50 };
+	decide_reply(&v, &reply);
+	assert_int_equal(reply.status, 500);
+	assert_false(reply.has_no_policy);
+}
+
 static void
 forwarding_fields_are_as_the_listener_says(void **state)
 {
@@ -320,6 +437,9 @@ main(void)
 		cmocka_unit_test(servers_take_turns),
 		cmocka_unit_test(each_cause_has_its_status),
 		cmocka_unit_test(host_is_kept_or_replaced),
+		cmocka_unit_test(a_way_changes_target_and_fields),
+		cmocka_unit_test(a_way_has_its_own_causes),
+		cmocka_unit_test(a_verdict_becomes_a_reply),
 		cmocka_unit_test(forwarding_fields_are_as_the_listener_says),
 		cmocka_unit_test(addresses_read_as_people_write_them),
 	};

@@ -458,10 +458,39 @@ an_error_says_what_went_wrong(void **state)
 	reply_leaves_as(
 		&r, "HTTP/1.1 503 Service Unavailable\r\nLocation: /x\r\nRetry-After: 30\r\n"
 		    "Cache-Control: no-store\r\nContent-Type: text/html; charset=utf-8\r\n"
-		    "Content-Length: 161\r\nConnection: close\r\n\r\n"
+		    "Content-Length: 197\r\nConnection: close\r\n\r\n"
 		    "<!DOCTYPE html>\n<html><head><title>503 Service Unavailable</title></head>\n"
 		    "<body><h1>503 Service Unavailable</h1>\n"
+		    "<p>It is <a href=\"/x\">here</a>.</p>\n"
 		    "<p>&lt;script&gt;&amp;&quot;</p>\n</body></html>\n");
+}
+
+/* What a rule answers: its own phrase and body, and nothing said about caches. */
+static void
+a_given_reply_leaves_as_it_is(void **state)
+{
+	struct http_reply r = { .status = 403,
+				.client_minor = 1,
+				.keep_alive = true,
+				.html = true,
+				.has_body = true,
+				.has_no_policy = true };
+
+	(void)state;
+	r.phrase = SLICE("Not <here>");
+	r.body = SLICE("<b>no</b>");
+	reply_leaves_as(&r, "HTTP/1.1 403 Not <here>\r\n"
+			    "Content-Type: text/html; charset=utf-8\r\nContent-Length: 9\r\n\r\n"
+			    "<b>no</b>");
+	r.body = SLICE("");
+	reply_leaves_as(&r, "HTTP/1.1 403 Not <here>\r\n"
+			    "Content-Type: text/html; charset=utf-8\r\nContent-Length: 0\r\n\r\n");
+	r.has_body = false;
+	reply_leaves_as(&r,
+			"HTTP/1.1 403 Not <here>\r\n"
+			"Content-Type: text/html; charset=utf-8\r\nContent-Length: 122\r\n\r\n"
+			"<!DOCTYPE html>\n<html><head><title>403 Not &lt;here&gt;</title></head>\n"
+			"<body><h1>403 Not &lt;here&gt;</h1>\n</body></html>\n");
 }
 
 int
@@ -484,6 +513,7 @@ main(void)
 		cmocka_unit_test(interim_responses_and_tunnels_have_no_framing),
 		cmocka_unit_test(framing_follows_the_server_as_far_as_the_client_can),
 		cmocka_unit_test(an_error_says_what_went_wrong),
+		cmocka_unit_test(a_given_reply_leaves_as_it_is),
 	};
 
 	return cmocka_run_group_tests_name("http emit", tests, NULL, NULL);

@@ -1,0 +1,151 @@
+/*
+ * rules.c - between HTTP and rules: a request as they see it, a verdict as a way.
+ */
+#include "decide/decide.h"
+#include "base/text.h"
+
+/* ---- a request as rules see it ---- */
+
+static bool
+nth_by_name(const struct http_head *head, struct slice name, uint32_t nth,
+	    struct rules_line *ret_line)
+{
+	enum http_field_id id = http_field_id_of(name);
+	const struct http_field *f = NULL;
+
+	if (id != HTTP_FIELD_UNKNOWN && (head->seen >> id & 1) == 0)
+		return false;
+	do
+		f = id != HTTP_FIELD_UNKNOWN ? http_find(head, id, f)
+					     : http_find_name(head, name, f);
+	while (f != NULL && nth-- != 0);
+	if (f == NULL)
+		return false;
+	*ret_line = (struct rules_line){ http_field_name(f), http_field_value(f) };
+	return true;
+}
+
+static bool
+line(const void *ctx, bool is_response, struct slice name, uint32_t nth,
+     struct rules_line *ret_line)
+{
+	const struct decide_facts *facts = ctx;
+	const struct http_head *head;
+
+	if (is_response && facts->response == NULL)
+		return false;
+	head = is_response ? &facts->response->head : &facts->request->head;
+	if (name.n != 0)
+		return nth_by_name(head, name, nth, ret_line);
+	if (nth >= head->field_n)
+		return false;
+	*ret_line = (struct rules_line){ http_field_name(&head->field[nth]),
+					 http_field_value(&head->field[nth]) };
+	return true;
+}
+
+/* In origin-form where there is one: of an absolute target what follows its host. */
+static struct slice
+target_of(const struct http_request *r)
+{
+	if (r->form == HTTP_FORM_AUTHORITY)
+		return r->target;
+	return r->path.n != 0 ? r->path : SLICE("/");
+}
+
+void
+decide_subject(const struct decide_facts *facts, struct rules_subject *ret_subject)
+{
+	const struct http_request *r = facts->request;
+
+	*ret_subject = (struct rules_subject){
+		.ctx = facts,
+		.line = line,
+		.method = r->method,
+		.target = target_of(r),
+		.host = r->host,
+		.protocol = r->head.minor == 0 ? SLICE("HTTP/1.0") : SLICE("HTTP/1.1"),
+		.client = facts->client,
+		.local = facts->local,
+		.client_port = facts->client_port,
+		.local_port = facts->local_port,
+		.is_secure = facts->is_secure,
+	};
+	if (facts->response != NULL) {
+		ret_subject->status = facts->response->status;
+		ret_subject->phrase = facts->response->phrase;
+	}
+}
+
+/* ---- a verdict ---- */
+
+/*
+ * The farm of a URL's host: one of that name; else "name:port" with the scheme's port written out
+ * or left out, for hosts that control made farms of.
+ */
+static uint32_t
+farm_of_host(const struct rules *rules, struct slice host, bool is_secure)
+{
+	char text[DECIDE_HOST_BYTES];
+	uint16_t port, standard = is_secure ? 443 : 80;
+	uint32_t farm_i = rules_farm(rules, host), n;
+	struct slice name;
+
+	if (farm_i != (uint32_t)IMG_NONE || !http_split_host(host, &name, &port))
+		return farm_i;
+	if (port == standard)
+		return rules_farm(rules, name);
+	if (port != 0 || name.n + 6 > sizeof(text))
+		return farm_i;
+	memcpy(text, name.p, name.n);
+	n = name.n;
+	text[n++] = ':';
+	n += text_number(standard, &text[n]);
+	return rules_farm(rules, slice_of(text, n));
+}
+
+static void
+way_of(const struct img *img, const struct rules *rules, uint32_t listener_i,
+       const struct rules_verdict *v, struct decide_way *ret_way)
+{
+	*ret_way = (struct decide_way){ .farm_i = v->farm_i,
+					.is_proxied = v->outcome == RULES_PROXY,
+					.is_secure = v->is_secure,
+					.target = v->target,
+					.change = v->change,
+					.change_n = v->change_n };
+	if (v->farm_i != (uint32_t)IMG_NONE)
+		return;
+	if (v->outcome == RULES_ROUTE) {
+		ret_way->farm_i = img_listener(img, listener_i)->farm_i;
+		ret_way->cause = ret_way->farm_i != (uint32_t)IMG_NONE ? DECIDE_CAUSE_NONE
+								       : DECIDE_CAUSE_NO_FARM;
+		return;
+	}
+	ret_way->farm_i = farm_of_host(rules, v->host, v->is_secure);
+	if (ret_way->farm_i == (uint32_t)IMG_NONE)
+		ret_way->cause = DECIDE_CAUSE_HOST;
+}
+
+bool
+decide_rules(const struct img *img, struct rules *rules, uint32_t lane_i, uint32_t listener_i,
+	     const struct decide_facts *facts, const struct rules_trace *trace,
+	     struct rules_verdict *ret_verdict, struct decide_way *ret_way)
+{
+	struct rules_subject subject;
+
+	decide_subject(facts, &subject);
+	rules_request(rules, lane_i, listener_i, &subject, trace, ret_verdict);
+	switch (ret_verdict->outcome) {
+	case RULES_ROUTE:
+	case RULES_PROXY:
+		way_of(img, rules, listener_i, ret_verdict, ret_way);
+		return true;
+	case RULES_REDIRECT:
+	case RULES_RESPOND:
+	case RULES_ABORT:
+	case RULES_ERROR:
+		break;
+	}
+	return false;
+}
