@@ -75,7 +75,8 @@ entries_show(struct stats *stats)
 	for (uint32_t i = 0; i < view->head.entry_n; i++) {
 		struct board_entry entry;
 
-		if (!board_entry(view, i, &entry) || (entry.flags & BOARD_PER_SERVER) != 0 ||
+		if (!board_entry(view, i, &entry) ||
+		    (entry.flags & (BOARD_PER_SERVER | BOARD_PER_RULE)) != 0 ||
 		    (stats->glob != NULL && fnmatch(stats->glob, entry.name, 0) != 0))
 			continue;
 		shown++;

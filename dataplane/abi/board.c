@@ -18,7 +18,9 @@ struct line {
 		PART_COUNTERS,
 		PART_GAUGES,
 		PART_HISTS,
-		PART_SERVERS
+		PART_SERVERS,
+		PART_RULES,
+		PARTS
 	} part;
 	uint32_t offset;
 };
@@ -45,6 +47,11 @@ static const struct line line[] = {
 	  BOARD_KIND_##kind, PART_SERVERS, offsetof(struct board_server, name) },
 				BOARD_SERVER_WORDS(X)
 #undef X
+#define X(name, unit, kind, what)                                                                  \
+	{ "rule_" #name,     #unit,	 what,                                                     \
+	  BOARD_KIND_##kind, PART_RULES, offsetof(struct board_rule, name) },
+					BOARD_RULE_WORDS(X)
+#undef X
 };
 
 enum {
@@ -63,7 +70,7 @@ aligned(uint64_t n)
 
 /* Where each part begins; the end is the size. */
 struct layout {
-	uint64_t part[4], end;
+	uint64_t part[PARTS], end;
 };
 
 static struct layout
@@ -76,7 +83,8 @@ layout_of(uint32_t server_n)
 	l.part[PART_GAUGES] = aligned(l.part[PART_COUNTERS] + sizeof(struct counters));
 	l.part[PART_HISTS] = aligned(l.part[PART_GAUGES] + sizeof(struct board_gauges));
 	l.part[PART_SERVERS] = aligned(l.part[PART_HISTS] + sizeof(struct board_hists));
-	l.end = aligned(l.part[PART_SERVERS] + server_n * sizeof(struct board_server));
+	l.part[PART_RULES] = aligned(l.part[PART_SERVERS] + server_n * sizeof(struct board_server));
+	l.end = aligned(l.part[PART_RULES] + IMG_RULES_MAX * sizeof(struct board_rule));
 	return l;
 }
 
@@ -124,17 +132,24 @@ board_init(void *bytes, uint32_t lane, uint64_t id, uint32_t server_n, struct bo
 	};
 
 	for (uint32_t i = 0; i < LINES; i++) {
-		bool is_server = line[i].part == PART_SERVERS;
+		const struct {
+			uint32_t flags, stride, n;
+		} of[PARTS] = {
+			[PART_SERVERS] = { BOARD_PER_SERVER, sizeof(struct board_server),
+					   server_n },
+			[PART_RULES] = { BOARD_PER_RULE, sizeof(struct board_rule), IMG_RULES_MAX },
+		};
+		enum part part = line[i].part;
 
 		put_name(entry[i].name, sizeof(entry[i].name), line[i].name);
 		put_name(entry[i].unit, sizeof(entry[i].unit), line[i].unit);
 		entry[i].kind = line[i].kind;
-		entry[i].flags = is_server ? BOARD_PER_SERVER : 0;
+		entry[i].flags = of[part].flags;
 		entry[i].offset = (uint32_t)(l.part[line[i].part] + line[i].offset);
 		entry[i].bytes = line[i].kind == BOARD_KIND_HISTOGRAM ? sizeof(struct board_hist)
 								      : sizeof(uint64_t);
-		entry[i].stride = is_server ? sizeof(struct board_server) : entry[i].bytes;
-		entry[i].n = is_server ? server_n : 1;
+		entry[i].stride = of[part].n != 0 ? of[part].stride : entry[i].bytes;
+		entry[i].n = of[part].flags != 0 ? of[part].n : 1;
 	}
 	head.crc = board_crc(&head, entry);
 	memcpy(p, &head, sizeof(head));
@@ -144,6 +159,7 @@ board_init(void *bytes, uint32_t lane, uint64_t id, uint32_t server_n, struct bo
 		.hists = (void *)(p + l.part[PART_HISTS]),
 		.server = (void *)(p + l.part[PART_SERVERS]),
 		.server_n = server_n,
+		.rule = (void *)(p + l.part[PART_RULES]),
 	};
 }
 

@@ -79,6 +79,14 @@ enum {
 	x(bytes_out, bytes, COUNTER, "bytes sent to it")                                           \
 	x(bytes_in, bytes, COUNTER, "bytes received from it")
 
+/* ... of a rule, inbound or outbound, by slot. */
+#define BOARD_RULE_WORDS(x)                                                                        \
+	x(incarnation, id, GAUGE, "which user of the slot these words are about")                  \
+	x(tried, requests, COUNTER, "looked at by itself, after the scan of all patterns")         \
+	x(matched, requests, COUNTER, "pattern and conditions held")                               \
+	x(faults, requests, COUNTER, "could not be carried out")                                   \
+	x(time, ns, COUNTER, "spent on it, by one of 64 evaluations")
+
 #define BOARD_KIND_LIST(x) x(COUNTER, counter) x(GAUGE, gauge) x(HISTOGRAM, histogram)
 #define BOARD_HEALTH_LIST(x) x(UNKNOWN, unknown) x(GOOD, good) x(RESTING, resting)
 /* clang-format on */
@@ -126,6 +134,12 @@ struct board_server {
 #undef X
 };
 
+struct board_rule {
+#define X(name, unit, kind, what) uint64_t name;
+	BOARD_RULE_WORDS(X)
+#undef X
+};
+
 /* What a lane holds of its board: pointers into the mapping. */
 struct board {
 	struct counters *counters;
@@ -133,12 +147,14 @@ struct board {
 	struct board_hists *hists;
 	struct board_server *server; /* [server_n], by slot */
 	uint32_t server_n;
+	struct board_rule *rule; /* [IMG_RULES_MAX], by slot */
 };
 
 /* ---- the file ---- */
 
 enum {
 	BOARD_PER_SERVER = 1 << 0, /* an array with one element a server slot */
+	BOARD_PER_RULE = 1 << 1,   /* ... a rule slot */
 };
 
 /* One line of the directory. Offset is from the file's start; elements lie stride apart. */
@@ -149,7 +165,7 @@ struct board_entry {
 	uint32_t flags;
 	uint32_t offset;
 	uint32_t stride; /* between elements */
-	uint32_t n;	 /* elements; 1 but for server words */
+	uint32_t n;	 /* elements; 1 but for words of servers and rules */
 	uint32_t bytes;	 /* of one element: 8, or a histogram */
 };
 

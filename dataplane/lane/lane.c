@@ -319,6 +319,27 @@ configure_net(struct lane *lane, const struct img *img, uint64_t now)
 	net_configure(lane->net, address, address_n, route, route_n, now);
 }
 
+static void
+own_rule_row(struct lane *lane, uint32_t slot, uint32_t incarnation)
+{
+	struct board_rule *row = &lane->conf.board.rule[slot];
+
+	if (row->incarnation == incarnation)
+		return;
+	*row = (struct board_rule){ 0 };
+	__atomic_store_n(&row->incarnation, incarnation, __ATOMIC_RELEASE);
+}
+
+/* A slot with another rule in it begins to count at zero. */
+static void
+own_rule_rows(struct lane *lane, const struct img *img)
+{
+	for (uint32_t i = 0; i < img_n(img, IMG_RULES); i++)
+		own_rule_row(lane, img_rule(img, i)->slot, img_rule(img, i)->incarnation);
+	for (uint32_t i = 0; i < img_n(img, IMG_OUT_RULES); i++)
+		own_rule_row(lane, img_out_rule(img, i)->slot, img_out_rule(img, i)->incarnation);
+}
+
 /* The run-time words count from here on as never seen: servers may have changed their places. */
 void
 lane_adopt_view(struct lane *lane, uint64_t now)
@@ -342,6 +363,7 @@ lane_adopt_view(struct lane *lane, uint64_t now)
 	lane->runtime_at = now;
 	lane->publish_at = now;
 	__atomic_store_n(&lane->conf.board.gauges->generation, view->generation, __ATOMIC_RELAXED);
+	own_rule_rows(lane, &view->img);
 	lane_take_net_out(lane, now);
 }
 
