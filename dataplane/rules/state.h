@@ -30,6 +30,9 @@
 enum {
 	RULES_KEEP_BYTES = 1 << 20,  /* of a lane's keep */
 	RULES_BRIEF_BYTES = 1 << 19, /* ... and brief */
+
+	RULES_ANY_IN = 1 << 0, /* the listener binds rules of requests */
+	RULES_ANY_OUT = 1 << 1,
 };
 
 /* ---- bump memory ---- */
@@ -101,7 +104,18 @@ struct rules_refs {
 	uint32_t n;
 };
 
-struct rules_memo; /* match.c */
+/* An input of a scope as it was expanded and scanned last; of another run it is void. */
+struct rules_memo {
+	uint64_t run;
+	uint32_t url_epoch, vars_epoch;
+	uint32_t asked_n; /* patterns that wanted to know; the second one makes a scan worth it */
+	bool is_scanned;  /* hit says which of its patterns may match */
+	bool is_utf8;	  /* valid; known once checked */
+	bool is_checked;  /* is_utf8 and has_lf are known */
+	bool has_lf;
+	struct slice text;
+	uint64_t *hit; /* by pattern of the input: bitmap */
+};
 
 struct rules_lane {
 	const struct rules *rules;
@@ -128,12 +142,18 @@ struct rules_lane {
 	/* Whoever changes url or change raises its epoch, so that memoized inputs are made anew. */
 	uint32_t url_epoch, vars_epoch;
 
-	/* match.c's. */
-	uint32_t run; /* number of the evaluation: memos of others are void */
+	/* Outbound: what an input VALUE is (14.1). */
+	struct slice value;
+
+	/* match.c's and scan.c's. */
+	uint64_t run; /* number of the evaluation: memos of others are void */
 	uint32_t regex_n;
-	uint64_t steps_left;	 /* of PCRE2, in this evaluation */
+	int64_t work_left;	 /* of this evaluation: match.c's RULES_WORK */
+	bool is_told;		 /* captures are wanted by the trace alone */
 	struct rules_memo *memo; /* by input */
+	uint64_t *hits;		 /* memory of the memos' bitmaps */
 	uint64_t *candidate;	 /* by rule of the scope: bitmap */
+	uint64_t *stopped;	 /* by scope: the run in which its set was stopped */
 	hs_scratch_t *scratch;
 	pcre2_match_context *context;
 	pcre2_match_data *captures;
@@ -143,22 +163,29 @@ struct rules_lane {
 /* ---- an opened set ---- */
 
 struct rules_code {
-	pcre2_code *code; /* NULL: IMG_PATTERN_ANY */
-	uint32_t owner_i; /* pattern that owns it: equal ones share */
+	pcre2_code *code;
+	bool is_owner; /* equal patterns share one */
 };
 
 struct rules_map; /* map.c */
+
+struct rules_scope {
+	uint64_t *always;    /* rules that no scan leaves out; NULL: outbound */
+	uint32_t path_i;     /* the input that is the path; IMG_NONE: none */
+	uint32_t gate_flags; /* IMG_INPUT_ON_… of inputs that have gates */
+};
 
 struct rules {
 	const struct img *img;
 	const struct rules_blob *blob;
 	rules_grow_fn *grow;
-	struct rules_code *code; /* by pattern */
-	hs_database_t **db;	 /* by input; NULL: none */
-	struct rules_map *map;	 /* by map */
-	uint64_t **always;	 /* by scope: rules that no scan leaves out */
-	uint32_t *farm_slot;	 /* hash of farm names */
-	uint32_t farm_slot_n;	 /* a power of two */
+	struct rules_code *code;   /* by pattern */
+	hs_database_t **db;	   /* by input; NULL: none */
+	struct rules_map *map;	   /* by map */
+	struct rules_scope *scope; /* by scope */
+	uint8_t *any;		   /* by listener: RULES_ANY_… */
+	uint32_t *farm_slot;	   /* hash of farm names: index + 1 */
+	uint32_t farm_slot_n;	   /* a power of two */
 	pcre2_general_context *memory;
 	pcre2_compile_context *compile;
 	struct rules_lane *lane;
@@ -224,6 +251,27 @@ enum rules_fault action_do(struct rules_lane *l, const struct img_rule *rule, bo
  */
 enum rules_fault action_finish(struct rules_lane *l);
 
+/* ---- scan.c ---- */
+
+/*
+ * The input's string as it is now, expanded at most once as long as nothing that it depends on
+ * changes; with back-references anew each time, in l->brief. *ret is void when the next rule
+ * starts.
+ */
+enum rules_fault input_text(struct rules_lane *l, uint32_t input_i, struct rules_memo **ret);
+
+/* Whether text is valid UTF-8, whether it has a LF: looked at once. */
+void memo_check(struct rules_memo *memo);
+
+/*
+ * Scans the string unless that is done. False: this input cannot be scanned, every pattern may
+ * match. After it a pattern that is SCANNED and not in memo->hit does not match.
+ */
+bool input_scan(struct rules_lane *l, uint32_t input_i, struct rules_memo *memo);
+
+/* Fills l->candidate: rules of l->scope that can fire, as far as scans tell. */
+void gates_scan(struct rules_lane *l);
+
 /* ---- match.c: for the walk and for outbound rules ---- */
 
 /* Starts an evaluation: arenas are empty, memos void, nothing set, budget full. Leaves url alone. */
@@ -244,6 +292,18 @@ void lane_rule(struct rules_lane *l);
 enum rules_fault match_pattern(struct rules_lane *l, uint32_t pattern_i, struct slice s,
 			       bool *ret_matches, struct rules_refs *ret_refs);
 
+/* Captures of a match that is known, for a trace: costs the evaluation nothing. */
+void match_look(struct rules_lane *l, uint32_t pattern_i, struct slice s,
+		struct rules_refs *ret_refs);
+
+/*
+ * The same for a pattern and the input that it belongs to, which is expanded, and scanned where
+ * that pays. ret_memo: the input's string.
+ */
+enum rules_fault match_input(struct rules_lane *l, uint32_t input_i, uint32_t pattern_i,
+			     bool *ret_matches, struct rules_refs *ret_refs,
+			     struct rules_memo **ret_memo);
+
 /*
  * Evaluates a list of conditions (6, 7) in order, lazily, and leaves captures in l->c.
  *   flags  IMG_RULE_MATCH_ANY, IMG_RULE_TRACK_ALL; USES_C: captures are wanted
@@ -252,7 +312,7 @@ enum rules_fault match_pattern(struct rules_lane *l, uint32_t pattern_i, struct 
 enum rules_fault match_conds(struct rules_lane *l, uint32_t first_cond, uint32_t cond_n,
 			     uint32_t flags, bool *ret_holds);
 
-/* The compiled pattern, NULL for IMG_PATTERN_ANY; for the stream of a body. */
+/* The compiled pattern; for the stream of a body (of a BODY rule: with JIT for partial matches). */
 static inline const pcre2_code *
 match_code(const struct rules *rules, uint32_t pattern_i)
 {

@@ -1,0 +1,522 @@
+/*
+ * open.c - from an image's rules to what evaluation needs: compiled patterns, scan databases,
+ * lanes' scratch. All allocation of the folder is here (and in maps_open).
+ *
+ * Memory comes from the caller's grow, but for Hyperscan's scratch, which that library takes by
+ * malloc (its allocator is one of the process and ours has no say), and PCRE2's machine code.
+ * Where a system forbids writable code there is none: patterns are interpreted then, and each
+ * lane's first deep match takes frames by grow, up to HEAP_KIB.
+ */
+#include <string.h>
+
+#include "base/hash.h"
+#include "rules/regex.h"
+#include "rules/state.h"
+
+enum {
+	JIT_STACK_BYTES = 32 << 10,
+	JIT_STACK_BYTES_MAX = 512 << 10,
+	HEAP_KIB = 4 << 10,
+	DEPTH_MAX = 10000, /* of the interpreter */
+};
+
+static const struct hash_key fixed_key; /* of our own names and patterns */
+
+/* ---- memory ---- */
+
+/* n zeroed items of `bytes`; at least one, so that NULL is always a failure. */
+static void *
+take(rules_grow_fn *grow, size_t n, size_t bytes)
+{
+	size_t all = n == 0 ? bytes : n * bytes; /* counts are u32 and records small */
+	void *p = grow(NULL, all);
+
+	if (p != NULL)
+		memset(p, 0, all);
+	return p;
+}
+
+static void
+give(rules_grow_fn *grow, void *p)
+{
+	if (p != NULL)
+		grow(p, 0);
+}
+
+static void *
+pcre2_take(size_t n, void *ctx)
+{
+	return ((struct rules *)ctx)->grow(NULL, n);
+}
+
+static void
+pcre2_give(void *p, void *ctx)
+{
+	give(((struct rules *)ctx)->grow, p);
+}
+
+static bool
+fault_at(struct abi_fault *ret, enum abi_fault_kind kind, const char *part, uint32_t i,
+	 const char *field)
+{
+	*ret = abi_fault_at(kind, part, i, field);
+	return false;
+}
+
+static bool
+no_memory(struct abi_fault *ret)
+{
+	return fault_at(ret, ABI_FAULT_MEMORY, "rules", ABI_NONE, "");
+}
+
+/* ---- patterns ---- */
+
+static bool
+pattern_eq(const struct img *img, const struct img_pattern *a, const struct img_pattern *b)
+{
+	return ((a->flags ^ b->flags) & IMG_PATTERN_CASELESS) == 0 && a->regex.n == b->regex.n &&
+	       memcmp(img_text(img, a->regex), img_text(img, b->regex), a->regex.n) == 0;
+}
+
+static bool
+code_compile(struct rules *rules, uint32_t i, struct abi_fault *ret_fault)
+{
+	const struct img_pattern *p = img_pattern(rules->img, i);
+	uint32_t caseless = (p->flags & IMG_PATTERN_CASELESS) != 0 ? PCRE2_CASELESS : 0;
+	PCRE2_SIZE at;
+	int error;
+
+	rules->code[i].code = pcre2_compile((PCRE2_SPTR)img_text(rules->img, p->regex), p->regex.n,
+					    REGEX_OPTIONS | caseless, &error, &at, rules->compile);
+	if (rules->code[i].code == NULL)
+		return fault_at(ret_fault,
+				error == PCRE2_ERROR_HEAP_FAILED ? ABI_FAULT_MEMORY
+								 : ABI_FAULT_STRING,
+				"patterns", i, "regex");
+	rules->code[i].is_owner = true;
+	/* Failure means that it is interpreted: slower, not different. */
+	pcre2_jit_compile(rules->code[i].code, PCRE2_JIT_COMPLETE);
+	return true;
+}
+
+/* Names itself for a person who reads a fault: the groups that the image counts are all there. */
+static bool
+code_check(const struct rules *rules, uint32_t i, struct abi_fault *ret_fault)
+{
+	uint32_t group_n;
+
+	pcre2_pattern_info(rules->code[i].code, PCRE2_INFO_CAPTURECOUNT, &group_n);
+	if (group_n != img_pattern(rules->img, i)->group_n)
+		return fault_at(ret_fault, ABI_FAULT_COUNT, "patterns", i, "group_n");
+	return true;
+}
+
+/* Compiles every pattern, equal ones once: large sets repeat conditions by the thousand. */
+static bool
+codes_open(struct rules *rules, struct abi_fault *ret_fault)
+{
+	const struct img *img = rules->img;
+	uint32_t n = img_n(img, IMG_PATTERNS), mask = 1;
+	uint32_t *slot;
+	bool ok = true;
+
+	while (mask < n * 2)
+		mask *= 2;
+	slot = take(rules->grow, mask, sizeof(slot[0]));
+	rules->code = take(rules->grow, n, sizeof(rules->code[0]));
+	if (slot == NULL || rules->code == NULL) {
+		give(rules->grow, slot);
+		return no_memory(ret_fault);
+	}
+	mask--;
+	for (uint32_t i = 0; i < n && ok; i++) {
+		const struct img_pattern *p = img_pattern(img, i);
+		uint32_t at = (uint32_t)hash_sip13(&fixed_key, img_text(img, p->regex), p->regex.n);
+
+		for (at &= mask; slot[at] != 0; at = (at + 1) & mask)
+			if (pattern_eq(img, p, img_pattern(img, slot[at] - 1)))
+				break;
+		if (slot[at] != 0)
+			rules->code[i].code = rules->code[slot[at] - 1].code;
+		else
+			ok = code_compile(rules, i, ret_fault);
+		slot[at] = slot[at] != 0 ? slot[at] : i + 1;
+		ok = ok && code_check(rules, i, ret_fault);
+	}
+	give(rules->grow, slot);
+	return ok;
+}
+
+/* Patterns that a body's stream asks (14.5) want partial matches too. */
+static void
+codes_for_bodies(struct rules *rules)
+{
+	for (uint32_t i = 0; i < img_n(rules->img, IMG_OUT_RULES); i++) {
+		const struct img_out_rule *rule = img_out_rule(rules->img, i);
+
+		if (rule->kind == IMG_OUT_BODY)
+			pcre2_jit_compile(rules->code[rule->pattern_i].code,
+					  PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD);
+	}
+}
+
+static bool
+regex_open(struct rules *rules, struct abi_fault *ret_fault)
+{
+	rules->memory = pcre2_general_context_create(pcre2_take, pcre2_give, rules);
+	if (rules->memory == NULL)
+		return no_memory(ret_fault);
+	rules->compile = pcre2_compile_context_create(rules->memory);
+	if (rules->compile == NULL)
+		return no_memory(ret_fault);
+	pcre2_set_newline(rules->compile, REGEX_NEWLINE);
+	if (!codes_open(rules, ret_fault))
+		return false;
+	codes_for_bodies(rules);
+	return true;
+}
+
+static void
+regex_close(struct rules *rules)
+{
+	for (uint32_t i = 0; rules->code != NULL && i < img_n(rules->img, IMG_PATTERNS); i++)
+		if (rules->code[i].is_owner)
+			pcre2_code_free(rules->code[i].code);
+	give(rules->grow, rules->code);
+	pcre2_compile_context_free(rules->compile);
+	pcre2_general_context_free(rules->memory);
+}
+
+/* ---- scan databases ---- */
+
+static bool
+database_open(struct rules *rules, uint32_t input_i, struct abi_fault *ret_fault)
+{
+	uint32_t blob_i = img_input(rules->img, input_i)->blob_i;
+	const struct rules_blob *blob = &rules->blob[blob_i];
+	const char *bytes = (const char *)blob->p;
+	size_t n;
+
+	if (img_blob(rules->img, blob_i)->kind != IMG_BLOB_SCAN)
+		return fault_at(ret_fault, ABI_FAULT_ENUM, "blobs", blob_i, "kind");
+	if (blob->p == NULL)
+		return fault_at(ret_fault, ABI_FAULT_FILE, "blobs", blob_i, "");
+	if (hs_serialized_database_size(bytes, blob->n, &n) != HS_SUCCESS)
+		return fault_at(ret_fault, ABI_FAULT_MAGIC, "blobs", blob_i, "");
+	rules->db[input_i] = rules->grow(NULL, n);
+	if (rules->db[input_i] == NULL)
+		return no_memory(ret_fault);
+	/* It refuses what was made for another machine or version, or is damaged. */
+	if (hs_deserialize_database_at(bytes, blob->n, rules->db[input_i]) != HS_SUCCESS)
+		return fault_at(ret_fault, ABI_FAULT_VERSION, "blobs", blob_i, "");
+	return true;
+}
+
+static bool
+databases_open(struct rules *rules, struct abi_fault *ret_fault)
+{
+	uint32_t n = img_n(rules->img, IMG_INPUTS);
+
+	rules->db = take(rules->grow, n, sizeof(rules->db[0]));
+	if (rules->db == NULL)
+		return no_memory(ret_fault);
+	for (uint32_t i = 0; rules->blob != NULL && i < n; i++)
+		if (img_input(rules->img, i)->blob_i != IMG_NONE &&
+		    !database_open(rules, i, ret_fault))
+			return false;
+	return true;
+}
+
+static void
+databases_close(struct rules *rules)
+{
+	for (uint32_t i = 0; rules->db != NULL && i < img_n(rules->img, IMG_INPUTS); i++)
+		give(rules->grow, rules->db[i]);
+	give(rules->grow, rules->db);
+}
+
+/* ---- tables by scope, by listener, by name ---- */
+
+static bool
+scope_open(struct rules *rules, const struct img_scope *scope, struct rules_scope *ret)
+{
+	const struct img *img = rules->img;
+
+	ret->path_i = IMG_NONE;
+	for (uint32_t k = 0; k < scope->input_n; k++) {
+		const struct img_input *input = img_input(img, scope->first_input + k);
+
+		if (input->kind == IMG_INPUT_PATH && ret->path_i == IMG_NONE)
+			ret->path_i = scope->first_input + k;
+		if ((input->flags & IMG_INPUT_GATES) != 0)
+			ret->gate_flags |= input->flags;
+	}
+	if (scope->kind == IMG_SCOPE_OUTBOUND)
+		return true;
+	ret->always = take(rules->grow, scope->rule_n / 64 + 1, sizeof(ret->always[0]));
+	for (uint32_t k = 0; ret->always != NULL && k < scope->rule_n; k++)
+		if ((img_rule(img, scope->first_rule + k)->flags & IMG_RULE_ALWAYS) != 0)
+			ret->always[k / 64] |= 1ull << k % 64;
+	return ret->always != NULL;
+}
+
+static bool
+scopes_open(struct rules *rules, struct abi_fault *ret_fault)
+{
+	uint32_t n = img_n(rules->img, IMG_SCOPES);
+
+	rules->scope = take(rules->grow, n, sizeof(rules->scope[0]));
+	if (rules->scope == NULL)
+		return no_memory(ret_fault);
+	for (uint32_t i = 0; i < n; i++)
+		if (!scope_open(rules, img_scope(rules->img, i), &rules->scope[i]))
+			return no_memory(ret_fault);
+	return true;
+}
+
+static void
+scopes_close(struct rules *rules)
+{
+	for (uint32_t i = 0; rules->scope != NULL && i < img_n(rules->img, IMG_SCOPES); i++)
+		give(rules->grow, rules->scope[i].always);
+	give(rules->grow, rules->scope);
+}
+
+static bool
+listeners_open(struct rules *rules, struct abi_fault *ret_fault)
+{
+	uint32_t n = img_n(rules->img, IMG_LISTENERS);
+
+	rules->any = take(rules->grow, n, sizeof(rules->any[0]));
+	if (rules->any == NULL)
+		return no_memory(ret_fault);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct img_listener *listener = img_listener(rules->img, i);
+
+		for (uint32_t k = 0; k < listener->bind_n; k++) {
+			uint32_t scope_i = img_bind(rules->img, listener->first_bind + k)->scope_i;
+			const struct img_scope *scope = img_scope(rules->img, scope_i);
+
+			if (scope->rule_n > 0)
+				rules->any[i] |= scope->kind == IMG_SCOPE_OUTBOUND ? RULES_ANY_OUT
+										   : RULES_ANY_IN;
+		}
+	}
+	return true;
+}
+
+static uint32_t
+farm_hash(const uint8_t *p, uint32_t n)
+{
+	uint8_t lower[IMG_NAME_MAX];
+
+	for (uint32_t i = 0; i < n; i++)
+		lower[i] = p[i] >= 'A' && p[i] <= 'Z' ? p[i] | 0x20 : p[i];
+	return (uint32_t)hash_sip13(&fixed_key, lower, n);
+}
+
+static bool
+farms_open(struct rules *rules, struct abi_fault *ret_fault)
+{
+	uint32_t n = img_n(rules->img, IMG_FARMS), slot_n = 1;
+
+	while (slot_n < n * 2)
+		slot_n *= 2;
+	rules->farm_slot = take(rules->grow, slot_n, sizeof(rules->farm_slot[0]));
+	if (rules->farm_slot == NULL)
+		return no_memory(ret_fault);
+	rules->farm_slot_n = slot_n;
+	for (uint32_t i = 0; i < n; i++) {
+		struct img_str name = img_farm(rules->img, i)->name;
+		uint32_t at = farm_hash((const uint8_t *)img_text(rules->img, name), name.n);
+
+		at &= slot_n - 1;
+		while (rules->farm_slot[at] != 0)
+			at = (at + 1) & (slot_n - 1);
+		rules->farm_slot[at] = i + 1;
+	}
+	return true;
+}
+
+/* ---- lanes ---- */
+
+static uint32_t
+candidate_words(const struct img *img)
+{
+	uint32_t most = 0;
+
+	for (uint32_t i = 0; i < img_n(img, IMG_SCOPES); i++)
+		if (img_scope(img, i)->rule_n > most)
+			most = img_scope(img, i)->rule_n;
+	return most / 64 + 1;
+}
+
+static bool
+lane_memos(struct rules_lane *l)
+{
+	uint32_t n = img_n(l->img, IMG_INPUTS), words = 0;
+	uint64_t *hit;
+
+	for (uint32_t i = 0; i < n; i++)
+		words += img_input(l->img, i)->pattern_n / 64 + 1;
+	l->memo = take(l->rules->grow, n, sizeof(l->memo[0]));
+	l->hits = hit = take(l->rules->grow, words, sizeof(hit[0]));
+	if (l->memo == NULL || hit == NULL)
+		return false;
+	for (uint32_t i = 0; i < n; i++) {
+		l->memo[i].hit = hit;
+		hit += img_input(l->img, i)->pattern_n / 64 + 1;
+	}
+	return true;
+}
+
+static bool
+lane_regex(struct rules_lane *l)
+{
+	pcre2_general_context *memory = l->rules->memory;
+
+	l->context = pcre2_match_context_create(memory);
+	l->captures = pcre2_match_data_create(RULES_REFS, memory);
+	l->jit = pcre2_jit_stack_create(JIT_STACK_BYTES, JIT_STACK_BYTES_MAX, memory);
+	if (l->context == NULL || l->captures == NULL)
+		return false;
+	pcre2_set_depth_limit(l->context, DEPTH_MAX);
+	pcre2_set_heap_limit(l->context, HEAP_KIB);
+	if (l->jit != NULL) /* none: where there is no JIT */
+		pcre2_jit_stack_assign(l->context, NULL, l->jit);
+	return true;
+}
+
+/* Its bytes and, not touched unless a target has escapes, their marks. */
+static bool
+arena_open(const struct rules *rules, struct arena *a)
+{
+	a->p = rules->grow(NULL, a->room);
+	a->mark = rules->grow(NULL, a->room);
+	return a->p != NULL && a->mark != NULL;
+}
+
+static bool
+lane_open(struct rules *rules, struct rules_lane *l)
+{
+	l->rules = rules;
+	l->img = rules->img;
+	l->keep.room = RULES_KEEP_BYTES;
+	l->brief.room = RULES_BRIEF_BYTES;
+	l->candidate = take(rules->grow, candidate_words(rules->img), sizeof(l->candidate[0]));
+	l->stopped = take(rules->grow, img_n(rules->img, IMG_SCOPES), sizeof(l->stopped[0]));
+	return arena_open(rules, &l->keep) && arena_open(rules, &l->brief) &&
+	       l->candidate != NULL && l->stopped != NULL && lane_memos(l) && lane_regex(l);
+}
+
+/* One scratch that fits every database, and a copy of it for each further lane. */
+static bool
+scratches_open(struct rules *rules)
+{
+	for (uint32_t i = 0; i < img_n(rules->img, IMG_INPUTS); i++)
+		if (rules->db[i] != NULL &&
+		    hs_alloc_scratch(rules->db[i], &rules->lane[0].scratch) != HS_SUCCESS)
+			return false;
+	if (rules->lane[0].scratch == NULL)
+		return true;
+	for (uint32_t i = 1; i < rules->lane_n; i++)
+		if (hs_clone_scratch(rules->lane[0].scratch, &rules->lane[i].scratch) != HS_SUCCESS)
+			return false;
+	return true;
+}
+
+static bool
+lanes_open(struct rules *rules, uint32_t lane_n, struct abi_fault *ret_fault)
+{
+	rules->lane = take(rules->grow, lane_n, sizeof(rules->lane[0]));
+	if (rules->lane == NULL)
+		return no_memory(ret_fault);
+	for (; rules->lane_n < lane_n; rules->lane_n++)
+		if (!lane_open(rules, &rules->lane[rules->lane_n])) {
+			rules->lane_n++; /* closed with the others, as far as it is open */
+			return no_memory(ret_fault);
+		}
+	return (lane_n == 0 || scratches_open(rules)) || no_memory(ret_fault);
+}
+
+static void
+lane_close(struct rules *rules, struct rules_lane *l)
+{
+	hs_free_scratch(l->scratch);
+	pcre2_jit_stack_free(l->jit);
+	pcre2_match_data_free(l->captures);
+	pcre2_match_context_free(l->context);
+	give(rules->grow, l->hits);
+	give(rules->grow, l->memo);
+	give(rules->grow, l->stopped);
+	give(rules->grow, l->candidate);
+	give(rules->grow, l->brief.mark);
+	give(rules->grow, l->brief.p);
+	give(rules->grow, l->keep.mark);
+	give(rules->grow, l->keep.p);
+}
+
+/* ---- all of it ---- */
+
+struct rules *
+rules_open(const struct img *img, const struct rules_blob *blob, uint32_t lane_n,
+	   rules_grow_fn *grow, struct abi_fault *ret_fault)
+{
+	struct rules *rules = take(grow, 1, sizeof(*rules));
+
+	if (rules == NULL) {
+		no_memory(ret_fault);
+		return NULL;
+	}
+	rules->img = img;
+	rules->blob = blob;
+	rules->grow = grow;
+	if (regex_open(rules, ret_fault) && databases_open(rules, ret_fault) &&
+	    maps_open(rules, ret_fault) && scopes_open(rules, ret_fault) &&
+	    listeners_open(rules, ret_fault) && farms_open(rules, ret_fault) &&
+	    lanes_open(rules, lane_n, ret_fault))
+		return rules;
+	rules_close(rules);
+	return NULL;
+}
+
+void
+rules_close(struct rules *rules)
+{
+	if (rules == NULL)
+		return;
+	for (uint32_t i = 0; i < rules->lane_n; i++)
+		lane_close(rules, &rules->lane[i]);
+	give(rules->grow, rules->lane);
+	give(rules->grow, rules->farm_slot);
+	give(rules->grow, rules->any);
+	scopes_close(rules);
+	maps_close(rules);
+	databases_close(rules);
+	regex_close(rules);
+	rules->grow(rules, 0);
+}
+
+bool
+rules_any(const struct rules *rules, uint32_t listener_i, bool is_outbound)
+{
+	return (rules->any[listener_i] & (is_outbound ? RULES_ANY_OUT : RULES_ANY_IN)) != 0;
+}
+
+uint32_t
+rules_farm(const struct rules *rules, struct slice name)
+{
+	uint32_t mask = rules->farm_slot_n - 1, at;
+
+	if (name.n > IMG_NAME_MAX)
+		return IMG_NONE;
+	for (at = farm_hash(name.p, name.n) & mask; rules->farm_slot[at] != 0;
+	     at = (at + 1) & mask) {
+		uint32_t i = rules->farm_slot[at] - 1;
+		struct img_str s = img_farm(rules->img, i)->name;
+
+		if (slice_eq_nocase(name, slice_of(img_text(rules->img, s), s.n)))
+			return i;
+	}
+	return IMG_NONE;
+}

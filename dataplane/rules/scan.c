@@ -1,0 +1,266 @@
+/*
+ * scan.c - the strings that a scope's rules look at, and what one scan by Hyperscan says of them:
+ * which patterns may match, and so which rules can fire at all.
+ *
+ * A string is expanded when somebody asks and kept until something that it depends on changes.
+ * Invariant: what a scan leaves out does not match; what it reports may.
+ *
+ * Strings that are not valid UTF-8. Databases are made for UTF-8 and give no promise for other
+ * bytes, yet asking every pattern by itself would make one bad byte ten thousand times as dear as a
+ * good one. So a copy is scanned in which each byte that is no part of a valid character is 0x01.
+ * It reports a superset of what PCRE2 finds in the string itself (PCRE2_MATCH_INVALID_UTF): there
+ * no match spans an invalid byte, so every character that a match consumes or that a positive
+ * assertion sees is in the copy at the same place; "^" and "$" mean the string's own ends in both;
+ * "\b" takes the edge of a valid stretch as it takes a character that is no word's, which 0x01 is;
+ * and what negative assertions and back-references demand a database leaves out anyway
+ * (HS_FLAG_PREFILTER). More may match in the copy, so no hit in it is exact.
+ */
+#include <string.h>
+
+#include "base/ensure.h"
+#include "rules/state.h"
+
+enum {
+	SCAN_WORK = 64, /* of a scan, besides its bytes: rules' RULES_WORK */
+};
+
+/* ---- text ---- */
+
+/* Bytes of the valid character at p (n > 0 left), 0: there is none. */
+static uint32_t
+utf8_char(const uint8_t *p, uint32_t n)
+{
+	uint32_t c = p[0], len = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+
+	if (len < 2)
+		return len;
+	if (c > 0xf4 || n < len)
+		return 0;
+	for (uint32_t i = 1; i < len; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	if ((c == 0xe0 && p[1] < 0xa0) || (c == 0xed && p[1] > 0x9f) ||
+	    (c == 0xf0 && p[1] < 0x90) || (c == 0xf4 && p[1] > 0x8f))
+		return 0; /* overlong, a surrogate, beyond U+10FFFF */
+	return len;
+}
+
+/* The first byte that is no part of a valid character, n: none. */
+static uint32_t
+utf8_span(const uint8_t *p, uint32_t n)
+{
+	uint32_t i = 0;
+
+	while (i < n) {
+		uint64_t word;
+		uint32_t len;
+
+		if (n - i >= sizeof(word)) {
+			memcpy(&word, p + i, sizeof(word));
+			if ((word & 0x8080808080808080ull) == 0) {
+				i += sizeof(word);
+				continue;
+			}
+		}
+		len = utf8_char(p + i, n - i);
+		if (len == 0)
+			break;
+		i += len;
+	}
+	return i;
+}
+
+void
+memo_check(struct rules_memo *memo)
+{
+	if (memo->is_checked)
+		return;
+	memo->is_checked = true;
+	memo->is_utf8 = utf8_span(memo->text.p, memo->text.n) == memo->text.n;
+	memo->has_lf = memo->text.n > 0 && memchr(memo->text.p, '\n', memo->text.n) != NULL;
+}
+
+/* The copy that is scanned instead; p NULL: no room for it. */
+static const uint8_t *
+utf8_cured(struct arena *arena, struct slice text)
+{
+	struct slice copy;
+	uint8_t *p;
+	uint32_t i = 0;
+
+	if (!arena_copy(arena, text, &copy))
+		return NULL;
+	p = arena->p + (copy.p - arena->p);
+	while ((i += utf8_span(p + i, copy.n - i)) < copy.n)
+		p[i++] = 0x01;
+	return p;
+}
+
+static bool
+memo_is_fresh(const struct rules_lane *l, const struct rules_memo *memo, uint32_t flags)
+{
+	if (memo->run != l->run)
+		return false;
+	return ((flags & IMG_INPUT_ON_URL) == 0 || memo->url_epoch == l->url_epoch) &&
+	       ((flags & IMG_INPUT_ON_VARS) == 0 || memo->vars_epoch == l->vars_epoch) &&
+	       (flags & IMG_INPUT_ON_REFS) == 0;
+}
+
+static struct slice
+folder_of(const struct rules_lane *l)
+{
+	return slice_of(img_text(l->img, l->scope->folder), l->scope->folder.n);
+}
+
+static enum rules_fault
+input_expand(struct rules_lane *l, const struct img_input *input, struct slice *ret)
+{
+	bool is_brief = (input->flags & IMG_INPUT_ON_REFS) != 0;
+
+	switch ((enum img_input_kind)input->kind) {
+	case IMG_INPUT_PATH:
+		if (!path_input(l->url.path, folder_of(l), ret))
+			*ret = slice_of("", 0); /* the walk does not ask then */
+		return RULES_FAULT_NONE;
+	case IMG_INPUT_EXPR:
+		return expr_expand(l, is_brief ? &l->brief : &l->keep, input->expr_i, ret);
+	case IMG_INPUT_VALUE:
+		*ret = l->value;
+		return RULES_FAULT_NONE;
+	case IMG_INPUTS_KINDS:
+		break;
+	}
+	ensure(false);
+}
+
+static void
+memo_set(struct rules_memo *memo, struct slice text, uint32_t asked_n)
+{
+	memo->text = text;
+	memo->asked_n = asked_n;
+	memo->is_scanned = memo->is_checked = false;
+}
+
+enum rules_fault
+input_text(struct rules_lane *l, uint32_t input_i, struct rules_memo **ret)
+{
+	const struct img_input *input = img_input(l->img, input_i);
+	struct rules_memo *memo = &l->memo[input_i];
+	uint32_t used = l->keep.used;
+	struct slice text;
+
+	*ret = memo;
+	if (memo_is_fresh(l, memo, input->flags) && input->kind != IMG_INPUT_VALUE)
+		return RULES_FAULT_NONE;
+	enum rules_fault fault = input_expand(l, input, &text);
+
+	if (fault != RULES_FAULT_NONE)
+		return fault;
+	/* Often nothing has become of it: another header was set. What the scan said stays true. */
+	if (memo->run == l->run && input->kind == IMG_INPUT_EXPR &&
+	    (input->flags & IMG_INPUT_ON_REFS) == 0 && slice_eq(text, memo->text))
+		l->keep.used = used;
+	else
+		memo_set(memo, text, memo->run == l->run ? memo->asked_n : 0);
+	memo->run = l->run;
+	memo->url_epoch = l->url_epoch;
+	memo->vars_epoch = l->vars_epoch;
+	return RULES_FAULT_NONE;
+}
+
+/* ---- scanning ---- */
+
+struct hits {
+	uint64_t *bit;
+	uint32_t n;
+};
+
+static int
+on_hit(unsigned int id, unsigned long long from, unsigned long long to, unsigned int flags,
+       void *ctx)
+{
+	struct hits *hits = ctx;
+
+	(void)from, (void)to, (void)flags;
+	if (id < hits->n)
+		hits->bit[id / 64] |= 1ull << id % 64;
+	return 0;
+}
+
+bool
+input_scan(struct rules_lane *l, uint32_t input_i, struct rules_memo *memo)
+{
+	const hs_database_t *db = l->rules->db[input_i];
+	uint32_t used = l->brief.used;
+	struct hits hits;
+	const uint8_t *p;
+
+	if (memo->is_scanned)
+		return true;
+	if (db == NULL)
+		return false;
+	memo_check(memo);
+	p = memo->text.n == 0 ? (const uint8_t *)"" : memo->text.p;
+	if (!memo->is_utf8)
+		p = utf8_cured(&l->brief, memo->text);
+	if (p == NULL)
+		return false;
+	hits = (struct hits){ .bit = memo->hit, .n = img_input(l->img, input_i)->pattern_n };
+	memset(hits.bit, 0, (hits.n / 64 + 1) * sizeof(hits.bit[0]));
+	memo->is_scanned = hs_scan(db, (const char *)p, memo->text.n, 0, l->scratch, on_hit,
+				   &hits) == HS_SUCCESS;
+	l->work_left -= SCAN_WORK + memo->text.n;
+	l->brief.used = used;
+	return memo->is_scanned;
+}
+
+/* ---- gates ---- */
+
+static void
+candidate_add(struct rules_lane *l, uint32_t pattern_i)
+{
+	uint32_t rule = img_pattern(l->img, pattern_i)->gate;
+
+	if (rule < l->scope->rule_n) /* not IMG_NONE */
+		l->candidate[rule / 64] |= 1ull << rule % 64;
+}
+
+/* Of an input that cannot be scanned: each pattern may match. */
+static void
+gates_all(struct rules_lane *l, const struct img_input *input)
+{
+	for (uint32_t i = 0; i < input->pattern_n; i++)
+		candidate_add(l, input->first_pattern + i);
+}
+
+static void
+gates_hit(struct rules_lane *l, const struct img_input *input, const struct rules_memo *memo)
+{
+	for (uint32_t w = 0; w <= input->pattern_n / 64; w++)
+		for (uint64_t bits = memo->hit[w]; bits != 0; bits &= bits - 1)
+			candidate_add(l, input->first_pattern + w * 64 +
+						 (uint32_t)__builtin_ctzll(bits));
+}
+
+void
+gates_scan(struct rules_lane *l)
+{
+	const uint64_t *always = l->rules->scope[l->scope_i].always;
+
+	memcpy(l->candidate, always, (l->scope->rule_n / 64 + 1) * sizeof(always[0]));
+	for (uint32_t k = 0; k < l->scope->input_n; k++) {
+		uint32_t input_i = l->scope->first_input + k;
+		const struct img_input *input = img_input(l->img, input_i);
+		struct rules_memo *memo;
+
+		if ((input->flags & IMG_INPUT_GATES) == 0)
+			continue;
+		/* A fault here belongs to the rule that asks for this string in its turn. */
+		if ((input->flags & IMG_INPUT_ON_REFS) == 0 &&
+		    input_text(l, input_i, &memo) == RULES_FAULT_NONE &&
+		    input_scan(l, input_i, memo))
+			gates_hit(l, input, memo);
+		else
+			gates_all(l, input);
+	}
+}
