@@ -85,7 +85,7 @@ enum {
 	x(tried, requests, COUNTER, "looked at by itself, after the scan of all patterns")         \
 	x(matched, requests, COUNTER, "pattern and conditions held")                               \
 	x(faults, requests, COUNTER, "could not be carried out")                                   \
-	x(time, ns, COUNTER, "spent on it, by one of 64 evaluations")
+	x(time, ns, COUNTER, "spent on it in one of 64 evaluations")
 
 #define BOARD_KIND_LIST(x) x(COUNTER, counter) x(GAUGE, gauge) x(HISTOGRAM, histogram)
 #define BOARD_HEALTH_LIST(x) x(UNKNOWN, unknown) x(GOOD, good) x(RESTING, resting)

@@ -259,6 +259,18 @@ bool rules_any(const struct rules *rules, uint32_t listener_i, bool is_outbound)
 /* The farm of this name, without case, IMG_NONE: none. For the host of an absolute URL. */
 uint32_t rules_farm(const struct rules *rules, struct slice name);
 
+/* ---- counting ---- */
+
+struct board_rule; /* abi/board.h */
+
+/*
+ * From now on the lane's evaluations count what each rule did in row[its slot], as the only writer;
+ * NULL: nobody counts, as at the start.
+ *   clock_ns  read around the rules of one evaluation in 64; NULL: no time is kept
+ */
+void rules_count(struct rules *rules, uint32_t lane_i, struct board_rule *row,
+		 uint64_t (*clock_ns)(void));
+
 /* ---- evaluating ---- */
 
 /*

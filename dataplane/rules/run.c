@@ -175,6 +175,7 @@ rule_run(struct rules_lane *l, uint32_t rule_i)
 {
 	const struct img_rule *rule = img_rule(l->img, rule_i);
 	struct slice input = { 0 };
+	uint64_t start_ns = count_start(l);
 	enum run run = RUN_ON;
 	enum rules_why why;
 
@@ -193,6 +194,7 @@ rule_run(struct rules_lane *l, uint32_t rule_i)
 		l->verdict->rule_i = rule_i;
 		l->verdict->scope_i = l->scope_i;
 	}
+	count_rule(l, rule->slot, why, start_ns);
 	tell(l, rule_i, why, input);
 	return run;
 }

@@ -142,6 +142,10 @@ struct rules_lane {
 	/* Whoever changes url or change raises its epoch, so that memoized inputs are made anew. */
 	uint32_t url_epoch, vars_epoch;
 
+	/* count.c's: whoever evaluates a rule by itself calls count_start and count_rule. */
+	struct board_rule *row; /* by slot of the rule; NULL: nobody counts */
+	uint64_t (*clock_ns)(void);
+
 	/* Outbound: what an input VALUE is (14.1). */
 	struct slice value;
 
@@ -250,6 +254,14 @@ enum rules_fault action_do(struct rules_lane *l, const struct img_rule *rule, bo
  * is_secure, farm_i by the host's name (rules_farm).
  */
 enum rules_fault action_finish(struct rules_lane *l);
+
+/* ---- count.c ---- */
+
+/* The clock before a rule, if this evaluation's time is kept; 0: it is not. */
+uint64_t count_start(const struct rules_lane *l);
+
+/* A rule was looked at by itself; start_ns is count_start's. */
+void count_rule(const struct rules_lane *l, uint32_t slot, enum rules_why why, uint64_t start_ns);
 
 /* ---- scan.c ---- */
 
