@@ -66,6 +66,14 @@ enum rules_variable {
 enum rules_variable rules_variable_of(struct slice name);
 const char *rules_variable_name(enum rules_variable v);
 
+/*
+ * Text in Unicode lower case (10), one character for one; what is no UTF-8 stays. So keys of maps
+ * without case are stored (abi/map.h) and asked. Returns how many bytes it is: at most
+ * RULES_LOWER_BYTES(s.n), which `to` must hold.
+ */
+#define RULES_LOWER_BYTES(n) ((n) + (n) / 2)
+uint32_t rules_lower(struct slice s, uint8_t *to);
+
 struct rules_line {
 	struct slice name, value;
 };

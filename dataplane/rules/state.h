@@ -5,9 +5,10 @@
  *   open.c    compiles patterns, opens databases, makes lanes
  *   run.c     walks scopes and rules                       match.c   patterns and conditions
  *   scan.c    Hyperscan: which patterns of an input may match
- *   expr.c    expressions                                  vars.c    variables, headers, cookies
- *   path.c    canonical path, encoding                     map.c     rewrite maps
- *   action.c  sets and actions of a rule that matched
+ *   expr.c    expressions                                vars.c    variables
+ *   fields.c  headers, cookies, what rules have set        map.c     rewrite maps
+ *   path.c    canonical path, encoding                     put.c     text in arenas, its marks
+ *   sets.c    sets of a rule that matched                  action.c  its action
  *
  * Memory: `keep` lasts for the evaluation (URL, changes, memoized strings), `brief` for one rule
  * (strings with back-references, captures of them). Neither grows; used up is RULES_FAULT_ROOM.
@@ -199,9 +200,10 @@ struct rules {
 /* ---- expr.c ---- */
 
 /*
- * Expands an expression (8) and appends it to arena `to`; *ret is there. At most RULES_TEXT_MAX
- * bytes (LONG); REFERENCE, ROOM. Reads l->r, l->c, l->url, l->change. On a fault `to` may have
- * grown.
+ * Expands an expression (8), at most RULES_TEXT_MAX bytes (LONG); REFERENCE, ROOM, MATCH_LIMIT.
+ * *ret was appended to arena `to` or, when a single operation is a text that lasts as long as
+ * `to` does, is that text where it lies. Reads l->r, l->c, l->url, l->change. On a fault `to` may
+ * have grown.
  */
 enum rules_fault expr_expand(struct rules_lane *l, struct arena *to, uint32_t expr_i,
 			     struct slice *ret);
@@ -229,16 +231,15 @@ bool path_input(struct slice path, struct slice folder, struct slice *ret_input)
 bool maps_open(struct rules *rules, struct abi_fault *ret_fault);
 void maps_close(struct rules *rules);
 
-/* The value of key in map map_i, or the map's `absent` (11.1). Lives as long as the image. */
-struct slice map_value(const struct rules *rules, uint32_t map_i, struct slice key);
-
-/* ---- action.c ---- */
+/* ---- sets.c ---- */
 
 /*
  * Applies the sets of a rule that matched (13) to l->change, texts in l->keep. Raises
  * l->vars_epoch when it changed something.
  */
 enum rules_fault sets_do(struct rules_lane *l, const struct img_rule *rule);
+
+/* ---- action.c ---- */
 
 /*
  * Performs the action of a rule that matched (12) in l->scope. REWRITE: l->url is the new one,

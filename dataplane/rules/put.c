@@ -1,0 +1,149 @@
+/*
+ * put.c - writing text into arenas.
+ */
+#include "rules/put.h"
+
+#include "base/text.h"
+#include "rules/utf8.h"
+
+static bool
+is_in(const uint8_t *p, const uint8_t *from, uint32_t n)
+{
+	return (uintptr_t)p - (uintptr_t)from < n;
+}
+
+uint8_t
+mark_of(const struct rules_lane *l, const uint8_t *p)
+{
+	if (is_in(p, l->keep.p, l->keep.room))
+		return l->keep.has_marks ? l->keep.mark[p - l->keep.p] : 0;
+	if (is_in(p, l->brief.p, l->brief.room))
+		return l->brief.has_marks ? l->brief.mark[p - l->brief.p] : 0;
+	return is_in(p, l->subject->target.p, l->subject->target.n) ? MARK_TARGET : 0;
+}
+
+struct put
+put_begin(const struct rules_lane *l, struct arena *to)
+{
+	return (struct put){ .l = l, .to = to, .from = to->used, .max = RULES_TEXT_MAX };
+}
+
+struct slice
+put_text(const struct put *t)
+{
+	if (t->fault != RULES_FAULT_NONE)
+		return slice_of(NULL, 0);
+	return slice_of(t->to->p + t->from, put_n(t));
+}
+
+/* Room for n bytes more; NULL and the fault when there is none. */
+static uint8_t *
+more(struct put *t, uint32_t n)
+{
+	if (t->fault != RULES_FAULT_NONE)
+		return NULL;
+	if (n > t->max - put_n(t))
+		t->fault = RULES_FAULT_LONG;
+	else if (n > t->to->room - t->to->used)
+		t->fault = RULES_FAULT_ROOM;
+	if (t->fault != RULES_FAULT_NONE)
+		return NULL;
+	t->to->used += n;
+	return t->to->p + t->to->used - n;
+}
+
+void
+put_marked(struct put *t, struct slice s, uint8_t mark)
+{
+	uint8_t *p = more(t, s.n);
+
+	if (p == NULL || s.n == 0)
+		return;
+	memcpy(p, s.p, s.n);
+	if (t->to->has_marks)
+		memset(t->to->mark + (p - t->to->p), mark, s.n);
+}
+
+void
+put_byte(struct put *t, uint8_t c, uint8_t mark)
+{
+	put_marked(t, slice_of(&c, 1), mark);
+}
+
+void
+put_slice(struct put *t, struct slice s)
+{
+	const struct rules_lane *l = t->l;
+	const struct arena *from = NULL;
+	uint32_t at = t->to->used;
+
+	if (s.n == 0)
+		return;
+	put_marked(t, s,
+		   t->to->has_marks && is_in(s.p, l->subject->target.p, l->subject->target.n)
+			   ? MARK_TARGET
+			   : 0);
+	if (t->fault != RULES_FAULT_NONE || !t->to->has_marks)
+		return;
+	if (is_in(s.p, l->keep.p, l->keep.room))
+		from = &l->keep;
+	else if (is_in(s.p, l->brief.p, l->brief.room))
+		from = &l->brief;
+	if (from != NULL)
+		memcpy(t->to->mark + at, from->mark + (s.p - from->p), s.n);
+}
+
+void
+put_number(struct put *t, uint32_t v)
+{
+	char text[TEXT_NUMBER_MAX];
+
+	put_marked(t, slice_of(text, text_number(v, text)), 0);
+}
+
+void
+put_addr(struct put *t, const struct ip_addr *addr)
+{
+	char text[TEXT_ADDR_MAX];
+
+	put_marked(t, slice_of(text, text_addr(addr, text)), 0);
+}
+
+void
+put_escape(struct put *t, uint8_t c)
+{
+	static const char digit[] = "0123456789ABCDEF";
+	const uint8_t text[3] = { '%', (uint8_t)digit[c >> 4], (uint8_t)digit[c & 15] };
+
+	put_marked(t, slice_of(text, 3), 0);
+}
+
+void
+put_take_out(struct put *t, uint32_t first, uint32_t mid)
+{
+	struct arena *a = t->to;
+	uint32_t n = put_n(t) - mid;
+
+	if (t->fault != RULES_FAULT_NONE)
+		return;
+	memmove(a->p + t->from + first, a->p + t->from + mid, n);
+	if (a->has_marks)
+		memmove(a->mark + t->from + first, a->mark + t->from + mid, n);
+	a->used -= mid - first;
+}
+
+void
+put_lower(struct put *t, struct slice s)
+{
+	for (uint32_t i = 0; i < s.n;) {
+		uint8_t mark = t->to->has_marks ? mark_of(t->l, s.p + i) : 0;
+		uint8_t text[UTF8_MAX];
+		uint32_t c, n = utf8_parse(s.p + i, s.n - i, &c);
+
+		if (n == 0)
+			put_byte(t, s.p[i], mark);
+		else
+			put_marked(t, slice_of(text, utf8_emit(utf8_lower(c), text)), mark);
+		i += n == 0 ? 1 : n;
+	}
+}
