@@ -220,6 +220,7 @@ wait_for_image(struct dataplane *d)
 		.version = PENSTOCK_VERSION,
 		.accept = accept_image,
 		.accept_ctx = d,
+		.lane_n = house_lane_n,
 	};
 	char text[ABI_FAULT_TEXT_BYTES];
 	bool is_said = false;

@@ -180,7 +180,13 @@
 	x(proxy_cut, exchanges, "cut: the memory budget was used up")                              \
 	x(proxy_linger_cut, connections, "cut: the end of a response was not taken in time")       \
 	x(proxy_listen_failed, listeners, "addresses that could not be listened on")               \
-	x(proxy_farm_overflow, servers, "servers beyond this start's tables")
+	x(proxy_farm_overflow, servers, "servers beyond this start's tables")                      \
+	x(proxy_rules_asked, requests, "that rules were asked for")                                \
+	x(proxy_rules_captured, requests, "of these, PCRE2 was needed")                            \
+	x(proxy_rules_regex, matches, "patterns that PCRE2 was asked for, outbound ones too")      \
+	x(proxy_rules_answered, requests, "redirected, answered or aborted by a rule")             \
+	x(proxy_rules_faults, requests, "a rule could not be carried out")                         \
+	x(proxy_rules_limit, requests, "of these, at the match limit")
 
 #define COUNTERS(x)                                                                                \
 	COUNTERS_LANE(x)                                                                           \

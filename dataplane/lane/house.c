@@ -151,6 +151,7 @@ open_lane(struct house *house, uint16_t lane_i, char *why)
 		.journal = &l->journal,
 		.seed = { house->conf.seed[0] + lane_i, house->conf.seed[1] },
 		.wall_ns = house->conf.wall_ns,
+		.clock_ns = core_now,
 		.is_speaker = lane_i == 0,
 	};
 	int err = open_files(house, lane_i);

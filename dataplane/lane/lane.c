@@ -152,6 +152,8 @@ proxy_conf_of(const struct lane_conf *conf)
 		.pool = conf->pool,
 		.count = conf->board.counters,
 		.hists = conf->board.hists,
+		.rule_rows = conf->board.rule,
+		.clock_ns = conf->clock_ns,
 		.journal = conf->journal,
 	};
 }

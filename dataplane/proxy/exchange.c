@@ -182,6 +182,7 @@ finish(struct proxy *p, struct exch *e, enum up_end how)
 	bufq_give(&e->head);
 	bufq_give(&e->built);
 	bufq_give(&e->replay);
+	way_fini(p, e);
 	body_fini(&e->body[DIR_UP]);
 	body_fini(&e->body[DIR_DOWN]);
 	if (e->is_tunnel)
@@ -260,13 +261,14 @@ exch_tunnel_end(struct proxy *p, struct exch *e)
 /*
  * The client must see that what it has is not all: by our end where the framing tells, which also
  * lets the responses before this one through; else by a reset. Who does not read, or must give its
- * buffers back at once, is reset too.
+ * buffers back at once, is reset too; and whom a rule aborts (12.4).
  */
 static void
 cut_client(struct proxy *p, struct exch *e, enum up_end how)
 {
-	bool is_stuck =
-		e->cause == JOURNAL_CAUSE_MEMORY || e->cause == JOURNAL_CAUSE_CLIENT_SEND_TIMEOUT;
+	bool is_stuck = e->cause == JOURNAL_CAUSE_MEMORY ||
+			e->cause == JOURNAL_CAUSE_CLIENT_SEND_TIMEOUT ||
+			e->cause == JOURNAL_CAUSE_RULE_ABORT;
 	bool is_told = !is_stuck && (e->body[DIR_DOWN].out_done ||
 				     e->body[DIR_DOWN].framing_out != HTTP_FRAMING_CLOSE);
 	struct conn *c;
@@ -281,12 +283,29 @@ cut_client(struct proxy *p, struct exch *e, enum up_end how)
 	conn_put(p, c);
 }
 
+/* Our reply has been given; the exchange is over. */
+static void
+close_answered(struct proxy *p, struct exch *e)
+{
+	bool is_kept;
+
+	turn_to(e, EXCH_EV_ANSWERED);
+	is_kept = e->client_keeps;
+	conn_next(p, finish(p, e, UP_ABORT), is_kept);
+}
+
+void
+exch_answer(struct proxy *p, struct exch *e, struct http_reply *reply)
+{
+	e->client_keeps = e->client_keeps && e->body[DIR_UP].in_done;
+	step_reply_given(p, e, reply);
+	close_answered(p, e);
+}
+
 void
 exch_fail(struct proxy *p, struct exch *e, uint16_t status, enum journal_cause cause,
 	  uint16_t detail)
 {
-	bool is_kept;
-
 	e->cause = (uint16_t)cause;
 	e->detail = detail;
 	if (status == 0 || e->has_begun) {
@@ -295,9 +314,7 @@ exch_fail(struct proxy *p, struct exch *e, uint16_t status, enum journal_cause c
 	}
 	e->client_keeps = e->client_keeps && e->body[DIR_UP].in_done;
 	step_reply_own(p, e, status);
-	turn_to(e, EXCH_EV_ANSWERED);
-	is_kept = e->client_keeps;
-	conn_next(p, finish(p, e, UP_ABORT), is_kept);
+	close_answered(p, e);
 }
 
 void

@@ -121,11 +121,22 @@ listens_apply(struct proxy *p)
 	}
 }
 
+static void
+rules_set(struct proxy *p, uint32_t i)
+{
+	const struct rules *rules = p->view->rules;
+
+	p->listener[i].has_rules = rules != NULL && rules_any(rules, i, false);
+	p->listener[i].has_outbound = rules != NULL && rules_any(rules, i, true);
+}
+
 void
 listen_set_view(struct proxy *p)
 {
 	const struct img_machine *m = img_machine(p->img);
 
+	if (p->view->rules != NULL)
+		rules_count(p->view->rules, p->conf.lane_i, p->conf.rule_rows, p->conf.clock_ns);
 	p->listener_n = min_u32(img_n(p->img, IMG_LISTENERS), p->conf.listeners_max);
 	p->response_limits = (struct http_limits)HTTP_LIMITS_DEFAULT;
 	p->response_limits.head_bytes =
@@ -137,6 +148,7 @@ listen_set_view(struct proxy *p)
 	for (uint32_t i = 0; i < p->listener_n; i++) {
 		p->listener[i].rec = img_listener(p->img, i);
 		limits_set(m, p->listener[i].rec, &p->listener[i].limits);
+		rules_set(p, i);
 		if (!p->is_draining)
 			listener_want(p, i);
 	}

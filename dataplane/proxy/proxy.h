@@ -28,6 +28,7 @@ struct net;
 struct net_ports;
 struct journal_writer;
 struct board_hists;
+struct board_rule;
 
 struct proxy_conf {
 	uint32_t lane_i;
@@ -45,6 +46,9 @@ struct proxy_conf {
 	struct counters *count;
 	struct journal_writer *journal; /* access records; NULL: none are written */
 	struct board_hists *hists;	/* of the lane's board; NULL: none are kept */
+	struct board_rule
+		*rule_rows;	    /* of the lane's board, by slot; NULL: rules are not counted */
+	uint64_t (*clock_ns)(void); /* read around some rules; NULL: their time is not kept */
 };
 
 /* Bytes that proxy_init needs, 64-byte aligned. */

@@ -123,11 +123,23 @@ fill(struct proxy *p, const struct exch *e, bool is_cut, struct journal_access *
 	a->spare[0] = a->spare[1] = a->spare[2] = 0;
 }
 
+/* The target as it came, or as rules want it in the log (12.6). */
+static struct slice
+target_of(struct proxy *p, const struct exch *e, struct slice head)
+{
+	struct decide_way way;
+
+	if (!e->way.logs_rewritten)
+		return text_at(head, e->target);
+	way_read(p, e, &way);
+	return slice_of(way.target.p, min_u32(way.target.n, UINT16_MAX));
+}
+
 void
 record_put(struct proxy *p, const struct exch *e)
 {
 	struct slice head = head_bytes(p, &e->head, min_u32(e->head.bytes, SCRATCH_BYTES));
-	struct slice method = text_at(head, e->method), target = text_at(head, e->target);
+	struct slice method = text_at(head, e->method), target = target_of(p, e, head);
 	struct slice host = text_at(head, e->host), agent = text_at(head, e->agent);
 	struct journal_sizes sizes = { .method_n = (uint16_t)method.n,
 				       .target_n = (uint16_t)target.n,

@@ -196,6 +196,19 @@ struct place {
 	uint16_t off, n;
 };
 
+/* What the rules said of the request, for further tries, its response and the record. */
+struct exch_way {
+	struct bufq texts;	    /* target and changes, as way.c writes them; empty: none */
+	bool is_set;		    /* rules were asked and let it pass */
+	bool is_proxied, is_secure; /* see struct decide_way */
+	bool logs_rewritten;	    /* the record shows the target sent */
+	uint8_t cause;		    /* enum decide_cause */
+	uint32_t view_seq;
+	uint32_t farm_i; /* in that view; IMG_NONE: none */
+	uint32_t farm_slot, farm_incarnation;
+	uint64_t connect_ns, send_ns, receive_ns; /* instead of the farm's; 0: the farm's */
+};
+
 struct exch {
 	uint8_t state; /* enum exch_state */
 	uint8_t method_id;
@@ -249,6 +262,7 @@ struct exch {
 	/* Of rules. The record's: the last rule that matched, incarnation 0: none. */
 	uint32_t rule_slot, rule_incarnation;
 	uint16_t substatus;
+	struct exch_way way;
 };
 
 /* ---- the proxy ---- */
@@ -266,6 +280,7 @@ struct listen {
 struct listener {
 	struct http_limits limits;
 	const struct img_listener *rec;
+	bool has_rules, has_outbound; /* it binds rules of requests, of responses */
 };
 
 struct proxy {
@@ -310,6 +325,11 @@ struct proxy {
 	struct http_request request;
 	struct http_response response;
 	struct decide_text text;
+	struct rules_verdict verdict;
+	struct rules_reply reply;
+	struct rules_change change[RULES_CHANGES_MAX];
+	uint8_t kept[SCRATCH_BYTES];  /* an exchange's way: change points into it */
+	uint8_t again[SCRATCH_BYTES]; /* a request's head beside its response's in gather */
 	uint8_t gather[SCRATCH_BYTES], emit[SCRATCH_BYTES];
 };
 
@@ -411,6 +431,8 @@ void exch_tunnel_end(struct proxy *p, struct exch *e);
  */
 void exch_fail(struct proxy *p, struct exch *e, uint16_t status, enum journal_cause cause,
 	       uint16_t detail);
+/* A rule answers it; the caller leaves to us what is the connection's, and the date. */
+void exch_answer(struct proxy *p, struct exch *e, struct http_reply *reply);
 /* The client is gone. */
 void exch_client_lost(struct proxy *p, struct exch *e, enum journal_cause cause);
 /* The server's connection ended, is reset or never came up; bytes that it sent are used. */
@@ -424,6 +446,10 @@ void step_head(struct proxy *p, struct conn *c);
 void step_head_again(struct proxy *p, struct exch *e);
 /* The first n bytes of a queue, in place or gathered in p->gather; n <= SCRATCH_BYTES. */
 struct slice head_bytes(struct proxy *p, const struct bufq *q, uint32_t n);
+/* ... only parses it: the body goes on, and p->response stays. */
+void step_head_look(struct proxy *p, const struct exch *e);
+/* What is known of the exchange's request, which is in p->request. */
+struct decide_facts exch_facts(const struct proxy *p, const struct exch *e);
 /* step_route.c: chooses a server for p->request and goes on to dial. */
 void step_route(struct proxy *p, struct exch *e);
 /* step_dial.c */
@@ -433,6 +459,12 @@ void step_dial_lost(struct proxy *p, struct exch *e);
 /* Its server's trouble may be another's luck: another try when there are tries left, else the
  * answer for this cause. The exchange has no connection to a server. */
 void step_dial_another(struct proxy *p, struct exch *e, enum journal_cause cause);
+/* way.c: asks the listener's rules. False: the exchange was answered, or has failed. */
+bool way_ask(struct proxy *p, struct exch *e, const struct decide_facts *facts,
+	     struct decide_way *ret_way);
+/* What they said, again; in p->kept and p->change until the next call. */
+void way_read(struct proxy *p, const struct exch *e, struct decide_way *ret_way);
+void way_fini(struct proxy *p, struct exch *e);
 /* step_relay.c */
 void relay_up(struct proxy *p, struct exch *e);
 void relay_down(struct proxy *p, struct exch *e);
@@ -447,6 +479,7 @@ void relay_offer_up(struct proxy *p, struct exch *e);
 /* step_reply.c: the server's response heads; our own replies. */
 void step_reply(struct proxy *p, struct exch *e);
 void step_reply_own(struct proxy *p, struct exch *e, uint16_t status);
+void step_reply_given(struct proxy *p, struct exch *e, struct http_reply *reply);
 /* Without an exchange: when there is no room for one. */
 void step_reply_busy(struct proxy *p, struct conn *c);
 

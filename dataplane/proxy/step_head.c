@@ -218,11 +218,10 @@ step_head(struct proxy *p, struct conn *c)
 		step_route(p, e);
 }
 
-void
-step_head_again(struct proxy *p, struct exch *e)
+static void
+parse_again(struct proxy *p, struct slice bytes)
 {
 	struct http_resume resume = { 0 };
-	struct slice bytes = head_bytes(p, &e->head, (uint32_t)e->head.bytes);
 	/* The limits were met once; a new view's tighter ones do not count for this request. */
 	struct http_limits limits = p->response_limits;
 
@@ -232,5 +231,23 @@ step_head_again(struct proxy *p, struct exch *e)
 	limits.body_bytes = 0;
 	limits.target_octets = limits.lf_lines = true;
 	ensure(http_parse_request(bytes, &limits, &resume, &p->request) == HTTP_DONE);
+}
+
+void
+step_head_again(struct proxy *p, struct exch *e)
+{
+	parse_again(p, head_bytes(p, &e->head, (uint32_t)e->head.bytes));
 	begin_body(p, e);
+}
+
+void
+step_head_look(struct proxy *p, const struct exch *e)
+{
+	const struct bufq *q = &e->head;
+	uint32_t n = (uint32_t)q->bytes;
+
+	ensure(n <= SCRATCH_BYTES);
+	if (n > q->head->n)
+		bufq_copy_out(q, 0, p->again, n);
+	parse_again(p, slice_of(n > q->head->n ? p->again : buf_stream(q->head), n));
 }

@@ -59,6 +59,21 @@ edits_of(struct proxy *p, const struct exch *e, struct http_response_out *out)
 	out->client_minor = e->minor;
 }
 
+/* What inbound rules set of the response's head. */
+static void
+rules_edit(struct proxy *p, struct exch *e, struct http_response_out *out)
+{
+	struct decide_way way = { 0 };
+
+	if (e->way.texts.n == 0)
+		return;
+	way_read(p, e, &way);
+	p->text.edits.n = 0;
+	decide_edits(way.change, way.change_n, true, &p->response.head, &p->text);
+	if (p->text.edits.n != 0)
+		out->edits = &p->text.edits;
+}
+
 static void
 send_now(struct proxy *p, struct exch *e)
 {
@@ -139,6 +154,7 @@ pass_final(struct proxy *p, struct exch *e, struct conn *up)
 			  (e->body[DIR_UP].out_done || e->up_keeps);
 	e->is_bound = e->is_bound || pool_up_is_bound(h, HTTP_FIELD_WWW_AUTHENTICATE);
 	edits_of(p, e, &out);
+	rules_edit(p, e, &out);
 	out.framing = framing;
 	out.length = h->length;
 	out.keep_alive = e->client_keeps;
@@ -229,21 +245,50 @@ step_reply(struct proxy *p, struct exch *e)
 		relay_offer_up(p, e); /* interim responses have used some of the window */
 }
 
-/* One of our own replies into q; false when there is no buffer for it. */
+/* One of our own replies into q; false when there is no buffer for it, or it is too long. */
 static bool
 put_own(struct proxy *p, const struct http_reply *reply, struct bufq *q)
 {
 	struct buf *b = buf_take(p->bufs);
-	uint32_t room;
+	uint32_t room, need;
 
 	if (b == NULL)
 		return false;
 	b->at = BUF_HEADROOM;
 	room = (uint32_t)b->m.buf_len - BUF_HEADROOM;
-	b->n = (uint16_t)http_emit_error(reply, buf_stream(b), room);
-	ensure(b->n <= room);
-	bufq_push(q, b);
-	return true;
+	need = http_emit_error(reply, buf_stream(b), room);
+	if (need <= room) {
+		b->n = (uint16_t)need;
+		bufq_push(q, b);
+		return true;
+	}
+	buf_give(b);
+	return http_emit_error(reply, p->emit, SCRATCH_BYTES) <= SCRATCH_BYTES &&
+	       bufq_append(p->bufs, q, p->emit, need);
+}
+
+void
+step_reply_given(struct proxy *p, struct exch *e, struct http_reply *reply)
+{
+	struct bufq q = { 0 };
+
+	reply->client_minor = e->minor;
+	reply->keep_alive = e->client_keeps;
+	reply->head_only = e->method_id == HTTP_METHOD_HEAD;
+	reply->date = date_text(p);
+	e->is_own = true;
+	e->status = reply->status;
+	e->has_begun = true;
+	if (e->reply_at == 0)
+		e->reply_at = p->now;
+	p->conf.count->proxy_own_replies++;
+	if (!put_own(p, reply, &q)) {
+		e->status = 0;
+		e->client_keeps = false;
+		return;
+	}
+	e->response_head_bytes += (uint32_t)q.bytes;
+	leg_send(p, &conn_at(p, e->client)->leg, &q);
 }
 
 void
@@ -251,26 +296,9 @@ step_reply_own(struct proxy *p, struct exch *e, uint16_t status)
 {
 	const char *words = journal_cause_text(e->cause);
 	struct http_reply reply = { .status = status,
-				    .client_minor = e->minor,
-				    .keep_alive = e->client_keeps,
-				    .head_only = e->method_id == HTTP_METHOD_HEAD,
-				    .cause = slice_of(words, (uint32_t)strlen(words)),
-				    .date = date_text(p) };
-	struct bufq q = { 0 };
+				    .cause = slice_of(words, (uint32_t)strlen(words)) };
 
-	e->is_own = true;
-	e->status = status;
-	e->has_begun = true;
-	if (e->reply_at == 0)
-		e->reply_at = p->now;
-	p->conf.count->proxy_own_replies++;
-	if (!put_own(p, &reply, &q)) {
-		e->status = 0;
-		e->client_keeps = false;
-		return;
-	}
-	e->response_head_bytes += (uint32_t)q.bytes;
-	leg_send(p, &conn_at(p, e->client)->leg, &q);
+	step_reply_given(p, e, &reply);
 }
 
 void

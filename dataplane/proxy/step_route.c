@@ -2,7 +2,8 @@
  * step_route.c - asks decide/ for a server and writes the head that goes to it.
  *
  * Comes here with the request in p->request: for the first try straight from the parser, for
- * others after step_head_again. What the exchange needs of the tables it copies now.
+ * others after step_head_again. What the exchange needs of the tables it copies now. The
+ * listener's rules are asked before the first try; others keep what they said (way.c).
  */
 #include "proxy/state.h"
 #include "view/view.h"
@@ -28,8 +29,15 @@ fail_route(struct proxy *p, struct exch *e, enum decide_cause cause)
 			  (enum journal_cause)e->cause, 0);
 		return;
 	}
+	e->substatus = decide_cause_substatus(cause);
 	exch_fail(p, e, decide_cause_status(cause), (enum journal_cause)cause_of[cause],
 		  (uint16_t)cause);
+}
+
+static uint64_t
+or_else(uint64_t v, uint64_t otherwise)
+{
+	return v != 0 ? v : otherwise;
 }
 
 static void
@@ -41,14 +49,14 @@ copy_farm(struct proxy *p, struct exch *e)
 		e->retries_left = farm->retries;
 	e->farm_slot = farm->slot;
 	e->farm_incarnation = farm->incarnation;
-	e->connect_ns = farm->connect_ns;
-	e->send_ns = farm->send_ns;
-	e->receive_ns = farm->receive_ns;
+	e->connect_ns = or_else(e->way.connect_ns, farm->connect_ns);
+	e->send_ns = or_else(e->way.send_ns, farm->send_ns);
+	e->receive_ns = or_else(e->way.receive_ns, farm->receive_ns);
 	e->idle_ns = farm->idle_ns;
 	e->idle_max = farm->idle_max;
 	e->tunnel_ns = img_listener(p->img, e->listener_i)->tunnel_ns;
 	if (e->tunnel_ns == 0)
-		e->tunnel_ns = farm->receive_ns;
+		e->tunnel_ns = e->receive_ns;
 }
 
 /* The head for this server, in e->built; false when there is no buffer or it is too long. */
@@ -80,14 +88,23 @@ build_head(struct proxy *p, struct exch *e, const struct decide_facts *facts)
 							      : JOURNAL_CAUSE_MEMORY;
 }
 
+struct decide_facts
+exch_facts(const struct proxy *p, const struct exch *e)
+{
+	return (struct decide_facts){ .request = &p->request,
+				      .client = e->ends.remote,
+				      .client_port = e->ends.remote_port,
+				      .local = e->ends.local,
+				      .local_port = e->ends.local_port };
+}
+
 void
 step_route(struct proxy *p, struct exch *e)
 {
 	const struct conn *client = conn_at(p, e->client);
 	uint32_t listener_i = conn_listener(p, conn_at(p, e->client));
-	struct decide_facts facts = { .request = &p->request,
-				      .client = e->ends.remote,
-				      .client_port = e->ends.remote_port };
+	struct decide_facts facts = exch_facts(p, e);
+	struct decide_way way;
 	enum decide_cause cause;
 	enum journal_cause built;
 
@@ -97,6 +114,13 @@ step_route(struct proxy *p, struct exch *e)
 	}
 	e->listener_i = listener_i;
 	e->generation = p->view->generation;
+	if (e->way.is_set || (e->tries == 0 && p->listener[listener_i].has_rules)) {
+		if (e->way.is_set)
+			way_read(p, e, &way);
+		else if (!way_ask(p, e, &facts, &way))
+			return;
+		facts.way = &way;
+	}
 	cause = decide_route(p->img, listener_i, &facts, p->farms, &e->tried, p->now, &e->route);
 	if (e->route.farm_i != (uint32_t)IMG_NONE)
 		copy_farm(p, e);

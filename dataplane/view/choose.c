@@ -24,7 +24,7 @@ keeper_keep_start(struct keeper *k, const struct view *v)
 
 	ensure(k->start == NULL);
 	/* Without its blobs: only machine and ports are compared. */
-	k->start = view_of(v->img.bytes, v->img.bytes_n, v->generation, &fault);
+	k->start = view_of(v->img.bytes, v->img.bytes_n, v->generation, 0, &fault);
 	ensure(k->start != NULL); /* it opened a moment ago; without memory we cannot start */
 }
 

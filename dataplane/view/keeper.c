@@ -211,6 +211,15 @@ remember_refusal(struct keeper *k, uint64_t generation, uint32_t crc, const stru
 	history_save(k->conf.dataplane_fd, &k->history);
 }
 
+/* What runs counts; what an image wants takes a restart. */
+static uint32_t
+lane_n_of(const struct keeper *k, const struct img *img)
+{
+	if (k->set != NULL)
+		return k->set->lane_n;
+	return k->conf.lane_n != NULL ? k->conf.lane_n(img) : 1;
+}
+
 struct view *
 keeper_try(struct keeper *k, uint64_t generation, const struct publish *published,
 	   struct abi_fault *ret_fault)
@@ -230,6 +239,8 @@ keeper_try(struct keeper *k, uint64_t generation, const struct publish *publishe
 		return NULL;
 	}
 	v = view_file_open(&file, k->conf.control_fd, generation, published, ret_fault);
+	if (v != NULL && !view_rules_open(v, lane_n_of(k, &v->img), ret_fault))
+		v = NULL;
 	if (v == NULL)
 		remember_refusal(k, generation, crc, ret_fault);
 	return v;

@@ -24,4 +24,10 @@ bool view_file_read(int control_fd, uint64_t generation, struct view_file *ret_f
 struct view *view_file_open(struct view_file *file, int control_fd, uint64_t generation,
 			    const struct publish *published, struct abi_fault *ret_fault);
 
+/*
+ * Opens the view's rules for so many lanes; takes long for many patterns. False: they are faulty,
+ * the view is closed.
+ */
+bool view_rules_open(struct view *v, uint32_t lane_n, struct abi_fault *ret_fault);
+
 #endif

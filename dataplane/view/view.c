@@ -63,9 +63,10 @@ open_blobs(struct view *v, int control_fd, struct abi_fault *ret_fault)
 	uint32_t n = img_n(&v->img, IMG_BLOBS);
 	uint64_t bytes = 0;
 
-	if (n == 0 || control_fd < 0)
+	if (control_fd < 0)
 		return true;
-	v->own_blob = calloc(n, sizeof(*v->own_blob));
+	v->own_blob =
+		calloc((size_t)n + 1, sizeof(*v->own_blob)); /* there, even if there is none */
 	if (v->own_blob == NULL)
 		return wrong(ret_fault, ABI_FAULT_MEMORY, "");
 	v->blob = v->own_blob;
@@ -81,7 +82,7 @@ open_blobs(struct view *v, int control_fd, struct abi_fault *ret_fault)
 		p = malloc(b->bytes > 0 ? b->bytes : 1);
 		if (p == NULL)
 			return wrong(ret_fault, ABI_FAULT_MEMORY, "");
-		v->own_blob[i] = (struct view_blob){ .p = p, .n = b->bytes };
+		v->own_blob[i] = (struct rules_blob){ .p = p, .n = b->bytes };
 		if (!blob_read(control_fd, b->hash, p, b->bytes, ret_fault)) {
 			ret_fault->record_i = i;
 			return false;
@@ -141,21 +142,46 @@ view_file_open(struct view_file *file, int control_fd, uint64_t generation,
 	return v;
 }
 
-struct view *
-view_open(int control_fd, uint64_t generation, const struct publish *published,
-	  struct abi_fault *ret_fault)
+static void *
+grow(void *p, size_t n)
 {
-	struct view_file file;
+	if (n != 0)
+		return realloc(p, n);
+	free(p);
+	return NULL;
+}
 
-	if (!view_file_read(control_fd, generation, &file, ret_fault))
-		return NULL;
-	return view_file_open(&file, control_fd, generation, published, ret_fault);
+bool
+view_rules_open(struct view *v, uint32_t lane_n, struct abi_fault *ret_fault)
+{
+	if (lane_n == 0 || img_n(&v->img, IMG_BINDS) == 0)
+		return true;
+	v->rules = rules_open(&v->img, v->blob, lane_n, grow, ret_fault);
+	if (v->rules != NULL)
+		return true;
+	view_close(v);
+	return false;
 }
 
 struct view *
-view_of(const void *bytes, size_t n, uint64_t generation, struct abi_fault *ret_fault)
+view_open(int control_fd, uint64_t generation, const struct publish *published, uint32_t lane_n,
+	  struct abi_fault *ret_fault)
+{
+	struct view_file file;
+	struct view *v;
+
+	if (!view_file_read(control_fd, generation, &file, ret_fault))
+		return NULL;
+	v = view_file_open(&file, control_fd, generation, published, ret_fault);
+	return v != NULL && view_rules_open(v, lane_n, ret_fault) ? v : NULL;
+}
+
+struct view *
+view_of(const void *bytes, size_t n, uint64_t generation, uint32_t lane_n,
+	struct abi_fault *ret_fault)
 {
 	struct view_file file = { .n = n };
+	struct view *v;
 
 	file.p = malloc(n > 0 ? n : 1);
 	if (file.p == NULL) {
@@ -164,13 +190,16 @@ view_of(const void *bytes, size_t n, uint64_t generation, struct abi_fault *ret_
 	}
 	memcpy(file.p, bytes, n);
 	file.crc = abi_crc32c(0, file.p, n);
-	return view_file_open(&file, -1, generation, NULL, ret_fault);
+	v = view_file_open(&file, -1, generation, NULL, ret_fault);
+	return v != NULL && view_rules_open(v, lane_n, ret_fault) ? v : NULL;
 }
 
 void
 view_close(struct view *v)
 {
 	ensure(__atomic_load_n(&v->pins, __ATOMIC_ACQUIRE) == 0);
+	if (v->rules != NULL)
+		rules_close(v->rules); /* reads image and blobs */
 	for (uint32_t i = 0; v->own_blob != NULL && i < img_n(&v->img, IMG_BLOBS); i++)
 		free((void *)(uintptr_t)v->own_blob[i].p); /* ours, though read-only to others */
 	free(v->own_blob);

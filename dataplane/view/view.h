@@ -23,20 +23,18 @@
 #include "abi/instance.h"
 #include "abi/publish.h"
 #include "abi/runtime.h"
+#include "rules/rules.h"
 
 enum {
 	VIEW_LIVE_MAX = 8, /* more live views than this: the oldest pinned one must go */
 };
 
-struct view_blob {
-	const uint8_t *p; /* private memory, hash checked */
-	uint64_t n;
-};
-
 struct view {
 	struct img img;
 	uint64_t generation;
-	const struct view_blob *blob; /* as the image's blobs section; NULL: not opened */
+	const struct rules_blob *blob; /* as the image's blobs section, private memory, hash
+					* checked; NULL: not opened */
+	struct rules *rules;	       /* NULL: no listener binds any, or no lane wants them */
 
 	/* Atomic from here on. */
 	uint32_t pins;	  /* of exchanges that read the view beyond their turn */
@@ -47,21 +45,23 @@ struct view {
 	uint32_t crc;	      /* CRC-32C of all bytes: names the image in dataplane/history */
 	struct view *older;
 	void *bytes, *wide; /* the image; records that were widened */
-	struct view_blob *own_blob;
+	struct rules_blob *own_blob;
 };
 
 /*
  * Opens one generation from DIR/control: reads, checks against *published when given (length and
- * checksum), opens blobs. NULL and the fault when anything is wrong. Allocates.
+ * checksum), opens blobs and rules. NULL and the fault when anything is wrong. Allocates.
+ *   lane_n  lanes that evaluate its rules; 0: rules are not opened
  */
 struct view *view_open(int control_fd, uint64_t generation, const struct publish *published,
-		       struct abi_fault *ret_fault);
+		       uint32_t lane_n, struct abi_fault *ret_fault);
 
 /*
- * A view of an image in memory (copied), without blobs: for tests, explain and check. NULL and
- * the fault when it is bad.
+ * A view of an image in memory (copied), without blobs: for tests, and to compare. NULL and the
+ * fault when it is bad.
  */
-struct view *view_of(const void *bytes, size_t n, uint64_t generation, struct abi_fault *ret_fault);
+struct view *view_of(const void *bytes, size_t n, uint64_t generation, uint32_t lane_n,
+		     struct abi_fault *ret_fault);
 
 /* Frees it. Nothing may use it any more. */
 void view_close(struct view *v);
@@ -142,6 +142,8 @@ struct keeper_conf {
 	 */
 	bool (*accept)(void *ctx, const struct view *v, struct abi_fault *ret_fault);
 	void *accept_ctx;
+	/* The lanes that an image is run with, until keeper_bind tells; NULL: one. */
+	uint16_t (*lane_n)(const struct img *img);
 };
 
 struct keeper;

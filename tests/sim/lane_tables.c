@@ -153,7 +153,7 @@ build_view(struct lw *w)
 	build_farms(w, &b);
 	LW_ENSURE(w, img_build_finish(&b, &bytes, &n));
 	img_build_fini(&b);
-	view = view_of(bytes, n, ++w->generation, &fault);
+	view = view_of(bytes, n, ++w->generation, w->conf.lane_n, &fault);
 	if (view == NULL)
 		fprintf(stderr, "image refused: %s %s %s\n", abi_fault_name(fault.kind), fault.part,
 			fault.field);

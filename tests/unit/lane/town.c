@@ -264,7 +264,7 @@ view_of_town(uint16_t lane_n)
 						       .send_ns = 10000000000u });
 	assert_true(img_build_finish(&b, &bytes, &n));
 	img_build_fini(&b);
-	view = view_of(bytes, n, 1, &fault);
+	view = view_of(bytes, n, 1, lane_n, &fault);
 	if (view == NULL) {
 		char text[ABI_FAULT_TEXT_BYTES];
 

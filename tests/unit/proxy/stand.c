@@ -107,7 +107,7 @@ view_build(struct stand *s)
 	}
 	assert_true(img_build_finish(&b, &bytes, &n));
 	img_build_fini(&b);
-	view = view_of(bytes, n, ++s->generation, &fault);
+	view = view_of(bytes, n, ++s->generation, 1, &fault);
 	if (view == NULL)
 		fail_msg("image refused: %s %s %s", abi_fault_name(fault.kind), fault.part,
 			 fault.field);

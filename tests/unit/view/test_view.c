@@ -24,7 +24,7 @@ a_view_holds_its_image_and_blobs(void **state)
 
 	assert_int_equal(blob_make(b->control, "a big table", 11, hash), 0);
 	bench_publish(b, 4, &(struct sample){ .blob_hash = hash, .blob_n = 11 });
-	v = view_open(b->control, 4, NULL, &fault);
+	v = view_open(b->control, 4, NULL, 1, &fault);
 	assert_non_null(v);
 	assert_int_equal(v->generation, 4);
 	assert_int_equal(img_n(&v->img, IMG_SERVERS), 3);
@@ -43,13 +43,13 @@ a_missing_or_wrong_blob_refuses_the_image(void **state)
 
 	blob_hash("a big table", 11, hash);
 	bench_write(b, 4, &(struct sample){ .blob_hash = hash, .blob_n = 11 });
-	assert_null(view_open(b->control, 4, NULL, &fault));
+	assert_null(view_open(b->control, 4, NULL, 1, &fault));
 	assert_int_equal(fault.kind, ABI_FAULT_FILE);
 	assert_string_equal(fault.part, "blob");
 	assert_int_equal(fault.record_i, 0);
 	assert_int_equal(rundir_write(b->control, blob_name(name, hash), "a pig table", 11, 0440),
 			 0);
-	assert_null(view_open(b->control, 4, NULL, &fault));
+	assert_null(view_open(b->control, 4, NULL, 1, &fault));
 	assert_int_equal(fault.kind, ABI_FAULT_CHECKSUM);
 }
 
@@ -63,16 +63,16 @@ the_image_must_be_the_published_one(void **state)
 
 	bench_publish(b, 4, NULL);
 	assert_true(publish_read(b->control, &p, &fault));
-	v = view_open(b->control, 4, &p, &fault);
+	v = view_open(b->control, 4, &p, 1, &fault);
 	assert_non_null(v);
 	view_close(v);
 	p.image_crc++;
-	assert_null(view_open(b->control, 4, &p, &fault));
+	assert_null(view_open(b->control, 4, &p, 1, &fault));
 	assert_int_equal(fault.kind, ABI_FAULT_CHECKSUM);
 	p.image_bytes++;
-	assert_null(view_open(b->control, 4, &p, &fault));
+	assert_null(view_open(b->control, 4, &p, 1, &fault));
 	assert_int_equal(fault.kind, ABI_FAULT_SIZE);
-	assert_null(view_open(b->control, 5, NULL, &fault));
+	assert_null(view_open(b->control, 5, NULL, 1, &fault));
 	assert_int_equal(fault.kind, ABI_FAULT_FILE);
 }
 
@@ -82,7 +82,7 @@ pins_keep_count(void **state)
 	struct abi_fault fault;
 	size_t n;
 	void *bytes = sample_image(NULL, &n);
-	struct view *v = view_of(bytes, n, 9, &fault);
+	struct view *v = view_of(bytes, n, 9, 1, &fault);
 
 	(void)state;
 	free(bytes);
@@ -94,7 +94,7 @@ pins_keep_count(void **state)
 	view_unpin(v);
 	assert_false(view_must_go(v));
 	view_close(v);
-	assert_null(view_of("nonsense", 8, 9, &fault));
+	assert_null(view_of("nonsense", 8, 9, 1, &fault));
 	assert_int_equal(fault.kind, ABI_FAULT_SHORT);
 }
 
