@@ -39,7 +39,7 @@ struct iis_files {
 struct rule_sets *iis_open(struct arena *arena, const struct iis_files *files,
 			   struct conf_errs *errs, struct conf_errs *warns);
 
-/* A file that is in memory; n 0: there is none. */
+/* A file that is in memory; name NULL: there is none. */
 struct iis_text {
 	const char *name; /* stands in the errors; further files are looked for beside it */
 	const void *bytes;

@@ -138,11 +138,18 @@ struct rule_map {
 	struct rule_map *next;
 };
 
+struct rule_folder {
+	const char *folder; /* "/blog/old" */
+	struct rule_folder *next;
+};
+
 /* Rules of one level: the global ones, those of a folder, or outbound ones of a folder. */
 struct rule_scope {
 	struct conf_pos at;
 	enum img_scope_kind kind;
 	const char *folder; /* "/", "/blog" */
+	/* Folders below that clear or remove these rules: their requests pass this scope by. */
+	struct rule_folder *excepts;
 	bool keeps_escapes; /* useOriginalURLEncoding="false" */
 	bool keeps_spelling;
 	bool before_cache;
