@@ -1,6 +1,8 @@
 """job.py - what is asked of a system: a profile with its numbers."""
 from dataclasses import dataclass
 
+from .rules import Rules
+
 BULK_BYTES = 1 << 20
 SMALL_BYTES = 64
 
@@ -18,6 +20,7 @@ class Job:
     rate: float = 0  # requests a second; 0: as fast as answers come
     body: int = 0  # bytes; 0: the profile's own
     work: float = 0  # ns that ideal-proxy takes for a request
+    rules: Rules | None = None  # that every system has; None: none
 
     @property
     def is_bulk(self):

@@ -10,7 +10,7 @@ import resource
 from lab import expect
 
 NGINX = """
-daemon off; user root; worker_processes 1; pid @HOME@/pid;
+daemon off; user root; worker_processes 1; pid @HOME@/pid; pcre_jit on;
 error_log stderr warn;
 events { worker_connections @FILES@; multi_accept on; accept_mutex off; }
 http {
@@ -25,16 +25,15 @@ http {
 	}
 	server {
 		listen @OUT@:80 reuseport backlog=65535;
-		location / {
-			proxy_pass http://app;
-			proxy_http_version 1.1;
-			proxy_set_header Connection "";
-			proxy_set_header Host $http_host;
-			proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-			proxy_request_buffering off;
-			proxy_max_temp_file_size 0;
-			proxy_buffers 8 16k;
-		}
+		proxy_http_version 1.1;
+		proxy_set_header Connection "";
+		proxy_set_header Host $http_host;
+		proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+		proxy_request_buffering off;
+		proxy_max_temp_file_size 0;
+		proxy_buffers 8 16k;
+@RULES@
+		location / { proxy_pass http://app; }
 	}
 }
 """
@@ -71,6 +70,7 @@ ring access
 	backing-file @HOME@/access.log
 frontend web
 	bind @OUT@:80
+@RULES@
 	default_backend app
 backend app
 	server a @ORIGIN@:8080 pool-max-conn -1 pool-purge-delay 3600s
@@ -107,8 +107,9 @@ class Rival:
         expect(2 * job.conns + 2 * pipes + 200 <= most, f"{job.conns} connections want more files "
                f"than the {most} that a process may open here")
         conns = (most - 2 * pipes - 200) // 2
+        rules = getattr(job.rules, self.name)() if job.rules else ""
         return self.TEMPLATE[self.name].replace("@CONNS@", str(conns)).replace(
-            "@PIPES@", str(pipes))
+            "@PIPES@", str(pipes)).replace("@RULES@", rules)
 
     def log_mark(self):
         """Something that changes when the access log grows."""

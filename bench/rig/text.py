@@ -33,10 +33,11 @@ def table(lines):
     """Medians with their spread, and ratios to the fastest rival."""
     made = []
     for asked, systems in result.group(lines).items():
-        profile, conns, rate, body = asked
+        profile, conns, rate, body, rules = asked
         field, unit = result.figure(profile)
         made.append(f"{profile}, {conns} connections, {body:,} bytes"
                     + (f", {rate:,.0f} requests/s" if rate else "")
+                    + (f", rules {rules}" if rules else "")
                     + f": {unit} per busy second of the proxy's core")
         for key, own in systems.items():
             made.append("  " + row(systems, key, own, field, profile))
