@@ -126,6 +126,7 @@ APPENDER(pre, IMG_PRES)
 APPENDER(out_rule, IMG_OUT_RULES)
 APPENDER(tag, IMG_TAGS)
 APPENDER(net, IMG_NETS)
+APPENDER(except, IMG_EXCEPTS)
 
 static uint64_t
 aligned(uint64_t n)

@@ -67,6 +67,7 @@ uint32_t img_build_pre(struct img_build *b, const struct img_pre *r);
 uint32_t img_build_out_rule(struct img_build *b, const struct img_out_rule *r);
 uint32_t img_build_tag(struct img_build *b, const struct img_tag *r);
 uint32_t img_build_net(struct img_build *b, const struct img_net *r);
+uint32_t img_build_except(struct img_build *b, const struct img_except *r);
 
 /*
  * Lays the image out in memory from grow, which becomes the caller's (free by grow(p, 0) or free

@@ -108,6 +108,7 @@ bool check_expr(struct check *c);
 bool check_op(struct check *c);
 bool check_map(struct check *c);
 bool check_net(struct check *c);
+bool check_except(struct check *c);
 /* Nothing of the rules' sections belongs to no scope. */
 bool check_rules_end(struct check *c);
 

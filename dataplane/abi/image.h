@@ -75,6 +75,8 @@ enum {
 	IMG_PRES_MAX = 4096,
 	IMG_TAGS_MAX = 4096,
 	IMG_NETS_MAX = 1 << 16,
+	IMG_EXCEPTS_MAX = 1 << 16,
+	IMG_SCOPE_EXCEPTS_MAX = 4096,
 };
 
 struct img_head {
@@ -512,8 +514,13 @@ struct img_scope {
 	uint32_t flags;
 	uint32_t first_rule, rule_n; /* of rules; OUTBOUND: of out_rules */
 	uint32_t first_input, input_n;
-	uint32_t first_pre, pre_n; /* OUTBOUND: preconditions */
-	uint32_t spare[2];
+	uint32_t first_pre, pre_n;	 /* OUTBOUND: preconditions */
+	uint32_t first_except, except_n; /* of excepts: folders below this one, left out */
+};
+
+/* A folder whose requests a scope above it is not run for: <clear/>, <remove/> (1.3). */
+struct img_except {
+	struct img_str folder; /* as img_scope.folder */
 };
 
 enum {
@@ -747,7 +754,8 @@ struct img_retired {
 	x(PRES, struct img_pre, pres, 1, 0, 24)                                                    \
 	x(OUT_RULES, struct img_out_rule, out_rules, 1, 0, 96)                                     \
 	x(TAGS, struct img_tag, tags, 1, 0, 16)                                                    \
-	x(NETS, struct img_net, nets, 1, 0, 24)
+	x(NETS, struct img_net, nets, 1, 0, 24)                                                    \
+	x(EXCEPTS, struct img_except, excepts, 1, 0, 8)
 /* clang-format on */
 
 enum img_section_id {
@@ -961,6 +969,12 @@ static inline const struct img_net *
 img_net(const struct img *img, uint32_t i)
 {
 	return img_at(img, IMG_NETS, i);
+}
+
+static inline const struct img_except *
+img_except(const struct img *img, uint32_t i)
+{
+	return img_at(img, IMG_EXCEPTS, i);
 }
 
 /* NUL-terminated, s.n bytes long; lives as long as the image. */

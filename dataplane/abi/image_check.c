@@ -339,6 +339,7 @@ static const struct section_check {
 	{ IMG_OPS, 0, IMG_OPS_MAX, check_op },
 	{ IMG_MAPS, 0, IMG_MAPS_MAX, check_map },
 	{ IMG_NETS, 0, IMG_NETS_MAX, check_net },
+	{ IMG_EXCEPTS, 0, IMG_EXCEPTS_MAX, check_except },
 	{ IMG_SCOPES, 0, IMG_SCOPES_MAX, check_scope },
 	{ IMG_RULES, 0, IMG_RULES_MAX, NULL },
 	{ IMG_OUT_RULES, 0, IMG_RULES_MAX, NULL },

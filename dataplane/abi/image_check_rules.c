@@ -3,7 +3,8 @@
  *
  * Each record of rules, inputs, patterns, conditions, sets, preconditions and tags belongs to one
  * scope: their ranges follow each other in the order of who names them. So the work is linear, and
- * a rule can reach nothing of another scope. Expressions, maps and networks may be shared.
+ * a rule can reach nothing of another scope. Expressions, maps, networks and excepts may be
+ * shared.
  */
 #include "abi/check.h"
 
@@ -144,6 +145,22 @@ check_net(struct check *c)
 
 	img_get(c->img, IMG_NETS, c->i, &n);
 	return check_prefix(c, &n.ip, n.prefix);
+}
+
+static bool
+check_folder(struct check *c, struct img_str folder)
+{
+	return check_text(c, folder, IMG_FOLDER_MAX, "folder") &&
+	       ok(c, img_text(c->img, folder)[0] == '/', ABI_FAULT_STRING, "folder");
+}
+
+bool
+check_except(struct check *c)
+{
+	struct img_except e;
+
+	img_get(c->img, IMG_EXCEPTS, c->i, &e);
+	return check_folder(c, e.folder);
 }
 
 bool
@@ -430,11 +447,12 @@ check_scope(struct check *c)
 
 	img_get(c->img, IMG_SCOPES, i, &s);
 	is_outbound = s.kind == IMG_SCOPE_OUTBOUND;
-	holds = check_text(c, s.set, IMG_NAME_MAX, "set") &&
-		check_text(c, s.folder, IMG_FOLDER_MAX, "folder") &&
-		ok(c, img_text(c->img, s.folder)[0] == '/', ABI_FAULT_STRING, "folder") &&
+	holds = check_text(c, s.set, IMG_NAME_MAX, "set") && check_folder(c, s.folder) &&
 		ok(c, s.kind < IMG_SCOPES_KINDS, ABI_FAULT_ENUM, "kind") &&
 		ok(c, (s.flags & ~(uint32_t)IMG_SCOPE_FLAGS) == 0, ABI_FAULT_FLAGS, "flags") &&
+		ok(c, (uint64_t)s.first_except + s.except_n <= c->img->table[IMG_EXCEPTS].n,
+		   ABI_FAULT_REFERENCE, "first_except") &&
+		ok(c, s.except_n <= IMG_SCOPE_EXCEPTS_MAX, ABI_FAULT_COUNT, "except_n") &&
 		take_range(c, is_outbound ? IMG_OUT_RULES : IMG_RULES, s.first_rule, s.rule_n,
 			   is_outbound ? &c->next.out_rule : &c->next.rule, "first_rule") &&
 		take_range(c, IMG_INPUTS, s.first_input, s.input_n, &c->next.input,

@@ -244,15 +244,30 @@ look_at(struct rules_lane *l, struct seen_at *ret)
 	gates_scan(l);
 }
 
+static bool
+is_in_folder(const struct img *img, struct slice path, struct img_str folder)
+{
+	struct slice input;
+
+	return path_input(path, slice_of(img_text(img, folder), folder.n), &input);
+}
+
+bool
+scope_covers(const struct img *img, const struct img_scope *scope, struct slice path)
+{
+	if (!is_in_folder(img, path, scope->folder))
+		return false;
+	for (uint32_t i = 0; i < scope->except_n; i++)
+		if (is_in_folder(img, path, img_except(img, scope->first_except + i)->folder))
+			return false;
+	return true;
+}
+
 /* A rule of a folder is not for URLs elsewhere (3.2). */
 static bool
 is_outside(const struct rules_lane *l)
 {
-	struct img_str folder = l->scope->folder;
-	struct slice input;
-
-	return l->scope->kind == IMG_SCOPE_LOCAL &&
-	       !path_input(l->url.path, slice_of(img_text(l->img, folder), folder.n), &input);
+	return l->scope->kind == IMG_SCOPE_LOCAL && !scope_covers(l->img, l->scope, l->url.path);
 }
 
 static void

@@ -222,6 +222,11 @@ enum rules_fault path_canonical(struct rules_lane *l, struct slice target, struc
  */
 bool path_input(struct slice path, struct slice folder, struct slice *ret_input);
 
+/* ---- run.c ---- */
+
+/* Is the path in the scope's folder, and in none of those that it leaves out? */
+bool scope_covers(const struct img *img, const struct img_scope *scope, struct slice path);
+
 /* ---- map.c ---- */
 
 /*
