@@ -87,6 +87,8 @@ view_build(struct stand *s)
 	}
 	struct img_listener listener = u->listener;
 	listener.name = img_build_text(&b, "web");
+	if (u->rules != NULL)
+		u->rules(&b, &listener);
 	if (!u->is_without_listener)
 		img_build_listener(&b, &listener);
 	struct img_farm farm = u->farm;
@@ -182,6 +184,10 @@ proxy_open(struct stand *s)
 				   .pool = s->proxy_side.pool,
 				   .count = &s->proxy_side.count,
 				   .journal = &s->journal };
+
+	s->rule_rows = calloc(IMG_RULES_MAX, sizeof(s->rule_rows[0]));
+	assert_non_null(s->rule_rows);
+	conf.rule_rows = s->rule_rows;
 	struct abi_fault fault;
 
 	conf.net = net_open(s);
@@ -657,5 +663,6 @@ stand_close(struct stand *s)
 	free(s->net_mem);
 	free(s->ports_mem);
 	free(s->journal_mem);
+	free(s->rule_rows);
 	free(s);
 }

@@ -58,6 +58,8 @@ struct setup {
 	uint32_t send_max;
 	uint32_t exchanges_max, conns_max;
 	bool is_without_listener;
+	/* Appends rules to the image and binds the listener to them; NULL: there are none. */
+	void (*rules)(struct img_build *b, struct img_listener *listener);
 };
 
 struct side {
@@ -83,6 +85,7 @@ struct stand {
 	size_t journal_n;
 	struct journal_writer journal;
 	struct journal_reader reader;
+	struct board_rule *rule_rows; /* by slot */
 	struct view *view;
 	struct setup setup;
 	uint64_t generation;
