@@ -15,12 +15,12 @@ import yaml
 SECTIONS = ("1.1", "1.2", "1.3", "2", "3.1", "3.2", "3.3", "3.4", "4", "5.1", "5.2", "5.3", "6",
             "7", "8", "9", "10", "11.1", "11.2", "11.3", "12.1", "12.2", "12.3", "12.4", "12.5",
             "12.6", "13", "14.1", "14.2", "14.3", "14.4", "14.5", "14.6", "14.7", "14.8", "15",
-            "16", "17", "18", "19", "seeds")
+            "16", "17", "18", "19", "seeds", "native")
 CHOICES = 26
 
 SHARED = {"section", "what", "note", "choice", "cases"}
 CONFIG = {"rules", "global", "outbound", "maps", "allowed", "providers", "web", "app", "folder",
-          "farms", "files", "native", "repeat"}
+          "farms", "files", "native", "top", "repeat"}
 SHOW = {"show", "match", "syntax", "case", "negate", "conds", "any", "track", "in"}
 REQUEST = {"get", "method", "headers", "client", "target", "response"}
 EXPECT = {"to", "redirect", "answer", "aborts", "fails", "gives", "refused", "line", "warns",
@@ -124,14 +124,17 @@ class Case:
         given = self.given
         files = dict(given.get("files") or {})
         if "native" in given:
-            files["penstock.yaml"] = given["native"]
+            files["penstock.yaml"] = self.penstock_yaml(given["native"])
             return {**files, **self.response_file()}
         files["web.config"] = given["web"] if "web" in given else self.web_config()
         app = given.get("app") or self.app_host()
         if app:
             files["applicationHost.config"] = app
         if "farms" in given:
-            files["penstock.yaml"] = self.penstock_yaml(bool(app))
+            entry = {"iis": "web.config", "at": given.get("folder", "/")}
+            if app:
+                entry["app_host"] = "applicationHost.config"
+            files["penstock.yaml"] = self.penstock_yaml([entry])
         return {**files, **self.response_file()}
 
     def response_file(self):
@@ -175,14 +178,12 @@ class Case:
         return rule + ('<action type="CustomResponse" statusCode="299" statusReason="Shown" '
                        f'statusDescription={quoteattr("[" + given["show"] + "]")}/></rule>')
 
-    def penstock_yaml(self, has_app):
-        rules = [{"iis": "web.config", "at": self.given.get("folder", "/")}]
-        if has_app:
-            rules[0]["app_host"] = "applicationHost.config"
+    def penstock_yaml(self, rules):
+        """One listener with these rules; its farm is main."""
         farms = [{"name": name, "scheme": "http",
                   "servers": [{"name": f"s{i}", "address": f"10.2.0.{11 + i}", "http_port": 8080,
                                "https_port": 4443}]}
-                 for i, name in enumerate(["main", *self.given["farms"]])]
+                 for i, name in enumerate(["main", *(self.given.get("farms") or [])])]
         return json.dumps({
             "machine": {"cores": [1], "ports": [
                 {"name": "outside", "device": "packet:out0", "addresses": ["10.1.0.10/24"]},
@@ -190,7 +191,7 @@ class Case:
             "rules": {"publish": rules},
             "listeners": [{"name": "web", "address": "10.1.0.10:80", "protocol": "http",
                            "rules": ["publish"], "farm": "main"}],
-            "farms": farms})
+            "farms": farms, **(self.given.get("top") or {})})
 
     # ---- the question ----
 
@@ -234,7 +235,7 @@ class Case:
             return [f"wanted  refused: {self.refused}", f"came    exit code {code}"]
         wrong = [f"wanted  the word {word!r} in the refusal" for word in as_list(self.refused)
                  if word.lower() not in said.lower()]
-        if "line" in self.given and not re.search(rf"\.config:{self.given['line']}\b", said):
+        if "line" in self.given and not re.search(rf"\.(config|yaml):{self.given['line']}\b", said):
             wrong.append(f"wanted  line {self.given['line']}")
         return wrong and [*wrong, f"came    {' '.join(said.split())[:400]}"]
 
