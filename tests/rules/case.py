@@ -3,14 +3,14 @@
 A group of cases shares its rules; README.md describes the keys. Whatever is not a known key is an
 error: a case that is misspelt must not pass.
 """
-import gzip
 import json
 import os
 import re
-import zlib
 from xml.sax.saxutils import quoteattr
 
 import yaml
+
+from coding import CODINGS, chunks
 
 SECTIONS = ("1.1", "1.2", "1.3", "2", "3.1", "3.2", "3.3", "3.4", "4", "5.1", "5.2", "5.3", "6",
             "7", "8", "9", "10", "11.1", "11.2", "11.3", "12.1", "12.2", "12.3", "12.4", "12.5",
@@ -372,27 +372,8 @@ def response_bytes(response, repeated):
         lines = [*lines, f"Content-Encoding: {coding}"]
     if response.get("chunks"):
         lines = [*lines, "Transfer-Encoding: chunked"]
-        body = chunked(body, response["chunks"])
+        body = b"".join(chunks(body, response["chunks"]))
     elif not any(line.lower().startswith("content-length:") for line in lines):
         lines = [*lines, f"Content-Length: {len(body)}"]
     return "\r\n".join(lines).encode("utf-8", "surrogateescape") + b"\r\n\r\n" + body
 
-
-def chunked(body, size):
-    pieces = [body[at:at + size] for at in range(0, len(body), size)]
-    return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
-
-
-def brotli_stored(body):
-    """A brotli stream of uncompressed meta-blocks (RFC 7932, 9.2), which needs no library."""
-    out, shift = b"", 1  # behind the one bit that says: a window of 64 KiB
-    for at in range(0, len(body), 65536):
-        piece = body[at:at + 65536]
-        out += ((len(piece) - 1) << (3 + shift) | 1 << (19 + shift)).to_bytes(3, "little") + piece
-        shift = 0
-    return out + (b"\x03" if body else b"\x06")
-
-
-CODINGS = {"gzip": lambda body: gzip.compress(body, mtime=0), "deflate": zlib.compress,
-           "br": brotli_stored, "x-gzip": lambda body: gzip.compress(body, mtime=0),
-           "compress": lambda body: b"\x1f\x9d" + body}

@@ -20,14 +20,21 @@ By the request's path (query: n bytes, s seconds):
   /hints            103 before 200
   /nothing          204;  /same 304
   /both?n=          sends the request's body back while it is still coming, chunked
+  /page?n=&coding=&chunk=  200, text/html of n lines with links (page()), encoded, in chunks
+  /moved            302 to http://in.example/x
 """
 import hashlib
+import os
 import socket
 import struct
 import sys
 import threading
 import time
 from urllib.parse import parse_qs, urlsplit
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "rules"))
+
+from coding import CODINGS, chunks  # noqa: E402 (after the path)
 
 BLOCK = bytes((i * 131 + (i >> 8) * 17) & 255 for i in range(65536))
 
@@ -36,6 +43,14 @@ def pattern(n):
     """The first n bytes of what every peer of these tests sends; no two blocks are the same."""
     for at in range(0, n, len(BLOCK)):
         yield (struct.pack("<Q", at) + BLOCK[8:])[:n - at]
+
+
+def page(n):
+    """What a server that knows nothing of the proxy writes; every line has a link or none."""
+    lines = ('<a href="http://in.example/{0}">line {0}</a>', "<img src=/{0}.png alt='/{0}'>",
+             "<!-- <a href='/comment/{0}'> --> in.example \u00e4\u20ac", "<p data-n={0}>/text/{0}</p>",
+             "<script>x = '<a href=\"/script/{0}\">';</script>", "<FORM ACTION = '/form/{0}'>")
+    return "".join(lines[i % len(lines)].format(i) + "\n" for i in range(n)).encode()
 
 
 class Closed(Exception):
@@ -132,6 +147,21 @@ def half(c, n):
         c.sock.sendall(piece)
 
 
+def say_page(c, query, n):
+    """The lines of page(), as the query wants them."""
+    coding, size = query.get("coding"), int(query.get("chunk", "0"))
+    body = CODINGS[coding](page(n)) if coding else page(n)
+    fields = ["Content-Type: text/html; charset=utf-8", 'ETag: "page"', "Accept-Ranges: bytes",
+              *([f"Content-Encoding: {coding}"] if coding else [])]
+    if not size:
+        c.say("200 OK", fields, body)
+        return
+    c.sock.sendall("\r\n".join(["HTTP/1.1 200 OK", "Transfer-Encoding: chunked", *fields,
+                                "\r\n"]).encode())
+    for piece in chunks(body, size):
+        c.sock.sendall(piece)
+
+
 def answer(c, method, target, fields, head):
     """False when the connection ends."""
     url = urlsplit(target)
@@ -152,6 +182,11 @@ def answer(c, method, target, fields, head):
         case "/slow-head":
             time.sleep(s)
             c.say("200 OK", body=b"late\n")
+        case "/page":
+            say_page(c, query, n)
+        case "/moved":
+            c.say("302 Found", ["Location: http://in.example/x", "Set-Cookie: a=1; Path=/",
+                                "Set-Cookie: b=2; Path=/"])
         case "/stall":
             half(c, n)
             time.sleep(s)
