@@ -255,7 +255,9 @@ inbound(struct img_build *b)
 						.folder = img_build_text(b, "/"),
 						.kind = IMG_SCOPE_LOCAL,
 						.rule_n = 2,
-						.input_n = 2 });
+						.input_n = 2,
+						.except_n = 1 });
+	img_build_except(b, &(struct img_except){ .folder = img_build_text(b, "/old") });
 	input(b, IMG_INPUT_PATH, IMG_NONE, 0, 2);
 	input(b, IMG_INPUT_EXPR, 0, 2, 1);
 	pattern(b, "^old/(.*)$", 1, IMG_NONE);

@@ -163,6 +163,7 @@ walk_rules(const struct img *img)
 
 		must(img_text(img, s->folder)[0] == '/', "folder");
 		walk_inputs(img, s);
+		must_be_in(s->first_except, s->except_n, img_n(img, IMG_EXCEPTS), "excepts");
 		if (s->kind == IMG_SCOPE_OUTBOUND)
 			walk_outbound(img, s);
 		else
