@@ -10,6 +10,12 @@
 #include "rules/fields.h"
 #include "rules/put.h"
 
+enum {
+	OP_WORK = 16,	/* of an operation; as match.c counts */
+	COPY_PART = 16, /* bytes copied for one */
+	BYTE_WORK = 4,	/* of a byte that a function reads or writes */
+};
+
 /* ---- functions: from the argument's bytes to appended ones ---- */
 
 static void
@@ -196,6 +202,30 @@ lasts(const struct rules_lane *l, const struct img_op *op, const struct arena *t
 	return to != &l->keep || (op->kind != IMG_OP_R && op->kind != IMG_OP_C);
 }
 
+static void
+step(struct put *t, const struct img_op *op, uint32_t *open, uint32_t *open_n)
+{
+	uint32_t first = put_n(t);
+
+	if (op->kind == IMG_OP_OPEN) {
+		ensure(*open_n < IMG_OPEN_MAX); /* image_check_rules.c */
+		open[(*open_n)++] = first;
+		return;
+	}
+	if (is_function(op->kind)) {
+		ensure(*open_n > 0);
+		t->work_left -= (int64_t)(first - open[--*open_n]) * BYTE_WORK;
+		first = open[*open_n];
+		call(t, op, first);
+		t->work_left -= OP_WORK + (int64_t)(put_n(t) - first) * BYTE_WORK;
+	} else {
+		put_value(t, op);
+		t->work_left -= OP_WORK + (put_n(t) - first) / COPY_PART;
+	}
+	if (t->work_left < 0 && t->fault == RULES_FAULT_NONE)
+		t->fault = RULES_FAULT_MATCH_LIMIT;
+}
+
 enum rules_fault
 expr_expand(struct rules_lane *l, struct arena *to, uint32_t expr_i, struct slice *ret)
 {
@@ -206,19 +236,10 @@ expr_expand(struct rules_lane *l, struct arena *to, uint32_t expr_i, struct slic
 	if (e->op_n == 1 && lasts(l, img_op(l->img, e->first_op), to) &&
 	    view(l, img_op(l->img, e->first_op), ret, &t.fault))
 		return ret->n <= RULES_TEXT_MAX ? RULES_FAULT_NONE : RULES_FAULT_LONG;
-	for (uint32_t i = 0; i < e->op_n && t.fault == RULES_FAULT_NONE; i++) {
-		const struct img_op *op = img_op(l->img, e->first_op + i);
-
-		if (op->kind == IMG_OP_OPEN) {
-			ensure(open_n < IMG_OPEN_MAX); /* image_check.c */
-			open[open_n++] = put_n(&t);
-		} else if (is_function(op->kind)) {
-			ensure(open_n > 0);
-			call(&t, op, open[--open_n]);
-		} else {
-			put_value(&t, op);
-		}
-	}
+	t.work_left = l->work_left;
+	for (uint32_t i = 0; i < e->op_n && t.fault == RULES_FAULT_NONE; i++)
+		step(&t, img_op(l->img, e->first_op + i), open, &open_n);
+	l->work_left = t.work_left;
 	if (t.fault == RULES_FAULT_NONE)
 		*ret = put_text(&t);
 	return t.fault;

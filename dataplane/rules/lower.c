@@ -79,12 +79,10 @@ static const struct lower_run lower_run[] = {
 /* clang-format on */
 
 uint32_t
-utf8_lower(uint32_t c)
+utf8_lower_wide(uint32_t c)
 {
 	uint32_t low = 0, high = sizeof(lower_run) / sizeof(lower_run[0]);
 
-	if (c < 0x80)
-		return c - 'A' <= 'Z' - 'A' ? c | 0x20 : c;
 	while (low < high) {
 		uint32_t mid = (low + high) / 2;
 		const struct lower_run *run = &lower_run[mid];

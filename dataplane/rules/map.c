@@ -4,8 +4,8 @@
  *
  * Maps without case are stored in lower case and asked so. A list of parts is asked for every
  * piece of the input that is as long as one of its keys: which two bytes a key can begin with and
- * how long keys are is noted when it is opened, so that most inputs cost one look a byte. What an
- * input may cost is bounded; past that it is a fault, not a miss.
+ * how long keys are is noted when it is opened, so that most inputs cost one look a byte. What it
+ * may cost is bounded by the evaluation's work; past that it is a fault, not a miss.
  */
 #include "abi/map.h"
 
@@ -13,7 +13,7 @@
 
 enum {
 	STARTS = 1 << 16,
-	PARTS_WORK = 1 << 20, /* bytes hashed for one input */
+	ASK_WORK = 16, /* of asking for one key, beside its bytes; as match.c counts */
 	KEY_MAX = RULES_TEXT_MAX,
 };
 
@@ -164,15 +164,14 @@ key_of(const struct map_pair *pair)
 }
 
 /*
- * The first key, in the order written, that is a part of s; n 0: none is. MATCH_LIMIT when that
- * would take too long to say.
+ * The first key, in the order written, that is a part of s; n 0: none is. MATCH_LIMIT when to say
+ * so takes more work than is left.
  */
 static enum rules_fault
-parts_find(const struct rules_map *m, struct slice s, struct slice *ret)
+parts_find(const struct rules_map *m, struct slice s, int64_t *work_left, struct slice *ret)
 {
 	const struct parts *parts = m->parts;
 	struct slice best = slice_of(NULL, 0);
-	uint32_t work = PARTS_WORK;
 
 	for (uint32_t at = 0; at < s.n; at++) {
 		uint32_t left = s.n - at;
@@ -181,9 +180,9 @@ parts_find(const struct rules_map *m, struct slice s, struct slice *ret)
 		if (!bit_is_set(parts->starts, start_of(s.p + at, left)))
 			continue;
 		for (uint32_t i = 0; i < parts->length_n && parts->length[i] <= left; i++) {
-			if (parts->length[i] > work)
+			*work_left -= ASK_WORK + parts->length[i];
+			if (*work_left < 0)
 				return RULES_FAULT_MATCH_LIMIT;
-			work -= parts->length[i];
 			if (map_find(&m->keys, s.p + at, parts->length[i], &pair) &&
 			    (best.n == 0 || (const uint8_t *)pair.key < best.p))
 				best = key_of(&pair); /* keys lie in the order written */
@@ -210,7 +209,7 @@ map_put(struct put *t, uint32_t map_i, struct slice key)
 	if (t->fault != RULES_FAULT_NONE)
 		return;
 	if (m->parts != NULL) {
-		t->fault = parts_find(m, key, &part);
+		t->fault = parts_find(m, key, &t->work_left, &part);
 		if (t->fault == RULES_FAULT_NONE && part.n > 0)
 			value = part;
 	} else if (map_find(&m->keys, key.p, key.n, &pair)) {

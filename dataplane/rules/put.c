@@ -65,12 +65,6 @@ put_marked(struct put *t, struct slice s, uint8_t mark)
 }
 
 void
-put_byte(struct put *t, uint8_t c, uint8_t mark)
-{
-	put_marked(t, slice_of(&c, 1), mark);
-}
-
-void
 put_slice(struct put *t, struct slice s)
 {
 	const struct rules_lane *l = t->l;
@@ -110,15 +104,6 @@ put_addr(struct put *t, const struct ip_addr *addr)
 }
 
 void
-put_escape(struct put *t, uint8_t c)
-{
-	static const char digit[] = "0123456789ABCDEF";
-	const uint8_t text[3] = { '%', (uint8_t)digit[c >> 4], (uint8_t)digit[c & 15] };
-
-	put_marked(t, slice_of(text, 3), 0);
-}
-
-void
 put_take_out(struct put *t, uint32_t first, uint32_t mid)
 {
 	struct arena *a = t->to;
@@ -138,8 +123,13 @@ put_lower(struct put *t, struct slice s)
 	for (uint32_t i = 0; i < s.n;) {
 		uint8_t mark = t->to->has_marks ? mark_of(t->l, s.p + i) : 0;
 		uint8_t text[UTF8_MAX];
-		uint32_t c, n = utf8_parse(s.p + i, s.n - i, &c);
+		uint32_t c, n;
 
+		if (s.p[i] < 0x80) {
+			put_byte(t, (uint8_t)utf8_lower(s.p[i++]), mark);
+			continue;
+		}
+		n = utf8_parse(s.p + i, s.n - i, &c);
 		if (n == 0)
 			put_byte(t, s.p[i], mark);
 		else

@@ -10,8 +10,9 @@
 struct put {
 	const struct rules_lane *l;
 	struct arena *to;
-	uint32_t from; /* where it begins in `to`; it ends at to->used */
-	uint32_t max;  /* bytes it may have */
+	uint32_t from;	   /* where it begins in `to`; it ends at to->used */
+	uint32_t max;	   /* bytes it may have */
+	int64_t work_left; /* maps: as the lane's */
 	enum rules_fault fault;
 };
 
@@ -35,7 +36,21 @@ void put_slice(struct put *t, struct slice s);
 
 /* ... and with this mark each. */
 void put_marked(struct put *t, struct slice s, uint8_t mark);
-void put_byte(struct put *t, uint8_t c, uint8_t mark);
+
+/* In line: functions go through text byte by byte. */
+static inline void
+put_byte(struct put *t, uint8_t c, uint8_t mark)
+{
+	struct arena *a = t->to;
+
+	if (t->fault != RULES_FAULT_NONE || put_n(t) >= t->max || a->used >= a->room) {
+		put_marked(t, slice_of(&c, 1), mark); /* says what is wrong */
+		return;
+	}
+	if (a->has_marks)
+		a->mark[a->used] = mark;
+	a->p[a->used++] = c;
+}
 
 void put_number(struct put *t, uint32_t v);
 void put_addr(struct put *t, const struct ip_addr *addr);
@@ -44,7 +59,13 @@ void put_addr(struct put *t, const struct ip_addr *addr);
 void put_lower(struct put *t, struct slice s);
 
 /* "%XX" in capitals. */
-void put_escape(struct put *t, uint8_t c);
+static inline void
+put_escape(struct put *t, uint8_t c)
+{
+	put_byte(t, '%', 0);
+	put_byte(t, (uint8_t) "0123456789ABCDEF"[c >> 4], 0);
+	put_byte(t, (uint8_t) "0123456789ABCDEF"[c & 15], 0);
+}
 
 /* Forgets what was written past its first n bytes. */
 static inline void

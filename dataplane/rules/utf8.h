@@ -57,7 +57,16 @@ utf8_emit(uint32_t c, uint8_t *to)
 	return 4;
 }
 
+/* The small letter of a capital that is no ASCII; other characters as they are. */
+uint32_t utf8_lower_wide(uint32_t c);
+
 /* The small letter of a capital; other characters as they are. */
-uint32_t utf8_lower(uint32_t c);
+static inline uint32_t
+utf8_lower(uint32_t c)
+{
+	if (c >= 0x80)
+		return utf8_lower_wide(c);
+	return c - 'A' <= 'Z' - 'A' ? c | 0x20 : c;
+}
 
 #endif
