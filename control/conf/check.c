@@ -13,6 +13,7 @@
 #include "abi/image.h"
 #include "conf/check_port.h"
 #include "conf/value.h"
+#include "rules/model.h"
 
 enum {
 	RESOLVERS_MAX = 16
@@ -88,11 +89,61 @@ farm_find(const struct conf *conf, const char *name)
 	return NULL;
 }
 
+static const struct rule_sets *
+set_find(const struct conf *conf, const char *name)
+{
+	for (const struct rule_sets *set = conf->rule_sets; set != NULL; set = set->next)
+		if (strcmp(set->name.s, name) == 0)
+			return set;
+	return NULL;
+}
+
+static void
+check_listener_rules(const struct conf *conf, const struct conf_listener *listener,
+		     struct conf_errs *errs)
+{
+	const struct conf_str *first = listener->rules.item;
+
+	for (CONF_EACH(struct conf_str, name, &listener->rules)) {
+		if (name->at == NULL)
+			continue;
+		if (set_find(conf, name->s) == NULL)
+			conf_err_add(errs, name->at->at,
+				     "there is no set of rules '%s'; name one of the section rules",
+				     name->s);
+		for (const struct conf_str *earlier = first; earlier < name; earlier++)
+			if (earlier->at != NULL && strcmp(earlier->s, name->s) == 0)
+				conf_err_add(errs, name->at->at,
+					     "the set '%s' is named twice; remove one", name->s);
+	}
+}
+
+/* Farms that native rules name. */
+static void
+check_scope(const struct conf *conf, const struct rule_scope *scope, struct conf_errs *errs)
+{
+	for (const struct rule *rule = scope->rules; rule != NULL; rule = rule->next)
+		if (rule->farm.s != NULL && farm_find(conf, rule->farm.s) == NULL)
+			conf_err_add(errs, rule->farm.at,
+				     "there is no farm '%s'; name one of the section farms",
+				     rule->farm.s);
+}
+
+static void
+check_rules(const struct conf *conf, struct conf_errs *errs)
+{
+	for (const struct rule_sets *set = conf->rule_sets; set != NULL; set = set->next)
+		for (const struct rule_scope *scope = set->scopes; scope != NULL;
+		     scope = scope->next)
+			check_scope(conf, scope, errs);
+}
+
 static void
 check_listeners(const struct conf *conf, struct conf_errs *errs)
 {
 	for (CONF_EACH(struct conf_listener, listener, &conf->listeners)) {
 		check_listener_address(conf, listener, errs);
+		check_listener_rules(conf, listener, errs);
 		if (listener->farm.s != NULL && farm_find(conf, listener->farm.s) == NULL)
 			conf_err_add(errs, listener->farm.at->at,
 				     "there is no farm '%s'; name one of the section farms",
@@ -310,6 +361,7 @@ check_conf(const struct conf *conf, struct conf_errs *errs)
 {
 	check_machine(conf, errs);
 	check_listeners(conf, errs);
+	check_rules(conf, errs);
 	check_farms(conf, errs);
 	check_hosts(conf, errs);
 	check_resolver(conf, errs);

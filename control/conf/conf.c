@@ -1,5 +1,5 @@
 /*
- * conf.c - the way of a configuration through lexer, parser and check, see conf.h.
+ * conf.c - the way of a configuration through lexer, parser, rules and check, see conf.h.
  */
 #include "conf/conf.h"
 
@@ -7,7 +7,9 @@
 
 #include "base/ensure.h"
 #include "conf/check.h"
+#include "conf/native.h"
 #include "conf/parse.h"
+#include "conf/plain.h"
 
 static struct conf *
 conf_take(void)
@@ -24,9 +26,12 @@ conf_finish(struct conf *conf, const struct node *top, struct conf_errs *errs)
 {
 	if (top != NULL) {
 		parse_conf(top, conf, errs);
+		sets_read(conf, errs);
+		plain_farms(conf, errs);
 		check_conf(conf, errs);
 	}
 	conf_errs_sort(errs);
+	conf_errs_sort(&conf->warns);
 	if (errs->n == 0)
 		return conf;
 	conf_close(conf);
@@ -54,6 +59,7 @@ conf_close(struct conf *conf)
 {
 	if (conf == NULL)
 		return;
+	conf_errs_fini(&conf->warns);
 	arena_fini(&conf->arena);
 	free(conf);
 }

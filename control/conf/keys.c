@@ -6,19 +6,8 @@
 #include <string.h>
 
 #include "abi/image.h"
+#include "conf/keys_table.h"
 #include "conf/model.h"
-
-#define KEYS_N(keys)	 (sizeof(keys) / sizeof((keys)[0]))
-#define AT(type, member) .at = (uint16_t)offsetof(struct type, member)
-#define SECTION(id, title, table, type)                                                            \
-	static const struct key_section id = {                                                     \
-		.name = title, .keys = table, .keys_n = KEYS_N(table), .size = sizeof(struct type) \
-	}
-
-#define SECOND	   ((uint64_t)1000000000)
-#define HOUR	   (3600 * SECOND)
-#define MS	   ((uint64_t)1000000)
-#define TIMEOUT(m) .type = KEY_DURATION, .min = 10 * MS, .max = 24 * HOUR, m
 
 /* clang-format off */
 
@@ -207,7 +196,10 @@ static const struct key listener_keys[] = {
 	  .what = "set X-Forwarded-Host" },
 	{ .name = "access_log", .type = KEY_BOOL, .absent = "true", AT(conf_listener, access_log),
 	  .example = "access_log: true", .what = "a record for each request, see logs.access" },
-	{ .name = "rules", .type = KEY_LATER, .what = "rules" },
+	{ .name = "rules", .type = KEY_NAME, .is_list = true, .is_one_too = true,
+	  AT(conf_listener, rules), .example = "rules: [publish]",
+	  .what = "sets of the section rules, one after another: what they do not decide goes to the "
+		  "listener's farm" },
 	{ .name = "certificates", .type = KEY_LATER, .what = "TLS" },
 	{ .name = "tls", .type = KEY_LATER, .what = "TLS" },
 };
@@ -333,7 +325,19 @@ static const struct key top_keys[] = {
 	  .example = "control: {socket: /run/penstock/control/socket}",
 	  .what = "the control daemon" },
 	{ .name = "include", .type = KEY_LATER, .what = "include in included files" },
-	{ .name = "rules", .type = KEY_LATER, .what = "rules" },
+	{ .name = "rules", .type = KEY_SETS, AT(conf, rules),
+	  .example = "rules: {publish: [{iis: web.config}]}",
+	  .what = "named sets of rules, for listeners; a set is a list of rules, maps and IIS files, "
+		  "see below" },
+	{ .name = "plain_hosts", .type = KEY_BOOL, .absent = "false", AT(conf, plain_hosts),
+	  .example = "plain_hosts: true",
+	  .what = "rules may send requests to hosts that are no farm but stand in the rule "
+		  "(`http://app1.internal:8080/{R:1}`); false: such a request is answered 404.4, as by "
+		  "an IIS whose proxy is not enabled" },
+	{ .name = "dynamic_hosts", .type = KEY_TEXT, .is_list = true, .is_one_too = true,
+	  AT(conf, dynamic_hosts), .example = "dynamic_hosts: [app1.internal, \"app2.internal:8080\"]",
+	  .what = "hosts that rules may make out of a request (`http://{C:1}/`), as they come out; "
+		  "any other is answered 404.4" },
 	{ .name = "certificates", .type = KEY_LATER, .what = "TLS" },
 };
 

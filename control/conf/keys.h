@@ -19,7 +19,10 @@
 				x(KEY_ENDPOINT, "an address and port") x(KEY_DEVICE, "a device")   \
 					x(KEY_HOSTS, "a mapping of names to addresses")            \
 						x(KEY_SECTION, "a mapping")                        \
-							x(KEY_LATER, "not in this version")
+							x(KEY_SETS, "a mapping of names to lists") \
+								x(KEY_RULES, "a list of rules")    \
+									x(KEY_LATER,               \
+									  "not in this version")
 
 enum key_type {
 #define X(id, words) id,
@@ -32,9 +35,11 @@ const char *key_type_name(enum key_type type);
 struct key {
 	const char *name;
 	enum key_type type;
-	bool is_list;	/* a list of such values */
-	bool is_needed; /* may not be left out */
-	uint16_t at;	/* offset of its value in the section's struct */
+	bool is_list;	 /* a list of such values */
+	bool is_named;	 /* ... or rather a mapping of names that the user chooses to such values */
+	bool is_one_too; /* ... one of which may stand without the list */
+	bool is_needed;	 /* may not be left out */
+	uint16_t at;	 /* offset of its value in the section's struct */
 	uint64_t min, max;
 	const char *const *words; /* KEY_WORD: by value; KEY_COUNT: words[0] stands for 0 */
 	const char *const *later; /* words that a later version will know */
@@ -48,7 +53,8 @@ struct key_section {
 	const char *name; /* "farm", for messages */
 	const struct key *keys;
 	uint32_t keys_n;
-	size_t size; /* of the struct it fills */
+	size_t size;	  /* of the struct it fills */
+	const char *lone; /* the key whose value may stand for the whole section; NULL: none */
 };
 
 /* The sections of the whole file, into struct conf. */
@@ -56,6 +62,15 @@ extern const struct key_section key_top;
 
 /* The mapping form of a device, into struct conf_device. */
 extern const struct key_section key_device;
+
+/* Entries of a set of rules: the section is chosen by the first of these keys that is there. */
+struct key_entry {
+	const char *by; /* NULL: the last, for all that have none of them */
+	int kind;	/* enum conf_entry_kind */
+	const struct key_section *of;
+};
+
+const struct key_entry *key_entries(void);
 
 /* NULL: no such key. */
 const struct key *key_find(const struct key_section *section, const char *name);

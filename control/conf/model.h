@@ -8,11 +8,15 @@
 #ifndef PENSTOCK_CONTROL_CONF_MODEL_H
 #define PENSTOCK_CONTROL_CONF_MODEL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "abi/addr.h"
 #include "conf/arena.h"
+#include "conf/errs.h"
 #include "conf/lex.h"
+
+struct rule_sets;
 
 struct conf_str {
 	const char *s; /* NULL: left out, no default */
@@ -116,6 +120,7 @@ struct conf_listener {
 	struct conf_num x_forwarded_proto;    /* boolean */
 	struct conf_num x_forwarded_host;     /* boolean */
 	struct conf_num access_log;	      /* boolean */
+	struct conf_list rules;		      /* struct conf_str: sets */
 };
 
 struct conf_server {
@@ -145,6 +150,7 @@ struct conf_farm {
 	struct conf_num retries;
 	struct conf_num rest;	     /* after a failure */
 	struct conf_str host_header; /* "keep", "server", or a host name of its own */
+	bool is_implicit;	     /* made of a plain host, see plain.h */
 };
 
 /* hosts: {NAME: [ADDRESS, …]} */
@@ -188,6 +194,11 @@ struct conf {
 	struct conf_resolver resolver;
 	struct conf_logs logs;
 	struct conf_control control;
+	struct conf_list rules;		/* struct conf_rule_set, see native.h */
+	struct conf_num plain_hosts;	/* boolean */
+	struct conf_list dynamic_hosts; /* struct conf_str: host or host:port */
+	struct rule_sets *rule_sets;	/* made of rules, in their order */
+	struct conf_errs warns;		/* what is no error but will surprise */
 	struct arena arena;
 };
 

@@ -1,0 +1,834 @@
+/*
+ * test_native.c - the section `rules`: what of it comes into the model, and for each mistake the
+ * place and the cure. A model is compared as text, a line a thing.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "conf/conf.h"
+#include "conf/value.h"
+#include "confs.h"
+#include "rules/model.h"
+
+#define N(list) (sizeof(list) / sizeof((list)[0]))
+
+/* ---- a model as text ---- */
+
+struct text {
+	char s[16384];
+	size_t n;
+};
+
+static void put(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void
+put(struct text *t, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	t->n += (size_t)vsnprintf(t->s + t->n, sizeof(t->s) - t->n, format, args);
+	va_end(args);
+	assert_true(t->n < sizeof(t->s));
+}
+
+/* Regular expressions stand in slashes; other syntaxes in bars; 'i': ignores case. */
+static void
+put_pattern(struct text *t, const struct rule_text *pattern, bool is_regex, bool ignores_case)
+{
+	const char *mark = is_regex ? "/" : "|";
+
+	put(t, "%s%s%s%s", mark, pattern->s, mark, ignores_case ? "i" : "");
+}
+
+static void
+put_conds(struct text *t, const struct rule_conds *conds, enum img_syntax syntax)
+{
+	for (const struct rule_cond *cond = conds->first; cond != NULL; cond = cond->next) {
+		put(t, "  if %s", cond->is_negated ? "not " : "");
+		if (cond->kind == IMG_COND_NETWORK) {
+			put(t, "from");
+			for (const struct rule_net *net = cond->net; net != NULL; net = net->next) {
+				char ip[VALUE_IP_TEXT];
+
+				put(t, " %s/%u", value_ip_text(&net->ip, ip), net->bits);
+			}
+		} else {
+			put(t, "%s ", cond->input.s != NULL ? cond->input.s : "path");
+			if (cond->kind == IMG_COND_PATTERN)
+				put_pattern(t, &cond->pattern,
+					    cond->is_regex || syntax == IMG_SYNTAX_REGEX,
+					    cond->ignores_case);
+			else
+				put(t, "%s", img_cond_kind_name(cond->kind));
+		}
+		put(t, "%s\n", cond->or_next ? " or" : "");
+	}
+}
+
+static void
+put_rule(struct text *t, const struct rule *rule)
+{
+	put(t, "%s%s%s: ", rule->name.s, rule->is_enabled ? "" : " (off)",
+	    rule->stops ? " (stop)" : "");
+	put(t, "%s", rule->is_negated ? "not " : "");
+	put_pattern(t, &rule->match, rule->match_is_regex || rule->syntax == IMG_SYNTAX_REGEX,
+		    rule->ignores_case);
+	put(t, " %s", img_action_name(rule->action));
+	if (rule->url.s != NULL)
+		put(t, " %s%s", rule->url.s, rule->appends_query ? " +query" : "");
+	if (rule->status != 0)
+		put(t, " %u", rule->status);
+	if (rule->substatus != 0)
+		put(t, ".%u", rule->substatus);
+	if (rule->reason.s != NULL)
+		put(t, " (%s)", rule->reason.s);
+	if (rule->body.s != NULL)
+		put(t, " [%s]", rule->body.s);
+	if (rule->farm.s != NULL)
+		put(t, " farm %s", rule->farm.s);
+	if (rule->connect_ns + rule->send_ns + rule->receive_ns != 0)
+		put(t, " %llu/%llu/%llu s", (unsigned long long)rule->connect_ns / 1000000000,
+		    (unsigned long long)rule->send_ns / 1000000000,
+		    (unsigned long long)rule->receive_ns / 1000000000);
+	put(t, "%s\n", rule->conds.track_all ? " all captures" : "");
+	put_conds(t, &rule->conds, rule->syntax);
+	for (const struct rule_set_var *set = rule->set; set != NULL; set = set->next)
+		put(t, "  set %s %s = %s%s\n",
+		    !set->is_header    ? "variable"
+		    : set->is_response ? "response"
+				       : "request",
+		    set->name.s, set->value.s, set->replaces ? "" : " if absent");
+}
+
+static void
+put_out(struct text *t, const struct out_rule *rule)
+{
+	put(t, "%s%s%s: %s", rule->name.s, rule->is_enabled ? "" : " (off)",
+	    rule->stops ? " (stop)" : "", img_out_kind_name(rule->kind));
+	if (rule->variable.s != NULL)
+		put(t, " %s", rule->variable.s);
+	if (rule->kind == IMG_OUT_TAGS)
+		put(t, " %x%s%s", rule->tags, rule->has_custom ? " of " : "",
+		    rule->has_custom ? rule->custom.s : "");
+	put(t, " %s", rule->is_negated ? "not " : "");
+	put_pattern(t, &rule->match, rule->syntax == IMG_SYNTAX_REGEX, rule->ignores_case);
+	put(t, " %s", img_action_name(rule->action));
+	if (rule->value.s != NULL)
+		put(t, " %s%s", rule->value.s, rule->replaces ? "" : " if absent");
+	if (rule->occurrences != 0)
+		put(t, " %u times", rule->occurrences);
+	if (rule->pre.s != NULL)
+		put(t, " when %s", rule->pre.s);
+	put(t, "\n");
+	put_conds(t, &rule->conds, rule->syntax);
+}
+
+static void
+put_scope(struct text *t, const struct rule_scope *scope)
+{
+	put(t, "[%s %s%s%s%s]\n", img_scope_kind_name(scope->kind), scope->folder,
+	    scope->keeps_escapes ? " escapes" : "", scope->keeps_spelling ? " spelling" : "",
+	    scope->before_cache ? " before cache" : "");
+	for (const struct rule *rule = scope->rules; rule != NULL; rule = rule->next)
+		put_rule(t, rule);
+	for (const struct rule_pre *pre = scope->pres; pre != NULL; pre = pre->next) {
+		put(t, "when %s:\n", pre->name.s);
+		put_conds(t, &pre->conds, pre->syntax);
+	}
+	for (const struct rule_tags *tags = scope->customs; tags != NULL; tags = tags->next)
+		for (const struct rule_tag *tag = tags->first; tag != NULL; tag = tag->next)
+			put(t, "tag %s: %s.%s\n", tags->name.s, tag->tag.s, tag->attribute.s);
+	for (const struct out_rule *rule = scope->outs; rule != NULL; rule = rule->next)
+		put_out(t, rule);
+}
+
+static void
+put_set(struct text *t, const struct rule_sets *set)
+{
+	for (const struct rule_map *map = set->maps; map != NULL; map = map->next) {
+		put(t, "map %s %s%s \"%s\":", map->name.s, img_map_kind_name(map->kind),
+		    map->ignores_case ? "" : " exact", map->absent.s);
+		for (const struct rule_pair *pair = map->first; pair != NULL; pair = pair->next)
+			put(t, " %s=%s", pair->key.s, pair->value.s);
+		put(t, "\n");
+	}
+	if (set->is_strict)
+		put(t, "strict:");
+	for (const struct rule_allowed *name = set->allowed; name != NULL; name = name->next)
+		put(t, " %s", name->name.s);
+	put(t, "%s", set->is_strict ? "\n" : "");
+	for (const struct rule_scope *scope = set->scopes; scope != NULL; scope = scope->next)
+		put_scope(t, scope);
+}
+
+static struct conf *
+opened(const char *text)
+{
+	struct conf_errs errs = { 0 };
+	struct conf *conf = conf_open_text("x.yaml", text, strlen(text), &errs);
+
+	conf_errs_print(&errs, stdout);
+	assert_non_null(conf);
+	conf_errs_fini(&errs);
+	return conf;
+}
+
+/* The model of one set that is written behind a good configuration. */
+static void
+assert_model(const char *entries, const char *expected)
+{
+	char text[8192];
+	struct text t = { .n = 0 };
+	struct conf *conf;
+
+	snprintf(text, sizeof(text), CONF_GOOD "rules:\n  s:\n%s", entries);
+	conf = opened(text);
+	assert_non_null(conf->rule_sets);
+	put_set(&t, conf->rule_sets);
+	assert_string_equal(t.s, expected);
+	conf_close(conf);
+}
+
+/* ---- rules for requests ---- */
+
+static void
+every_action_comes_into_the_model(void **state)
+{
+	(void)state;
+	assert_model("  - {name: a, farm: app}\n"
+		     "  - {name: b, farm: app, stop: false, rewrite: {to: /x, query: drop}}\n"
+		     "  - {name: c, rewrite: \"/y?{QUERY_STRING}\", enabled: false}\n"
+		     "  - {name: d, redirect: /z}\n"
+		     "  - {name: e, redirect: {to: \"https://h/\", status: 301, query: drop}}\n"
+		     "  - {name: f, respond: 204}\n"
+		     "  - {name: g, respond: {status: 503, substatus: 7, reason: no, body: \"\"}}\n"
+		     "  - {name: h, deny: 403}\n"
+		     "  - {name: i, abort: true}\n"
+		     "  - {name: j, stop: true}\n"
+		     "  - {name: k, timeouts: {connect: 1s, send: 2s, receive: 10m}}\n",
+		     "[distributed /]\n"
+		     "a (stop): /.*/i Farm farm app\n"
+		     "b: /.*/i Rewrite /x farm app\n"
+		     "c (off): /.*/i Rewrite /y?{QUERY_STRING} +query\n"
+		     "d: /.*/i Redirect /z +query 302\n"
+		     "e: /.*/i Redirect https://h/ 301\n"
+		     "f: /.*/i CustomResponse 204\n"
+		     "g: /.*/i CustomResponse 503.7 (no) []\n"
+		     "h: /.*/i CustomResponse 403\n"
+		     "i: /.*/i AbortRequest\n"
+		     "j (stop): /.*/i None\n"
+		     "k: /.*/i None 1/2/600 s\n");
+}
+
+static void
+headers_and_variables_are_set_in_their_order(void **state)
+{
+	(void)state;
+	assert_model("  - name: a\n"
+		     "    remove: {response: Server, request: [Accept-Encoding, X-A]}\n"
+		     "    set:\n"
+		     "      variable: {SITE: owa, HTTP_X_B: \"\"}\n"
+		     "      response: {X-C: \"{R:0}\"}\n"
+		     "      request: {X-D: 1, X-E: {value: \"2\", replace: false}}\n",
+		     "[distributed /]\n"
+		     "a: /.*/i None\n"
+		     "  set variable SITE = owa\n"
+		     "  set variable HTTP_X_B = \n"
+		     "  set response X-C = {R:0}\n"
+		     "  set request X-D = 1\n"
+		     "  set request X-E = 2 if absent\n"
+		     "  set request Accept-Encoding = \n"
+		     "  set request X-A = \n"
+		     "  set response Server = \n");
+}
+
+static void
+every_key_of_match_becomes_a_condition(void **state)
+{
+	(void)state;
+	assert_model("  - name: a\n"
+		     "    deny: 403\n"
+		     "    match:\n"
+		     "      where: {\"{HTTPS}\": \"^off$\", \"{F}\": {is: file, not: true}}\n"
+		     "      cookie: {lang: ^de$}\n"
+		     "      header: {X-Beta: {pattern: ^1$, ignore_case: false}}\n"
+		     "      query: sl=1\n"
+		     "      from: [10.0.0.0/8, \"2001:db8::/32\"]\n"
+		     "      host: [www.example.com, \"*.example.org\", \"2001:db8::1\"]\n"
+		     "      method: [GET, M-SEARCH]\n"
+		     "      path_regex: ^old/(.*)$\n",
+		     "[distributed /]\n"
+		     "a: /^old/(.*)$/i CustomResponse 403\n"
+		     "  if {REQUEST_METHOD} /^(?:GET|M-SEARCH)$/\n"
+		     "  if {SERVER_NAME} "
+		     "/^(?:www\\.example\\.com|.+\\.example\\.org|\\[?2001:db8::1\\]?)\\.?$/i\n"
+		     "  if from 10.0.0.0/8 2001:db8::/32\n"
+		     "  if {QUERY_STRING} /sl=1/i\n"
+		     "  if {HTTP_X_BETA} /^1$/\n"
+		     "  if {Cookie:lang} /^de$/i\n"
+		     "  if {HTTPS} /^off$/i\n"
+		     "  if not {F} IsFile\n");
+}
+
+/* Whole segments, in either case; the rest is a group only where somebody asks for it. */
+static void
+paths_are_prefixes_by_segments(void **state)
+{
+	(void)state;
+	assert_model("  - {name: a, match: {path: /owa}, deny: 403}\n"
+		     "  - {name: b, match: {path: [/owa, /e.p/]}, deny: 403}\n"
+		     "  - {name: c, match: {path: /owa}, rewrite: \"/x/{R:1}\"}\n"
+		     "  - {name: d, match: {path: [/a, /b/]}, set: {request: {X: \"{r:1}\"}}}\n"
+		     "  - {name: e, match: {path: /}, deny: 403}\n"
+		     "  - {name: f, match: {path: /}, rewrite: \"/x/{R:1}\"}\n"
+		     "  - {name: g, match: {path: /a, path_regex: \"b(.)\"}, deny: 403}\n"
+		     "  - {name: h, match: {not: {path: [/a, /b]}}, deny: 403}\n"
+		     "  - {name: i, match: {not: {path: /}}, deny: 403}\n"
+		     "  - {name: j, match: {path_regex: {pattern: x, not: true}}, deny: 403}\n",
+		     "[distributed /]\n"
+		     "a: /^owa(?:/|$)/i CustomResponse 403\n"
+		     "b: /^(?:owa(?:/|$)|e\\.p/)/i CustomResponse 403\n"
+		     "c: /^owa(?:/|$)([\\s\\S]*)$/i Rewrite /x/{R:1} +query\n"
+		     "d: /^(?:a(?:/|$)|b/)([\\s\\S]*)$/i None\n"
+		     "  set request X = {r:1}\n"
+		     "e: /.*/i CustomResponse 403\n"
+		     "f: /^([\\s\\S]*)$/i Rewrite /x/{R:1} +query\n"
+		     "g: /b(.)/i CustomResponse 403\n"
+		     "  if path /^a(?:/|$)/i\n"
+		     "h: /.*/i CustomResponse 403\n"
+		     "  if not path /^(?:a(?:/|$)|b(?:/|$))/i\n"
+		     "i: /.*/i CustomResponse 403\n"
+		     "  if not path /^/i\n"
+		     "j: not /x/i CustomResponse 403\n");
+}
+
+/* A conjunction of alternatives, whatever the nesting says; what users' patterns found is last. */
+static void
+and_or_and_not_become_a_list_of_alternatives(void **state)
+{
+	(void)state;
+	assert_model("  - name: any\n"
+		     "    match: {query: x, any: [{path: /a}, {from: 10.0.0.0/8}]}\n"
+		     "    deny: 403\n"
+		     "  - name: not both\n"
+		     "    match: {not: {from: 10.0.0.0/8, header: {X: y}}}\n"
+		     "    deny: 403\n"
+		     "  - name: neither\n"
+		     "    match: {not: [{from: 10.0.0.0/8}, {header: {X: y}}]}\n"
+		     "    deny: 403\n"
+		     "  - name: deep\n"
+		     "    match:\n"
+		     "      any:\n"
+		     "        - {query: a, cookie: {k: b}}\n"
+		     "        - not: {any: [{query: c}, {query: {pattern: d, not: true}}]}\n"
+		     "    deny: 403\n"
+		     "  - name: all\n"
+		     "    match: {all: [{where: {\"{URL}\": a}}, {where: {\"{URL}\": b}}]}\n"
+		     "    captures: all\n"
+		     "    deny: 403\n"
+		     "  - {name: always, match: {any: [{path: /}, {query: x}]}, deny: 403}\n",
+		     "[distributed /]\n"
+		     "any: /.*/i CustomResponse 403\n"
+		     "  if path /^a(?:/|$)/i or\n"
+		     "  if from 10.0.0.0/8\n"
+		     "  if {QUERY_STRING} /x/i\n"
+		     "not both: /.*/i CustomResponse 403\n"
+		     "  if not from 10.0.0.0/8 or\n"
+		     "  if not {HTTP_X} /y/i\n"
+		     "neither: /.*/i CustomResponse 403\n"
+		     "  if not from 10.0.0.0/8\n"
+		     "  if not {HTTP_X} /y/i\n"
+		     "deep: /.*/i CustomResponse 403\n"
+		     "  if {QUERY_STRING} /a/i or\n"
+		     "  if not {QUERY_STRING} /c/i\n"
+		     "  if {QUERY_STRING} /a/i or\n"
+		     "  if {QUERY_STRING} /d/i\n"
+		     "  if {Cookie:k} /b/i or\n"
+		     "  if not {QUERY_STRING} /c/i\n"
+		     "  if {Cookie:k} /b/i or\n"
+		     "  if {QUERY_STRING} /d/i\n"
+		     "all: /.*/i CustomResponse 403 all captures\n"
+		     "  if {URL} /a/i\n"
+		     "  if {URL} /b/i\n"
+		     "always: /.*/i CustomResponse 403\n");
+}
+
+static void
+other_syntaxes_are_of_users_patterns_alone(void **state)
+{
+	(void)state;
+	assert_model(
+		"  - {name: a, syntax: wildcard, deny: 403, match: {path_regex: \"*/x\", host: h, "
+		"query: \"a*\"}}\n"
+		"  - {name: b, syntax: exact, deny: 403, match: {path: /p, query: a}}\n",
+		"[distributed /]\n"
+		"a: |*/x|i CustomResponse 403\n"
+		"  if {SERVER_NAME} /^(?:h)\\.?$/i\n"
+		"  if {QUERY_STRING} |a*|i\n"
+		"b: /^p(?:/|$)/i CustomResponse 403\n"
+		"  if {QUERY_STRING} |a|i\n");
+}
+
+static void
+groups_are_scopes_in_the_order_of_work(void **state)
+{
+	(void)state;
+	assert_model(
+		"  - {name: a, deny: 403}\n"
+		"  - {folder: /x/y, rules: [{name: b, match: {path: /x/y/z}, deny: 403}]}\n"
+		"  - {name: c, edit: {header: Server, to: \"\"}}\n"
+		"  - {folder: /x, keep_escapes: true, rules: [{name: d, match: {path: /x}, deny: "
+		"403}, {name: e, edit: {header: X, to: y}}]}\n"
+		"  - {global: true, keep_spelling: true, rules: [{name: f, deny: 403}]}\n"
+		"  - {name: g, deny: 403}\n",
+		"[global / spelling]\n"
+		"f: /.*/i CustomResponse 403\n"
+		"[distributed /]\n"
+		"a: /.*/i CustomResponse 403\n"
+		"[distributed /]\n"
+		"g: /.*/i CustomResponse 403\n"
+		"[distributed /x escapes]\n"
+		"d: /.*/i CustomResponse 403\n"
+		"[distributed /x/y]\n"
+		"b: /^z(?:/|$)/i CustomResponse 403\n"
+		"[outbound /]\n"
+		"c: variable RESPONSE_SERVER /.*/i Rewrite \n"
+		"[outbound /x escapes]\n"
+		"e: variable RESPONSE_X /.*/i Rewrite y\n");
+}
+
+/* ---- rules for responses ---- */
+
+static void
+edits_of_headers_tags_and_bodies(void **state)
+{
+	(void)state;
+	assert_model(
+		"  - name: a\n"
+		"    when: {response: {Content-Type: ^text/html}, status: \"^2\"}\n"
+		"    edit: {tags: [A, img, img.srcset, my-tag.data-x], pattern: ^http://x/(.*), "
+		"to: \"/{R:1}\"}\n"
+		"  - {name: b, match: {path: /x, header: {X: y}}, stop: true, edit: {header: "
+		"Set-Cookie, pattern: {pattern: a, not: true}, to: b, replace: false}}\n"
+		"  - {name: c, syntax: exact, edit: {body: true, pattern: Old, to: New, times: "
+		"3}}\n"
+		"  - {name: d, edit: {variable: HTTP_ACCEPT_ENCODING, to: \"{X}\"}}\n"
+		"  - {name: e, edit: {header: X, pattern: x}, stop: true}\n",
+		"[outbound /]\n"
+		"when a:\n"
+		"  if {RESPONSE_CONTENT_TYPE} /^text/html/i\n"
+		"  if {RESPONSE_STATUS} /^2/i\n"
+		"tag a: img.srcset\n"
+		"tag a: my-tag.data-x\n"
+		"a: tags 81 of a /^http://x/(.*)/i Rewrite /{R:1} when a\n"
+		"b (stop): variable RESPONSE_SET_COOKIE not /a/i Rewrite b if absent\n"
+		"  if {URL} /^/x(?:/|$)/i\n"
+		"  if {HTTP_X} /y/i\n"
+		"c: body |Old|i Rewrite New 3 times\n"
+		"d: variable HTTP_ACCEPT_ENCODING /.*/i Rewrite {X}\n"
+		"e (stop): variable RESPONSE_X /x/i None\n");
+}
+
+/* ---- files ---- */
+
+static void
+file_write(const char *folder, const char *name, const char *text)
+{
+	char path[256];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+/* Opens folder/x.yaml; what is wrong, or NULL. */
+static const char *
+opened_in(const char *folder, const char *rules, struct conf **ret_conf, char *wrong, size_t n)
+{
+	struct conf_errs errs = { 0 };
+	char path[256], text[4096];
+
+	snprintf(text, sizeof(text), CONF_GOOD "rules:\n  s:\n%s", rules);
+	file_write(folder, "x.yaml", text);
+	snprintf(path, sizeof(path), "%s/x.yaml", folder);
+	*ret_conf = conf_open(path, &errs);
+	if (*ret_conf == NULL)
+		snprintf(wrong, n, "%s:%u: %s", strrchr(errs.err[0].at.file, '/') + 1,
+			 errs.err[0].at.line, errs.err[0].text);
+	conf_errs_fini(&errs);
+	return *ret_conf == NULL ? wrong : NULL;
+}
+
+static void
+maps_and_files_of_iis_lie_beside_the_file(void **state)
+{
+	char folder[] = "/tmp/penstock-native-XXXXXX", command[64], wrong[512];
+	struct text t = { .n = 0 };
+	struct conf *conf;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	file_write(folder, "m.tsv", "\xef\xbb\xbf/a\t/b c\r\n\n/d\t\n/e\t/f\tg");
+	file_write(folder, "t.txt", "badbot\nworse bot\n");
+	file_write(folder, "web.config",
+		   "<rewrite><rules><rule name='w'><match url='x'/><action type='AbortRequest'/>"
+		   "</rule></rules><rewriteMaps><rewriteMap name='wm'><add key='1' value='2'/>"
+		   "</rewriteMap></rewriteMaps></rewrite>");
+	wrong[0] = '\0';
+	assert_null(opened_in(folder,
+			      "  - {map: m, keys: {/k: v}, file: m.tsv, default: /, ignore_case: "
+			      "false}\n"
+			      "  - {map: t, file: t.txt, contains: true}\n"
+			      "  - {name: n, deny: 403}\n"
+			      "  - {iis: web.config, at: /blog}\n"
+			      "  - {allow: [HTTP_X]}\n",
+			      &conf, wrong, sizeof(wrong)));
+	put_set(&t, conf->rule_sets);
+	assert_string_equal(t.s, "map m keys exact \"/\": /k=v /a=/b c /d= /e=/f\tg\n"
+				 "map t contains \"\": badbot=badbot worse bot=worse bot\n"
+				 "map wm keys \"\": 1=2\n"
+				 "strict: HTTP_X\n"
+				 "[distributed /]\n"
+				 "n: /.*/i CustomResponse 403\n"
+				 "[distributed /blog]\n"
+				 "w: /x/i AbortRequest\n");
+	conf_close(conf);
+
+	file_write(folder, "m.tsv", "/a\t/b\nno tab\n");
+	assert_string_equal(
+		opened_in(folder, "  - {map: m, file: m.tsv}\n", &conf, wrong, sizeof(wrong)),
+		"m.tsv:2: this line has no tab; a line is the key, a tab and the value");
+	assert_non_null(strstr(
+		opened_in(folder, "  - {map: m, file: no.tsv}\n", &conf, wrong, sizeof(wrong)),
+		"no.tsv cannot be read"));
+	snprintf(command, sizeof(command), "rm -rf %s", folder);
+	assert_int_equal(system(command), 0);
+}
+
+/* Lists of one name join, and a file's own files lie beside it. */
+static void
+sets_of_included_files_join(void **state)
+{
+	char folder[] = "/tmp/penstock-native-XXXXXX", path[256], command[64];
+	struct conf_errs errs = { 0 };
+	struct text t = { .n = 0 };
+	struct conf *conf;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/sub", folder);
+	assert_int_equal(mkdir(path, 0700), 0);
+	file_write(folder, "sub/m.tsv", "k\tv\n");
+	file_write(folder, "sub/a.yaml",
+		   "rules:\n  s:\n  - {name: b, deny: 403}\n"
+		   "  - {map: m, file: m.tsv}\n  t: []\n");
+	file_write(folder, "x.yaml",
+		   CONF_GOOD "rules:\n  s:\n  - {name: a, deny: 403}\ninclude: sub/*.yaml\n");
+	snprintf(path, sizeof(path), "%s/x.yaml", folder);
+	conf = conf_open(path, &errs);
+	conf_errs_print(&errs, stdout);
+	assert_non_null(conf);
+	put_set(&t, conf->rule_sets);
+	assert_string_equal(t.s, "map m keys \"\": k=v\n[distributed /]\n"
+				 "a: /.*/i CustomResponse 403\nb: /.*/i CustomResponse 403\n");
+	assert_string_equal(conf->rule_sets->next->name.s, "t");
+	assert_null(conf->rule_sets->next->scopes);
+	conf_close(conf);
+	snprintf(command, sizeof(command), "rm -rf %s", folder);
+	assert_int_equal(system(command), 0);
+}
+
+/* ---- plain hosts ---- */
+
+/* The farms that a file did not describe: name, server's address and ports. */
+static void
+assert_implicit(const char *more, const char *expected)
+{
+	char text[8192];
+	struct text t = { .n = 0 };
+	struct conf *conf;
+
+	snprintf(text, sizeof(text), CONF_GOOD "%s", more);
+	conf = opened(text);
+	for (CONF_EACH(struct conf_farm, farm, &conf->farms)) {
+		const struct conf_server *server = farm->servers.item;
+
+		if (!farm->is_implicit)
+			continue;
+		put(&t, "%s = %s %llu %llu\n", farm->name.s, server->address.s,
+		    (unsigned long long)server->http_port.v,
+		    (unsigned long long)server->https_port.v);
+		assert_string_equal(farm->host_header.s, "server");
+		assert_true(farm->timeouts.connect.v == 5000000000);
+	}
+	assert_string_equal(t.s, expected);
+	conf_close(conf);
+}
+
+static void
+hosts_that_rules_name_become_farms(void **state)
+{
+	(void)state;
+	assert_implicit("plain_hosts: true\n"
+			"rules:\n"
+			"  s:\n"
+			"  - {name: a, rewrite: \"http://app1.internal:8080/{R:0}\"}\n"
+			"  - {name: b, rewrite: \"HTTPS://App1.internal:8080/x\"}\n"
+			"  - {name: c, rewrite: \"http://app2.internal{UNENCODED_URL}\"}\n"
+			"  - {name: d, rewrite: \"http://app2.internal:80/\"}\n"
+			"  - {name: e, rewrite: \"https://app2.internal\"}\n"
+			"  - {name: f, rewrite: \"http://APP/x\"}\n"
+			"  - {name: g, rewrite: \"http://10.0.0.77:81/x\"}\n"
+			"  - {name: h, rewrite: \"/local\"}\n"
+			"  - {name: i, redirect: \"http://elsewhere.example.com/\"}\n"
+			"  - {name: j, enabled: false, rewrite: \"http://off.internal/\"}\n",
+			"app1.internal:8080 = app1.internal 8080 8080\n"
+			"app2.internal = app2.internal 80 443\n"
+			"10.0.0.77:81 = 10.0.0.77 81 0\n");
+	assert_implicit("dynamic_hosts: [app1.internal, \"app2.internal:8080\"]\n"
+			"rules:\n"
+			"  s:\n"
+			"  - {name: a, match: {path_regex: \"(.*)\"}, rewrite: "
+			"\"http://{R:1}.internal/\"}\n"
+			"  - {name: b, rewrite: \"http://app1.internal/\"}\n"
+			"  - {name: c, rewrite: \"http://app3.internal/\"}\n",
+			"app1.internal = app1.internal 80 443\n"
+			"app2.internal:8080 = app2.internal 8080 8080\n");
+}
+
+/* ---- warnings ---- */
+
+static void
+what_will_surprise_is_a_warning(void **state)
+{
+	static const struct {
+		const char *entry, *text;
+	} cases[] = {
+		{ "{name: a}", "the rule does nothing" },
+		{ "{name: a, rewrite: \"http://app1.internal/\"}",
+		  "'app1.internal' is no farm, so such a request is answered 404.4" },
+		{ "{name: a, match: {path_regex: \"(.*)\"}, rewrite: \"http://{R:1}/\"}",
+		  "dynamic_hosts: [app1.internal]" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N(cases); i++) {
+		char text[4096];
+		struct conf *conf;
+
+		snprintf(text, sizeof(text), CONF_GOOD "rules:\n  s:\n  - %s\n", cases[i].entry);
+		conf = opened(text);
+		assert_true(conf->warns.n >= 1);
+		assert_non_null(strstr(conf->warns.err[0].text, cases[i].text));
+		assert_int_equal(conf->warns.err[0].at.line, 13);
+		conf_close(conf);
+	}
+}
+
+/* ---- what is wrong ---- */
+
+struct broken {
+	const char *text; /* behind CONF_GOOD, whose last line is the 10th */
+	uint32_t line, col;
+	const char *wrong, *cure;
+};
+
+#define SET(entry)   "rules:\n  s:\n  - " entry "\n"
+#define MATCH(match) SET("{name: a, deny: 403, match: {" match "}}")
+#define EDIT(edit)   SET("{name: a, edit: {" edit "}}")
+
+/* clang-format off */
+static const struct broken broken[] = {
+	{ "rules: [a]\n", 11, 8, "must be a mapping of names to lists", "rules: {publish:" },
+	{ "rules: {\"a b\": []}\n", 11, 9, "'a b' is no name for a set", "publish" },
+	{ "rules: {a: {}}\n", 11, 12, "a set of rules is a list, here it is a mapping", "publish" },
+	{ "rules: {a: [x]}\n", 11, 13, "an entry of a set of rules is a mapping", "iis: web.config" },
+	{ SET("{nam: a, deny: 403}"), 13, 6, "unknown key 'nam'", "did you mean 'name'?" },
+	{ SET("{deny: 403}"), 13, 5, "this rule has no 'name'", "add name: owa" },
+	{ SET("{name: \"\", deny: 403}"), 13, 12, "a name has 1 to 255 bytes", "shorten it" },
+	{ SET("{name: a, deny: 403}\n  - {name: A, deny: 403}"), 14, 12, "the rule 'A' is already given in x.yaml line 13", "choose another name" },
+	{ SET("{name: a, deny: 403}\n  - {folder: /x, rules: [{name: a, edit: {header: X}}]}"), 14, 33, "already given", "choose" },
+	{ SET("{name: a, farm: nope}"), 13, 21, "there is no farm 'nope'", "name one of the section farms" },
+	{ SET("{name: a, farm: app, deny: 403}"), 13, 26, "'deny' does not go with 'farm'", "make two rules" },
+	{ SET("{name: a, redirect: /x, abort: true}"), 13, 29, "'abort' does not go with 'redirect'", "keep one" },
+	{ SET("{name: a, farm: app, rewrite: \"http://x/\"}"), 13, 35, "the rule names the farm 'app', so this is a path", "/new/{R:1}" },
+	{ SET("{name: a, deny: 403, timeouts: {receive: 1m}}"), 13, 26, "'deny' asks no server", "remove timeouts" },
+	{ SET("{name: a, deny: 200}"), 13, 21, "'200' is out of range", "from 400 to 599" },
+	{ SET("{name: a, redirect: {to: /, status: 305}}"), 13, 41, "305 is no redirect", "301, 302, 303, 307 or 308" },
+	{ SET("{name: a, redirect: {status: 301}}"), 13, 25, "has no 'to'", "add to:" },
+	{ SET("{name: a, redirect: [/x]}"), 13, 25, "'redirect' must be a mapping", "redirect: {to:" },
+	{ SET("{name: a, respond: 302}"), 13, 24, "302 belongs to redirects", "redirect: {to:" },
+	{ SET("{name: a, respond: ok}"), 13, 24, "'ok' is not a whole number", "status: 503" },
+	{ SET("{name: a, timeouts: {receive: 1}, farm: app}"), 13, 35, "'1' is not a duration", "receive: 10m" },
+	{ SET("{name: a, syntax: glob, deny: 403}"), 13, 23, "'glob' is not a value of 'syntax'", "use regex, wildcard or exact" },
+	{ SET("{name: a, set: {request: {\"X Y\": z}}}"), 13, 31, "'X Y' is no name of a header", "letters, digits" },
+	{ SET("{name: a, set: {request: {Content-Length: 1}}}"), 13, 31, "Content-Length is the proxy's own", "remove it" },
+	{ SET("{name: a, set: {variable: {\"{X}\": 1}}}"), 13, 32, "'{X}' is no name of a variable", "variable: {SITE: owa}" },
+	{ SET("{name: a, set: {request: [X]}}"), 13, 30, "'request' must be a mapping of names", "request: {X-Site: owa}" },
+	{ SET("{name: a, set: {headers: {X: y}}}"), 13, 21, "unknown key 'headers'", "a set has request, response, variable" },
+	{ SET("{name: a, remove: {response: [\"\"]}}"), 13, 35, "'' is no name of a header", "letters" },
+	{ MATCH(""), 13, 33, "this mapping asks for nothing", "remove it" },
+	{ MATCH("pathe: /x"), 13, 34, "unknown key 'pathe'", "did you mean 'path'?" },
+	{ MATCH("path: owa"), 13, 40, "'owa' is no path", "path: /owa" },
+	{ MATCH("path: \"/owa/*\""), 13, 40, "'/owa/*' is no path", "use path_regex" },
+	{ MATCH("path: /a//b"), 13, 40, "'/a//b' never comes", "write the path as it is" },
+	{ MATCH("path: []"), 13, 40, "'path' is empty", "name at least one" },
+	{ MATCH("any: []"), 13, 39, "'any' is empty", "name at least one" },
+	{ MATCH("not: {}"), 13, 39, "this mapping asks for nothing", "remove it" },
+	{ MATCH("not: x"), 13, 39, "'not' must be a list, each item a mapping", "not: {from:" },
+	{ MATCH("method: \"G T\""), 13, 42, "'G T' is no method", "method: [GET, HEAD]" },
+	{ MATCH("host: \"h:80\""), 13, 40, "'h:80' is no host", "without its port" },
+	{ MATCH("host: \"*.*.x\""), 13, 40, "'*.*.x' is no host", "*.example.com" },
+	{ MATCH("from: 10.0.0.1"), 13, 40, "the prefix length is missing", "from: [10.0.0.0/8" },
+	{ MATCH("from: 10.0.0.1/8"), 13, 40, "'10.0.0.1/8' has bits behind its prefix", "write 10.0.0.0/8" },
+	{ MATCH("header: {\"a:b\": x}"), 13, 43, "'a:b' is no name of a header", "header: {X-Beta:" },
+	{ MATCH("cookie: {\"a b\": x}"), 13, 43, "'a b' is no name of a cookie", "cookie: {" },
+	{ MATCH("header: {X: {ignore_case: false}}"), 13, 46, "this has no pattern", "add pattern:" },
+	{ MATCH("header: {X: {pattern: x, is: file}}"), 13, 59, "'is' belongs to patterns of where", "remove it" },
+	{ MATCH("header: {X: {patern: x}}"), 13, 47, "unknown key 'patern'", "did you mean 'pattern'?" },
+	{ MATCH("status: \"^2\""), 13, 34, "'status' asks for a response", "a rule with edit" },
+	{ MATCH("response: {X: y}"), 13, 34, "'response' asks for a response", "a rule with edit" },
+	{ EDIT(""), 13, 21, "one of header, tags, body and variable must be there", "edit: {header: Location" },
+	{ EDIT("header: X, body: true, to: y"), 13, 21, "only one of header, tags, body and variable", "edit: {header" },
+	{ EDIT("tags: [a, blink], pattern: x, to: y"), 13, 32, "'blink' is no tag of the list", "img.srcset" },
+	{ EDIT("tags: [], pattern: x, to: y"), 13, 28, "'tags' is empty", "tags: [a, form, img]" },
+	{ EDIT("tags: a, to: y"), 13, 21, "does not say what to replace", "add pattern:" },
+	{ EDIT("body: true, pattern: {pattern: x, not: true}, to: y"), 13, 56, "what a body does not hold", "remove not" },
+	{ EDIT("header: \"X:\", to: y"), 13, 30, "'X:' is no name of a header", "letters" },
+	{ EDIT("header: X, to: y, times: 2"), 13, 40, "'times' belongs to body: true", "remove it" },
+	{ SET("{name: a, syntax: wildcard, edit: {body: true, pattern: \"x*\", to: y}}"), 13, 23, "a body is no such text", "syntax: regex or exact" },
+	{ SET("{name: a, match: {path_regex: x}, edit: {header: X, to: y}}"), 13, 23, "rules with edit have no path_regex", "where: {\"{URL}\"" },
+	{ SET("{folder: blog, rules: []}"), 13, 14, "'blog' is no folder", "folder: /blog" },
+	{ SET("{folder: /blog/, rules: []}"), 13, 14, "'/blog/' is no folder", "folder: /blog" },
+	{ SET("{folder: /blog, global: true, rules: []}"), 13, 6, "global rules see all paths", "remove folder" },
+	{ SET("{folder: /blog}"), 13, 5, "this group has no 'rules'", "add rules:" },
+	{ SET("{folder: /b, rules: [{name: a, deny: 403, match: {path: /c}}]}"), 13, 61, "'/c' does not lie in the rule's folder /b", "write the whole path" },
+	{ SET("{folder: /b, rules: [{iis: web.config}]}"), 13, 26, "only rules and maps stand in a group", "move this out" },
+	{ SET("{map: m}"), 13, 5, "the map 'm' has no keys", "file: moved.tsv" },
+	{ SET("{map: \"a:b\", keys: {x: y}}"), 13, 11, "'a:b' is no name of a map", "map: moved" },
+	{ SET("{map: m, keys: {a: b}}\n  - {map: M, keys: {a: b}}"), 14, 11, "the map 'M' is already given in x.yaml line 13", "join the two" },
+	{ SET("{map: m, keys: {a: b}, contains: true}"), 13, 14, "has them in a file", "file: texts.txt" },
+	{ SET("{iis: /nonexistent/web.config}"), 0, 0, "", "" },
+	{ "listeners: [{name: x, address: \"203.0.113.10:81\", farm: app, rules: nope}]\n", 11, 1, "already given", "keep one" },
+	{ "dynamic_hosts: [\"a b\"]\n", 11, 17, "'a b' is no host", "app1.internal" },
+	{ "plain_hosts: true\n" SET("{name: a, rewrite: \"http://us er@x/\"}"), 14, 24, "'us er@x' is no host", "http://app1.internal:8080" },
+	{ "plain_hosts: true\n" SET("{name: a, rewrite: \"http://203.0.113.10/\"}"), 14, 24, "is this proxy's own address", "give the server's address" },
+};
+/* clang-format on */
+
+static void
+every_mistake_is_told_with_place_and_cure(void **state)
+{
+	uint32_t wrong_n = 0;
+
+	(void)state;
+	for (size_t i = 0; i < N(broken); i++) {
+		struct conf_errs errs = { 0 };
+		char text[4096];
+
+		snprintf(text, sizeof(text), CONF_GOOD "%s", broken[i].text);
+		assert_null(conf_open_text("x.yaml", text, strlen(text), &errs));
+		if (errs.n != 1 ||
+		    (broken[i].line != 0 && (errs.err[0].at.line != broken[i].line ||
+					     errs.err[0].at.col != broken[i].col)) ||
+		    strstr(errs.err[0].text, broken[i].wrong) == NULL ||
+		    strstr(errs.err[0].text, broken[i].cure) == NULL) {
+			print_message("%s", broken[i].text);
+			conf_errs_print(&errs, stdout);
+			print_message("expected %u:%u %s ... %s\n", broken[i].line, broken[i].col,
+				      broken[i].wrong, broken[i].cure);
+			wrong_n++;
+		}
+		conf_errs_fini(&errs);
+	}
+	assert_int_equal(wrong_n, 0);
+}
+
+static void
+listeners_name_sets_that_are_there(void **state)
+{
+	static const struct {
+		const char *rules, *wrong;
+	} cases[] = {
+		{ "nope", "there is no set of rules 'nope'" },
+		{ "[s, s]", "the set 's' is named twice" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N(cases); i++) {
+		struct conf_errs errs = { 0 };
+		char text[4096];
+
+		snprintf(text, sizeof(text),
+			 CONF_MACHINE CONF_FARMS SET(
+				 "{name: a, deny: 403}") "listeners:\n  - {name: web, address: "
+							 "\"203.0.113.10:80\", farm: app, rules: "
+							 "%s}\n",
+			 cases[i].rules);
+		assert_null(conf_open_text("x.yaml", text, strlen(text), &errs));
+		assert_int_equal(errs.n, 1);
+		assert_non_null(strstr(errs.err[0].text, cases[i].wrong));
+		assert_int_equal(errs.err[0].at.line, 13);
+		conf_errs_fini(&errs);
+	}
+}
+
+/* Two alternatives of two each, over and over: the list would double with each. */
+static void
+alternatives_beyond_measure_are_told(void **state)
+{
+	char text[16384];
+	struct conf_errs errs = { 0 };
+	size_t n = 0;
+
+	(void)state;
+	n += (size_t)snprintf(text, sizeof(text),
+			      CONF_GOOD "rules:\n  s:\n  - {name: a, deny: 403, match: {any: [");
+	for (int i = 0; i < 16; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s{query: a, header: {X: b}}",
+				      i > 0 ? ", " : "");
+	snprintf(text + n, sizeof(text) - n, "]}}\n");
+	assert_null(conf_open_text("x.yaml", text, strlen(text), &errs));
+	assert_int_equal(errs.n, 1);
+	assert_non_null(strstr(errs.err[0].text, "divide the rule into several"));
+	conf_errs_fini(&errs);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_action_comes_into_the_model),
+		cmocka_unit_test(headers_and_variables_are_set_in_their_order),
+		cmocka_unit_test(every_key_of_match_becomes_a_condition),
+		cmocka_unit_test(paths_are_prefixes_by_segments),
+		cmocka_unit_test(and_or_and_not_become_a_list_of_alternatives),
+		cmocka_unit_test(other_syntaxes_are_of_users_patterns_alone),
+		cmocka_unit_test(groups_are_scopes_in_the_order_of_work),
+		cmocka_unit_test(edits_of_headers_tags_and_bodies),
+		cmocka_unit_test(maps_and_files_of_iis_lie_beside_the_file),
+		cmocka_unit_test(sets_of_included_files_join),
+		cmocka_unit_test(hosts_that_rules_name_become_farms),
+		cmocka_unit_test(what_will_surprise_is_a_warning),
+		cmocka_unit_test(every_mistake_is_told_with_place_and_cure),
+		cmocka_unit_test(listeners_name_sets_that_are_there),
+		cmocka_unit_test(alternatives_beyond_measure_are_told),
+	};
+
+	print_message("%zu broken sets of rules\n", N(broken));
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
