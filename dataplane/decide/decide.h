@@ -135,8 +135,8 @@ struct decide_text {
 
 /*
  * The edits of a request head for this server: the target and the fields that rules changed, Host
- * kept or replaced, Via, X-Forwarded-For, -Proto, -Host. A Host that a rule set counts as the
- * client's (13). Sets every member of *ret_out but framing, length, keep_alive and upgrade, which
+ * kept or replaced, Via, X-Forwarded-For, -Proto, -Host; Range goes where outbound rules want
+ * bodies (14.5). A Host that a rule set counts as the client's (13). Sets every member of *ret_out but framing, length, keep_alive and upgrade, which
  * it leaves zero.
  */
 void decide_request(const struct img *img, uint32_t listener_i, const struct decide_route *route,

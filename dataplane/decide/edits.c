@@ -121,13 +121,42 @@ host_of(const struct http_edits *edits)
 static void
 way_edits(const struct decide_way *way, struct decide_text *text, struct http_request_out *out)
 {
-	text->edits.n = 0;
 	decide_edits(way->change, way->change_n, false, &out->request->head, text);
 	out->target = way->target;
-	if (text->edits.n == 0)
-		return;
-	out->edits = &text->edits;
 	out->host = host_of(&text->edits);
+}
+
+static bool
+has_body_rules(const struct img *img, uint32_t listener_i)
+{
+	const struct img_listener *listener = img_listener(img, listener_i);
+
+	for (uint32_t i = 0; i < listener->bind_n; i++) {
+		uint32_t scope_i = img_bind(img, listener->first_bind + i)->scope_i;
+		const struct img_scope *scope = img_scope(img, scope_i);
+
+		if (scope->kind != IMG_SCOPE_OUTBOUND)
+			continue;
+		for (uint32_t k = 0; k < scope->rule_n; k++)
+			if (img_out_rule(img, scope->first_rule + k)->kind != IMG_OUT_VARIABLE)
+				return true;
+	}
+	return false;
+}
+
+/* A part of a body cannot be rewritten: the server is asked for all of it (14.5, choice 26). */
+static void
+range_remove(struct decide_text *text)
+{
+	const struct http_edit range = { HTTP_EDIT_REMOVE, HTTP_FIELD_RANGE, SLICE("range"),
+					 SLICE("") };
+	const struct http_edit if_range = { HTTP_EDIT_REMOVE, HTTP_FIELD_IF_RANGE,
+					    SLICE("if-range"), SLICE("") };
+
+	if (text->edits.n > DECIDE_EDITS_MAX - 2)
+		return;
+	text->edit[text->edits.n++] = range;
+	text->edit[text->edits.n++] = if_range;
 }
 
 void
@@ -139,8 +168,14 @@ decide_request(const struct img *img, uint32_t listener_i, const struct decide_r
 	const struct img_farm *farm = img_farm(img, route->farm_i);
 
 	*ret_out = (struct http_request_out){ .request = facts->request };
+	text->edits = (struct http_edits){ .edit = text->edit };
 	if (facts->way != NULL)
 		way_edits(facts->way, text, ret_out);
+	if ((facts->request->head.seen >> HTTP_FIELD_RANGE & 1) != 0 && listener->bind_n != 0 &&
+	    has_body_rules(img, listener_i))
+		range_remove(text);
+	if (text->edits.n != 0)
+		ret_out->edits = &text->edits;
 	if (farm->host == IMG_HOST_SERVER)
 		ret_out->host = server_host(img, route, text->host);
 	else if (farm->host == IMG_HOST_SET)

@@ -57,8 +57,9 @@ decide_cause_text(enum decide_cause cause)
 	case DECIDE_CAUSE_SCHEME:
 		return "TLS towards servers is not there yet; let the URL or the farm say http";
 	case DECIDE_CAUSE_HOST:
-		return "the URL's host is neither a farm nor a host that may be proxied to; add a "
-		       "farm of that name, or allow plain hosts";
+		return "the URL's host is neither a farm nor a host that is proxied to; add a farm "
+		       "of that name, or say plain_hosts: true (dynamic_hosts, where the host "
+		       "comes out of an expression)";
 	}
 	return "";
 }

@@ -2,7 +2,6 @@
  * rules.c - between HTTP and rules: a request as they see it, a verdict as a way.
  */
 #include "decide/decide.h"
-#include "base/text.h"
 
 /* ---- a request as rules see it ---- */
 
@@ -79,29 +78,18 @@ decide_subject(const struct decide_facts *facts, struct rules_subject *ret_subje
 
 /* ---- a verdict ---- */
 
-/*
- * The farm of a URL's host: one of that name; else "name:port" with the scheme's port written out
- * or left out, for hosts that control made farms of.
- */
+/* The farm of a URL's host, which may write the port that its scheme has anyway. */
 static uint32_t
 farm_of_host(const struct rules *rules, struct slice host, bool is_secure)
 {
-	char text[DECIDE_HOST_BYTES];
-	uint16_t port, standard = is_secure ? 443 : 80;
-	uint32_t farm_i = rules_farm(rules, host), n;
+	uint32_t farm_i = rules_farm(rules, host);
 	struct slice name;
+	uint16_t port;
 
-	if (farm_i != (uint32_t)IMG_NONE || !http_split_host(host, &name, &port))
-		return farm_i;
-	if (port == standard)
+	if (farm_i == (uint32_t)IMG_NONE && http_split_host(host, &name, &port) &&
+	    port == (is_secure ? 443 : 80))
 		return rules_farm(rules, name);
-	if (port != 0 || name.n + 6 > sizeof(text))
-		return farm_i;
-	memcpy(text, name.p, name.n);
-	n = name.n;
-	text[n++] = ':';
-	n += text_number(standard, &text[n]);
-	return rules_farm(rules, slice_of(text, n));
+	return farm_i;
 }
 
 static void
