@@ -76,6 +76,34 @@ boards_server_count(const struct boards *boards, const char *name, uint32_t slot
 	return n;
 }
 
+void
+boards_word_find(const struct boards *boards, const char *name, struct boards_word *ret_word)
+{
+	for (uint32_t i = 0; i < boards->n; i++) {
+		const struct board_view *view = &boards->view[i];
+		uint32_t at = board_find(view, name);
+
+		ret_word->lane[i].is_there =
+			at != ABI_NONE && board_entry(view, at, &ret_word->lane[i].entry);
+	}
+}
+
+uint64_t
+boards_word_sum(const struct boards *boards, const struct boards_word *word, uint32_t element,
+		const struct boards_word *other, uint64_t value)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < boards->n; i++) {
+		const struct board_view *view = &boards->view[i];
+
+		if (word->lane[i].is_there && other->lane[i].is_there &&
+		    board_word(view, &other->lane[i].entry, element) == value)
+			sum += board_word(view, &word->lane[i].entry, element);
+	}
+	return sum;
+}
+
 bool
 boards_hist(const struct boards *boards, const char *name, struct board_hist *ret_hist)
 {

@@ -32,6 +32,20 @@ uint64_t boards_server_sum(const struct boards *boards, const char *name, uint32
 uint32_t boards_server_count(const struct boards *boards, const char *name, uint32_t slot,
 			     uint32_t incarnation, uint64_t value);
 
+/* A name's place on every board, found once for many elements. */
+struct boards_word {
+	struct {
+		struct board_entry entry;
+		bool is_there;
+	} lane[IMG_LANES_MAX];
+};
+
+void boards_word_find(const struct boards *boards, const char *name, struct boards_word *ret_word);
+
+/* Sum of an element over the lanes on which another word of it is `value`. */
+uint64_t boards_word_sum(const struct boards *boards, const struct boards_word *word,
+			 uint32_t element, const struct boards_word *other, uint64_t value);
+
 /* All lanes' histogram. False: nobody has it. */
 bool boards_hist(const struct boards *boards, const char *name, struct board_hist *ret_hist);
 

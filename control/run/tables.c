@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "abi/blob.h"
 #include "abi/publish.h"
 #include "abi/rundir.h"
 #include "base/ensure.h"
@@ -76,6 +77,38 @@ tables_open_newest(int control_fd, struct tables *ret_tables, struct abi_fault *
 		if (tables_open(control_fd, generation[i], ret_tables, ret_fault))
 			return true;
 	return false;
+}
+
+void
+tables_blobs_free(const struct tables *tables, struct rules_blob *blob)
+{
+	for (uint32_t i = 0; blob != NULL && i < img_n(&tables->img, IMG_BLOBS); i++)
+		free((void *)(uintptr_t)blob[i].p); /* ours, though read-only to others */
+	free(blob);
+}
+
+bool
+tables_blobs_read(const struct tables *tables, int control_fd, struct rules_blob **ret_blob,
+		  struct abi_fault *ret_fault)
+{
+	uint32_t n = img_n(&tables->img, IMG_BLOBS);
+	struct rules_blob *blob = calloc(n + 1, sizeof(*blob));
+
+	ensure(blob != NULL);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct img_blob *b = img_blob(&tables->img, i);
+		void *bytes = malloc(b->bytes > 0 ? b->bytes : 1);
+
+		ensure(bytes != NULL);
+		blob[i] = (struct rules_blob){ bytes, b->bytes };
+		if (!blob_read(control_fd, b->hash, bytes, b->bytes, ret_fault)) {
+			ret_fault->record_i = i;
+			tables_blobs_free(tables, blob);
+			return false;
+		}
+	}
+	*ret_blob = blob;
+	return true;
 }
 
 void

@@ -12,6 +12,7 @@
 
 #include "abi/fault.h"
 #include "abi/image.h"
+#include "rules/rules.h"
 
 /* Zeroed is "none". */
 struct tables {
@@ -32,6 +33,15 @@ bool tables_open(int control_fd, uint64_t generation, struct tables *ret_tables,
 
 /* The newest published tables that are sound. False: there are none. */
 bool tables_open_newest(int control_fd, struct tables *ret_tables, struct abi_fault *ret_fault);
+
+/*
+ * Reads the blobs that the image names, each checked: an array by the image's index for
+ * tables_blobs_free. False: one is not there or not sound.
+ */
+bool tables_blobs_read(const struct tables *tables, int control_fd, struct rules_blob **ret_blob,
+		       struct abi_fault *ret_fault);
+
+void tables_blobs_free(const struct tables *tables, struct rules_blob *blob);
 
 void tables_close(struct tables *tables);
 
