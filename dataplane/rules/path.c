@@ -300,6 +300,13 @@ path_rule_of(uint32_t scope_flags)
 	return rule | ((scope_flags & IMG_SCOPE_KEEP_SPELLING) != 0 ? PATH_SPELLING : 0);
 }
 
+/* What a request line may hold as it is: RFC 9112, 3.2 in a wide reading. */
+static bool
+is_visible(uint8_t c)
+{
+	return c > ' ' && c < 0x7f && c != '#';
+}
+
 /* A byte of the target as it was spelled there. */
 static void
 put_spelling(struct put *t, uint8_t c, uint8_t mark)
@@ -309,19 +316,16 @@ put_spelling(struct put *t, uint8_t c, uint8_t mark)
 	if ((mark & MARK_BACKSLASH) != 0)
 		c = '\\';
 	if ((mark & MARK_ESCAPED) == 0) {
-		put_byte(t, c, 0);
+		if (is_visible(c) || c >= 0x80)
+			put_byte(t, c, 0);
+		else
+			put_escape(t, c); /* no client can send these */
 		return;
 	}
 	text[1] =
 		(uint8_t)("0123456789ABCDEF"[c >> 4] | ((mark & MARK_LOWER_HIGH) != 0 ? 0x20 : 0));
 	text[2] = (uint8_t)("0123456789ABCDEF"[c & 15] | ((mark & MARK_LOWER_LOW) != 0 ? 0x20 : 0));
 	put_marked(t, slice_of(text, 3), 0);
-}
-
-static bool
-is_visible(uint8_t c)
-{
-	return c > ' ' && c < 0x7f;
 }
 
 static void
@@ -374,7 +378,7 @@ path_put_query(struct put *t, struct slice query)
 
 		if (c >= 0x80 && mark == MARK_TARGET)
 			continue;
-		if (is_visible(c) && !(was_escaped && (c == '?' || c == '#')))
+		if (is_visible(c) && !(was_escaped && c == '?'))
 			continue;
 		put_marked(t, slice_of(query.p + from, i - from), 0);
 		put_escape(t, c);

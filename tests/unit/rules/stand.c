@@ -20,6 +20,7 @@ enum {
 	MAPS = 4,
 	FARMS = 2,
 	SLOTS = 8,
+	POISON = 16 << 10,
 };
 
 static struct stand stand;
@@ -158,12 +159,15 @@ image_make(void)
 static struct arena
 arena_make(struct arena a, uint32_t room)
 {
+	uint32_t spoilt = POISON;
+
 	if (a.p == NULL) {
 		a.p = malloc(room);
 		a.mark = malloc(room);
+		spoilt = room;
 	}
-	memset(a.p, 0xee, room);
-	memset(a.mark, 0xff, room); /* nobody may trust what was there */
+	memset(a.p, 0xee, spoilt);
+	memset(a.mark, 0xff, spoilt); /* nobody may trust what was there */
 	return (struct arena){ .p = a.p, .mark = a.mark, .room = room };
 }
 
