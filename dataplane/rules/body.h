@@ -2,8 +2,8 @@
  * body.h - what the files of a body's stream share: the scanner of tags (14.3), the search of a
  * regular expression (14.5), and the pieces between them. Private to this folder and its tests.
  *
- *   body.c      the stages of one body, what a rule makes of a value or match
- *   snapshot.c  request and response as a body's rules see them, long after the heads are gone
+ *   outbound.c  rules on heads              body.c  a body's stages, what rules make of its parts
+ *   snapshot.c  request and response as a body's rules see them, when their heads are gone
  *   tags.c      attribute values of HTML        stream.c  matches of one pattern
  *   charset.c   bodies that are not UTF-8
  *
@@ -46,6 +46,18 @@ sink_put_owed(struct sink *to, struct slice *owed)
 
 	*owed = slice_of(owed->p + n, owed->n - n);
 }
+
+/* ---- outbound.c ---- */
+
+/* Pattern and conditions of a rule about a value; on MATCHED l->r and l->c are for the action. */
+enum rules_fault out_match(struct rules_lane *l, const struct img_out_rule *rule,
+			   struct slice value, enum rules_why *ret_why);
+/* Conditions alone: l->r is the match. */
+enum rules_fault out_conds(struct rules_lane *l, const struct img_out_rule *rule,
+			   enum rules_why *ret_why);
+void out_tell(struct rules_lane *l, uint32_t rule_i, enum rules_why why, struct slice input);
+/* Makes this target the URL that expressions see. */
+void out_url(struct rules_lane *l, struct slice target);
 
 /* ---- tags.c ---- */
 

@@ -56,15 +56,7 @@ custom_view(const struct rules_lane *l, struct slice name)
 
 /* ---- headers ---- */
 
-/* The lines of one header, one after another. */
-struct lines {
-	const struct rules_lane *l;
-	struct slice name;
-	bool is_response, is_replaced;
-	uint32_t line_i, change_i, given_n;
-};
-
-static struct lines
+struct lines
 lines_of(const struct rules_lane *l, bool is_response, struct slice name)
 {
 	struct lines at = { .l = l, .name = name, .is_response = is_response };
@@ -93,7 +85,7 @@ line_came(const struct rules_lane *l, bool is_response, struct slice name, uint3
 	return true;
 }
 
-static bool
+bool
 lines_next(struct lines *at, struct slice *ret)
 {
 	if (!at->is_replaced && line_came(at->l, at->is_response, at->name, at->line_i, ret)) {

@@ -27,12 +27,31 @@ struct slice host_name(struct slice host, struct slice *ret_port);
 bool field_view(const struct rules_lane *l, bool is_response, struct slice name, struct slice *ret);
 void field_put(struct put *t, bool is_response, struct slice name);
 
+/* The lines of one header as rules have left it, one after another. */
+struct lines {
+	const struct rules_lane *l;
+	struct slice name;
+	bool is_response, is_replaced;
+	uint32_t line_i, change_i, given_n;
+};
+
+struct lines lines_of(const struct rules_lane *l, bool is_response, struct slice name);
+bool lines_next(struct lines *at, struct slice *ret);
+
 /* The value of the first cookie of this name; a variable that rules set. Empty: there is none. */
 struct slice cookie_view(const struct rules_lane *l, struct slice name);
 struct slice custom_view(const struct rules_lane *l, struct slice name);
 
 /* Each line of the request's head as rules have left it, for ALL_RAW or ALL_HTTP. */
 void fields_put(struct put *t, bool is_raw);
+
+/* ---- sets.c ---- */
+
+/*
+ * Makes a value fit for this header, without blanks at its ends. READ_ONLY: of a header that says
+ * where a message ends; BYTES: of no head.
+ */
+enum rules_fault field_fit(struct slice name, struct slice *value);
 
 /* ---- path.c ---- */
 

@@ -282,6 +282,17 @@ scopes_close(struct rules *rules)
 	give(rules->grow, rules->scope);
 }
 
+static uint8_t
+any_of(const struct img *img, const struct img_scope *scope)
+{
+	if (scope->kind != IMG_SCOPE_OUTBOUND)
+		return RULES_ANY_IN;
+	for (uint32_t i = 0; i < scope->rule_n; i++)
+		if (img_out_rule(img, scope->first_rule + i)->kind != IMG_OUT_VARIABLE)
+			return RULES_ANY_OUT | RULES_ANY_BODY;
+	return RULES_ANY_OUT;
+}
+
 static bool
 listeners_open(struct rules *rules, struct abi_fault *ret_fault)
 {
@@ -298,8 +309,7 @@ listeners_open(struct rules *rules, struct abi_fault *ret_fault)
 			const struct img_scope *scope = img_scope(rules->img, scope_i);
 
 			if (scope->rule_n > 0)
-				rules->any[i] |= scope->kind == IMG_SCOPE_OUTBOUND ? RULES_ANY_OUT
-										   : RULES_ANY_IN;
+				rules->any[i] |= any_of(rules->img, scope);
 		}
 	}
 	return true;
@@ -501,6 +511,12 @@ bool
 rules_any(const struct rules *rules, uint32_t listener_i, bool is_outbound)
 {
 	return (rules->any[listener_i] & (is_outbound ? RULES_ANY_OUT : RULES_ANY_IN)) != 0;
+}
+
+bool
+rules_any_body(const struct rules *rules, uint32_t listener_i)
+{
+	return (rules->any[listener_i] & RULES_ANY_BODY) != 0;
 }
 
 uint32_t

@@ -184,15 +184,20 @@ struct rules_verdict {
 	uint32_t regex_n; /* times that PCRE2 was asked */
 };
 
-/* What outbound rules say of a response's head, and which of them its body needs (14). */
+/*
+ * What outbound rules say of a response's head, and which of them its body needs (14). change is
+ * of response headers only, those that inbound rules set first; with body rules the validators
+ * that a changed body has no more are among it (choice 26).
+ */
 struct rules_reply {
 	enum rules_fault fault;
-	uint32_t rule_i; /* of out_rules: the failed one */
+	uint32_t rule_i; /* of out_rules: the failed one; IMG_NONE: none by itself */
 	uint16_t status, substatus;
 	const struct rules_change *change;
 	uint32_t change_n;
 	const uint32_t *body_rule; /* of out_rules: TAGS and BODY rules whose precondition holds */
 	uint32_t body_rule_n;
+	bool has_body; /* to be rewritten: not of HEAD, nor with 204, 206, 304 */
 	uint32_t regex_n;
 };
 
@@ -263,6 +268,9 @@ void rules_close(struct rules *rules);
 
 /* Whether the listener binds any rule (of a request; of a response). */
 bool rules_any(const struct rules *rules, uint32_t listener_i, bool is_outbound);
+
+/* Whether it binds rules that rewrite bodies: requests then go to servers without Range (14.5). */
+bool rules_any_body(const struct rules *rules, uint32_t listener_i);
 
 /* The farm of this name, without case, IMG_NONE: none. For the host of an absolute URL. */
 uint32_t rules_farm(const struct rules *rules, struct slice name);

@@ -313,8 +313,7 @@ scope_run(struct rules_lane *l, uint32_t scope_i)
 
 /* ---- all scopes ---- */
 
-/* The scopes of this one's set and kind do not run any more. */
-static void
+void
 set_stop(struct rules_lane *l, const struct img_listener *listener)
 {
 	const struct img_scope *stopped = l->scope;

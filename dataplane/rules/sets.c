@@ -67,6 +67,17 @@ trimmed(struct slice s)
 	return s;
 }
 
+enum rules_fault
+field_fit(struct slice name, struct slice *value)
+{
+	if (is_framing(name))
+		return RULES_FAULT_READ_ONLY;
+	if (!is_token(name) || !is_value(*value))
+		return RULES_FAULT_BYTES;
+	*value = trimmed(*value);
+	return RULES_FAULT_NONE;
+}
+
 /* Whether the header or variable has a value that replace="false" leaves. */
 static bool
 has_value(const struct rules_lane *l, const struct img_set *set, struct slice name)

@@ -34,6 +34,7 @@ enum {
 
 	RULES_ANY_IN = 1 << 0, /* the listener binds rules of requests */
 	RULES_ANY_OUT = 1 << 1,
+	RULES_ANY_BODY = 1 << 2,
 };
 
 /* ---- bump memory ---- */
@@ -268,6 +269,11 @@ uint64_t count_start(const struct rules_lane *l);
 
 /* A rule was looked at by itself; start_ns is count_start's. */
 void count_rule(const struct rules_lane *l, uint32_t slot, enum rules_why why, uint64_t start_ns);
+
+/* ---- run.c ---- */
+
+/* The scopes of l->scope's set and kind do not run any more: l->stopped[…] is l->run. */
+void set_stop(struct rules_lane *l, const struct img_listener *listener);
 
 /* ---- scan.c ---- */
 
