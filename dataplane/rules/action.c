@@ -389,14 +389,19 @@ action_do(struct rules_lane *l, const struct img_rule *rule, bool *ret_ends)
 	return RULES_FAULT_NONE;
 }
 
-/* A farm's name may be the whole authority, or a host whose port says nothing of its own. */
+/*
+ * The farm of a URL's host: of that name as it stands, or without the port that the scheme has
+ * anyway. Another port is another host.
+ */
 static uint32_t
 farm_of(const struct rules_lane *l)
 {
 	struct slice port, name = host_name(l->url.host, &port);
 	uint32_t farm_i = rules_farm(l->rules, l->url.host);
 
-	return farm_i != IMG_NONE ? farm_i : rules_farm(l->rules, name);
+	if (farm_i == IMG_NONE && slice_eq(port, l->url.is_secure ? SLICE("443") : SLICE("80")))
+		return rules_farm(l->rules, name);
+	return farm_i;
 }
 
 enum rules_fault

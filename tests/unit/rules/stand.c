@@ -394,3 +394,35 @@ assert_slice(struct slice s, const char *want)
 	assert_string_equal(got, want);
 	assert_int_equal(s.n, strlen(want));
 }
+
+struct slice
+stand_value(struct stand *s, const char *e)
+{
+	struct slice value;
+
+	assert_int_equal(expr_expand(s->lane, &s->lane->brief, stand_expr(s, e), &value),
+			 RULES_FAULT_NONE);
+	return value;
+}
+
+enum rules_fault
+stand_fault(struct stand *s, const char *e)
+{
+	struct slice value;
+
+	return expr_expand(s->lane, &s->lane->brief, stand_expr(s, e), &value);
+}
+
+void
+stand_check(struct stand *s, const struct value_row *row, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		char joined[64] = "<";
+		struct slice v;
+
+		assert_value(s, row[i].expr, row[i].value);
+		strcat(strcat(joined, row[i].expr), ">");
+		v = stand_value(s, joined);
+		assert_slice(slice_of(v.p + 1, v.n - 2), row[i].value);
+	}
+}

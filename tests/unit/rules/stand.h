@@ -59,6 +59,21 @@ void stand_r(struct stand *s, uint32_t i, const char *part);
 /* {C:i} is this text, which is not of the target. */
 void stand_c(struct stand *s, uint32_t i, const char *text);
 
+/* An expression's value, and why it has none. */
+struct slice stand_value(struct stand *s, const char *expr);
+enum rules_fault stand_fault(struct stand *s, const char *expr);
+
 void assert_slice(struct slice s, const char *want);
+
+#define assert_value(s, expr, want) assert_slice(stand_value(s, expr), want)
+
+struct value_row {
+	const char *expr, *value;
+};
+
+/* Each alone, where the value may be looked at where it lies, and inside other text. */
+void stand_check(struct stand *s, const struct value_row *row, uint32_t n);
+
+#define CHECK_VALUES(s, row) stand_check(s, row, sizeof(row) / sizeof(row[0]))
 
 #endif

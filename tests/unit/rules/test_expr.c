@@ -1,31 +1,9 @@
 /*
- * test_expr.c - url-rewrite.md, 7 to 11: back-references, expressions, variables, functions and
- * maps, and what of them bounds what a request may cost.
+ * test_expr.c - url-rewrite.md, 7 to 9: back-references, expressions and variables.
  */
 #include "stand.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-static struct slice
-value_of(struct stand *s, const char *expr)
-{
-	struct slice value;
-
-	assert_int_equal(expr_expand(s->lane, &s->lane->brief, stand_expr(s, expr), &value),
-			 RULES_FAULT_NONE);
-	return value;
-}
-
-#define assert_value(s, expr, want) assert_slice(value_of(s, expr), want)
-
-static enum rules_fault
-fault_of(struct stand *s, const char *expr)
-{
-	struct slice value;
-
-	return expr_expand(s->lane, &s->lane->brief, stand_expr(s, expr), &value);
-}
 
 /* ---- 7 ---- */
 
@@ -54,12 +32,12 @@ an_index_that_no_pattern_provides_is_a_fault(void **state)
 	struct stand *s = stand_get("/a");
 
 	(void)state;
-	assert_int_equal(fault_of(s, "{R:0}"), RULES_FAULT_REFERENCE);
-	assert_int_equal(fault_of(s, "x{C:1}"), RULES_FAULT_REFERENCE);
+	assert_int_equal(stand_fault(s, "{R:0}"), RULES_FAULT_REFERENCE);
+	assert_int_equal(stand_fault(s, "x{C:1}"), RULES_FAULT_REFERENCE);
 	stand_r(s, 0, NULL);
-	assert_int_equal(fault_of(s, "{R:1}"), RULES_FAULT_REFERENCE);
-	assert_int_equal(fault_of(s, "{ToLower:{R:1}}"), RULES_FAULT_REFERENCE);
-	assert_int_equal(fault_of(s, "{C:0}"), RULES_FAULT_REFERENCE);
+	assert_int_equal(stand_fault(s, "{R:1}"), RULES_FAULT_REFERENCE);
+	assert_int_equal(stand_fault(s, "{ToLower:{R:1}}"), RULES_FAULT_REFERENCE);
+	assert_int_equal(stand_fault(s, "{C:0}"), RULES_FAULT_REFERENCE);
 	assert_value(s, "{R:0}", "a");
 }
 
@@ -70,7 +48,7 @@ what_lasts_is_copied_from_what_does_not(void **state)
 	struct slice value, brief;
 
 	(void)state;
-	brief = value_of(s, "{ToLower:ABC}"); /* lies in brief */
+	brief = stand_value(s, "{ToLower:ABC}"); /* lies in brief */
 	s->lane->r.s[0] = brief;
 	s->lane->r.n = 1;
 	assert_int_equal(expr_expand(s->lane, &s->lane->keep, stand_expr(s, "{R:0}"), &value),
@@ -114,12 +92,12 @@ an_expansion_is_bounded(void **state)
 	s->lane->work_left = INT64_MAX;
 	stand_line(s, "x", big);
 	stand_line(s, "a", "b");
-	assert_int_equal(value_of(s, "{HTTP_X}").n, 40000);
-	assert_int_equal(value_of(s, "{ToLower:{HTTP_X}}").n, 40000);
-	assert_int_equal(fault_of(s, "{HTTP_X}{HTTP_X}"), RULES_FAULT_LONG);
-	assert_int_equal(fault_of(s, "{HtmlEncode:{HTTP_X}}"), RULES_FAULT_LONG);
-	assert_int_equal(fault_of(s, "{UrlEncode:{HTTP_X}}"), RULES_FAULT_LONG);
-	assert_int_equal(fault_of(s, "{HTTP_X}{ToLower:{HTTP_X}}"), RULES_FAULT_LONG);
+	assert_int_equal(stand_value(s, "{HTTP_X}").n, 40000);
+	assert_int_equal(stand_value(s, "{ToLower:{HTTP_X}}").n, 40000);
+	assert_int_equal(stand_fault(s, "{HTTP_X}{HTTP_X}"), RULES_FAULT_LONG);
+	assert_int_equal(stand_fault(s, "{HtmlEncode:{HTTP_X}}"), RULES_FAULT_LONG);
+	assert_int_equal(stand_fault(s, "{UrlEncode:{HTTP_X}}"), RULES_FAULT_LONG);
+	assert_int_equal(stand_fault(s, "{HTTP_X}{ToLower:{HTTP_X}}"), RULES_FAULT_LONG);
 	for (int i = 0; i < IMG_OPEN_MAX; i++)
 		strcat(deep, "{ToLower:");
 	strcat(deep, "DEEP");
@@ -129,7 +107,7 @@ an_expansion_is_bounded(void **state)
 	s->lane->brief.room = s->lane->brief.used + 3;
 	assert_value(s, "{HTTP_A}{HTTP_A}{HTTP_A}", "bbb");
 	s->lane->brief.room = s->lane->brief.used + 2;
-	assert_int_equal(fault_of(s, "{HTTP_A}{HTTP_A}{HTTP_A}"), RULES_FAULT_ROOM);
+	assert_int_equal(stand_fault(s, "{HTTP_A}{HTTP_A}{HTTP_A}"), RULES_FAULT_ROOM);
 }
 
 /* ---- 9 ---- */
@@ -151,26 +129,6 @@ variables_have_names(void **state)
 	assert_int_equal(rules_variable_of(SLICE("HTTP_ACCEPT")), RULES_VARIABLE_NONE);
 	assert_string_equal(rules_variable_name(RULES_VARIABLES), "unknown");
 }
-
-struct value_row {
-	const char *expr, *value;
-};
-
-static void
-check_values(struct stand *s, const struct value_row *row, uint32_t n)
-{
-	for (uint32_t i = 0; i < n; i++) {
-		char joined[64] = "<";
-
-		assert_value(s, row[i].expr, row[i].value);
-		strcat(strcat(joined, row[i].expr), ">"); /* not where it lies */
-		struct slice v = value_of(s, joined);
-
-		assert_slice(slice_of(v.p + 1, v.n - 2), row[i].value);
-	}
-}
-
-#define CHECK_VALUES(s, row) check_values(s, row, sizeof(row) / sizeof(row[0]))
 
 static void
 variables_of_a_plain_request(void **state)
@@ -477,130 +435,6 @@ outbound_rules_see_the_response_and_what_inbound_rules_set(void **state)
 	assert_value(s, "{RESPONSE_STATUS}", "301");
 }
 
-/* ---- 10 ---- */
-
-static void
-functions_change_text(void **state)
-{
-	static const struct value_row row[] = {
-		{ "{ToLower:AbC-Z[@}", "abc-z[@" },
-		{ "{ToLower:\xc3\x84\xc3\x96\xc3\x9c\xc3\x9f}",
-		  "\xc3\xa4\xc3\xb6\xc3\xbc\xc3\x9f" },
-		{ "{ToLower:\xce\xa3\xd0\x96}", "\xcf\x83\xd0\xb6" }, /* Greek, Cyrillic */
-		{ "{ToLower:\xc4\xb0}", "i" },			      /* shorter */
-		{ "{ToLower:\xc8\xba}", "\xe2\xb1\xa5" },	      /* longer */
-		{ "{ToLower:\xf0\x90\x90\x80}", "\xf0\x90\x90\xa8" }, /* Deseret */
-		{ "{ToLower:\xff\xc3"
-		  "A}",
-		  "\xff\xc3"
-		  "a" }, /* no UTF-8: bytes stay */
-		{ "{UrlEncode:<hey>}", "%3Chey%3E" },
-		{ "{UrlEncode:a b}", "a%20b" },
-		{ "{UrlEncode:AZaz09-._~}", "AZaz09-._~" },
-		{ "{UrlEncode:/?#[]@!$&'()*+,;=:%}",
-		  "%2F%3F%23%5B%5D%40%21%24%26%27%28%29%2A%2B%2C%3B%3D%3A%25" }, /* choice 17 */
-		{ "{UrlEncode:\xc3\xa4}", "%C3%A4" },
-		{ "{UrlDecode:a%20b}", "a b" },
-		{ "{UrlDecode:a+b}", "a+b" },
-		{ "{UrlDecode:%2520}", "%20" }, /* once */
-		{ "{UrlDecode:%C3%a4%2f}", "\xc3\xa4/" },
-		{ "{UrlDecode:%}", "%" },
-		{ "{UrlDecode:%4%zz%4g%}", "%4%zz%4g%" },
-		{ "{UrlDecode:%%34%31}", "%41" },
-		{ "{UrlDecode:{UrlEncode:a/b c\xc3\xa4}}", "a/b c\xc3\xa4" },
-		{ "{HtmlEncode:a&<>\"'b}", "a&amp;&lt;&gt;&quot;&#39;b" },
-		{ "{HtmlEncode:\xc3\xa4}", "\xc3\xa4" },
-		{ "{HtmlEncode:&amp;}", "&amp;amp;" },
-	};
-
-	(void)state;
-	for (uint32_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
-		static const char *const target[] = { "/plain", "/%6darked" };
-
-		for (uint32_t k = 0; k < 2; k++)
-			assert_value(stand_get(target[k]), row[i].expr, row[i].value);
-	}
-}
-
-static void
-lower_case_is_the_same_for_keys(void **state)
-{
-	uint8_t to[RULES_LOWER_BYTES(8)];
-
-	(void)state;
-	assert_slice(slice_of(to, rules_lower(SLICE("A\xc3\x84\xff"), to)), "a\xc3\xa4\xff");
-	assert_int_equal(rules_lower(SLICE("\xc8\xba\xc8\xba\xc8\xba\xc8\xba"), to), sizeof(to));
-	assert_int_equal(rules_lower(SLICE(""), to), 0);
-}
-
-/* ---- 11 ---- */
-
-static void
-maps_have_values(void **state)
-{
-	static const struct value_row row[] = {
-		{ "{Map:Old}", "/new/1" },
-		{ "{Map:old}", "/new/1" },
-		{ "{Map:OLD}", "/new/1" },
-		{ "{Map:\xc3\x84}", "umlaut" },
-		{ "{Map:twice}", "first" },
-		{ "{Map:ol}", "none" },	   /* defaultValue */
-		{ "{Map:old }", "none" },  /* no trimming */
-		{ "{Map:%6fld}", "none" }, /* no decoding */
-		{ "{Map:}", "none" },
-		{ "{Map:{Case:Key}}", "none" },
-		{ "{Case:Key}", "value" },
-		{ "{Case:key}", "" }, /* no default: empty */
-		{ "{Empty:x}", "" },
-		{ "a{Map:old}b{Case:Key}c", "a/new/1bvaluec" },
-		{ "{Map:{HTTP_WHICH}}", "/new/1" },
-		/* FileContainsProvider: the first line that is a part of the input */
-		{ "{Parts:the-ADMIN-page}", "admin" },
-		{ "{Parts:the-adm-page}", "adm" },
-		{ "{Parts:x-then-admin}", "admin" },
-		{ "{Parts:x}", "x" },
-		{ "{Parts:aXb}", "x" },
-		{ "{Parts:ad}", "" },
-		{ "{Parts:}", "" },
-		{ "{Parts:a long-par}", "" },
-		{ "{Parts:a long-part}", "long-part" },
-	};
-	struct stand *s = stand_get("/");
-
-	(void)state;
-	stand_line(s, "which", "OLD");
-	CHECK_VALUES(s, row);
-}
-
-static void
-what_expressions_cost_is_bounded(void **state)
-{
-	static char big[60001];
-	struct stand *s = stand_get("/");
-	uint32_t lower, n = 0;
-
-	(void)state;
-	memset(big, 'a', 60000);
-	stand_line(s, "x", big);
-	assert_slice(value_of(s, "{Parts:{HTTP_X}}"), ""); /* nothing begins with "aa" */
-	s = stand_get("/");
-	memset(big, 'X', 60000); /* every place may begin a key */
-	stand_line(s, "x", big);
-	assert_int_equal(fault_of(s, "{Parts:{HTTP_X}}"), RULES_FAULT_MATCH_LIMIT);
-	/* A thousand rules that each write the same long text. */
-	s = stand_get("/");
-	stand_line(s, "x", big);
-	lower = stand_expr(s, "{ToLower:{HTTP_X}}");
-	for (enum rules_fault fault = RULES_FAULT_NONE; fault == RULES_FAULT_NONE; n++) {
-		struct slice v;
-
-		s->lane->brief.used = 0;
-		fault = expr_expand(s->lane, &s->lane->brief, lower, &v);
-		assert_true(fault == RULES_FAULT_NONE || fault == RULES_FAULT_MATCH_LIMIT);
-	}
-	assert_in_range(n, 2, 10);
-}
-
 /* ---- choice 8: marks stay with their bytes ---- */
 
 static void
@@ -611,10 +445,10 @@ marks_follow_text(void **state)
 
 	(void)state;
 	stand_r(s, 0, NULL);
-	v = value_of(s, "{R:0}?{HTTP_X}");
+	v = stand_value(s, "{R:0}?{HTTP_X}");
 	assert_slice(v, "a?b?c?");
 	assert_int_equal(s->lane->keep.has_marks, true);
-	v = value_of(s, "{ToLower:{R:0}}{QUERY_STRING}");
+	v = stand_value(s, "{ToLower:{R:0}}{QUERY_STRING}");
 	assert_slice(v, "a?b?cq");
 }
 
@@ -636,10 +470,6 @@ main(void)
 		cmocka_unit_test(cookies_are_pairs_between_semicolons),
 		cmocka_unit_test(headers_and_variables_are_as_rules_left_them),
 		cmocka_unit_test(outbound_rules_see_the_response_and_what_inbound_rules_set),
-		cmocka_unit_test(functions_change_text),
-		cmocka_unit_test(lower_case_is_the_same_for_keys),
-		cmocka_unit_test(maps_have_values),
-		cmocka_unit_test(what_expressions_cost_is_bounded),
 		cmocka_unit_test(marks_follow_text),
 	};
 
