@@ -635,7 +635,8 @@ struct img_op {
 
 enum {
 	IMG_SET_REPLACE = 1 << 0, /* an existing value goes */
-	IMG_SET_FLAGS = IMG_SET_REPLACE,
+	IMG_SET_REFUSED = 1 << 1, /* not in allowedServerVariables: a fault when it comes to it */
+	IMG_SET_FLAGS = IMG_SET_REPLACE | IMG_SET_REFUSED,
 };
 
 /* Sets a header or variable of the request (13); an empty value removes the header. */

@@ -10,6 +10,7 @@
 #include "abi/map.h"
 
 #include "rules/fields.h"
+#include "rules/utf8.h"
 
 enum {
 	STARTS = 1 << 16,
@@ -157,21 +158,21 @@ maps_close(struct rules *rules)
 
 /* ---- asking ---- */
 
-static struct slice
-key_of(const struct map_pair *pair)
-{
-	return slice_of(pair->key, pair->key_n);
-}
+/* A part of an input. */
+struct found {
+	const void *key; /* NULL: none */
+	uint32_t from, n;
+};
 
 /*
- * The first key, in the order written, that is a part of s; n 0: none is. MATCH_LIMIT when to say
- * so takes more work than is left.
+ * Where the first key, in the order written, stands in s. MATCH_LIMIT when to say so takes more
+ * work than is left.
  */
 static enum rules_fault
-parts_find(const struct rules_map *m, struct slice s, int64_t *work_left, struct slice *ret)
+parts_find(const struct rules_map *m, struct slice s, int64_t *work_left, struct found *ret)
 {
 	const struct parts *parts = m->parts;
-	struct slice best = slice_of(NULL, 0);
+	struct found best = { 0 };
 
 	for (uint32_t at = 0; at < s.n; at++) {
 		uint32_t left = s.n - at;
@@ -183,13 +184,49 @@ parts_find(const struct rules_map *m, struct slice s, int64_t *work_left, struct
 			*work_left -= ASK_WORK + parts->length[i];
 			if (*work_left < 0)
 				return RULES_FAULT_MATCH_LIMIT;
+			/* Keys lie in the order written. */
 			if (map_find(&m->keys, s.p + at, parts->length[i], &pair) &&
-			    (best.n == 0 || (const uint8_t *)pair.key < best.p))
-				best = key_of(&pair); /* keys lie in the order written */
+			    (best.key == NULL || (uintptr_t)pair.key < (uintptr_t)best.key))
+				best = (struct found){ pair.key, at, pair.key_n };
 		}
 	}
 	*ret = best;
 	return RULES_FAULT_NONE;
+}
+
+/* The bytes of s that become bytes from `from` on, n of them, of s in lower case. */
+static struct slice
+unlowered(struct slice s, uint32_t from, uint32_t n)
+{
+	uint32_t at = 0, first = 0, i = 0;
+
+	while (i < s.n && at < from + n) {
+		uint8_t text[UTF8_MAX];
+		uint32_t c, len = utf8_parse(s.p + i, s.n - i, &c);
+
+		first = at <= from ? i : first;
+		at += len == 0 ? 1 : utf8_emit(utf8_lower(c), text);
+		i += len == 0 ? 1 : len;
+	}
+	return slice_of(s.p + first, i - first);
+}
+
+/* The part as the input spells it (11.3: the matched string). */
+static void
+put_part(struct put *t, const struct rules_map *m, struct slice key, struct slice asked,
+	 struct slice absent)
+{
+	struct found found;
+
+	t->fault = parts_find(m, asked, &t->work_left, &found);
+	if (t->fault != RULES_FAULT_NONE)
+		return;
+	if (found.key == NULL)
+		put_slice(t, absent);
+	else if (asked.p == key.p)
+		put_slice(t, slice_of(key.p + found.from, found.n));
+	else
+		put_slice(t, unlowered(key, found.from, found.n));
 }
 
 void
@@ -198,23 +235,24 @@ map_put(struct put *t, uint32_t map_i, struct slice key)
 	const struct rules_lane *l = t->l;
 	const struct img_map *im = img_map(l->img, map_i);
 	const struct rules_map *m = &l->rules->map[map_i];
-	uint32_t n = put_n(t);
-	struct slice value = slice_of(img_text(l->img, im->absent), im->absent.n), part;
+	struct slice absent = slice_of(img_text(l->img, im->absent), im->absent.n), asked = key;
+	uint32_t first = put_n(t), mid;
 	struct map_pair pair;
 
+	t->max += RULES_LOWER_BYTES(key.n); /* for the time being */
 	if ((im->flags & IMG_MAP_CASELESS) != 0) {
 		put_lower(t, key);
-		key = slice_of(t->to->p + t->from + n, put_n(t) - n);
+		asked = slice_of(t->to->p + t->from + first, put_n(t) - first);
 	}
+	mid = put_n(t);
 	if (t->fault != RULES_FAULT_NONE)
 		return;
-	if (m->parts != NULL) {
-		t->fault = parts_find(m, key, &t->work_left, &part);
-		if (t->fault == RULES_FAULT_NONE && part.n > 0)
-			value = part;
-	} else if (map_find(&m->keys, key.p, key.n, &pair)) {
-		value = slice_of(pair.value, pair.value_n);
-	}
-	put_cut(t, n);
-	put_slice(t, value);
+	if (m->parts != NULL)
+		put_part(t, m, key, asked, absent);
+	else if (map_find(&m->keys, asked.p, asked.n, &pair))
+		put_slice(t, slice_of(pair.value, pair.value_n));
+	else
+		put_slice(t, absent);
+	put_take_out(t, first, mid);
+	t->max -= RULES_LOWER_BYTES(key.n);
 }

@@ -114,7 +114,8 @@ struct rules_subject {
 	x(READ_ONLY, "a variable that cannot be set")                                              \
 	x(URL, "the rewritten URL is none")                                                        \
 	x(ENCODED, "the body has a content coding that is not known")                              \
-	x(ROOM, "scratch memory is used up")
+	x(ROOM, "scratch memory is used up")                                                       \
+	x(NOT_ALLOWED, "a variable that allowedServerVariables does not name")
 /* clang-format on */
 
 enum rules_fault {

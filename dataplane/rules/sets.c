@@ -133,6 +133,8 @@ set_do(struct rules_lane *l, const struct img_set *set)
 	bool replaces = (set->flags & IMG_SET_REPLACE) != 0;
 	enum rules_fault fault;
 
+	if ((set->flags & IMG_SET_REFUSED) != 0)
+		return RULES_FAULT_NOT_ALLOWED;
 	if (is_read_only(set, c.name))
 		return RULES_FAULT_READ_ONLY;
 	if (!replaces && !c.is_response && has_value(l, set, c.name))

@@ -83,11 +83,17 @@ maps_have_values(void **state)
 		{ "a{Map:old}b{Case:Key}c", "a/new/1bvaluec" },
 		{ "{Map:{HTTP_WHICH}}", "/new/1" },
 		/* FileContainsProvider: the first line that is a part of the input */
-		{ "{Parts:the-ADMIN-page}", "admin" },
+		{ "{Parts:the-ADMIN-page}", "ADMIN" }, /* as the input spells it */
+		{ "{Parts:\xc8\xba\xc4\xb0"
+		  "AdMin\xc4\xb0}",
+		  "AdMin" }, /* longer, shorter */
+		{ "{Parts:\xff\xc3"
+		  "ADM}",
+		  "ADM" },
 		{ "{Parts:the-adm-page}", "adm" },
 		{ "{Parts:x-then-admin}", "admin" },
 		{ "{Parts:x}", "x" },
-		{ "{Parts:aXb}", "x" },
+		{ "{Parts:aXb}", "X" },
 		{ "{Parts:ad}", "" },
 		{ "{Parts:}", "" },
 		{ "{Parts:a long-par}", "" },

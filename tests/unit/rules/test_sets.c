@@ -153,6 +153,21 @@ what_cannot_be_set_is_a_fault(void **state)
 	}
 }
 
+/* The allow list: control marks what is not on it. */
+static void
+a_refused_set_is_a_fault_when_its_rule_matches(void **state)
+{
+	struct stand *s = stand_get("/");
+	struct img_set *set;
+
+	(void)state;
+	stand_set(s, IMG_SET_REQUEST_FIELD, "a", "1", true);
+	stand_set(s, IMG_SET_REQUEST_FIELD, "b", "1", true);
+	set = (struct img_set *)(uintptr_t)img_set(s->lane->img, s->rule.first_set + 1);
+	set->flags |= IMG_SET_REFUSED;
+	assert_int_equal(sets_do(s->lane, &s->rule), RULES_FAULT_NOT_ALLOWED);
+}
+
 static void
 changes_are_bounded(void **state)
 {
@@ -182,6 +197,7 @@ main(void)
 		cmocka_unit_test(replace_false_of_a_response_header_is_said_later),
 		cmocka_unit_test(a_later_set_takes_the_place_of_an_earlier_one),
 		cmocka_unit_test(what_cannot_be_set_is_a_fault),
+		cmocka_unit_test(a_refused_set_is_a_fault_when_its_rule_matches),
 		cmocka_unit_test(changes_are_bounded),
 	};
 
