@@ -259,6 +259,7 @@ line_read(const struct iis_at *at, const struct provider *provider, struct rule_
 
 	if (line.s[0] == 0)
 		return;
+	value.s = line.s; /* what a text contains is its own value */
 	if (map->kind == IMG_MAP_KEYS) {
 		separator = strstr(line.s, provider->separator.s);
 		if (separator == NULL) {

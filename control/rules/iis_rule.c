@@ -178,6 +178,15 @@ url_read(const struct iis_at *at, const struct iis_node *node, struct rule *rule
 			   img_action_name(rule->action));
 }
 
+/* Empty is as good as left out: the schema's default. */
+static struct rule_text
+filled(struct rule_text text)
+{
+	if (text.s != NULL && text.s[0] == 0)
+		text.s = NULL;
+	return text;
+}
+
 static void
 response_read(const struct iis_at *at, const struct iis_node *node, struct rule *rule)
 {
@@ -185,8 +194,8 @@ response_read(const struct iis_at *at, const struct iis_node *node, struct rule 
 	uint32_t code = iis_number_of(at, node, "statusCode", STATUS_MAX, STATUS_MIN);
 
 	rule->substatus = (uint16_t)iis_number_of(at, node, "subStatusCode", SUBSTATUS_MAX, 0);
-	rule->reason = iis_text_of(node, "statusReason");
-	rule->body = iis_text_of(node, "statusDescription");
+	rule->reason = filled(iis_text_of(node, "statusReason"));
+	rule->body = filled(iis_text_of(node, "statusDescription"));
 	if (rule->action != IMG_ACTION_RESPOND)
 		return;
 	rule->status = (uint16_t)code;
