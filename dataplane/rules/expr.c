@@ -113,6 +113,8 @@ call(struct put *t, const struct img_op *op, uint32_t first)
 	}
 	put_take_out(t, first, mid);
 	t->max -= arg.n;
+	if (t->fault == RULES_FAULT_NONE && put_n(t) > t->max)
+		t->fault = RULES_FAULT_LONG;
 }
 
 /* ---- values ---- */

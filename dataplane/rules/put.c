@@ -42,7 +42,7 @@ more(struct put *t, uint32_t n)
 {
 	if (t->fault != RULES_FAULT_NONE)
 		return NULL;
-	if (n > t->max - put_n(t))
+	if (put_n(t) > t->max || n > t->max - put_n(t))
 		t->fault = RULES_FAULT_LONG;
 	else if (n > t->to->room - t->to->used)
 		t->fault = RULES_FAULT_ROOM;

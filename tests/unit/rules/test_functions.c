@@ -107,6 +107,22 @@ maps_have_values(void **state)
 }
 
 static void
+values_of_maps_count(void **state)
+{
+	static char big[RULES_TEXT_MAX + 1];
+	struct stand *s = stand_get("/");
+
+	(void)state;
+	memset(big, 'a', RULES_TEXT_MAX - 5);
+	stand_line(s, "x", big);
+	assert_int_equal(stand_value(s, "{HTTP_X}{Case:Key}").n, RULES_TEXT_MAX);
+	assert_int_equal(stand_fault(s, "{HTTP_X}{Case:Key}a"), RULES_FAULT_LONG);
+	assert_int_equal(stand_fault(s, "a{HTTP_X}{Case:Key}"), RULES_FAULT_LONG);
+	assert_int_equal(stand_fault(s, "{HTTP_X}{Map:Old}"), RULES_FAULT_LONG);
+	assert_int_equal(stand_fault(s, "{HTTP_X}{Map:Old}{HTTP_X}"), RULES_FAULT_LONG);
+}
+
+static void
 what_expressions_cost_is_bounded(void **state)
 {
 	static char big[60001];
@@ -142,6 +158,7 @@ main(void)
 		cmocka_unit_test(functions_change_text),
 		cmocka_unit_test(lower_case_is_the_same_for_keys),
 		cmocka_unit_test(maps_have_values),
+		cmocka_unit_test(values_of_maps_count),
 		cmocka_unit_test(what_expressions_cost_is_bounded),
 	};
 
