@@ -3,10 +3,12 @@
  *
  * Work is bounded. RULES_WORK is what one evaluation may cost, in nanoseconds of a machine of
  * today, counted and not measured, so that the same request has the same verdict everywhere. PCRE2
- * counts steps, but not what a step costs: one that runs over a whole string costs its length. A
- * match is first given as many steps as an honest one needs and pays for reading the string once;
- * if they do not suffice it begins anew with eight times as many, and pays for each as if it ran
- * over half the string. So honest matches are cheap, and hostile ones end in time, with a fault.
+ * limits the steps of a match from each place where it begins, but neither the number of places
+ * nor what a step costs: one that runs over the whole string costs its length. So a long string is
+ * searched in windows of few places to begin. Each window is first given the steps that an honest
+ * match needs, and pays for its places; if the steps do not suffice it is divided, begins anew
+ * with eight times as many and pays for all of them, each as if it ran over part of the string.
+ * Honest matches are cheap; hostile ones end in time, with a fault.
  */
 #include <string.h>
 
@@ -18,9 +20,14 @@ enum {
 	LOOK_WORK = 1 << 28, /* where time is nobody's: explanations, sets without databases */
 	CALL_WORK = 32,
 	STEP_WORK = 4,
-	STEPS_MIN = 16, /* of a first attempt */
-	STEPS_MAX = 256,
-	STEPS_BYTES = 1 << 16, /* steps times length of a first attempt, between them */
+	STEP_SHIFT = 2, /* a step costs STEP_WORK and so much of the string */
+
+	SHORT_BYTES = 128, /* up to here: one window, few cares */
+	SHORT_STEPS = 32,  /* from each place */
+	LONG_STEPS = 4,
+	WINDOW_STARTS = 64,
+	DIVIDED_STARTS = 4, /* of a window whose steps did not suffice */
+	STEPS_FACTOR = 8,
 };
 
 void
@@ -58,36 +65,102 @@ lane_rule(struct rules_lane *l)
 
 /* ---- one pattern ---- */
 
-/* One attempt; PCRE2's code. */
-static int
-attempt(struct rules_lane *l, const pcre2_code *code, struct slice s, uint64_t steps)
-{
-	const uint8_t *p = s.n == 0 ? (const uint8_t *)"" : s.p;
+/* A part of a search: matches that begin from `from` to `to`, at most `start_n` of them. */
+struct window {
+	uint32_t from, to;
+	uint32_t start_n;
+};
 
-	pcre2_set_match_limit(l->context, steps < UINT32_MAX ? (uint32_t)steps : UINT32_MAX);
-	return pcre2_match(code, p, s.n, 0, 0, l->captures, l->context);
+static bool
+is_start(const struct rules_code *code, uint8_t c)
+{
+	return (code->first[c / 64] >> c % 64 & 1) != 0;
+}
+
+/* The window that begins at `from` and has at most so many places to begin. */
+static struct window
+window_of(const struct rules_code *code, struct slice s, uint32_t from, uint32_t start_n)
+{
+	struct window w = { .from = from, .to = from };
+
+	for (; w.to < s.n; w.to++) {
+		if (!is_start(code, s.p[w.to]))
+			continue;
+		if (w.start_n == start_n) {
+			w.to--;
+			return w;
+		}
+		w.start_n++;
+	}
+	w.start_n++; /* the end, for an empty match */
+	return w;
+}
+
+static bool
+is_single(const struct rules_code *code, struct slice s)
+{
+	return code->starts == RULES_STARTS_ONE ||
+	       (code->starts == RULES_STARTS_LINE && memchr(s.p, '\n', s.n) == NULL);
+}
+
+/* The first window, in which nearly all searches end. */
+static struct window
+window_first(const struct rules_code *code, struct slice s)
+{
+	if (is_single(code, s))
+		return (struct window){ .to = s.n, .start_n = 1 };
+	if (s.n <= SHORT_BYTES)
+		return (struct window){ .to = s.n, .start_n = s.n + 1 };
+	return window_of(code, s, 0, WINDOW_STARTS);
+}
+
+/* One attempt; PCRE2's answer. */
+static int
+attempt(struct rules_lane *l, const struct rules_code *code, struct slice s, const struct window *w,
+	uint64_t steps)
+{
+	pcre2_set_match_limit(l->context, (uint32_t)(steps < UINT32_MAX ? steps : UINT32_MAX));
+	pcre2_set_offset_limit(l->context, w->to);
+	l->regex_n++;
+	return pcre2_match(code->code, s.p, s.n, w->from, 0, l->captures, l->context);
+}
+
+/* PCRE2's answer for a window; *w shrinks when it is divided. */
+static int
+window_ask(struct rules_lane *l, const struct rules_code *code, struct slice s, struct window *w)
+{
+	bool is_short = s.n <= SHORT_BYTES;
+	uint64_t steps = is_short ? SHORT_STEPS : LONG_STEPS;
+	uint64_t step_work = STEP_WORK + (s.n >> STEP_SHIFT);
+	int rc;
+
+	l->work_left -= CALL_WORK + (int64_t)(is_short ? s.n / 2 : w->start_n * step_work);
+	if (l->work_left < 0)
+		return PCRE2_ERROR_MATCHLIMIT;
+	rc = attempt(l, code, s, w, steps);
+	if (rc == PCRE2_ERROR_MATCHLIMIT && w->start_n > DIVIDED_STARTS)
+		*w = window_of(code, s, w->from, DIVIDED_STARTS);
+	while (rc == PCRE2_ERROR_MATCHLIMIT && l->work_left > 0) {
+		steps *= STEPS_FACTOR;
+		l->work_left -= (int64_t)(w->start_n * steps * step_work);
+		if (l->work_left > 0)
+			rc = attempt(l, code, s, w, steps);
+	}
+	return rc;
 }
 
 /* True when all was said; false when the evaluation's work does not allow to go on. */
 static bool
-regex_ask(struct rules_lane *l, const pcre2_code *code, struct slice s, bool *ret_matches)
+regex_ask(struct rules_lane *l, const struct rules_code *code, struct slice s, bool *ret_matches)
 {
-	uint64_t steps = STEPS_BYTES / (s.n + 1), step_work = STEP_WORK + s.n / 2;
-	int64_t left = l->work_left;
-	int rc;
+	struct slice safe = s.n == 0 ? slice_of("", 0) : s;
+	struct window w = window_first(code, safe);
+	int rc = window_ask(l, code, safe, &w);
 
-	steps = steps < STEPS_MIN ? STEPS_MIN : steps > STEPS_MAX ? STEPS_MAX : steps;
-	left -= CALL_WORK + s.n / 2;
-	rc = left < 0 ? PCRE2_ERROR_MATCHLIMIT : attempt(l, code, s, steps);
-	while (rc == PCRE2_ERROR_MATCHLIMIT && left >= (int64_t)step_work) {
-		steps *= 8;
-		if (steps * step_work > (uint64_t)left)
-			steps = (uint64_t)left / step_work; /* the last */
-		left -= (int64_t)(steps * step_work);
-		rc = attempt(l, code, s, steps);
+	while (rc == PCRE2_ERROR_NOMATCH && w.to < s.n) {
+		w = window_of(code, safe, w.to + 1, WINDOW_STARTS);
+		rc = window_ask(l, code, safe, &w);
 	}
-	l->work_left = left;
-	l->regex_n++;
 	*ret_matches = rc >= 0;
 	return rc >= 0 || rc == PCRE2_ERROR_NOMATCH;
 }
@@ -124,7 +197,7 @@ match_pattern(struct rules_lane *l, uint32_t pattern_i, struct slice s, bool *re
 {
 	bool matches;
 
-	if (!regex_ask(l, l->rules->code[pattern_i].code, s, &matches))
+	if (!regex_ask(l, &l->rules->code[pattern_i], s, &matches))
 		return RULES_FAULT_MATCH_LIMIT;
 	if (matches && ret_refs != NULL)
 		captures_take(l, img_pattern(l->img, pattern_i), s, ret_refs);

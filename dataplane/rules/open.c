@@ -78,6 +78,32 @@ pattern_eq(const struct img *img, const struct img_pattern *a, const struct img_
 	       memcmp(img_text(img, a->regex), img_text(img, b->regex), a->regex.n) == 0;
 }
 
+/* Where its matches can begin: what bounds the work of a search goes by that. */
+static void
+code_starts(struct rules_code *code)
+{
+	uint32_t options = 0, type = 0, unit = 0;
+	const uint8_t *map = NULL;
+
+	pcre2_pattern_info(code->code, PCRE2_INFO_ALLOPTIONS, &options);
+	pcre2_pattern_info(code->code, PCRE2_INFO_FIRSTCODETYPE, &type);
+	pcre2_pattern_info(code->code, PCRE2_INFO_FIRSTCODEUNIT, &unit);
+	pcre2_pattern_info(code->code, PCRE2_INFO_FIRSTBITMAP, &map);
+	code->starts = (options & PCRE2_ANCHORED) != 0 ? RULES_STARTS_ONE
+		       : type == 2		       ? RULES_STARTS_LINE
+						       : RULES_STARTS_SOME;
+	for (uint32_t c = 0; c < 256; c++) {
+		bool is_first = (c & 0xc0) != 0x80; /* no character begins like that */
+
+		if (map != NULL)
+			is_first &= (map[c / 8] >> c % 8 & 1) != 0;
+		else if (type == 1 && unit < 0x80) /* in either case, the library does not say */
+			is_first &= (c | 0x20) == (unit | 0x20) || c >= 0xc0;
+		if (is_first)
+			code->first[c / 64] |= 1ull << c % 64;
+	}
+}
+
 static bool
 code_compile(struct rules *rules, uint32_t i, struct abi_fault *ret_fault)
 {
@@ -94,9 +120,17 @@ code_compile(struct rules *rules, uint32_t i, struct abi_fault *ret_fault)
 								 : ABI_FAULT_STRING,
 				"patterns", i, "regex");
 	rules->code[i].is_owner = true;
+	code_starts(&rules->code[i]);
 	/* Failure means that it is interpreted: slower, not different. */
 	pcre2_jit_compile(rules->code[i].code, PCRE2_JIT_COMPLETE);
 	return true;
+}
+
+static void
+code_share(struct rules_code *to, const struct rules_code *from)
+{
+	*to = *from;
+	to->is_owner = false;
 }
 
 /* Names itself for a person who reads a fault: the groups that the image counts are all there. */
@@ -137,7 +171,7 @@ codes_open(struct rules *rules, struct abi_fault *ret_fault)
 			if (pattern_eq(img, p, img_pattern(img, slot[at] - 1)))
 				break;
 		if (slot[at] != 0)
-			rules->code[i].code = rules->code[slot[at] - 1].code;
+			code_share(&rules->code[i], &rules->code[slot[at] - 1]);
 		else
 			ok = code_compile(rules, i, ret_fault);
 		slot[at] = slot[at] != 0 ? slot[at] : i + 1;

@@ -13,7 +13,7 @@
 /* IMG_PATTERN_CASELESS adds PCRE2_CASELESS. */
 #define REGEX_OPTIONS                                                                              \
 	(PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_MATCH_UNSET_BACKREF |  \
-	 PCRE2_ALT_BSUX | PCRE2_NEVER_BACKSLASH_C)
+	 PCRE2_ALT_BSUX | PCRE2_NEVER_BACKSLASH_C | PCRE2_USE_OFFSET_LIMIT)
 
 /* Of the compile context, whatever the library's build says: "." is anything but LF. */
 #define REGEX_NEWLINE PCRE2_NEWLINE_LF

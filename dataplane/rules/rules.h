@@ -7,7 +7,8 @@
  * them what evaluation needs and is the only function that allocates; evaluation is pure, runs on
  * one lane's scratch and gives a verdict whose slices live in that scratch until the lane's next
  * evaluation. One scan of a string by Hyperscan tells which patterns may match; PCRE2 decides and
- * captures. Without databases every pattern is asked by itself and the verdict is the same.
+ * captures. Without databases every pattern is asked by itself and the verdict is the same, but
+ * that a pattern which would take too long is given more time.
  *
  * Text is bytes, UTF-8 where it matters; paths are decoded, queries raw. Numbers in comments are
  * sections of the reference that the tests go by (url-rewrite).

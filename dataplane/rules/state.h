@@ -168,9 +168,17 @@ struct rules_lane {
 
 /* ---- an opened set ---- */
 
+enum rules_starts {
+	RULES_STARTS_ONE,  /* the begin of the string */
+	RULES_STARTS_LINE, /* ... and what follows a LF */
+	RULES_STARTS_SOME, /* characters whose first byte is in `first` */
+};
+
 struct rules_code {
 	pcre2_code *code;
-	bool is_owner; /* equal patterns share one */
+	uint64_t first[4];	  /* bitmap */
+	enum rules_starts starts; /* where a match can begin */
+	bool is_owner;		  /* equal patterns share one */
 };
 
 struct rules_map; /* map.c */
