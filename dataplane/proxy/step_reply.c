@@ -6,6 +6,7 @@
  * HTTP/1.0 chunks become an end at close, and a stage that changes the length needs chunks.
  */
 #include "proxy/state.h"
+#include "view/view.h"
 
 static struct slice
 date_text(struct proxy *p)
@@ -59,19 +60,67 @@ edits_of(struct proxy *p, const struct exch *e, struct http_response_out *out)
 	out->client_minor = e->minor;
 }
 
-/* What inbound rules set of the response's head. */
 static void
+reply_fail(struct proxy *p, struct exch *e)
+{
+	p->conf.count->proxy_rules_faults++;
+	p->conf.count->proxy_rules_limit += p->reply.fault == RULES_FAULT_MATCH_LIMIT;
+	e->substatus = p->reply.substatus;
+	if (p->reply.rule_i != (uint32_t)IMG_NONE) {
+		const struct img_out_rule *rule = img_out_rule(p->img, p->reply.rule_i);
+
+		e->rule_slot = rule->slot;
+		e->rule_incarnation = rule->incarnation;
+	}
+	exch_fail(p, e, p->reply.status, JOURNAL_CAUSE_RULE_ERROR, (uint16_t)p->reply.fault);
+}
+
+/* Runs the listener's outbound rules on the head. */
+static bool
+reply_ask(struct proxy *p, struct exch *e, uint32_t listener_i, const struct decide_way *way)
+{
+	struct decide_facts facts = exch_facts(p, e);
+	struct rules_subject subject;
+
+	step_head_look(p, e);
+	facts.response = &p->response;
+	decide_subject(&facts, &subject);
+	rules_response(p->view->rules, p->conf.lane_i, listener_i, &subject, way->change,
+		       way->change_n, NULL, &p->reply);
+	p->conf.count->proxy_rules_regex += p->reply.regex_n;
+	if (p->reply.fault != RULES_FAULT_NONE) {
+		reply_fail(p, e);
+		return false;
+	}
+	return true;
+}
+
+/*
+ * What rules change of the response's head: inbound ones that set its fields, then the outbound
+ * ones, which p->reply tells more of. False: one could not be carried out; the exchange has ended.
+ */
+static bool
 rules_edit(struct proxy *p, struct exch *e, struct http_response_out *out)
 {
+	uint32_t listener_i = conn_listener(p, conn_at(p, e->client));
+	bool has_outbound = listener_i != (uint32_t)NONE && p->listener[listener_i].has_outbound;
 	struct decide_way way = { 0 };
 
-	if (e->way.texts.n == 0)
-		return;
+	p->reply = (struct rules_reply){ .rule_i = IMG_NONE };
+	if (!has_outbound && e->way.texts.n == 0)
+		return true;
 	way_read(p, e, &way);
+	if (has_outbound && !reply_ask(p, e, listener_i, &way))
+		return false;
+	if (!has_outbound) {
+		p->reply.change = way.change;
+		p->reply.change_n = way.change_n;
+	}
 	p->text.edits.n = 0;
-	decide_edits(way.change, way.change_n, true, &p->response.head, &p->text);
+	decide_edits(p->reply.change, p->reply.change_n, true, &p->response.head, &p->text);
 	if (p->text.edits.n != 0)
 		out->edits = &p->text.edits;
+	return true;
 }
 
 static void
@@ -140,6 +189,7 @@ framing_for(const struct exch *e, enum http_framing in, const struct stage *stag
 	return in;
 }
 
+/* False: no buffer. True: it was put, or a rule has ended the exchange. */
 static bool
 pass_final(struct proxy *p, struct exch *e, struct conn *up)
 {
@@ -154,7 +204,8 @@ pass_final(struct proxy *p, struct exch *e, struct conn *up)
 			  (e->body[DIR_UP].out_done || e->up_keeps);
 	e->is_bound = e->is_bound || pool_up_is_bound(h, HTTP_FIELD_WWW_AUTHENTICATE);
 	edits_of(p, e, &out);
-	rules_edit(p, e, &out);
+	if (!rules_edit(p, e, &out))
+		return true;
 	out.framing = framing;
 	out.length = h->length;
 	out.keep_alive = e->client_keeps;

@@ -74,7 +74,7 @@ dial(struct lw *w, struct lw_client *c)
 /* ---- asking ---- */
 
 static void
-head_text(const struct lw_req *r, uint32_t id, char *to, size_t room)
+head_text(const struct lw *w, const struct lw_req *r, uint32_t id, char *to, size_t room)
 {
 	static const char *const word[] = {
 #define X(name, text) text,
@@ -93,8 +93,9 @@ head_text(const struct lw_req *r, uint32_t id, char *to, size_t room)
 		memset(pad + 7, 'p', r->pad);
 		memcpy(pad + 7 + r->pad, "\r\n", 3);
 	}
-	snprintf(to, room, "%s /%u HTTP/1.%d\r\nHost: sim\r\n%s%s%s%s%s\r\n", word[r->method], id,
-		 r->is_old ? 0 : 1, r->closes ? "Connection: close\r\n" : "",
+	snprintf(to, room, "%s /%s%u HTTP/1.%d\r\nHost: sim\r\n%s%s%s%s%s\r\n", word[r->method],
+		 w->conf.has_rules ? "r/" : "", id, r->is_old ? 0 : 1,
+		 r->closes ? "Connection: close\r\n" : "",
 		 r->is_old && !r->closes ? "Connection: keep-alive\r\n" : "", framing,
 		 r->expects ? "Expect: 100-continue\r\n" : "", pad);
 }
@@ -126,7 +127,7 @@ begin_request(struct lw *w, struct lw_client *c)
 	c->writer.has_tail = !c->writer.is_chunked;
 	c->writer.has_trailer = r->has_trailer;
 	c->writer.chunk_max = r->chunk_max;
-	head_text(r, id, c->writer.text, sizeof(c->writer.text));
+	head_text(w, r, id, c->writer.text, sizeof(c->writer.text));
 	c->writer.text_n = (uint32_t)strlen(c->writer.text);
 	if (r->expects) {
 		c->awaits_continue = true;

@@ -62,6 +62,59 @@ build_machine(struct lw *w, struct img_build *b)
 	}
 }
 
+static uint32_t
+build_expr(struct img_build *b, const char *text, bool has_capture)
+{
+	struct img_expr expr = { .first_op = b->part[IMG_OPS].n,
+				 .op_n = 1 + has_capture,
+				 .flags = IMG_EXPR_FLAGS };
+
+	img_build_op(b, &(struct img_op){ .kind = IMG_OP_TEXT, .text = img_build_text(b, text) });
+	if (has_capture)
+		img_build_op(b, &(struct img_op){ .kind = IMG_OP_R, .arg = 1 });
+	return img_build_expr(b, &expr);
+}
+
+/* "/r/1" goes on as "/1", with a field that its retries must have too. */
+static void
+build_rules(struct img_build *b)
+{
+	struct img_rule rule = { .incarnation = 1,
+				 .flags = IMG_RULE_ALWAYS | IMG_RULE_USES_R | IMG_RULE_APPEND_QUERY,
+				 .set_n = 1,
+				 .action = IMG_ACTION_REWRITE,
+				 .reason_expr_i = (uint32_t)IMG_NONE,
+				 .body_expr_i = (uint32_t)IMG_NONE,
+				 .farm_i = (uint32_t)IMG_NONE };
+	struct img_set set = { .kind = IMG_SET_REQUEST_FIELD, .flags = IMG_SET_REPLACE };
+	struct img_scope scope = { .kind = IMG_SCOPE_LOCAL, .input_n = 1, .rule_n = 1 };
+
+	img_build_pattern(b, &(struct img_pattern){ .text = img_build_text(b, "^r/(.*)"),
+						    .regex = img_build_text(b, "^r/(.*)"),
+						    .group_n = 1,
+						    .gate = (uint32_t)IMG_NONE });
+	img_build_input(b, &(struct img_input){ .kind = IMG_INPUT_PATH,
+						.expr_i = (uint32_t)IMG_NONE,
+						.blob_i = (uint32_t)IMG_NONE,
+						.pattern_n = 1,
+						.flags = IMG_INPUT_ON_URL });
+	rule.name = img_build_text(b, "r");
+	rule.url_expr_i = build_expr(b, "/", true);
+	set.name = img_build_text(b, "x-rule");
+	set.expr_i = build_expr(b, "yes", false);
+	img_build_set(b, &set);
+	img_build_rule(b, &rule);
+	scope.set = img_build_text(b, "sim");
+	scope.folder = img_build_text(b, "/");
+	img_build_scope(b, &scope);
+}
+
+static uint32_t
+build_bind(struct img_build *b)
+{
+	return img_build_bind(b, &(struct img_bind){ .scope_i = 0 });
+}
+
 static void
 build_listener(struct lw *w, struct img_build *b, uint32_t i)
 {
@@ -80,6 +133,8 @@ build_listener(struct lw *w, struct img_build *b, uint32_t i)
 				      .body_ns = conf->body_ns,
 				      .idle_ns = conf->idle_ns,
 				      .send_ns = conf->client_send_ns,
+				      .first_bind = conf->has_rules ? build_bind(b) : 0,
+				      .bind_n = conf->has_rules,
 			      });
 }
 
@@ -146,6 +201,8 @@ build_view(struct lw *w)
 
 	img_build_init(&b, realloc);
 	build_machine(w, &b);
+	if (w->conf.has_rules)
+		build_rules(&b);
 	for (uint32_t i = 0; i < w->conf.listener_n; i++)
 		build_listener(w, &b, i);
 	if (prng_one_in(&w->prng, 2)) /* comes and goes; nobody asks there */

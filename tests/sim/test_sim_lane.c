@@ -221,6 +221,7 @@ base_conf(struct lw_conf *conf, struct prng *prng, uint64_t seed)
 		conf->origin_link[i].delay_ns = prng_between(prng, 10000, 5 * MS);
 		draw_habits(prng, &conf->origin_habits[i]);
 	}
+	conf->has_rules = prng_one_in(prng, 2);
 }
 
 static void

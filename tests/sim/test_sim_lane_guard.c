@@ -130,7 +130,7 @@ static void
 a_write_into_another_lanes_memory_is_caught_and_both_are_named(void **state)
 {
 	static const uint64_t turn[] = { 1, 2, 3, 50 };
-	static const uint32_t at[] = { 0, WHOLE / 4, WHOLE / 2, WHOLE - 1 };
+	static const uint32_t at[] = { 0, WHOLE / 2, WHOLE / 4 * 3, WHOLE - 1 };
 	struct lw_conf conf;
 
 	(void)state;

@@ -32,7 +32,13 @@ struct made_rule {
 	uint64_t receive_ns;
 };
 
+/* An outbound rule on one header of the response. */
+struct made_out {
+	const char *name, *field, *pattern, *value;
+};
+
 static const struct made_rule *made;
+static const struct made_out *made_out; /* the last one without a name; NULL: none */
 
 static void
 op_build(struct img_build *b, enum img_op_kind kind, uint32_t arg, const char *text, size_t n)
@@ -114,6 +120,45 @@ rule_build(struct img_build *b, uint32_t i)
 	img_build_rule(b, &rule);
 }
 
+static void
+outs_build(struct img_build *b, struct img_listener *listener)
+{
+	struct img_scope scope = { .kind = IMG_SCOPE_OUTBOUND,
+				   .first_input = b->part[IMG_INPUTS].n,
+				   .input_n = 1 };
+	struct img_input input = { .kind = IMG_INPUT_VALUE,
+				   .expr_i = (uint32_t)IMG_NONE,
+				   .blob_i = (uint32_t)IMG_NONE,
+				   .first_pattern = b->part[IMG_PATTERNS].n };
+
+	for (; made_out[scope.rule_n].name != NULL; scope.rule_n++) {
+		const struct made_out *m = &made_out[scope.rule_n];
+		struct img_pattern pattern = { .gate = (uint32_t)IMG_NONE };
+		struct img_out_rule rule = { .slot = RULES_N + scope.rule_n,
+					     .incarnation = 1,
+					     .flags = IMG_RULE_USES_R | IMG_RULE_REPLACE,
+					     .kind = IMG_OUT_VARIABLE,
+					     .pre_i = (uint32_t)IMG_NONE,
+					     .variable_kind = IMG_OP_RESPONSE_FIELD,
+					     .action = IMG_ACTION_REWRITE };
+
+		pattern.text = img_build_text(b, m->pattern);
+		pattern.regex = pattern.text;
+		pattern.group_n = strchr(m->pattern, '(') != NULL;
+		rule.pattern_i = img_build_pattern(b, &pattern);
+		rule.name = img_build_text(b, m->name);
+		rule.variable = img_build_text(b, m->field);
+		rule.value_expr_i = expr_build(b, m->value);
+		img_build_out_rule(b, &rule);
+		input.pattern_n++;
+	}
+	img_build_input(b, &input);
+	scope.set = img_build_text(b, "publish");
+	scope.folder = img_build_text(b, "/");
+	img_build_bind(b, &(struct img_bind){ .scope_i = img_build_scope(b, &scope) });
+	listener->bind_n++;
+}
+
 /* The rules of `made`, in one scope of the root folder. */
 static void
 rules_build(struct img_build *b, struct img_listener *listener)
@@ -141,15 +186,21 @@ rules_build(struct img_build *b, struct img_listener *listener)
 		rule_build(b, i);
 	img_build_bind(b, &(struct img_bind){ .scope_i = 0 });
 	listener->bind_n = 1;
+	if (made_out != NULL)
+		outs_build(b, listener);
 }
 
 /* A stand whose listener has these rules, the last one without a name. */
 static struct stand *
 stand_of(const struct made_rule rules[RULES_N], struct setup u)
 {
+	struct stand *s;
+
 	made = rules;
 	u.rules = rules_build;
-	return stand_open(&u);
+	s = stand_open(&u);
+	made_out = NULL;
+	return s;
 }
 
 static void
@@ -438,6 +489,50 @@ further_tries_keep_the_verdict(void **state)
 	stand_close(s);
 }
 
+/* 14.4: after the fields that inbound rules set; {R:n} and the client's own query are there. */
+static void
+outbound_rules_change_the_response_head(void **state)
+{
+	static const struct made_rule rules[RULES_N] = {
+		{ "in", "^in", IMG_ACTION_REWRITE, "/out",
+		  .set = { { IMG_SET_RESPONSE_FIELD, "x-set", "in" } } },
+	};
+	static const struct made_out outs[] = {
+		{ "loc", "location", "^http://inner/(.*)", "http://outer/{1}" },
+		{ "set", "x-set", "^in$", "out" },
+		{ "bad", "x-bad", ".+", "{q}" },
+		{ NULL },
+	};
+	struct stand *s;
+	struct peer *c, *o;
+
+	(void)state;
+	made_out = outs;
+	s = stand_of(rules, setup_plain());
+	c = client(s);
+	settle(s);
+	ask(s, c, "/in?a%0Ab");
+	o = origin(s);
+	expect_has(s, o, "GET /out?a%0Ab HTTP/1.1\r\n");
+	say(s, o,
+	    "HTTP/1.1 302 Found\r\nDate: x\r\nLocation: http://inner/x\r\nContent-Length: "
+	    "0\r\n\r\n");
+	expect_has(s, c, "\r\nlocation: http://outer/x\r\n");
+	expect_has(s, c, "\r\nx-set: out\r\n");
+	expect_none(s, c, "inner");
+	expect_record(s, 302, JOURNAL_CAUSE_NONE);
+	assert_int_equal(s->rule_rows[RULES_N].matched, 1);
+	forget(c);
+	ask(s, c, "/in?a%0Ab");
+	say(s, o, "HTTP/1.1 200 OK\r\nX-Bad: 1\r\nContent-Length: 0\r\n\r\n");
+	expect_has(s, c, "HTTP/1.1 500 Internal Server Error\r\n");
+	expect_record(s, 500, JOURNAL_CAUSE_RULE_ERROR);
+	expect_rule(s, RULES_N + 2);
+	assert_int_equal(s->record.substatus, 52);
+	assert_int_equal(s->record.upstream_status, 0);
+	stand_close(s);
+}
+
 static void
 a_rules_time_outs_come_before_the_farms(void **state)
 {
@@ -471,6 +566,7 @@ main(void)
 		cmocka_unit_test(the_log_shows_the_rewritten_url_when_asked),
 		cmocka_unit_test(an_absolute_url_goes_to_its_farm),
 		cmocka_unit_test(further_tries_keep_the_verdict),
+		cmocka_unit_test(outbound_rules_change_the_response_head),
 		cmocka_unit_test(a_rules_time_outs_come_before_the_farms),
 	};
 
