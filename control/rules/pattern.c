@@ -1,0 +1,375 @@
+/*
+ * pattern.c - patterns of the three syntaxes (5) to regular expressions for PCRE2.
+ *
+ * ECMAScript stands as it is. A wildcard covers the whole input: each '*' takes as little as
+ * possible and captures, '?' is one character, the rest is literal. All but the last '*' with what
+ * follows it are atomic, which changes no match (an earlier place of a literal leaves all the more
+ * to the next '*') and keeps the time from growing with a power. ExactMatch is equality, in bodies
+ * a literal.
+ */
+#include <hs/hs.h>
+#include <string.h>
+
+#include "base/ensure.h"
+#include "rules/parts.h"
+#include "rules/regex.h"
+
+enum {
+	MESSAGE_BYTES = 256,
+};
+
+/* ---- making regular expressions ---- */
+
+struct text {
+	struct arena *arena;
+	char *p;
+	size_t n, room;
+};
+
+static void
+text_add(struct text *t, const char *from, size_t n)
+{
+	if (t->n + n + 1 > t->room) {
+		char *more;
+
+		t->room = (t->n + n + 1) * 2 + 32;
+		more = arena_take(t->arena, t->room);
+		if (t->n > 0)
+			memcpy(more, t->p, t->n);
+		t->p = more;
+	}
+	memcpy(t->p + t->n, from, n);
+	t->n += n;
+	t->p[t->n] = '\0';
+}
+
+static void
+text_put(struct text *t, const char *from)
+{
+	text_add(t, from, strlen(from));
+}
+
+/* A character of a literal. */
+static void
+text_literal(struct text *t, char c)
+{
+	if (c != '\0' && strchr("\\^$.[]|()?*+{}-", c) != NULL)
+		text_put(t, "\\");
+	text_add(t, &c, 1);
+}
+
+static uint32_t
+stars_n(const char *wildcard)
+{
+	uint32_t n = 0;
+
+	for (; *wildcard != '\0'; wildcard++)
+		n += *wildcard == '*';
+	return n;
+}
+
+/* is_atomic: for PCRE2; else for trees, which do not know atoms. */
+static char *
+regex_of_wildcard(struct arena *arena, const char *wildcard, bool is_atomic)
+{
+	struct text t = { .arena = arena };
+	uint32_t left = stars_n(wildcard);
+	bool is_open = false;
+
+	text_put(&t, "^(?s:");
+	for (const char *at = wildcard; *at != '\0'; at++) {
+		if (*at == '?') {
+			text_put(&t, ".");
+		} else if (*at == '*') {
+			text_put(&t, is_open ? ")" : "");
+			is_open = is_atomic && left > 1;
+			text_put(&t, is_open ? "(?>(.*?)" : "(.*?)");
+			left--;
+		} else {
+			text_literal(&t, *at);
+		}
+	}
+	text_put(&t, ")$");
+	return t.p;
+}
+
+static char *
+regex_of_exact(struct arena *arena, const char *exact, enum pattern_where where)
+{
+	struct text t = { .arena = arena };
+
+	text_put(&t, where == PATTERN_WHOLE ? "^" : "");
+	for (const char *at = exact; *at != '\0'; at++)
+		text_literal(&t, *at);
+	text_put(&t, where == PATTERN_WHOLE ? "$" : "");
+	return t.p;
+}
+
+/* ---- what matches everything ---- */
+
+static uint32_t
+any_of_regex(const char *regex)
+{
+	static const struct {
+		const char *text;
+		uint32_t flags;
+	} any[] = {
+		{ ".*", IMG_PATTERN_ANY | IMG_PATTERN_ONE_LINE },
+		{ "(.*)", IMG_PATTERN_ANY | IMG_PATTERN_ONE_LINE },
+		{ "[\\s\\S]*", IMG_PATTERN_ANY },
+		{ "([\\s\\S]*)", IMG_PATTERN_ANY },
+	};
+	size_t n = strlen(regex), skip = regex[0] == '^';
+
+	n -= skip;
+	n -= n > 0 && regex[skip + n - 1] == '$';
+	for (size_t i = 0; i < sizeof(any) / sizeof(any[0]); i++)
+		if (strlen(any[i].text) == n && memcmp(any[i].text, regex + skip, n) == 0)
+			return any[i].flags;
+	return 0;
+}
+
+static uint32_t
+any_of(const char *text, enum img_syntax syntax)
+{
+	switch (syntax) {
+	case IMG_SYNTAX_REGEX:
+		return any_of_regex(text);
+	case IMG_SYNTAX_WILDCARD:
+		return strcmp(text, "*") == 0 ? IMG_PATTERN_ANY : 0;
+	case IMG_SYNTAX_EXACT:
+	case IMG_SYNTAXES:
+		break;
+	}
+	return 0;
+}
+
+/* ---- trying ---- */
+
+static const char *
+hint_of(const char *text)
+{
+	static const char *const expanded[] = { "{R:", "{C:", "{HTTP_", "{URL", "{REQUEST_" };
+
+	for (size_t i = 0; i < sizeof(expanded) / sizeof(expanded[0]); i++)
+		if (strstr(text, expanded[i]) != NULL)
+			return "; nothing in braces is expanded in a pattern";
+	return "";
+}
+
+/* False with an error told; else the number of groups. */
+static bool
+regex_try(struct making *m, const struct whose *w, const struct rule_text *text,
+	  struct pattern *pattern)
+{
+	pcre2_compile_context *context = pcre2_compile_context_create(NULL);
+	uint32_t options = REGEX_OPTIONS | (pattern->is_caseless ? PCRE2_CASELESS : 0);
+	char message[MESSAGE_BYTES];
+	PCRE2_SIZE offset;
+	pcre2_code *code;
+	int error;
+
+	ensure(context != NULL);
+	pcre2_set_newline(context, REGEX_NEWLINE);
+	code = pcre2_compile((PCRE2_SPTR)pattern->regex, PCRE2_ZERO_TERMINATED, options, &error,
+			     &offset, context);
+	pcre2_compile_context_free(context);
+	if (code == NULL) {
+		pcre2_get_error_message(error, (PCRE2_UCHAR *)message, sizeof(message));
+		say_error(m, w, text->at,
+			  "pattern '%s', character %zu: %s%s; mend the regular expression", text->s,
+			  (size_t)offset + 1, message, hint_of(text->s));
+		return false;
+	}
+	ensure(pcre2_pattern_info(code, PCRE2_INFO_CAPTURECOUNT, &pattern->group_n) == 0);
+	pcre2_code_free(code);
+	return true;
+}
+
+struct pattern *
+pattern_make(struct making *m, const struct whose *w, const struct rule_text *text,
+	     enum img_syntax syntax, bool is_caseless, enum pattern_where where)
+{
+	struct pattern *pattern = arena_take(&m->arena, sizeof(*pattern));
+	const char *from = text->s == NULL ? "" : text->s, *plain, *why = NULL;
+
+	*pattern = (struct pattern){ .text = from,
+				     .regex = from,
+				     .is_caseless = is_caseless,
+				     .flags = is_caseless ? IMG_PATTERN_CASELESS : 0,
+				     .gate = IMG_NONE,
+				     .at = text->at };
+	if (syntax == IMG_SYNTAX_WILDCARD)
+		pattern->regex = regex_of_wildcard(&m->arena, from, true);
+	else if (syntax == IMG_SYNTAX_EXACT)
+		pattern->regex = regex_of_exact(&m->arena, from, where);
+	if (strlen(pattern->regex) > IMG_PATTERN_BYTES) {
+		say_error(m, w, text->at, "a pattern is longer than 64 KiB; take it apart");
+		return NULL;
+	}
+	if (!regex_try(m, w, text, pattern))
+		return NULL;
+	if (where == PATTERN_WHOLE)
+		pattern->flags |= any_of(from, syntax);
+	if (syntax == IMG_SYNTAX_REGEX && *hint_of(from) != '\0')
+		say_warning(m, w, text->at,
+			    "nothing in braces is expanded in a pattern: '%s' is taken as it "
+			    "stands; put what varies into the input of a condition",
+			    from);
+	plain = syntax == IMG_SYNTAX_WILDCARD ? regex_of_wildcard(&m->arena, from, false)
+					      : pattern->regex;
+	pattern->tree = syntax_parse(&m->arena, plain, is_caseless, &why);
+	pattern->form = pattern->tree == NULL ? (struct scan_form){ .why = why }
+					      : emit_form(&m->arena, pattern->tree, 0);
+	if (pattern_is_catastrophic(pattern, &why))
+		say_warning(m, w, text->at,
+			    "pattern '%s' may take very long: %s; make each repeat end at what the "
+			    "next one begins with",
+			    from, why);
+	return pattern;
+}
+
+/* ---- patterns whose time explodes ---- */
+
+static bool
+has_common(const struct chars *a, const struct chars *b)
+{
+	for (uint32_t i = 0; i < a->n; i++)
+		for (uint32_t k = 0; k < b->n; k++)
+			if (a->range[i].first <= b->range[k].last &&
+			    b->range[k].first <= a->range[i].last)
+				return true;
+	return false;
+}
+
+/* Through groups and sequences of one. */
+static const struct tree *
+core_of(const struct tree *tree)
+{
+	while (tree->kind == TREE_GROUP || (tree->kind == TREE_CAT && tree->child->next == NULL))
+		tree = tree->child;
+	return tree;
+}
+
+static bool
+is_endless(const struct tree *tree)
+{
+	return tree->kind == TREE_REPEAT && tree->most == UINT32_MAX && !tree->is_possessive;
+}
+
+/*
+ * Whether a sequence that is repeated without end can be divided in many ways: it has an endless
+ * repeat, and all else in it may be missing or be a character of that repeat as well.
+ */
+static bool
+is_divisible(const struct tree *sequence)
+{
+	const struct tree *inner = NULL, *part;
+
+	if (is_endless(sequence))
+		return true;
+	if (sequence->kind != TREE_CAT)
+		return false;
+	for (const struct tree *child = sequence->child; child != NULL; child = child->next)
+		if (is_endless(core_of(child)))
+			inner = core_of(child);
+	if (inner == NULL)
+		return false;
+	part = core_of(inner->child);
+	for (const struct tree *child = sequence->child; child != NULL; child = child->next) {
+		const struct tree *core = core_of(child);
+
+		if (core->kind == TREE_CHARS &&
+		    (part->kind != TREE_CHARS || !has_common(&core->chars, &part->chars)))
+			return false;
+		if (core->kind == TREE_ALT || core->kind == TREE_BEGIN || core->kind == TREE_END)
+			return false;
+		if (core->kind == TREE_REPEAT && core != inner && core->least > 0 &&
+		    core_of(core->child)->kind == TREE_CHARS && part->kind == TREE_CHARS &&
+		    !has_common(&core_of(core->child)->chars, &part->chars))
+			return false;
+	}
+	return true;
+}
+
+/* Two alternatives of one character each that have one in common: (a|a)*. */
+static bool
+is_ambiguous(const struct tree *alternatives)
+{
+	for (const struct tree *a = alternatives->child; a != NULL; a = a->next)
+		for (const struct tree *b = a->next; b != NULL; b = b->next) {
+			const struct tree *x = core_of(a), *y = core_of(b);
+
+			if (x->kind == TREE_CHARS && y->kind == TREE_CHARS &&
+			    has_common(&x->chars, &y->chars))
+				return true;
+		}
+	return false;
+}
+
+static bool
+is_exploding(const struct tree *tree)
+{
+	if (is_endless(tree)) {
+		const struct tree *core = core_of(tree->child);
+
+		if (is_divisible(core))
+			return true;
+		if (core->kind == TREE_ALT) {
+			if (is_ambiguous(core))
+				return true;
+			for (const struct tree *child = core->child; child != NULL;
+			     child = child->next)
+				if (is_divisible(core_of(child)))
+					return true;
+		}
+	}
+	for (const struct tree *child = tree->child; child != NULL; child = child->next)
+		if (is_exploding(child))
+			return true;
+	return false;
+}
+
+/* Endless repeats in one sequence that can all take the same characters. */
+static uint32_t
+power_of(const struct tree *tree)
+{
+	uint32_t most = 0, n = 0;
+
+	for (const struct tree *child = tree->child; child != NULL; child = child->next) {
+		const struct tree *core = core_of(child), *part;
+		uint32_t deeper = power_of(child);
+
+		most = deeper > most ? deeper : most;
+		if (tree->kind != TREE_CAT || !is_endless(core))
+			continue;
+		part = core_of(core->child);
+		/* Most characters, as "." has, or "[^/]". */
+		n += part->kind == TREE_CHARS && chars_has(&part->chars, 'a') &&
+		     chars_has(&part->chars, '-') && chars_has(&part->chars, '1');
+	}
+	return n > most ? n : most;
+}
+
+enum {
+	POWER_MOST = 4, /* repeats that are worth a word */
+};
+
+bool
+pattern_is_catastrophic(const struct pattern *pattern, const char **ret_why)
+{
+	if (pattern->tree == NULL || (pattern->flags & IMG_PATTERN_ANY) != 0)
+		return false;
+	if (strncmp(pattern->regex, "^(?s:", 5) == 0)
+		return false; /* a wildcard: its stars are atomic */
+	if (is_exploding(pattern->tree)) {
+		*ret_why = "a repeat within a repeat can divide the same text in many ways, and "
+			   "all of them are tried when there is no match";
+		return true;
+	}
+	if (power_of(pattern->tree) >= POWER_MOST) {
+		*ret_why = "four or more repeats of almost any character follow one another";
+		return true;
+	}
+	return false;
+}
