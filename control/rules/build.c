@@ -144,11 +144,10 @@ sets_build(struct making *m, const struct rule_made *rule)
 	for (uint32_t i = 0; i < rule->set_n; i++) {
 		const struct set_made *set = &rule->set[i];
 
-		img_build_set(m->img,
-			      &(struct img_set){ .kind = set->kind,
-						 .flags = set->replaces ? IMG_SET_REPLACE : 0,
-						 .name = img_build_text(m->img, set->name),
-						 .expr_i = expr_build(m, set->expr) });
+		img_build_set(m->img, &(struct img_set){ .kind = set->kind,
+							 .flags = set->flags,
+							 .name = img_build_text(m->img, set->name),
+							 .expr_i = expr_build(m, set->expr) });
 	}
 	return first;
 }

@@ -137,50 +137,52 @@ is_allowed(const struct rule_sets *set, const char *name)
 	return false;
 }
 
-/* The allow list (13) concerns rules of folders; IIS fails at run time, we say so before. */
-static bool
-allowed_check(struct making *m, const struct whose *w, struct conf_pos at, const char *name)
+/* The allow list (13) concerns rules of folders; strict, a variable beside it fails as in IIS. */
+static uint32_t
+allowed_flags(struct making *m, const struct whose *w, struct conf_pos at, const char *name)
 {
 	if (w->scope->kind != IMG_SCOPE_LOCAL || is_allowed(m->set, name))
-		return true;
-	if (m->set->is_strict) {
-		say_error(m, w, at,
-			  "'%s' may not be set: it is not in allowedServerVariables; add it there "
-			  "(IIS answers 500.50)",
-			  name);
-		return false;
-	}
-	say_warning(m, w, at,
-		    "'%s' is set, but is not in allowedServerVariables, where IIS wants it; add it "
-		    "there if this file goes back to IIS",
-		    name);
-	return true;
+		return 0;
+	if (m->set->is_strict)
+		say_warning(
+			m, w, at,
+			"'%s' is not in allowedServerVariables, so the rule answers 500.50 when it "
+			"matches; add it there",
+			name);
+	else
+		say_warning(
+			m, w, at,
+			"'%s' is set, but is not in allowedServerVariables, where IIS wants it; "
+			"add it there if this file goes back to IIS",
+			name);
+	return m->set->is_strict ? IMG_SET_REFUSED : 0;
 }
 
 /* Native rules say what they mean. */
 static bool
 check_set_header(struct making *m, const struct whose *w, const struct rule_set_var *var,
-		 enum img_set_kind *ret_kind, const char **ret_name)
+		 struct set_made *ret)
 {
 	const char *name = var->name.s == NULL ? "" : var->name.s;
 	char *lower = arena_text(&m->arena, name, strlen(name));
 
 	for (char *at = lower; *at != '\0'; at++)
 		*at = (char)tolower((unsigned char)*at);
-	*ret_kind = var->is_response ? IMG_SET_RESPONSE_FIELD : IMG_SET_REQUEST_FIELD;
-	*ret_name = lower;
+	ret->kind = var->is_response ? IMG_SET_RESPONSE_FIELD : IMG_SET_REQUEST_FIELD;
+	ret->name = lower;
 	return name_check(m, w, var->name.at, lower, name) &&
 	       framing_check(m, w, var->name.at, lower);
 }
 
 bool
 check_set_var(struct making *m, const struct whose *w, const struct rule_set_var *var,
-	      enum img_set_kind *ret_kind, const char **ret_name)
+	      struct set_made *ret)
 {
 	const char *name = var->name.s == NULL ? "" : var->name.s;
 
+	ret->flags = var->replaces ? IMG_SET_REPLACE : 0;
 	if (var->is_header || var->is_response)
-		return check_set_header(m, w, var, ret_kind, ret_name);
+		return check_set_header(m, w, var, ret);
 	if (*name == '\0') {
 		say_error(m, w, var->at, "a variable to set has no name; add name=\"...\"");
 		return false;
@@ -192,17 +194,16 @@ check_set_var(struct making *m, const struct whose *w, const struct rule_set_var
 			  name);
 		return false;
 	}
-	if (!allowed_check(m, w, var->name.at, name))
-		return false;
+	ret->flags |= allowed_flags(m, w, var->name.at, name);
 	if (has_prefix(name, "HTTP_")) {
-		*ret_kind = IMG_SET_REQUEST_FIELD;
-		*ret_name = name_of_header(&m->arena, name + 5, strlen(name + 5));
+		ret->kind = IMG_SET_REQUEST_FIELD;
+		ret->name = name_of_header(&m->arena, name + 5, strlen(name + 5));
 	} else {
-		*ret_kind = IMG_SET_VARIABLE;
-		*ret_name = name_of_variable(&m->arena, name, strlen(name));
+		ret->kind = IMG_SET_VARIABLE;
+		ret->name = name_of_variable(&m->arena, name, strlen(name));
 	}
-	return name_check(m, w, var->name.at, *ret_name, name) &&
-	       (*ret_kind == IMG_SET_VARIABLE || framing_check(m, w, var->name.at, *ret_name));
+	return name_check(m, w, var->name.at, ret->name, name) &&
+	       (ret->kind == IMG_SET_VARIABLE || framing_check(m, w, var->name.at, ret->name));
 }
 
 bool

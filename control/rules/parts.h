@@ -279,7 +279,7 @@ struct conds_made {
 struct set_made {
 	enum img_set_kind kind;
 	const char *name;
-	bool replaces;
+	uint32_t flags; /* IMG_SET_… */
 	const struct expr *expr;
 };
 
@@ -357,9 +357,9 @@ void identify(struct making *m, struct scope_made *scopes);
 /* Names, ranges and words of a set, before anything is compiled; how many rules it has. */
 uint32_t check_set(struct making *m);
 
-/* The kind and name of what a rule sets (13); false with an error told. */
+/* The kind, name and flags of what a rule sets (13); false with an error told. */
 bool check_set_var(struct making *m, const struct whose *w, const struct rule_set_var *var,
-		   enum img_set_kind *ret_kind, const char **ret_name);
+		   struct set_made *ret);
 
 /* The kind and name of what an outbound rule is about (14.1, 14.4); false with an error told. */
 bool check_out_variable(struct making *m, const struct whose *w, const struct out_rule *rule,

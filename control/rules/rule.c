@@ -261,8 +261,7 @@ sets_make(struct making *m, const struct whose *w, struct rule_made *made, int r
 		struct rule_text value = { .s = var->value.s == NULL ? "" : var->value.s,
 					   .at = var->value.s == NULL ? var->at : var->value.at };
 
-		set->replaces = var->replaces;
-		is_good = check_set_var(m, w, var, &set->kind, &set->name) && is_good;
+		is_good = check_set_var(m, w, var, set) && is_good;
 		is_good = part_make(m, w, "value", &value, made, r_max, &set->expr) && is_good;
 	}
 	return is_good;
