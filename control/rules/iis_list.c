@@ -66,6 +66,16 @@ iis_list_find(const struct iis_list *list, const char *folder, const char *name)
 	return NULL;
 }
 
+struct iis_entry *
+iis_list_any(const struct iis_list *list, const char *name)
+{
+	struct iis_entry *entry = list->bucket[bucket_of(name)];
+
+	while (entry != NULL && (entry->is_gone || strcasecmp(entry->name.s, name) != 0))
+		entry = entry->twin;
+	return entry;
+}
+
 bool
 iis_list_remove(struct iis_list *list, const struct iis_level *level, const char *name)
 {

@@ -331,10 +331,10 @@ class_read(const struct iis_at *at, struct rule_text type, enum img_map_kind *re
 			   "FileMapProvider");
 	else
 		iis_refuse(at, type.at,
-			   "'%s' is a .NET class, which cannot run here; FileMapProvider "
-			   "and FileContainsProvider are built in, a <rewriteMap> holds "
-			   "what is constant",
-			   name);
+			   "'%s' is a .NET class, which cannot run here; FileMapProvider and "
+			   "FileContainsProvider are built in, a <rewriteMap> holds what is "
+			   "constant",
+			   type.s);
 	return false;
 }
 

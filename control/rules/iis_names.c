@@ -8,9 +8,11 @@
 #include "rules/iis_parts.h"
 
 struct naming {
+	struct iis_load *load;
 	struct arena *arena;
 	const struct iis_list *maps;
-	const char *folder; /* of the rule whose texts are being looked at */
+	/* Of the rule whose texts are being looked at. */
+	const char *folder, *rule;
 };
 
 /* Gives the map of an entry its own name. */
@@ -22,15 +24,27 @@ map_name(struct arena *arena, const struct iis_entry *entry)
 	map->name.s = arena_format(arena, "%s@%s", entry->name.s, entry->level->folder);
 }
 
-/* The map that "{name:" of a rule means, when it was named anew. */
+/* What "{name:" of a rule becomes: the map's new name, or NULL: it stays. */
 static const char *
-new_name(const struct naming *naming, const char *name, size_t n)
+new_name(const struct naming *naming, const char *text, size_t n, struct conf_pos pos)
 {
-	const struct iis_entry *entry =
-		iis_list_find(naming->maps, naming->folder, arena_text(naming->arena, name, n));
-	const struct rule_map *map = entry != NULL ? entry->what : NULL;
+	const char *name = arena_text(naming->arena, text, n);
+	const struct iis_entry *entry = iis_list_find(naming->maps, naming->folder, name);
+	struct iis_at at = { naming->load, "" };
+	const struct rule_map *map;
 
-	return map != NULL && map->name.s != entry->name.s ? map->name.s : NULL;
+	if (entry != NULL) {
+		map = entry->what;
+		return map->name.s != entry->name.s ? map->name.s : NULL;
+	}
+	entry = iis_list_any(naming->maps, name);
+	if (entry != NULL)
+		iis_refuse(&at, pos,
+			   "rule '%s': the map '%s' of line %u belongs to the folder '%s'; define "
+			   "it in '%s' or above",
+			   naming->rule, name, entry->name.at.line, entry->level->folder,
+			   naming->folder);
+	return NULL;
 }
 
 static void
@@ -40,7 +54,7 @@ text_name(const struct naming *naming, struct rule_text *text)
 
 	while (open != NULL && (open = strchr(open, '{')) != NULL) {
 		size_t begin = (size_t)(++open - text->s), n = strcspn(open, ":{}");
-		const char *name = open[n] == ':' ? new_name(naming, open, n) : NULL;
+		const char *name = open[n] == ':' ? new_name(naming, open, n, text->at) : NULL;
 
 		if (name == NULL)
 			continue;
@@ -58,9 +72,10 @@ conds_name(const struct naming *naming, const struct rule_conds *conds)
 }
 
 static void
-scope_name(const struct naming *naming, struct rule_scope *scope)
+scope_name(struct naming *naming, struct rule_scope *scope)
 {
 	for (struct rule *rule = scope->rules; rule != NULL; rule = rule->next) {
+		naming->rule = rule->name.s;
 		conds_name(naming, &rule->conds);
 		for (struct rule_set_var *set = rule->set; set != NULL; set = set->next)
 			text_name(naming, &set->value);
@@ -69,18 +84,20 @@ scope_name(const struct naming *naming, struct rule_scope *scope)
 		text_name(naming, &rule->body);
 	}
 	for (struct out_rule *rule = scope->outs; rule != NULL; rule = rule->next) {
+		naming->rule = rule->name.s;
 		conds_name(naming, &rule->conds);
 		text_name(naming, &rule->value);
 	}
-	for (struct rule_pre *pre = scope->pres; pre != NULL; pre = pre->next)
+	for (struct rule_pre *pre = scope->pres; pre != NULL; pre = pre->next) {
+		naming->rule = pre->name.s;
 		conds_name(naming, &pre->conds);
+	}
 }
 
 void
 iis_maps_name(struct iis_load *load, const struct iis_list *maps, struct rule_sets *sets)
 {
-	struct naming naming = { .arena = load->arena, .maps = maps };
-	bool is_needed = false;
+	struct naming naming = { .load = load, .arena = load->arena, .maps = maps };
 
 	for (const struct iis_entry *entry = maps->first; entry != NULL; entry = entry->next) {
 		const struct iis_entry *twin = entry->is_gone ? NULL : entry->twin;
@@ -90,11 +107,9 @@ iis_maps_name(struct iis_load *load, const struct iis_list *maps, struct rule_se
 				continue;
 			map_name(load->arena, twin);
 			map_name(load->arena, entry);
-			is_needed = true;
 		}
 	}
-	for (struct rule_scope *scope = sets->scopes; is_needed && scope != NULL;
-	     scope = scope->next) {
+	for (struct rule_scope *scope = sets->scopes; scope != NULL; scope = scope->next) {
 		naming.folder = scope->folder;
 		scope_name(&naming, scope);
 	}

@@ -135,12 +135,10 @@ match_read(const struct iis_at *at, const struct iis_node *node, struct out_rule
 	rule->variable = iis_text_of(node, "serverVariable");
 	tags_of_match(at, node, rule);
 	rule->match = iis_text_of(node, "pattern");
-	if (rule->match.s == NULL) {
-		rule->match.s = "";
-		iis_warn(at, node->at,
-			 "a match without a pattern matches everything; write "
-			 "pattern=\"...\"");
-	}
+	if (rule->match.s == NULL)
+		iis_refuse(at, node->at,
+			   "<match> has no pattern; write pattern=\".*\" for every "
+			   "value");
 	rule->occurrences = iis_number_of(at, node, "occurrences", UINT32_MAX, 0);
 	rule->ignores_case = iis_bool_of(at, node, "ignoreCase", true);
 	rule->is_negated = iis_bool_of(at, node, "negate", false);

@@ -259,6 +259,9 @@ bool iis_list_remove(struct iis_list *list, const struct iis_level *level, const
 /* What a folder sees under a name, without case; NULL: nothing. */
 struct iis_entry *iis_list_find(const struct iis_list *list, const char *folder, const char *name);
 
+/* One that some folder sees; NULL: nobody does. */
+struct iis_entry *iis_list_any(const struct iis_list *list, const char *name);
+
 /* Its name must not be there yet. */
 struct iis_entry *iis_list_add(struct iis_list *list, const struct iis_level *level,
 			       struct rule_text name, void *what);
@@ -268,7 +271,10 @@ bool iis_is_seen(const struct iis_entry *entry, const char *folder);
 
 /* ---- iis_names.c ---- */
 
-/* Maps of one name in several folders get names of their own, and the set's rules use them. */
+/*
+ * Maps of one name in several folders get names of their own, and the set's rules use them. A rule
+ * that names a map of another folder is refused.
+ */
 void iis_maps_name(struct iis_load *load, const struct iis_list *maps, struct rule_sets *sets);
 
 /* ---- iis_sets.c: levels to the model ---- */

@@ -168,13 +168,9 @@ url_read(const struct iis_at *at, const struct iis_node *node, struct rule *rule
 	rule->url = url;
 	if (rule->action != IMG_ACTION_REWRITE && rule->action != IMG_ACTION_REDIRECT)
 		return;
+	/* An empty one is the root (12.1). */
 	if (url.s == NULL)
 		iis_refuse(at, node->at, "the action %s has no url; write url=\"...\"",
-			   img_action_name(rule->action));
-	else if (url.s[0] == 0)
-		iis_refuse(at, url.at,
-			   "the url of the action %s is empty; write url=\"/\" for the "
-			   "root",
 			   img_action_name(rule->action));
 }
 

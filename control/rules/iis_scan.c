@@ -142,6 +142,20 @@ is_reference(const char *p, const char *end)
 	return false;
 }
 
+static bool
+reference_refuse(struct iis_scan *scan, const char *p, const char *end, struct conf_errs *errs)
+{
+	const char *name = p + 1;
+
+	while (name < end && is_name_char(*name) && *name != ';' && *name != '#')
+		name++;
+	if (name < end && *name == ';' && name > p + 1)
+		return refuse(scan, p, errs,
+			      "XML has no %.*s; write the character itself, or & as &amp;",
+			      (int)(name + 1 - p), p);
+	return refuse(scan, p, errs, "a raw & is not XML; & must be written &amp;");
+}
+
 /* Tells each raw & between p and end. */
 static bool
 references_check(struct iis_scan *scan, const char *p, const char *end, struct conf_errs *errs)
@@ -150,8 +164,7 @@ references_check(struct iis_scan *scan, const char *p, const char *end, struct c
 
 	while ((p = memchr(p, '&', (size_t)(end - p))) != NULL) {
 		if (!is_reference(p, end))
-			is_good = refuse(scan, p, errs,
-					 "a raw & is not XML; & must be written &amp;");
+			is_good = reference_refuse(scan, p, end, errs);
 		p++;
 	}
 	return is_good;
@@ -377,7 +390,7 @@ start_check(struct check *check, const struct iis_tag *tag)
 		return is_good;
 	if (check->depth == IIS_DEPTH_MAX)
 		return refuse(scan, tag->p, check->errs,
-			      "more than 64 elements inside each other; close those before this");
+			      "more than 64 elements deep; close those before this");
 	check->open[check->depth++] = (struct open_tag){ tag->name, tag->p };
 	rule_note(scan, tag);
 	return is_good;

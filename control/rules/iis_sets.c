@@ -273,10 +273,10 @@ level_read(struct build *build, const struct iis_level *level)
 	plain_read(build, level, IIS_SECTION_ALLOWED, &build->allowed, &allowed_kind);
 	if (section[IIS_SECTION_GLOBAL] != NULL) {
 		if (level->rank != IIS_RANK_HOST)
-			iis_warn(
+			iis_refuse(
 				&at, section[IIS_SECTION_GLOBAL]->at,
-				"IIS reads <globalRules> in applicationHost.config alone; they are "
-				"taken, move them there if IIS is to read the file too");
+				"<globalRules> stands in applicationHost.config alone, outside of "
+				"locations; move it there, or the rules into <rules>");
 		rules_read(build, level, section[IIS_SECTION_GLOBAL], &build->globals,
 			   &global_kind);
 	}

@@ -4,6 +4,7 @@
  * Conditions are `where`, in their order, since {C:n} goes by it; a mapping cannot name an input
  * twice, so then each is an item of `all`.
  */
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
@@ -147,6 +148,33 @@ match_put(struct yaml *yaml, const struct rule *rule)
 		yaml_line(yaml, "captures: all");
 }
 
+static bool
+is_set_before(const struct rule *rule, const struct rule_set_var *set, const char *name)
+{
+	for (const struct rule_set_var *before = rule->set; before != set; before = before->next)
+		if (strcmp(before->name.s, name) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * The name as a mapping can hold it that has it already: variables have no case, so one that is
+ * set again is written with other letters large. NULL: there are no such letters left.
+ */
+static const char *
+set_name(struct yaml *yaml, const struct rule *rule, struct rule_set_var *set)
+{
+	char *name = arena_text(yaml->arena, set->name.s, strlen(set->name.s)), *p = name;
+
+	while (*p != 0 && is_set_before(rule, set, name)) {
+		if (isalpha((unsigned char)*p))
+			*p ^= 'a' ^ 'A';
+		p++;
+	}
+	set->name.s = name;
+	return is_set_before(rule, set, name) ? NULL : name;
+}
+
 static void
 sets_put(struct yaml *yaml, const struct rule *rule)
 {
@@ -154,20 +182,21 @@ sets_put(struct yaml *yaml, const struct rule *rule)
 		return;
 	yaml_open(yaml, "set");
 	yaml_open(yaml, "variable");
-	for (const struct rule_set_var *set = rule->set; set != NULL; set = set->next) {
+	for (struct rule_set_var *set = rule->set; set != NULL; set = set->next) {
+		const char *name = set_name(yaml, rule, set);
 		const char *value = yaml_quoted(yaml, set->value.s);
 
-		for (const struct rule_set_var *before = rule->set; before != set;
-		     before = before->next)
-			if (strcmp(before->name.s, set->name.s) == 0)
-				conf_err_add(yaml->errs, set->at,
-					     "rule '%s': it sets '%s' twice, and a mapping of YAML "
-					     "has a name once; divide it into two rules",
-					     rule->name.s, set->name.s);
-		yaml_pair(yaml, set->name.s,
-			  set->replaces ? value
-					: arena_format(yaml->arena, "{value: %s, replace: false}",
-						       value));
+		if (name == NULL)
+			conf_err_add(
+				yaml->errs, set->at,
+				"rule '%s': it sets '%s' more often than a mapping of YAML can "
+				"say; divide it into two rules",
+				rule->name.s, set->name.s);
+		else if (set->replaces)
+			yaml_pair(yaml, name, value);
+		else
+			yaml_pair(yaml, name,
+				  arena_format(yaml->arena, "{value: %s, replace: false}", value));
 	}
 	yaml_close(yaml);
 	yaml_close(yaml);

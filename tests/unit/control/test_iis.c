@@ -104,7 +104,7 @@ static const struct broken no_xml[] = {
 	{ "rewrite: {}\n", 1, 1, "no element", "must hold <configuration>" },
 	{ ACTION("type=\"Rewrite\" url=\"/x?sl=1&{QUERY_STRING}\""), 4, 36, "rule 'r1': a raw & is not XML", "must be written &amp;" },
 	{ COND("input=\"{R:0}\" pattern=\"a&b=1\""), 4, 42, "rule 'r1': a raw &", "must be written &amp;" },
-	{ COND("input=\"{R:0}\" pattern=\"a&nbsp;b\""), 4, 42, "rule 'r1': a raw &", "must be written &amp;" },
+	{ COND("input=\"{R:0}\" pattern=\"a&nbsp;b\""), 4, 42, "rule 'r1': XML has no &nbsp;", "& as &amp;" },
 	{ RULE(MATCH "a & b"), 3, 19, "rule 'r1': a raw &", "must be written &amp;" },
 	{ RULES("<rule name=”r1″>\n</rule>"), 2, 12, "typographic quotes", "straight ones" },
 	{ RULES("<rule name='r1'><match url=“a”/>\n</rule>"), 2, 28, "rule 'r1': typographic quotes", "straight ones" },
@@ -163,7 +163,6 @@ static const struct broken rules[] = {
 	{ RULE(MATCH "\n<serverVariables><add name=\"x\"/></serverVariables>"), 4, 18, "rule 'r1': <add> does not belong into <serverVariables>", "holds <set>" },
 	{ ACTION("type=\"Forward\" url=\"x\""), 4, 15, "rule 'r1': type=\"Forward\"", "None, Rewrite, Redirect, CustomResponse or AbortRequest" },
 	{ ACTION("type=\"Rewrite\""), 4, 1, "rule 'r1': the action Rewrite has no url", "write url=" },
-	{ ACTION("type=\"Redirect\" url=\" \""), 4, 31, "rule 'r1': the url of the action Redirect is empty", "write url=\"/\"" },
 	{ ACTION("type=\"Redirect\" url=\"x\" redirectType=\"304\""), 4, 47, "rule 'r1': redirectType=\"304\"", "Permanent, Found, SeeOther, Temporary" },
 	{ ACTION("type=\"Rewrite\" url=\"x\" appendQueryString=\"no\""), 4, 51, "rule 'r1': appendQueryString=\"no\"", "true nor false" },
 	{ ACTION("type=\"CustomResponse\""), 4, 1, "rule 'r1': CustomResponse has no statusCode", "write statusCode=\"403\"" },
@@ -172,7 +171,7 @@ static const struct broken rules[] = {
 	{ ACTION("type=\"CustomResponse\" statusCode=\"1000\""), 4, 43, "rule 'r1': statusCode=\"1000\"", "from 0 to 999" },
 	{ ACTION("type=\"CustomResponse\" statusCode=\"4o4\""), 4, 43, "rule 'r1': statusCode=\"4o4\"", "no number" },
 	{ ACTION("type=\"CustomResponse\" statusCode=\"404\" subStatusCode=\"1000\""), 4, 63, "rule 'r1': subStatusCode=\"1000\"", "from 0 to 999" },
-	{ "<rewrite><globalRules>\n<rule name=\"g\">" MATCH "<conditions>\n<add matchType=\"IsFile\" negate=\"true\"/></conditions></rule></globalRules></rewrite>", 3, 17, "rule 'g': matchType=\"IsFile\" cannot stand in a global rule", "move the rule into <rules>" },
+	{ "<rewrite>\n <globalRules/></rewrite>", 2, 2, "<globalRules> stands in applicationHost.config alone", "move it there" },
 	{ RULES("<remove/>"), 2, 1, "<remove> has no name", "of what is to go" },
 	{ "<configuration>\n<location path=\"../x\"/></configuration>", 2, 17, "'..' in the path of a location", "name the folder" },
 	{ "<rewrite><rules configSource=\"rules.config\"/></rewrite>", 1, 31, "no further files are read", "write out" },
@@ -182,6 +181,7 @@ static const struct broken rules[] = {
 
 static const struct broken others[] = {
 	{ OUTS("<rule name=\"o\"/>"), 2, 1, "outbound rule 'o': the rule has no <match>", "write <match serverVariable=" },
+	{ OUT("<match filterByTags=\"A\"/>"), 3, 1, "outbound rule 'o1': <match> has no pattern", "write pattern=" },
 	{ OUT("<match filterByTags=\"A, Div\" pattern=\"x\"/>"), 3, 25, "outbound rule 'o1': filterByTags names 'Div'", "list the tag in <customTags>" },
 	{ OUT("<match serverVariable=\"RESPONSE_X\" filterByTags=\"A\" pattern=\"x\"/>"), 3, 24, "outbound rule 'o1': serverVariable and filterByTags", "make a rule for the header" },
 	{ OUT("<match pattern=\"x\" negate=\"true\"/>"), 3, 28, "outbound rule 'o1': negate on the response's body", "remove it" },
@@ -201,22 +201,28 @@ static const struct broken others[] = {
 	{ MAP("<entry key=\"A\" value=\"1\"/>"), 3, 1, "rewrite map 'm1': <entry> does not belong", "holds <add>" },
 	{ "<rewrite><providers>\n<provider name=\"p1\"/></providers></rewrite>", 2, 1, "provider 'p1': <provider> has no type", "write type=" },
 	{ PROVIDER("DbProvider, Microsoft.Web.Iis.Rewrite.Providers", ""), 2, 27, "provider 'p1': DbProvider asks a database", "export the table" },
-	{ PROVIDER("My.Own.Provider, Mine", ""), 2, 27, "provider 'p1': 'Provider' is a .NET class", "a <rewriteMap> holds" },
+	{ PROVIDER("My.Own.Provider, Mine", ""), 2, 27, "provider 'p1': 'My.Own.Provider, Mine' is a .NET class", "a <rewriteMap> holds" },
 	{ PROVIDER("FileMapProvider, X", ""), 2, 1, "provider 'p1': the provider has no FilePath", "write <settings>" },
 	{ PROVIDER("FileMapProvider", "<add key=\"FilePath\" encryptedValue=\"x\"/>"), 3, 31, "provider 'p1': an encryptedValue", "write value=" },
 	{ PROVIDER("FileMapProvider", "<add key=\"FilePath\" value=\"C:\\x.txt\"/>"), 3, 38, "provider 'p1': FilePath 'C:", "put the file there" },
 	{ PROVIDER("FileMapProvider", "<add key=\"FilePath\" value=\"{X}\\x.txt\"/>"), 3, 38, "provider 'p1': only {DOCUMENT_ROOT}", "write it so" },
+	{ "<configuration><location path=\"b\"><system.webServer>" MAP("") "</system.webServer></location><system.webServer>" ACTION("type=\"Rewrite\" url=\"{m1:x}\"") "</system.webServer></configuration>", 7, 29, "rule 'r1': the map 'm1' of line 2 belongs to the folder '/b'", "define it in '/' or above" },
 	{ "<rewrite><allowedServerVariables>\n<add/></allowedServerVariables></rewrite>", 2, 1, "<add> has no name", "HTTP_X_NAME" },
+};
+
+static const struct broken hosts[] = {
+	{ "<rewrite><globalRules>\n<rule name=\"g\">" MATCH "<conditions>\n<add matchType=\"IsFile\" negate=\"true\"/></conditions></rule></globalRules></rewrite>", 3, 17, "rule 'g': matchType=\"IsFile\" cannot stand in a global rule", "move the rule into <rules>" },
+	{ "<configuration><location path=\"Main\"><system.webServer><rewrite>\n<globalRules/></rewrite></system.webServer></location></configuration>", 2, 1, "<globalRules> stands in applicationHost.config alone", "outside of locations" },
 };
 /* clang-format on */
 
 static void
-check_one(const struct broken *b)
+check_one(const struct broken *b, bool is_host)
 {
 	struct reading r;
 	bool is_good;
 
-	reading_open(&r, b->text, NULL, NULL);
+	reading_open(&r, is_host ? NULL : b->text, is_host ? b->text : NULL, NULL);
 	is_good = r.sets == NULL && r.errs.n > 0 && r.errs.err[0].at.line == b->line &&
 		  r.errs.err[0].at.col == b->col && strstr(r.errs.err[0].text, b->wrong) != NULL &&
 		  strstr(r.errs.err[0].text, b->cure) != NULL;
@@ -234,7 +240,7 @@ what_is_no_xml_is_told_with_place_and_cure(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < N(no_xml); i++)
-		check_one(&no_xml[i]);
+		check_one(&no_xml[i], false);
 }
 
 static void
@@ -242,7 +248,7 @@ broken_rules_are_told_with_place_and_cure(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < N(rules); i++)
-		check_one(&rules[i]);
+		check_one(&rules[i], false);
 }
 
 static void
@@ -250,7 +256,9 @@ broken_sections_are_told_with_place_and_cure(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < N(others); i++)
-		check_one(&others[i]);
+		check_one(&others[i], false);
+	for (size_t i = 0; i < N(hosts); i++)
+		check_one(&hosts[i], true);
 }
 
 /* 1.3: elements inside each other, bytes. */
@@ -267,7 +275,7 @@ limits_are_told(void **state)
 	reading_open(&r, text, NULL, NULL);
 	assert_null(r.sets);
 	assert_int_equal(r.errs.err[0].at.line, IIS_DEPTH_MAX + 1);
-	assert_true(is_told(&r.errs, "more than 64 elements inside each other"));
+	assert_true(is_told(&r.errs, "more than 64 elements deep"));
 	reading_end(&r);
 
 	large = malloc(IIS_BYTES_MAX + 2);
@@ -485,20 +493,22 @@ children_inherit_clear_and_remove(void **state)
 	reading_good(
 		&r,
 		"<configuration><location path='b/c'>" SECTION(NAMED("4")) "</location>" SECTION(
-			NAMED("1")
-				NAMED("2")
-					NAMED("3")) "<location path='b'>" SECTION("<remove "
-										  "name='2'/"
-										  ">" NAMED("5")) "</"
-												  "locat"
-												  "ion><"
-												  "locat"
-												  "ion "
-												  "path="
-												  "'/d/"
-												  "'"
-												  ">" SECTION("<clear/>" NAMED(
-													  "1")) "</location></configuration>");
+			NAMED("1") NAMED("2") NAMED(
+				"3")) "<location path='b'>" SECTION("<remove "
+								    "name='2'/"
+								    ">" NAMED(
+									    "5")) "</"
+										  "locat"
+										  "ion><"
+										  "locat"
+										  "ion "
+										  "path="
+										  "'/d/"
+										  "'"
+										  ">" SECTION(
+											  "<clear/"
+											  ">" NAMED(
+												  "1")) "</location></configuration>");
 	assert_string_equal(scopes_text(&r), "distributed /: 1 !/d\n"
 					     "distributed /: 2 !/d !/b\n"
 					     "distributed /: 3 !/d\n"
@@ -882,6 +892,6 @@ main(void)
 		cmocka_unit_test(what_tools_write_is_read),
 	};
 
-	print_message("%zu broken files\n", N(no_xml) + N(rules) + N(others));
+	print_message("%zu broken files\n", N(no_xml) + N(rules) + N(others) + N(hosts));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
