@@ -1,19 +1,29 @@
 /*
  * cmd_explain.c - penstockctl explain URL: what happens to this request, and why.
  */
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/ensure.h"
 #include "conf/conf.h"
 #include "conf/value.h"
 #include "ctl/answer_text.h"
 #include "ctl/ctl.h"
 #include "ctl/explain.h"
+#include "ctl/webconfig.h"
 #include "run/state.h"
+
+enum {
+	RESPONSE_BYTES_MAX = 256 << 20
+};
 
 /* What is asked, and of what. */
 struct asked {
 	struct explain_ask ask;
 	const char *config;
+	struct iis_files files; /* web_config or app_host */
+	const char *response;	/* a path */
 };
 
 static int
@@ -34,8 +44,9 @@ refused_print(const struct ctl *ctl, json_t *answer, int code)
 	return code;
 }
 
+/* warns: said when the files were read; NULL: none were. */
 static int
-explain_show(const struct ctl *ctl, const struct explain_ask *ask)
+explain_show(const struct ctl *ctl, const struct explain_ask *ask, const struct conf_errs *warns)
 {
 	json_t *answer = NULL;
 
@@ -48,9 +59,13 @@ explain_show(const struct ctl *ctl, const struct explain_ask *ask)
 		break;
 	}
 	if (ctl->is_json) {
+		if (warns != NULL && warns->n > 0)
+			json_object_set_new(answer, "warnings", ctl_errs_json(warns));
 		ctl_print_json(answer);
 		return CTL_DONE;
 	}
+	if (warns != NULL)
+		conf_errs_print(warns, stderr);
 	answer_print(answer);
 	json_decref(answer);
 	return CTL_DONE;
@@ -77,11 +92,32 @@ explain_file(const struct ctl *ctl, struct asked *asked)
 				     abi_fault_print(&fault, text, sizeof(text)));
 	} else {
 		asked->ask.img = &tables.img;
-		verdict = explain_show(ctl, &asked->ask);
+		verdict = explain_show(ctl, &asked->ask, &conf->warns);
 	}
 	tables_close(&tables);
 	conf_close(conf);
 	conf_errs_fini(&errs);
+	return verdict;
+}
+
+static int
+explain_iis(const struct ctl *ctl, struct asked *asked)
+{
+	struct conf_errs errs = { 0 }, warns = { 0 };
+	struct webconfig webconfig = { 0 };
+	int verdict;
+
+	if (!webconfig_open(&asked->files, &webconfig, &errs, &warns)) {
+		verdict = ctl_failed_conf(ctl, &errs);
+	} else {
+		asked->ask.img = &webconfig.tables.img;
+		asked->ask.blob = webconfig.blob;
+		asked->ask.is_alone = true;
+		verdict = explain_show(ctl, &asked->ask, &warns);
+	}
+	webconfig_close(&webconfig);
+	conf_errs_fini(&errs);
+	conf_errs_fini(&warns);
 	return verdict;
 }
 
@@ -109,10 +145,63 @@ explain_running(const struct ctl *ctl, struct asked *asked)
 		asked->ask.img = &tables->img;
 		asked->ask.blob = blob;
 		asked->ask.runtime = &state.runtime;
-		verdict = explain_show(ctl, &asked->ask);
+		verdict = explain_show(ctl, &asked->ask, NULL);
 		tables_blobs_free(tables, blob);
 	}
 	state_close(&state);
+	return verdict;
+}
+
+/* ---- the response ---- */
+
+/* All of a file, to free; NULL: it cannot be read, or is too large. */
+static void *
+file_read(const char *path, size_t *ret_n)
+{
+	FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+	size_t n = 0, room = 1 << 16;
+	char *bytes;
+
+	if (file == NULL)
+		return NULL;
+	bytes = malloc(room);
+	ensure(bytes != NULL);
+	while (!feof(file) && !ferror(file) && n < RESPONSE_BYTES_MAX) {
+		if (n == room) {
+			room *= 2;
+			bytes = realloc(bytes, room);
+			ensure(bytes != NULL);
+		}
+		n += fread(bytes + n, 1, room - n, file);
+	}
+	if (ferror(file) || n >= RESPONSE_BYTES_MAX) {
+		errno = ferror(file) ? EIO : EFBIG;
+		free(bytes);
+		bytes = NULL;
+	}
+	if (file != stdin)
+		fclose(file);
+	*ret_n = n;
+	return bytes;
+}
+
+static int
+explain_asked(const struct ctl *ctl, struct asked *asked)
+{
+	bool is_iis = asked->files.web_config != NULL || asked->files.app_host != NULL;
+	void *response = NULL;
+	int verdict;
+
+	if (asked->response != NULL) {
+		response = file_read(asked->response, &asked->ask.response_n);
+		if (response == NULL)
+			return ctl_failed(ctl, "%s: %s", asked->response, strerror(errno));
+		asked->ask.response = response;
+	}
+	verdict = is_iis		  ? explain_iis(ctl, asked)
+		  : asked->config != NULL ? explain_file(ctl, asked)
+					  : explain_running(ctl, asked);
+	free(response);
 	return verdict;
 }
 
@@ -128,6 +217,10 @@ option_take(int argc, char **argv, int *i, struct asked *asked)
 		const char **to;
 	} text[] = {
 		{ "--config", &asked->config },
+		{ "--web-config", &asked->files.web_config },
+		{ "--app-host", &asked->files.app_host },
+		{ "--site-path", &asked->files.site_path },
+		{ "--response", &asked->response },
 		{ "--listener", &ask->listener },
 		{ "--target", &ask->target },
 		{ "-X", &ask->method },
@@ -154,7 +247,15 @@ option_take(int argc, char **argv, int *i, struct asked *asked)
 static const char *
 contradiction(const struct asked *asked)
 {
-	return asked->ask.url == NULL ? "give a URL" : NULL;
+	bool is_iis = asked->files.web_config != NULL || asked->files.app_host != NULL;
+
+	if (asked->ask.url == NULL)
+		return "give a URL";
+	if (is_iis && (asked->config != NULL || asked->ask.listener != NULL))
+		return "--web-config and --app-host stand alone, without --config or --listener";
+	if (!is_iis && asked->files.site_path != NULL)
+		return "--site-path goes with --web-config";
+	return NULL;
 }
 
 static int
@@ -179,22 +280,30 @@ run(const struct ctl *ctl, int argc, char **argv)
 	}
 	if (contradiction(&asked) != NULL)
 		return ctl_usage("explain", "%s", contradiction(&asked));
-	return asked.config != NULL ? explain_file(ctl, &asked) : explain_running(ctl, &asked);
+	return explain_asked(ctl, &asked);
 }
 
 const struct ctl_verb ctl_verb_explain = {
 	.name = "explain",
-	.args = "[--config FILE] [--listener NAME] [-X METHOD] [-H 'Name: value']… URL",
+	.args = "[--config FILE [--listener NAME] | --web-config FILE [--app-host FILE] "
+		"[--site-path /PATH]]\n"
+		"    [-X METHOD] [-H 'Name: value']… [--client ADDR:PORT] [--target RAW] "
+		"[--response FILE] URL",
 	.what = "tell what happens to a request, and why, without traffic",
 	.help = "By the running tables, or by a file. Chooses the listener that fits the URL's\n"
 		"port; several or none: exit code 2 with their names. A configuration that\n"
 		"cannot load: exit code 1 with its errors.\n\n"
 		"  --config FILE       ask a configuration file\n"
 		"  --listener NAME     ask this listener\n"
+		"  --web-config FILE   ask the rules of a web.config; farms need not exist\n"
+		"  --app-host FILE     ... and those of an applicationHost.config\n"
+		"  --site-path /PATH   the folder where the web.config lies (/)\n"
 		"  -X METHOD           instead of GET\n"
 		"  -H 'Name: value'    a header field, repeatable\n"
 		"  --client ADDR:PORT  where the request comes from (192.0.2.10:50000)\n"
-		"  --target RAW        the request target, byte for byte\n\n"
+		"  --target RAW        the request target, byte for byte\n"
+		"  --response FILE     a raw HTTP/1.1 response (- is standard input): what\n"
+		"                      outbound rules make of it\n\n"
 		"Example: penstockctl explain -H 'Accept: text/html' http://www.example.com/shop\n",
 	.run = run,
 };

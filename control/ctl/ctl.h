@@ -21,8 +21,8 @@ enum {
 
 /* clang-format off */
 #define CTL_VERBS(x)                                                                               \
-	x(check) x(apply) x(diff) x(status) x(servers) x(server) x(stats) x(explain) x(import)     \
-	x(version)
+	x(check) x(apply) x(diff) x(status) x(servers) x(server) x(stats) x(explain)       \
+	x(import) x(version)
 /* clang-format on */
 
 /* One call of the program. */

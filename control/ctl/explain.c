@@ -28,7 +28,7 @@ answer_status(json_t *answer, uint16_t status, uint16_t substatus, struct slice 
 	    phrase.n != 0 ? told_slice(phrase) : json_string(http_status_text(status)));
 }
 
-static void
+void
 answer_error(json_t *answer, uint16_t status, uint16_t substatus, const char *cause,
 	     const char *text)
 {
@@ -194,6 +194,8 @@ route_add(struct explain *x, json_t *answer)
 	set(answer, "action", json_string(is_proxied ? "proxy" : "route"));
 	set(answer, "upstream_headers", upstream_headers(x, &route));
 	free(x->farms);
+	if (x->ask->response != NULL)
+		response_add(x, answer);
 }
 
 /* ---- all of it ---- */

@@ -68,6 +68,12 @@ enum explain_verdict question_read(struct explain *x, json_t **ret_answer);
 /* Parses the head as the proxy does; the reason when it is refused. */
 enum http_reason question_parse(struct explain *x);
 
+/* explain.c */
+
+/* The answer is an error of ours. text: what it is, and the cure; NULL: the cause says it all. */
+void answer_error(json_t *answer, uint16_t status, uint16_t substatus, const char *cause,
+		  const char *text);
+
 /* candidates.c */
 
 /* Farms with all that is known of their servers; to free. */

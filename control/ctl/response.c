@@ -1,0 +1,232 @@
+/*
+ * response.c - a response as the client would get it: through the outbound rules, head and body.
+ *
+ * The body is shown without its framing and content coding; the head as it is sent, coding and
+ * all. A chunked response that a tool has already joined is taken as it lies.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/ensure.h"
+#include "codec/codec.h"
+#include "ctl/explain_state.h"
+
+enum {
+	DECODED_BYTES_MAX = 1 << 30
+};
+
+/* Bytes of malloc's. */
+struct body {
+	uint8_t *p;
+	size_t n, room;
+};
+
+static void
+body_put(struct body *body, const void *bytes, size_t n)
+{
+	if (n > body->room - body->n) {
+		body->room = 2 * (body->n + n) + 256;
+		body->p = realloc(body->p, body->room);
+		ensure(body->p != NULL);
+	}
+	if (n > 0)
+		memcpy(body->p + body->n, bytes, n);
+	body->n += n;
+}
+
+/* ---- as it came ---- */
+
+static bool
+head_parse(struct explain *x, json_t *answer)
+{
+	struct http_limits limits = HTTP_LIMITS_DEFAULT;
+	struct http_resume resume = { 0 };
+	uint32_t n = x->ask->response_n < HTTP_HEAD_BYTES_MAX ? (uint32_t)x->ask->response_n
+							      : HTTP_HEAD_BYTES_MAX;
+	enum http_verdict verdict;
+
+	limits.head_bytes = HTTP_HEAD_BYTES_MAX;
+	limits.fields_n = HTTP_FIELDS_MAX;
+	limits.lf_lines = true; /* written by hand */
+	verdict = http_parse_response(slice_of(x->ask->response, n), &limits, &resume,
+				      x->request.method_id, &x->response);
+	if (verdict == HTTP_DONE)
+		return true;
+	answer_error(answer, 502, 0,
+		     verdict == HTTP_REFUSED ? http_reason_name(x->response.reason)
+					     : "the response has no end of its head",
+		     NULL);
+	return false;
+}
+
+/* False: it is not in chunks, whatever the head says. */
+static bool
+chunks_join(struct slice in, struct body *ret_body)
+{
+	const struct http_limits limits = HTTP_LIMITS_DEFAULT;
+	struct http_chunk chunk;
+
+	http_chunk_init(&chunk);
+	while (in.n > 0) {
+		uint32_t used = 0;
+		struct slice data;
+
+		switch (http_deframe(&chunk, &limits, in, &used, &data)) {
+		case HTTP_CHUNK_DATA:
+			body_put(ret_body, data.p, data.n);
+			break;
+		case HTTP_CHUNK_MORE:
+		case HTTP_CHUNK_TRAILER:
+			break;
+		case HTTP_CHUNK_DONE:
+			return true;
+		case HTTP_CHUNK_REFUSED:
+			return false;
+		}
+		in = slice_of(in.p + used, in.n - used);
+	}
+	return ret_body->n > 0;
+}
+
+static void
+body_take(const struct explain *x, struct body *ret_body)
+{
+	const struct http_head *head = &x->response.head;
+	struct slice rest = slice_of((const uint8_t *)x->ask->response + head->head_n,
+				     (uint32_t)(x->ask->response_n - head->head_n));
+
+	if (head->framing == HTTP_FRAMING_NONE)
+		return;
+	if (head->framing == HTTP_FRAMING_CHUNKED && chunks_join(rest, ret_body))
+		return;
+	if (head->framing == HTTP_FRAMING_LENGTH && head->length < rest.n)
+		rest.n = (uint32_t)head->length;
+	ret_body->n = 0;
+	body_put(ret_body, rest.p, rest.n);
+}
+
+/* ---- content codings ---- */
+
+static enum codec_kind
+coding_of(const struct http_head *head)
+{
+	const struct http_field *f = http_find(head, HTTP_FIELD_CONTENT_ENCODING, NULL);
+
+	if (f == NULL)
+		return CODEC_NONE;
+	if (http_find(head, HTTP_FIELD_CONTENT_ENCODING, f) != NULL)
+		return CODEC_OTHER;
+	return codec_of(http_field_value(f));
+}
+
+/* Replaces the body by what it decodes to; the fault when it does not, and it stays. */
+static enum codec_fault
+body_decode(struct body *body, enum codec_kind kind)
+{
+	struct codec_io io = { .in = body->p, .in_n = body->n, .is_last = true };
+	size_t n = body->n > 0 ? codec_bytes_of(kind, body->p[0]) : codec_bytes(kind, false);
+	struct body decoded = { 0 };
+	uint8_t piece[1 << 16];
+	enum codec_verdict verdict;
+	enum codec_fault fault;
+	void *memory = aligned_alloc(16, (n + 15) / 16 * 16);
+	struct codec *codec;
+
+	ensure(memory != NULL);
+	codec = codec_open(memory, n, kind, false);
+	do {
+		io.out = piece;
+		io.out_n = sizeof(piece);
+		verdict = codec_turn(codec, &io);
+		body_put(&decoded, piece, sizeof(piece) - io.out_n);
+	} while (verdict == CODEC_VERDICT_ROOM && decoded.n < DECODED_BYTES_MAX);
+	fault = verdict == CODEC_VERDICT_END	? CODEC_FAULT_NONE
+		: verdict == CODEC_VERDICT_ROOM ? CODEC_FAULT_LARGE
+						: codec_fault_of(codec);
+	free(memory);
+	if (fault != CODEC_FAULT_NONE) {
+		free(decoded.p);
+		return fault;
+	}
+	free(body->p);
+	*body = decoded;
+	return CODEC_FAULT_NONE;
+}
+
+/* ---- rules ---- */
+
+/* False: a rule could not be carried out, and the answer says so. */
+static bool
+rules_ask(struct explain *x, struct rules_reply *ret_reply, json_t *rules, json_t *answer)
+{
+	struct rules_trace trace = trace_of(&x->trace);
+	struct rules_subject subject;
+
+	*ret_reply = (struct rules_reply){ .change = x->way.change, .change_n = x->way.change_n };
+	if (x->rules == NULL || !rules_any(x->rules, x->listener_i, true))
+		return true;
+	x->trace.rules = rules;
+	x->facts.response = &x->response;
+	decide_subject(&x->facts, &subject);
+	rules_response(x->rules, EXPLAIN_LANE_RESPONSE, x->listener_i, &subject, x->way.change,
+		       x->way.change_n, &trace, ret_reply);
+	if (ret_reply->fault == RULES_FAULT_NONE)
+		return true;
+	answer_error(answer, ret_reply->status, ret_reply->substatus,
+		     rules_fault_text(ret_reply->fault), NULL);
+	return false;
+}
+
+static json_t *
+headers_of(struct explain *x, const struct rules_reply *reply)
+{
+	const struct http_head *head = &x->response.head;
+	struct http_response_out out;
+	uint32_t n;
+
+	decide_response(x->img, x->listener_i, &x->response, &out);
+	x->text.edits.n = 0;
+	decide_edits(reply->change, reply->change_n, true, head, &x->text);
+	out.edits = &x->text.edits;
+	out.framing = head->framing;
+	if (reply->has_body && head->framing == HTTP_FRAMING_LENGTH)
+		out.framing = HTTP_FRAMING_CHUNKED;
+	out.length = head->length;
+	out.keep_alive = true;
+	out.client_minor = 1;
+	n = http_emit_response(&out, x->out, sizeof(x->out));
+	return n <= sizeof(x->out) ? told_fields(x->out, n) : json_array();
+}
+
+/* ---- all of it ---- */
+
+static void
+body_tell(struct explain *x, json_t *told)
+{
+	enum codec_kind kind = coding_of(&x->response.head);
+	struct body body = { 0 };
+
+	body_take(x, &body);
+	if (kind != CODEC_NONE && kind != CODEC_OTHER)
+		body_decode(&body, kind); /* one that is broken is shown as it is */
+	told_body(told, "body", body.n > 0 ? (const char *)body.p : "", body.n);
+	free(body.p);
+}
+
+void
+response_add(struct explain *x, json_t *answer)
+{
+	json_t *rules = json_array(), *told;
+	struct rules_reply reply;
+
+	if (!head_parse(x, answer) || !rules_ask(x, &reply, rules, answer)) {
+		json_array_extend(json_object_get(answer, "rules"), rules);
+		json_decref(rules);
+		return;
+	}
+	told = json_pack("{s:i, s:o, s:o, s:o}", "status", x->response.status, "reason",
+			 told_slice(x->response.phrase), "headers", headers_of(x, &reply), "rules",
+			 rules);
+	body_tell(x, told);
+	json_object_set_new(answer, "response", told);
+}
