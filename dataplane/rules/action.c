@@ -19,13 +19,15 @@ struct parts {
 static uint32_t
 find_own(const struct rules_lane *l, struct slice s, uint8_t c)
 {
+	struct marks marks = marks_of(l, s);
+
 	for (uint32_t at = 0; at < s.n; at++) {
 		const uint8_t *p = memchr(s.p + at, c, s.n - at);
 
 		if (p == NULL)
 			break;
 		at = (uint32_t)(p - s.p);
-		if (mark_is_own(l, p))
+		if ((mark_at(&marks, at) & MARK_ESCAPED) == 0)
 			return at;
 	}
 	return s.n;
@@ -183,12 +185,50 @@ scheme_of(struct slice scheme, bool *ret_is_secure)
 	return true;
 }
 
+/* The new path; what the substitution has ready stays where it is. */
+static enum rules_fault
+path_make(struct rules_lane *l, const struct parts *u, struct rules_url *url)
+{
+	struct put t;
+
+	if (u->path.n > 0 && u->path.p[0] == '/') {
+		url->path = u->path;
+		return RULES_FAULT_NONE;
+	}
+	if (url->is_absolute) {
+		url->path = SLICE("/");
+		return RULES_FAULT_NONE;
+	}
+	t = put_begin(l, &l->keep);
+	put_path(&t, u);
+	url->path = put_text(&t);
+	return t.fault;
+}
+
+static enum rules_fault
+query_make(struct rules_lane *l, const struct img_rule *rule, const struct parts *u,
+	   struct rules_url *url)
+{
+	bool appends = (rule->flags & IMG_RULE_APPEND_QUERY) != 0 && l->url.query.n > 0;
+	struct put t;
+
+	url->has_query = u->has_query || appends;
+	url->query = appends ? l->url.query : u->query;
+	if (!appends || u->query.n == 0)
+		return RULES_FAULT_NONE;
+	t = put_begin(l, &l->keep);
+	put_query(&t, rule, u);
+	url->query = put_text(&t);
+	if (t.fault == RULES_FAULT_NONE)
+		url->query = cut(url->query, 1); /* its '?' */
+	return t.fault;
+}
+
 static enum rules_fault
 rewrite(struct rules_lane *l, const struct img_rule *rule)
 {
 	struct rules_url url = { 0 };
 	struct parts u;
-	struct put t;
 	enum rules_fault fault = substitution(l, rule, &u);
 
 	if (fault != RULES_FAULT_NONE)
@@ -197,18 +237,11 @@ rewrite(struct rules_lane *l, const struct img_rule *rule)
 	url.host = u.authority;
 	if (url.is_absolute && (!scheme_of(u.scheme, &url.is_secure) || !is_host(u.authority)))
 		return RULES_FAULT_URL;
-	t = put_begin(l, &l->keep);
-	if (url.is_absolute && u.path.n == 0)
-		put_slice(&t, SLICE("/"));
-	else
-		put_path(&t, &u);
-	url.path = put_text(&t);
-	put_query(&t, rule, &u);
-	if (t.fault != RULES_FAULT_NONE)
-		return t.fault;
-	url.has_query = put_n(&t) > url.path.n;
-	if (url.has_query)
-		url.query = slice_of(url.path.p + url.path.n + 1, put_n(&t) - url.path.n - 1);
+	fault = path_make(l, &u, &url);
+	if (fault == RULES_FAULT_NONE)
+		fault = query_make(l, rule, &u, &url);
+	if (fault != RULES_FAULT_NONE)
+		return fault;
 	l->url = url;
 	l->url_flags = l->scope->flags;
 	l->url_epoch++;

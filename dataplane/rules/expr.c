@@ -31,11 +31,13 @@ url_encode(struct put *t, struct slice s)
 static void
 url_decode(struct put *t, struct slice s)
 {
+	struct marks marks = marks_of(t->l, s);
+
 	for (uint32_t i = 0; i < s.n; i++) {
 		int c = path_escape(slice_of(s.p + i, s.n - i));
 
 		if (c < 0) {
-			put_byte(t, s.p[i], t->to->has_marks ? mark_of(t->l, s.p + i) : 0);
+			put_byte(t, s.p[i], mark_at(&marks, i));
 		} else {
 			put_byte(t, (uint8_t)c, 0);
 			i += 2;
@@ -65,13 +67,15 @@ entity(uint8_t c)
 static void
 html_encode(struct put *t, struct slice s)
 {
+	struct marks marks = marks_of(t->l, s);
+
 	for (uint32_t i = 0; i < s.n; i++) {
 		struct slice e = entity(s.p[i]);
 
 		if (e.n > 0)
 			put_marked(t, e, 0);
 		else
-			put_byte(t, s.p[i], t->to->has_marks ? mark_of(t->l, s.p + i) : 0);
+			put_byte(t, s.p[i], mark_at(&marks, i));
 	}
 }
 

@@ -141,6 +141,16 @@ move(struct put *t, uint32_t to, uint32_t from, uint32_t n)
 	memmove(a->mark + t->from + to, a->mark + t->from + from, n);
 }
 
+/* Whether a segment is empty or begins with a dot. */
+static bool
+has_odd_segment(struct slice s)
+{
+	for (uint32_t i = 0; i + 1 < s.n; i++)
+		if (s.p[i] == '/' && (s.p[i + 1] == '/' || s.p[i + 1] == '.'))
+			return true;
+	return false;
+}
+
 /* Collapses '/', resolves "." and ".." segments, never above the root (3.1). */
 static void
 flatten(struct put *t)
@@ -169,7 +179,6 @@ flatten(struct put *t)
 			move(t, w++, slash, 1);
 	}
 	put_cut(t, w);
-	t->to->mark[t->from] = MARK_TARGET; /* whichever slash came to be the first */
 }
 
 /* Whether the target can be used as it stands: nothing to decode, collapse, resolve, remember. */
@@ -207,8 +216,13 @@ decode(struct put *t, struct slice path)
 	if (path.n == 0 || (path.p[0] != '/' && path.p[0] != '\\'))
 		put_byte(t, '/', 0);
 	for (uint32_t at = 0; at < path.n && t->fault == RULES_FAULT_NONE;) {
-		uint32_t n = decode_one(t, slice_of(path.p + at, path.n - at));
+		uint32_t n = 0;
 
+		while (at + n < path.n && (path_class[path.p[at + n]] & PATH_PLAIN) != 0)
+			n++;
+		put_marked(t, slice_of(path.p + at, n), MARK_TARGET);
+		if (n == 0)
+			n = decode_one(t, slice_of(path.p + at, path.n - at));
 		if (n == 0)
 			return RULES_FAULT_TARGET;
 		at += n;
@@ -235,7 +249,9 @@ path_canonical(struct rules_lane *l, struct slice target, struct rules_url *ret)
 
 		if (fault != RULES_FAULT_NONE)
 			return fault;
-		flatten(&t);
+		if (has_odd_segment(put_text(&t)))
+			flatten(&t);
+		t.to->mark[t.from] = MARK_TARGET; /* whichever slash came to be the first */
 		u.path = put_text(&t);
 	}
 	if (u.path.n > RULES_TEXT_MAX)
@@ -349,13 +365,13 @@ path_put_byte(struct put *t, struct slice s, uint8_t mark, uint32_t rule)
 void
 path_put(struct put *t, struct slice path, uint32_t rule)
 {
-	bool has_marks = t->l->keep.has_marks;
+	struct marks marks = marks_of(t->l, path);
 	uint32_t from = 0;
 
 	for (uint32_t i = 0; i < path.n; i++) {
-		uint8_t mark = has_marks ? mark_of(t->l, path.p + i) : 0;
+		uint8_t mark = mark_at(&marks, i);
 
-		if ((path_class[path.p[i]] & PATH_PLAIN) != 0 && mark == 0)
+		if ((path_class[path.p[i]] & PATH_PLAIN) != 0 && (mark & ~MARK_TARGET) == 0)
 			continue;
 		put_marked(t, slice_of(path.p + from, i - from), 0);
 		path_put_byte(t, slice_of(path.p + i, path.n - i), mark, rule);
@@ -368,12 +384,12 @@ path_put(struct put *t, struct slice path, uint32_t rule)
 void
 path_put_query(struct put *t, struct slice query)
 {
-	bool has_marks = t->l->keep.has_marks;
+	struct marks marks = marks_of(t->l, query);
 	uint32_t from = 0;
 
 	for (uint32_t i = 0; i < query.n; i++) {
 		uint8_t c = query.p[i];
-		uint8_t mark = has_marks ? mark_of(t->l, query.p + i) : 0;
+		uint8_t mark = mark_at(&marks, i);
 		bool was_escaped = (mark & MARK_ESCAPED) != 0;
 
 		if (c >= 0x80 && mark == MARK_TARGET)

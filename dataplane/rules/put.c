@@ -12,14 +12,20 @@ is_in(const uint8_t *p, const uint8_t *from, uint32_t n)
 	return (uintptr_t)p - (uintptr_t)from < n;
 }
 
-uint8_t
-mark_of(const struct rules_lane *l, const uint8_t *p)
+struct marks
+marks_of(const struct rules_lane *l, struct slice s)
 {
-	if (is_in(p, l->keep.p, l->keep.room))
-		return l->keep.has_marks ? l->keep.mark[p - l->keep.p] : 0;
-	if (is_in(p, l->brief.p, l->brief.room))
-		return l->brief.has_marks ? l->brief.mark[p - l->brief.p] : 0;
-	return is_in(p, l->subject->target.p, l->subject->target.n) ? MARK_TARGET : 0;
+	struct marks none = { 0 };
+
+	if (!l->keep.has_marks)
+		return none;
+	if (is_in(s.p, l->keep.p, l->keep.room))
+		return (struct marks){ .p = l->keep.mark + (s.p - l->keep.p) };
+	if (is_in(s.p, l->brief.p, l->brief.room))
+		return (struct marks){ .p = l->brief.mark + (s.p - l->brief.p) };
+	if (is_in(s.p, l->subject->target.p, l->subject->target.n))
+		return (struct marks){ .all = MARK_TARGET };
+	return none;
 }
 
 struct put
@@ -67,24 +73,12 @@ put_marked(struct put *t, struct slice s, uint8_t mark)
 void
 put_slice(struct put *t, struct slice s)
 {
-	const struct rules_lane *l = t->l;
-	const struct arena *from = NULL;
+	struct marks marks = marks_of(t->l, s);
 	uint32_t at = t->to->used;
 
-	if (s.n == 0)
-		return;
-	put_marked(t, s,
-		   t->to->has_marks && is_in(s.p, l->subject->target.p, l->subject->target.n)
-			   ? MARK_TARGET
-			   : 0);
-	if (t->fault != RULES_FAULT_NONE || !t->to->has_marks)
-		return;
-	if (is_in(s.p, l->keep.p, l->keep.room))
-		from = &l->keep;
-	else if (is_in(s.p, l->brief.p, l->brief.room))
-		from = &l->brief;
-	if (from != NULL)
-		memcpy(t->to->mark + at, from->mark + (s.p - from->p), s.n);
+	put_marked(t, s, marks.all);
+	if (marks.p != NULL && t->fault == RULES_FAULT_NONE && s.n > 0)
+		memcpy(t->to->mark + at, marks.p, s.n);
 }
 
 void
@@ -120,8 +114,10 @@ put_take_out(struct put *t, uint32_t first, uint32_t mid)
 void
 put_lower(struct put *t, struct slice s)
 {
+	struct marks marks = marks_of(t->l, s);
+
 	for (uint32_t i = 0; i < s.n;) {
-		uint8_t mark = t->to->has_marks ? mark_of(t->l, s.p + i) : 0;
+		uint8_t mark = mark_at(&marks, i);
 		uint8_t text[UTF8_MAX];
 		uint32_t c, n;
 

@@ -81,14 +81,18 @@ put_cut(struct put *t, uint32_t n)
  */
 void put_take_out(struct put *t, uint32_t first, uint32_t mid);
 
-/* The mark of a byte of text wherever it lies. */
-uint8_t mark_of(const struct rules_lane *l, const uint8_t *p);
+/* The marks of text in one piece, wherever it lies: p[i], or `all` for each when p is NULL. */
+struct marks {
+	const uint8_t *p;
+	uint8_t all;
+};
 
-/* Whether a '?' or '#' here is one of the text's own and not an escape's of the target. */
-static inline bool
-mark_is_own(const struct rules_lane *l, const uint8_t *p)
+struct marks marks_of(const struct rules_lane *l, struct slice s);
+
+static inline uint8_t
+mark_at(const struct marks *m, uint32_t i)
 {
-	return !l->keep.has_marks || (mark_of(l, p) & MARK_ESCAPED) == 0;
+	return m->p != NULL ? m->p[i] : m->all;
 }
 
 #endif

@@ -256,6 +256,7 @@ a_path_is_sent_as_its_scope_says(void **state)
 		{ "/x/..%2Fa", "/a", "/a", "/a" }, /* the first slash is one */
 		{ "/x/..%5Ca", "/a", "/a", "/a" },
 		{ "/%2e%2e%2Fa", "/a", "/a", "/a" },
+		{ "\\a%2F", "/a/", "/a/", "/a%2F" },
 	};
 
 	(void)state;
