@@ -1,185 +1,20 @@
 /*
  * build.c - a checked model to an image, see conf.h.
  *
- * Pass one gives every listener, farm and server its slot: what the image before has under the
- * same name keeps it, what that image alone has is retired, the rest takes free ones. Pass two
- * appends the records. Invariant: the model has passed check_conf.
+ * Pass one (build_identity.c) gives every listener, farm and server its slot. Pass two appends the
+ * records; rules' are appended by their compiler (rules/program.h). Invariant: the model has passed check_conf.
  */
-#include "conf/conf.h"
+#include "conf/build_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/sysinfo.h>
 
 #include "abi/build.h"
 #include "base/ensure.h"
 #include "conf/check_port.h"
-#include "conf/slots.h"
 #include "conf/value.h"
-
-enum {
-	SERVER_SLOTS_MIN = 1024, /* room in boards for servers to come, without a restart */
-	LISTENER_ROOM = 1024,
-};
-
-struct identity {
-	uint32_t slot, incarnation; /* incarnation 0: not given yet */
-};
-
-struct build {
-	const struct conf *conf;
-	const struct img *before; /* may be NULL */
-	struct img_build img;
-	struct slots slots[IMG_KINDS];
-	struct identity *identity[IMG_KINDS]; /* by position in the model */
-	uint32_t server_slots;
-};
-
-/* ---- identity ---- */
-
-static uint32_t
-servers_n(const struct conf *conf)
-{
-	uint32_t n = 0;
-
-	for (CONF_EACH(struct conf_farm, farm, &conf->farms))
-		n += farm->servers.n;
-	return n;
-}
-
-static struct identity *
-identities_take(uint32_t n)
-{
-	struct identity *identity = calloc((size_t)n + 1, sizeof(*identity));
-
-	ensure(identity != NULL);
-	return identity;
-}
-
-/* By name: the farm of the image before that a model's farm continues; IMG_NONE: a new one. */
-static uint32_t
-farm_before(const struct build *build, const char *name)
-{
-	return build->before == NULL ? (uint32_t)IMG_NONE
-				     : img_find_farm(build->before, name, strlen(name));
-}
-
-static void
-keep_listeners(struct build *build)
-{
-	const struct img *before = build->before;
-	bool *is_kept = calloc((size_t)img_n(before, IMG_LISTENERS) + 1, 1);
-	struct identity *identity = build->identity[IMG_KIND_LISTENER];
-
-	ensure(is_kept != NULL);
-	for (CONF_EACH(struct conf_listener, listener, &build->conf->listeners)) {
-		uint32_t i = img_find_listener(before, listener->name.s, strlen(listener->name.s));
-
-		if (i != (uint32_t)IMG_NONE) {
-			*identity = (struct identity){ img_listener(before, i)->slot,
-						       img_listener(before, i)->incarnation };
-			is_kept[i] = true;
-		}
-		identity++;
-	}
-	for (uint32_t i = 0; i < img_n(before, IMG_LISTENERS); i++)
-		if (!is_kept[i])
-			slots_retire(&build->slots[IMG_KIND_LISTENER], IMG_KIND_LISTENER,
-				     img_listener(before, i)->slot,
-				     img_listener(before, i)->incarnation);
-	free(is_kept);
-}
-
-/* Farms and, within them, servers. */
-static void
-keep_farms(struct build *build)
-{
-	const struct img *before = build->before;
-	bool *is_farm = calloc((size_t)img_n(before, IMG_FARMS) + 1, 1);
-	bool *is_server = calloc((size_t)img_n(before, IMG_SERVERS) + 1, 1);
-	struct identity *farm_id = build->identity[IMG_KIND_FARM];
-	struct identity *server_id = build->identity[IMG_KIND_SERVER];
-
-	ensure(is_farm != NULL && is_server != NULL);
-	for (CONF_EACH(struct conf_farm, farm, &build->conf->farms)) {
-		uint32_t farm_i = farm_before(build, farm->name.s);
-
-		if (farm_i != (uint32_t)IMG_NONE) {
-			*farm_id = (struct identity){ img_farm(before, farm_i)->slot,
-						      img_farm(before, farm_i)->incarnation };
-			is_farm[farm_i] = true;
-		}
-		farm_id++;
-		for (CONF_EACH(struct conf_server, server, &farm->servers)) {
-			uint32_t i = farm_i == (uint32_t)IMG_NONE
-					     ? (uint32_t)IMG_NONE
-					     : img_find_server(before, farm_i, server->name.s,
-							       strlen(server->name.s));
-
-			if (i != (uint32_t)IMG_NONE) {
-				*server_id =
-					(struct identity){ img_server(before, i)->slot,
-							   img_server(before, i)->incarnation };
-				is_server[i] = true;
-			}
-			server_id++;
-		}
-	}
-	for (uint32_t i = 0; i < img_n(before, IMG_FARMS); i++)
-		if (!is_farm[i])
-			slots_retire(&build->slots[IMG_KIND_FARM], IMG_KIND_FARM,
-				     img_farm(before, i)->slot, img_farm(before, i)->incarnation);
-	for (uint32_t i = 0; i < img_n(before, IMG_SERVERS); i++)
-		if (!is_server[i])
-			slots_retire(&build->slots[IMG_KIND_SERVER], IMG_KIND_SERVER,
-				     img_server(before, i)->slot,
-				     img_server(before, i)->incarnation);
-	free(is_farm);
-	free(is_server);
-}
-
-static bool
-fill_slots(struct build *build, enum img_kind kind, uint32_t n, uint32_t room)
-{
-	for (uint32_t i = 0; i < n; i++) {
-		struct identity *identity = &build->identity[kind][i];
-
-		if (identity->incarnation == 0 &&
-		    !slots_take(&build->slots[kind], room, &identity->slot, &identity->incarnation))
-			return false;
-	}
-	return true;
-}
-
-static bool
-identify(struct build *build)
-{
-	uint32_t n[IMG_KINDS] = { [IMG_KIND_LISTENER] = build->conf->listeners.n,
-				  [IMG_KIND_FARM] = build->conf->farms.n,
-				  [IMG_KIND_SERVER] = servers_n(build->conf) };
-	uint32_t room = SERVER_SLOTS_MIN;
-
-	if (build->before != NULL && img_machine(build->before)->server_slots > room)
-		room = img_machine(build->before)->server_slots;
-	while (room < n[IMG_KIND_SERVER] + n[IMG_KIND_SERVER] / 4)
-		room *= 2;
-	for (int kind = 0; kind < IMG_KINDS; kind++) {
-		build->identity[kind] = identities_take(n[kind]);
-		slots_init(&build->slots[kind], (enum img_kind)kind, build->before);
-	}
-	if (build->before != NULL) {
-		keep_listeners(build);
-		keep_farms(build);
-	}
-	if (!fill_slots(build, IMG_KIND_LISTENER, n[IMG_KIND_LISTENER], LISTENER_ROOM) ||
-	    !fill_slots(build, IMG_KIND_FARM, n[IMG_KIND_FARM], LISTENER_ROOM) ||
-	    !fill_slots(build, IMG_KIND_SERVER, n[IMG_KIND_SERVER], room))
-		return false;
-	while (room < build->slots[IMG_KIND_SERVER].high_water)
-		room *= 2;
-	build->server_slots = room > IMG_SLOTS_MAX ? (uint32_t)IMG_SLOTS_MAX : room;
-	return true;
-}
 
 /* ---- records ---- */
 
@@ -371,6 +206,113 @@ farm_named(const struct build *build, const char *name)
 	return 0;
 }
 
+/* ---- rules ---- */
+
+/* The farm of a URL's host; as names of hosts, without case. */
+static uint32_t
+farm_find(const void *ctx, const char *name)
+{
+	const struct build *build = ctx;
+	uint32_t i = 0;
+
+	for (CONF_EACH(struct conf_farm, farm, &build->conf->farms)) {
+		if (strcasecmp(farm->name.s, name) == 0)
+			return i;
+		i++;
+	}
+	return (uint32_t)IMG_NONE;
+}
+
+static void
+progress_told(const void *ctx, uint32_t done_n, uint32_t n)
+{
+	const struct build *build = ctx;
+
+	if (build->ask->on_progress != NULL)
+		build->ask->on_progress(build->ask->ctx, done_n, n);
+}
+
+static bool
+rules_build(struct build *build, struct conf_errs *errs)
+{
+	struct program_env env = { .ctx = build,
+				   .farm = farm_find,
+				   .before = build->before,
+				   .slots = &build->slots[IMG_KIND_RULE],
+				   .wants_databases = build->ask->wants_databases,
+				   .on_progress = progress_told };
+
+	return program_build(build->conf->rule_sets, &env, &build->img, &build->program, errs,
+			     NULL);
+}
+
+/* A scope that was built; valid until the next is. */
+static const struct img_scope *
+scope_at(const struct build *build, uint32_t i)
+{
+	return (const struct img_scope *)(const void *)build->img.part[IMG_SCOPES].p + i;
+}
+
+static uint32_t
+folder_depth(const struct build *build, const struct img_scope *scope)
+{
+	const uint8_t *folder = build->img.part[IMG_STRINGS].p + scope->folder.offset;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i + 1 < scope->folder.n; i++)
+		n += folder[i] == '/';
+	return scope->folder.n > 1 ? n + 1 : 0;
+}
+
+static const struct program_set *
+program_set(const struct build *build, const char *name)
+{
+	for (uint32_t i = 0; i < build->program.set_n; i++)
+		if (strcmp(build->program.set[i].set->name.s, name) == 0)
+			return &build->program.set[i];
+	ensure(!"checked: the set is there");
+	return NULL;
+}
+
+/* Binds the listener's scopes of a kind and depth; how many lie deeper. */
+static uint32_t
+binds_of_depth(struct build *build, const struct conf_listener *listener, enum img_scope_kind kind,
+	       uint32_t depth, struct img_listener *record)
+{
+	uint32_t deeper_n = 0;
+
+	for (CONF_EACH(struct conf_str, name, &listener->rules)) {
+		const struct program_set *set = program_set(build, name->s);
+
+		for (uint32_t i = set->first_scope; i < set->first_scope + set->scope_n; i++) {
+			const struct img_scope *scope = scope_at(build, i);
+			uint32_t at;
+
+			if (scope->kind != kind)
+				continue;
+			if (folder_depth(build, scope) != depth) {
+				deeper_n += folder_depth(build, scope) > depth;
+				continue;
+			}
+			at = img_build_bind(&build->img, &(struct img_bind){ .scope_i = i });
+			if (record->bind_n++ == 0)
+				record->first_bind = at;
+		}
+	}
+	return deeper_n;
+}
+
+/* The order of work: global scopes, folders from the root down, outbound scopes; of all sets. */
+static void
+binds_build(struct build *build, const struct conf_listener *listener, struct img_listener *record)
+{
+	for (int kind = 0; kind < IMG_SCOPES_KINDS; kind++)
+		for (uint32_t depth = 0;
+		     binds_of_depth(build, listener, (enum img_scope_kind)kind, depth, record) > 0;
+		     depth++)
+			;
+}
+
 static uint32_t
 listener_flags(const struct conf_listener *listener)
 {
@@ -408,6 +350,7 @@ listeners_build(struct build *build)
 			.tunnel_ns = listener->timeouts.tunnel.v,
 		};
 
+		binds_build(build, listener, &record);
 		img_build_listener(&build->img, &record);
 		identity++;
 	}
@@ -471,6 +414,7 @@ farms_build(struct build *build)
 			.rest_ns = farm->rest.v,
 			.idle_max = (uint32_t)farm->idle_connections.v,
 			.retries = (uint32_t)farm->retries.v,
+			.flags = farm->is_implicit ? IMG_FARM_IMPLICIT : 0,
 		};
 
 		host_header_build(build, farm, &record);
@@ -492,8 +436,8 @@ names_build(struct build *build)
 							   .ip = ip->ip });
 }
 
-static bool
-records_build(struct build *build, void **ret_bytes, size_t *ret_n)
+static void
+records_build(struct build *build)
 {
 	machine_build(build);
 	ports_build(build);
@@ -502,31 +446,80 @@ records_build(struct build *build, void **ret_bytes, size_t *ret_n)
 	names_build(build);
 	for (int kind = 0; kind < IMG_KINDS; kind++)
 		slots_build(&build->slots[kind], &build->img);
-	return img_build_finish(&build->img, ret_bytes, ret_n);
+}
+
+/* False: told. */
+static bool
+image_build(struct build *build, struct conf_image *image, struct conf_errs *errs)
+{
+	struct conf_pos whole = { .file = build->conf->at->at.file };
+
+	if (!build_identify(build)) {
+		conf_err_add(errs, whole,
+			     "all 65,536 slots for listeners, farms or servers are in use; remove "
+			     "some, or restart both programs with an empty run directory");
+		return false;
+	}
+	if (!rules_build(build, errs))
+		return false;
+	records_build(build);
+	if (img_build_finish(&build->img, &image->bytes, &image->n))
+		return true;
+	conf_err_add(errs, whole, "no memory is left for the image; describe less at a time");
+	return false;
+}
+
+bool
+conf_build_image(const struct conf *conf, const struct conf_build_ask *ask,
+		 struct conf_image *ret_image, struct conf_errs *errs)
+{
+	struct build build = { .conf = conf, .ask = ask, .before = ask->before };
+	struct conf_image image = { 0 };
+	bool is_good;
+
+	img_build_init(&build.img, realloc);
+	is_good = image_build(&build, &image, errs);
+	image.program = build.program;
+	img_build_fini(&build.img);
+	for (int kind = 0; kind < IMG_KINDS; kind++) {
+		slots_fini(&build.slots[kind]);
+		free(build.identity[kind]);
+	}
+	if (is_good)
+		*ret_image = image;
+	else
+		conf_image_fini(&image);
+	return is_good;
+}
+
+void *
+conf_image_take(struct conf_image *image)
+{
+	void *bytes = image->bytes;
+
+	image->bytes = NULL;
+	return bytes;
+}
+
+void
+conf_image_fini(struct conf_image *image)
+{
+	free(image->bytes);
+	program_fini(&image->program);
+	*image = (struct conf_image){ 0 };
 }
 
 bool
 conf_build(const struct conf *conf, const struct img *before, void **ret_bytes, size_t *ret_n,
 	   struct conf_errs *errs)
 {
-	struct build build = { .conf = conf, .before = before };
-	struct conf_pos whole = { .file = conf->at->at.file };
-	bool is_good = false;
+	struct conf_build_ask ask = { .before = before };
+	struct conf_image image;
 
-	img_build_init(&build.img, realloc);
-	if (!identify(&build))
-		conf_err_add(errs, whole,
-			     "all 65,536 slots for listeners, farms or servers are in use; remove "
-			     "some, or restart both programs with an empty run directory");
-	else if (!records_build(&build, ret_bytes, ret_n))
-		conf_err_add(errs, whole,
-			     "no memory is left for the image; describe less at a time");
-	else
-		is_good = true;
-	img_build_fini(&build.img);
-	for (int kind = 0; kind < IMG_KINDS; kind++) {
-		slots_fini(&build.slots[kind]);
-		free(build.identity[kind]);
-	}
-	return is_good;
+	if (!conf_build_image(conf, &ask, &image, errs))
+		return false;
+	*ret_n = image.n;
+	*ret_bytes = conf_image_take(&image);
+	conf_image_fini(&image);
+	return true;
 }

@@ -10,6 +10,7 @@
 #include "conf/native.h"
 #include "conf/parse.h"
 #include "conf/plain.h"
+#include "rules/program.h"
 
 static struct conf *
 conf_take(void)
@@ -29,6 +30,8 @@ conf_finish(struct conf *conf, const struct node *top, struct conf_errs *errs)
 		sets_read(conf, errs);
 		plain_farms(conf, errs);
 		check_conf(conf, errs);
+		if (errs->n == 0) /* of a rule that is wrong as it stands more need not be said */
+			program_check(conf->rule_sets, errs, &conf->warns);
 	}
 	conf_errs_sort(errs);
 	conf_errs_sort(&conf->warns);

@@ -15,6 +15,7 @@
 #include "abi/image.h"
 #include "conf/errs.h"
 #include "conf/model.h"
+#include "rules/program.h"
 
 /*
  * Reads, parses and checks. NULL with at least one error told (sorted), or a model for
@@ -31,10 +32,32 @@ void conf_close(struct conf *conf);
  * Builds the image of a model. `before` is the image that slots and incarnations are recovered
  * from, NULL: none. The same model and the same `before` give the same bytes, and a model whose
  * image is `before` gives it again. *ret_bytes is malloc's. False: it does not fit into an image;
- * told in errs.
+ * told in errs. The rules' scans have no databases: for looking and explaining.
  */
 bool conf_build(const struct conf *conf, const struct img *before, void **ret_bytes, size_t *ret_n,
 		struct conf_errs *errs);
+
+/* An image with what belongs to it. */
+struct conf_image {
+	void *bytes; /* malloc's */
+	size_t n;
+	struct program program; /* blobs of its rules: maps and, if wanted, scan databases */
+};
+
+struct conf_build_ask {
+	const struct img *before; /* its blobs lie in their place */
+	bool wants_databases;	  /* may take seconds for many rules */
+	void (*on_progress)(const void *ctx, uint32_t done_n, uint32_t n); /* may be NULL */
+	const void *ctx;
+};
+
+bool conf_build_image(const struct conf *conf, const struct conf_build_ask *ask,
+		      struct conf_image *ret_image, struct conf_errs *errs);
+
+/* The bytes, which are the caller's from now on. */
+void *conf_image_take(struct conf_image *image);
+
+void conf_image_fini(struct conf_image *image);
 
 /* ---- differences ---- */
 

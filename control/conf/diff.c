@@ -3,9 +3,9 @@
  *
  * Records are matched by name and compared field by field along tables that say how a field
  * reads and whether a change waits for the data plane's restart. Addresses, routes, sources and
- * hosts have no names: they are compared as sets of texts.
+ * hosts have no names: they are compared as sets of texts. Rules are compared in diff_rules.c.
  */
-#include "conf/conf.h"
+#include "conf/diff_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +25,7 @@ enum field_type {
 	FIELD_WORD,
 	FIELD_PORT, /* an index of ports, IMG_NONE: any */
 	FIELD_FARM, /* an index of farms */
+	FIELD_SETS, /* of a listener: the sets of rules that it binds */
 };
 
 struct field {
@@ -73,6 +74,7 @@ static const struct field listener_fields[] = {
 	{ "port", FIELD_PORT, false, AT(img_listener, port_i) },
 	{ "protocol", FIELD_WORD, false, AT(img_listener, protocol), .word = img_protocol_name },
 	{ "farm", FIELD_FARM, false, AT(img_listener, farm_i) },
+	{ "rules", FIELD_SETS, false },
 	{ "x_forwarded_for", FIELD_WORD, false, AT(img_listener, xff), .word = img_xff_name },
 	{ "via", FIELD_FLAG, false, AT(img_listener, flags), .bit = IMG_LISTENER_VIA },
 	{ "x_forwarded_for_port", FIELD_FLAG, false, AT(img_listener, flags),
@@ -116,15 +118,8 @@ static const struct field server_fields[] = {
 };
 /* clang-format on */
 
-struct diff {
-	const struct img *before, *after;
-	struct arena *arena;
-	struct conf_changes *changes;
-	uint32_t room;
-};
-
-static void
-change_add(struct diff *diff, struct conf_change change)
+void
+diff_add(struct diff *diff, struct conf_change change)
 {
 	struct conf_changes *changes = diff->changes;
 
@@ -166,6 +161,7 @@ field_number(const struct field *field, const void *record)
 		return u32;
 	case FIELD_STR:
 	case FIELD_IP:
+	case FIELD_SETS:
 		break;
 	}
 	ensure(!"not a number");
@@ -191,6 +187,8 @@ field_text(struct diff *diff, const struct img *img, const struct field *field, 
 		value_ip_text(&ip, text);
 		return arena_text(diff->arena, text, strlen(text));
 	}
+	if (field->type == FIELD_SETS)
+		return diff_binds_text(diff, img, record);
 	number = field_number(field, record);
 	if (field->type == FIELD_WORD)
 		return field->word((uint32_t)number);
@@ -220,13 +218,13 @@ record_diff(struct diff *diff, const struct field *fields, const char *what, con
 		const char *to = field_text(diff, diff->after, fields, after);
 
 		if (strcmp(from, to) != 0)
-			change_add(diff,
-				   (struct conf_change){ .sign = "~",
-							 .what = what,
-							 .field = fields->name,
-							 .from = from,
-							 .to = to,
-							 .is_at_restart = fields->is_at_restart });
+			diff_add(diff,
+				 (struct conf_change){ .sign = "~",
+						       .what = what,
+						       .field = fields->name,
+						       .from = from,
+						       .to = to,
+						       .is_at_restart = fields->is_at_restart });
 	}
 }
 
@@ -276,10 +274,10 @@ section_diff(struct diff *diff, enum img_section_id id, line_of_fn *line_of, boo
 			b++;
 			continue;
 		}
-		change_add(diff,
-			   (struct conf_change){ .sign = order < 0 ? "-" : "+",
-						 .what = order < 0 ? before.line[b] : after.line[a],
-						 .is_at_restart = is_at_restart });
+		diff_add(diff,
+			 (struct conf_change){ .sign = order < 0 ? "-" : "+",
+					       .what = order < 0 ? before.line[b] : after.line[a],
+					       .is_at_restart = is_at_restart });
 		order < 0 ? b++ : a++;
 	}
 }
@@ -423,9 +421,9 @@ kind_diff(struct diff *diff, const struct kind *kind)
 			b++;
 			continue;
 		}
-		change_add(diff, (struct conf_change){ .sign = order < 0 ? "-" : "+",
-						       .what = what,
-						       .is_at_restart = kind->is_at_restart });
+		diff_add(diff, (struct conf_change){ .sign = order < 0 ? "-" : "+",
+						     .what = what,
+						     .is_at_restart = kind->is_at_restart });
 		order < 0 ? b++ : a++;
 	}
 }
@@ -438,8 +436,8 @@ waiting_add(struct diff *diff)
 
 	if (diff->changes->at_restart_n == 0 &&
 	    view_change(diff->before, diff->after, &part) != VIEW_CHANGE_LIVE)
-		change_add(diff, (struct conf_change){
-					 .sign = "~", .what = part, .is_at_restart = true });
+		diff_add(diff,
+			 (struct conf_change){ .sign = "~", .what = part, .is_at_restart = true });
 }
 
 void
@@ -459,6 +457,7 @@ conf_diff(const struct img *before, const struct img *after, struct arena *arena
 	section_diff(&diff, IMG_CORES, core_line, true);
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		kind_diff(&diff, &kinds[i]);
+	diff_rules(&diff);
 	section_diff(&diff, IMG_ADDRESSES, address_line, false);
 	section_diff(&diff, IMG_ROUTES, route_line, false);
 	section_diff(&diff, IMG_SOURCES, source_line, false);

@@ -63,7 +63,8 @@ request_send(int fd, json_t *request)
 }
 
 json_t *
-client_ask(const struct ctl *ctl, json_t *request, const char **ret_why)
+client_ask(const struct ctl *ctl, json_t *request, void (*on_news)(const json_t *news),
+	   const char **ret_why)
 {
 	int fd = client_open(ctl, ret_why);
 	json_t *answer = NULL;
@@ -75,6 +76,11 @@ client_ask(const struct ctl *ctl, json_t *request, const char **ret_why)
 	*ret_why = "penstock-control did not answer; look at its log";
 	if (request_send(fd, request))
 		answer = json_loadfd(fd, JSON_DISABLE_EOF_CHECK, NULL);
+	while (on_news != NULL && answer != NULL && json_object_get(answer, "ok") == NULL) {
+		on_news(answer);
+		json_decref(answer);
+		answer = json_loadfd(fd, JSON_DISABLE_EOF_CHECK, NULL);
+	}
 	json_decref(request);
 	close(fd);
 	return answer;

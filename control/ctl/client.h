@@ -9,7 +9,9 @@
 /*
  * Sends a request (which is taken) and waits for its answer, an object with "ok". NULL: nobody
  * answers; *ret_why says so in words.
+ *   on_news  objects without "ok" that come before it; NULL: none are asked for
  */
-json_t *client_ask(const struct ctl *ctl, json_t *request, const char **ret_why);
+json_t *client_ask(const struct ctl *ctl, json_t *request, void (*on_news)(const json_t *news),
+		   const char **ret_why);
 
 #endif

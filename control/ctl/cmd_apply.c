@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ctl/client.h"
 #include "ctl/ctl.h"
@@ -45,6 +46,8 @@ done(const json_t *answer)
 	const char *verdict = json_string_value(json_object_get(answer, "verdict"));
 	long long generation = json_integer_value(json_object_get(answer, "generation"));
 	long long running = json_integer_value(json_object_get(answer, "running"));
+	const json_t *line;
+	size_t i;
 
 	if (strcmp(verdict, "unchanged") == 0)
 		printf("generation %lld says the same already: nothing to change\n", generation);
@@ -68,6 +71,22 @@ done(const json_t *answer)
 		       "penstockctl status\n",
 		       generation);
 	lines_print(stdout, json_object_get(answer, "changes"));
+	json_array_foreach(json_object_get(answer, "warnings"), i, line)
+		fprintf(stderr, "warning: %s\n", json_string_value(line));
+}
+
+/* Compiling many rules takes a while: on a terminal it is shown, in place. */
+static void
+on_news(const json_t *news)
+{
+	const json_t *progress = json_object_get(news, "progress");
+	long long done = json_integer_value(json_object_get(progress, "done"));
+	long long of = json_integer_value(json_object_get(progress, "of"));
+
+	if (progress == NULL || !isatty(STDERR_FILENO))
+		return;
+	fprintf(stderr, "\rcompiling rules: %lld of %lld patterns%s", done, of,
+		done == of ? "\n" : "");
 }
 
 static int
@@ -81,9 +100,9 @@ apply(const struct ctl *ctl, const char *path, bool at_restart)
 	if (absolute == NULL)
 		return ctl_failed(ctl, "%s cannot be found; check the path", path);
 	answer = client_ask(ctl,
-			    json_pack("{s:s, s:s, s:b}", "verb", "apply", "file", absolute,
-				      "at_restart", at_restart),
-			    &why);
+			    json_pack("{s:s, s:s, s:b, s:b}", "verb", "apply", "file", absolute,
+				      "at_restart", at_restart, "progress", 1),
+			    on_news, &why);
 	free(absolute);
 	if (answer == NULL)
 		return ctl_failed(ctl, "%s", why);

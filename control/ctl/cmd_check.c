@@ -6,17 +6,51 @@
 #include "conf/conf.h"
 #include "ctl/ctl.h"
 
+static uint32_t
+rules_n(const struct img *img)
+{
+	return img_n(img, IMG_RULES) + img_n(img, IMG_OUT_RULES);
+}
+
 static json_t *
-counts_json(const struct conf *conf, size_t bytes)
+warnings_json(const struct conf_errs *warns)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < warns->n; i++)
+		json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:s}", "file",
+						      warns->err[i].at.file, "line",
+						      (json_int_t)warns->err[i].at.line, "column",
+						      (json_int_t)warns->err[i].at.col, "text",
+						      warns->err[i].text));
+	return list;
+}
+
+static json_t *
+counts_json(const struct conf *conf, const struct img *img, size_t bytes)
 {
 	json_int_t servers = 0;
 
 	for (CONF_EACH(struct conf_farm, farm, &conf->farms))
 		servers += farm->servers.n;
-	return json_pack("{s:b, s:I, s:I, s:I, s:I, s:I}", "ok", 1, "ports",
+	return json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "ok", 1, "ports",
 			 (json_int_t)conf->machine.ports.n, "listeners",
 			 (json_int_t)conf->listeners.n, "farms", (json_int_t)conf->farms.n,
-			 "servers", servers, "image_bytes", (json_int_t)bytes);
+			 "servers", servers, "rules", (json_int_t)rules_n(img), "image_bytes",
+			 (json_int_t)bytes, "warnings", warnings_json(&conf->warns));
+}
+
+/* On standard error, as errors are; the verdict stays good. */
+static void
+warnings_print(const struct conf_errs *warns)
+{
+	struct arena arena = { 0 };
+
+	for (uint32_t i = 0; i < warns->n; i++)
+		fprintf(stderr, "warning: %s\n", conf_err_text(&warns->err[i], &arena));
+	if (warns->more > 0)
+		fprintf(stderr, "and %u more warnings\n", warns->more);
+	arena_fini(&arena);
 }
 
 static int
@@ -37,10 +71,13 @@ check(const struct ctl *ctl, const char *path)
 		verdict = ctl_failed(ctl, "%s: the data plane would refuse it: %s", path,
 				     abi_fault_print(&fault, text, sizeof(text)));
 	else if (ctl->is_json)
-		ctl_print_json(counts_json(conf, n));
+		ctl_print_json(counts_json(conf, &tables.img, n));
 	else
-		printf("%s is good (ports %u, listeners %u, farms %u)\n", path,
-		       conf->machine.ports.n, conf->listeners.n, conf->farms.n);
+		printf("%s is good (ports %u, listeners %u, farms %u, rules %u)\n", path,
+		       conf->machine.ports.n, conf->listeners.n, conf->farms.n,
+		       rules_n(&tables.img));
+	if (verdict == CTL_DONE && !ctl->is_json)
+		warnings_print(&conf->warns);
 	tables_close(&tables);
 	conf_close(conf);
 	conf_errs_fini(&errs);
@@ -60,7 +97,8 @@ const struct ctl_verb ctl_verb_check = {
 	.args = "FILE",
 	.what = "tell what is wrong with a configuration, and how to cure it",
 	.help = "Nothing is applied and no running proxy is asked. Errors read\n"
-		"file:line:column: what is wrong; how to cure it\n\n"
+		"file:line:column: what is wrong; how to cure it\n"
+		"What is no error but will surprise is told as a warning.\n\n"
 		"Example: penstockctl check /etc/penstock/penstock.yaml\n",
 	.run = run,
 };

@@ -24,7 +24,7 @@ change(const struct ctl *ctl, const char *state, const char *farm, const char *s
 	json_t *answer = client_ask(ctl,
 				    json_pack("{s:s, s:s, s:s, s:s}", "verb", "server", "farm",
 					      farm, "server", server, "state", state),
-				    &why);
+				    NULL, &why);
 	int verdict = CTL_DONE;
 
 	if (answer == NULL)

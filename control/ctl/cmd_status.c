@@ -309,7 +309,7 @@ run(const struct ctl *ctl, int argc, char **argv)
 	}
 	status->ctl = ctl;
 	if (status->state.control_pid != 0)
-		status->control = client_ask(ctl, json_pack("{s:s}", "verb", "status"), &why);
+		status->control = client_ask(ctl, json_pack("{s:s}", "verb", "status"), NULL, &why);
 	pending_find(status);
 	all = status_json(status);
 	if (ctl->is_json) {

@@ -6,16 +6,19 @@
  */
 #include "daemon/daemon.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "abi/publish.h"
 #include "abi/rundir.h"
 #include "base/ensure.h"
 #include "conf/conf.h"
+#include "daemon/blobs.h"
 #include "daemon/say.h"
 
 enum {
@@ -29,6 +32,7 @@ enum {
 #define VERDICT_WAIT		(5 * LOOP_S)
 #define LOOK_EVERY		(100 * LOOP_MS)
 #define LOOK_WAITING		(5 * LOOP_MS)
+#define SAY_EVERY		(2 * LOOP_S)
 
 bool
 daemon_facts(const struct daemon *daemon, struct instance_facts *ret_facts)
@@ -184,22 +188,6 @@ lines_json(const struct conf_changes *changes, bool only_at_restart)
 	return list;
 }
 
-static json_t *
-errs_answer(const struct conf_errs *errs)
-{
-	json_t *list = json_array();
-
-	for (uint32_t i = 0; i < errs->n; i++)
-		json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:s}", "file",
-						      errs->err[i].at.file, "line",
-						      (json_int_t)errs->err[i].at.line, "column",
-						      (json_int_t)errs->err[i].at.col, "text",
-						      errs->err[i].text));
-	return json_pack("{s:b, s:s, s:o, s:I}", "ok", 0, "error",
-			 "the configuration does not load; the running one is untouched", "errors",
-			 list, "more", (json_int_t)errs->more);
-}
-
 static void
 answer_verdict(json_t *answer, const char *verdict)
 {
@@ -207,32 +195,6 @@ answer_verdict(json_t *answer, const char *verdict)
 }
 
 /* ---- apply ---- */
-
-/* The image of a file, on top of the one published last. False: errs say why. */
-static bool
-image_of_file(struct daemon *daemon, const char *path, struct tables *ret_tables,
-	      struct settings *ret_settings, struct conf_errs *errs)
-{
-	const struct img *before = daemon->tables.generation != 0 ? &daemon->tables.img : NULL;
-	struct conf *conf = conf_open(path, errs);
-	char text[ABI_FAULT_TEXT_BYTES];
-	struct abi_fault fault;
-	void *bytes = NULL;
-	size_t n = 0;
-	bool is_good = false;
-
-	if (conf != NULL && conf_build(conf, before, &bytes, &n, errs)) {
-		is_good = tables_open_bytes(bytes, n, 0, ret_tables, &fault);
-		if (!is_good)
-			conf_err_add(errs, (struct conf_pos){ .file = path },
-				     "the data plane would refuse this: %s",
-				     abi_fault_print(&fault, text, sizeof(text)));
-		else
-			settings_of(conf, ret_settings);
-	}
-	conf_close(conf);
-	return is_good;
-}
 
 static bool
 is_same_image(const struct tables *a, const struct tables *b)
@@ -272,8 +234,11 @@ changes_of(const struct daemon *daemon, const struct tables *next, struct arena 
 /* From built tables to an answer. */
 static json_t *
 apply_tables(struct daemon *daemon, struct tables *tables, const struct settings *settings,
-	     bool at_restart, uint64_t client_id)
+	     const json_t *result)
 {
+	bool at_restart = daemon->applying.at_restart;
+	uint64_t client_id = daemon->applying.client_id;
+	json_t *warnings = json_object_get(result, "warnings");
 	struct arena arena = { 0 };
 	struct conf_changes changes;
 	json_t *answer;
@@ -281,9 +246,9 @@ apply_tables(struct daemon *daemon, struct tables *tables, const struct settings
 	if (daemon->tables.generation != 0 && is_same_image(tables, &daemon->tables) &&
 	    !(client_id != 0 && is_refused_now(daemon))) {
 		settings_use(daemon, settings);
-		return json_pack("{s:b, s:I, s:s, s:[]}", "ok", 1, "generation",
+		return json_pack("{s:b, s:I, s:s, s:[], s:O}", "ok", 1, "generation",
 				 (json_int_t)daemon->tables.generation, "verdict", "unchanged",
-				 "changes");
+				 "changes", "warnings", warnings);
 	}
 	changes_of(daemon, tables, &arena, &changes);
 	if (changes.at_restart_n > 0 && !at_restart && has_dataplane(daemon)) {
@@ -295,10 +260,10 @@ apply_tables(struct daemon *daemon, struct tables *tables, const struct settings
 	} else if (!publish(daemon, tables, settings)) {
 		answer = socket_error("the tables cannot be written to the run directory");
 	} else {
-		answer = json_pack("{s:b, s:I, s:o, s:o}", "ok", 1, "generation",
+		answer = json_pack("{s:b, s:I, s:o, s:o, s:O}", "ok", 1, "generation",
 				   (json_int_t)daemon->tables.generation, "changes",
 				   lines_json(&changes, false), "at_restart",
-				   lines_json(&changes, true));
+				   lines_json(&changes, true), "warnings", warnings);
 	}
 	arena_fini(&arena);
 	if (!json_is_true(json_object_get(answer, "ok")))
@@ -314,25 +279,120 @@ apply_tables(struct daemon *daemon, struct tables *tables, const struct settings
 	return NULL;
 }
 
-json_t *
-apply_file(struct daemon *daemon, const char *path, bool at_restart, uint64_t client_id)
+static void
+warnings_say(const json_t *warnings)
 {
-	struct conf_errs errs = { 0 };
-	struct tables tables = { 0 };
+	const json_t *line;
+	size_t i;
+
+	json_array_foreach(warnings, i, line) say("warning: %s", json_string_value(line));
+}
+
+/* What the child has made, to an answer. Takes the bytes. */
+static json_t *
+apply_made(struct daemon *daemon, const json_t *result, void *bytes, size_t n)
+{
 	struct settings settings = { 0 };
+	struct tables tables = { 0 };
+	char text[ABI_FAULT_TEXT_BYTES];
+	struct abi_fault fault;
 	json_t *answer;
 
-	if (daemon->waiting.answer != NULL)
-		return socket_error(
-			"another apply waits for the data plane; try again in a moment");
-	if (image_of_file(daemon, path, &tables, &settings, &errs))
-		answer = apply_tables(daemon, &tables, &settings, at_restart, client_id);
+	warnings_say(json_object_get(result, "warnings"));
+	if (!settings_of_json(json_object_get(result, "settings"), &settings)) {
+		free(bytes);
+		return socket_error("the configuration's settings did not come through");
+	}
+	if (tables_open_bytes(bytes, n, 0, &tables, &fault))
+		answer = apply_tables(daemon, &tables, &settings, result);
 	else
-		answer = errs_answer(&errs);
+		answer = socket_error("the data plane would refuse this: %s",
+				      abi_fault_print(&fault, text, sizeof(text)));
 	tables_close(&tables);
 	settings_fini(&settings);
-	conf_errs_fini(&errs);
 	return answer;
+}
+
+/* The answer, or NULL when the data plane is to judge first. */
+static json_t *
+apply_finish(struct daemon *daemon)
+{
+	void *bytes;
+	size_t n;
+	json_t *result = making_take(&daemon->making, &bytes, &n), *answer;
+
+	answer = json_incref(json_object_get(result, "answer"));
+	if (answer == NULL)
+		answer = apply_made(daemon, result, bytes, n);
+	json_decref(result);
+	return answer;
+}
+
+static void
+progress_tell(struct daemon *daemon)
+{
+	const struct making *making = &daemon->making;
+	uint64_t now = loop_now();
+
+	if (making->all_n == 0)
+		return;
+	if (daemon->applying.wants_progress)
+		socket_tell(&daemon->socket, daemon->applying.client_id,
+			    json_pack("{s:{s:I, s:I}}", "progress", "done",
+				      (json_int_t)making->done_n, "of", (json_int_t)making->all_n));
+	if (now - daemon->applying.said_at < SAY_EVERY)
+		return;
+	daemon->applying.said_at = now;
+	say("rules: %u of %u patterns are compiled", making->done_n, making->all_n);
+}
+
+static void
+on_making(void *ctx, int fd, uint32_t events)
+{
+	struct daemon *daemon = ctx;
+	json_t *answer;
+
+	(void)fd;
+	(void)events;
+	if (!making_read(&daemon->making)) {
+		progress_tell(daemon);
+		return;
+	}
+	loop_forget(&daemon->loop, &daemon->making_watch);
+	answer = apply_finish(daemon);
+	if (answer != NULL)
+		socket_answer(&daemon->socket, daemon->applying.client_id, answer);
+}
+
+/* Begins to make the image of a file. NULL, or the answer that says why not. */
+static json_t *
+apply_begin(struct daemon *daemon, const char *path)
+{
+	const struct img *before = daemon->tables.generation != 0 ? &daemon->tables.img : NULL;
+
+	if (daemon->making.pid != 0 || daemon->waiting.answer != NULL)
+		return socket_error("another apply is under way; try again in a moment");
+	if (!making_start(&daemon->making, daemon->control_fd, path, before))
+		return socket_error("no process can be had to read the configuration: %s",
+				    strerror(errno));
+	daemon->applying = (struct applying){ .said_at = loop_now() };
+	return NULL;
+}
+
+json_t *
+apply_file(struct daemon *daemon, const char *path, bool at_restart, bool wants_progress,
+	   uint64_t client_id)
+{
+	json_t *answer = apply_begin(daemon, path);
+
+	if (answer != NULL)
+		return answer;
+	daemon->applying.client_id = client_id;
+	daemon->applying.at_restart = at_restart;
+	daemon->applying.wants_progress = wants_progress;
+	daemon->making_watch = (struct loop_fd){ daemon->making.fd, on_making, daemon };
+	loop_watch(&daemon->loop, &daemon->making_watch, EPOLLIN);
+	return NULL;
 }
 
 /* ---- start ---- */
@@ -389,8 +449,13 @@ first_told(const struct daemon *daemon, const json_t *answer)
 bool
 apply_first(struct daemon *daemon)
 {
-	json_t *answer = apply_file(daemon, daemon->config, false, 0);
+	json_t *answer = apply_begin(daemon, daemon->config);
 
+	if (answer == NULL) {
+		while (!making_read(&daemon->making))
+			progress_tell(daemon);
+		answer = apply_finish(daemon);
+	}
 	first_told(daemon, answer);
 	json_decref(answer);
 	if (daemon->tables.generation == 0)
@@ -420,6 +485,8 @@ taken(struct daemon *daemon)
 	daemon->good = daemon->tables;
 	settings_copy(&daemon->good_settings, &daemon->settings);
 	generations_sweep(daemon);
+	if (daemon->making.pid == 0) /* else some are about to be named */
+		blobs_sweep(daemon->control_fd);
 }
 
 /* Back to the good image, under a generation of its own. */

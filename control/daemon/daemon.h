@@ -16,6 +16,7 @@
 #include "daemon/access_log.h"
 #include "daemon/journals.h"
 #include "daemon/loop.h"
+#include "daemon/making.h"
 #include "daemon/names.h"
 #include "daemon/overrides.h"
 #include "daemon/resolver.h"
@@ -28,6 +29,13 @@ struct waiting {
 	uint64_t client_id; /* 0: nobody waits */
 	uint64_t deadline;
 	json_t *answer; /* to be completed */
+};
+
+/* Whose image is being made. */
+struct applying {
+	uint64_t client_id; /* 0: nobody waits for the answer */
+	bool at_restart, wants_progress;
+	uint64_t said_at; /* progress was told to the operator */
 };
 
 struct daemon {
@@ -45,6 +53,9 @@ struct daemon {
 	struct settings settings, good_settings;
 	uint64_t judged; /* generation whose verdict was seen */
 	uint64_t look_at;
+	struct making making;
+	struct applying applying;
+	struct loop_fd making_watch;
 	struct waiting waiting;
 
 	struct overrides overrides;
@@ -74,11 +85,13 @@ void daemon_close(struct daemon *daemon);
 void apply_adopt(struct daemon *daemon);
 
 /*
- * Checks a file, builds and publishes it. The answer, or NULL: it comes when the data plane has
- * judged (client_id waits).
- *   at_restart  also what takes effect only when the data plane restarts
+ * Checks a file, builds and publishes it. The answer, or NULL: it comes when the image is made and
+ * the data plane has judged it (client_id waits).
+ *   at_restart      also what takes effect only when the data plane restarts
+ *   wants_progress  the client reads {"progress": …} lines before the answer
  */
-json_t *apply_file(struct daemon *daemon, const char *path, bool at_restart, uint64_t client_id);
+json_t *apply_file(struct daemon *daemon, const char *path, bool at_restart, bool wants_progress,
+		   uint64_t client_id);
 
 /* At start: the file of the command line. False: nothing runs and nothing can (told). */
 bool apply_first(struct daemon *daemon);

@@ -21,7 +21,7 @@ answer_apply(struct daemon *daemon, const json_t *request, uint64_t client_id)
 	if (file == NULL || file[0] != '/')
 		return socket_error("apply needs \"file\": an absolute path");
 	return apply_file(daemon, file, json_is_true(json_object_get(request, "at_restart")),
-			  client_id);
+			  json_is_true(json_object_get(request, "progress")), client_id);
 }
 
 static json_t *

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include "abi/rundir.h"
 #include "base/ensure.h"
 #include "daemon/say.h"
@@ -46,12 +44,36 @@ settings_of(const struct conf *conf, struct settings *ret_settings)
 	arena_fini(&arena);
 }
 
+json_t *
+settings_json(const struct settings *settings)
+{
+	return json_pack("{s:s*, s:i, s:s, s:s*}", "log_path", settings->log_path, "log_format",
+			 (int)settings->log_format, "dns", settings->dns, "socket",
+			 settings->socket);
+}
+
+bool
+settings_of_json(const json_t *object, struct settings *ret_settings)
+{
+	const char *log_path = NULL, *dns = "", *socket = NULL;
+	int log_format = CONF_LOG_JSON; /* a version before did not say */
+
+	/* jansson takes no const; it changes nothing. */
+	if (json_unpack((json_t *)(uintptr_t)object, "{s?s, s?i, s:s, s?s}", "log_path", &log_path,
+			"log_format", &log_format, "dns", &dns, "socket", &socket) != 0 ||
+	    log_format < CONF_LOG_JSON || log_format > CONF_LOG_COMBINED)
+		return false;
+	*ret_settings = (struct settings){ .log_path = copy(log_path),
+					   .log_format = (enum conf_log_format)log_format,
+					   .dns = copy(dns),
+					   .socket = copy(socket) };
+	return true;
+}
+
 void
 settings_save(const struct settings *settings, int control_fd)
 {
-	json_t *object = json_pack("{s:s*, s:i, s:s, s:s*}", "log_path", settings->log_path,
-				   "log_format", (int)settings->log_format, "dns", settings->dns,
-				   "socket", settings->socket);
+	json_t *object = settings_json(settings);
 	char *text = json_dumps(object, JSON_COMPACT);
 
 	ensure(text != NULL);
@@ -65,27 +87,16 @@ bool
 settings_load(struct settings *ret_settings, int control_fd)
 {
 	static char bytes[SETTINGS_BYTES_MAX];
-	const char *log_path = NULL, *dns = "", *socket = NULL;
-	int log_format = CONF_LOG_JSON; /* a version before did not say */
 	json_t *object;
+	bool is_good;
 	size_t n;
 
 	if (rundir_read(control_fd, settings_name, bytes, sizeof(bytes), &n) != 0)
 		return false;
 	object = json_loadb(bytes, n, 0, NULL);
-	if (object == NULL ||
-	    json_unpack(object, "{s?s, s?i, s:s, s?s}", "log_path", &log_path, "log_format",
-			&log_format, "dns", &dns, "socket", &socket) != 0 ||
-	    log_format < CONF_LOG_JSON || log_format > CONF_LOG_COMBINED) {
-		json_decref(object);
-		return false;
-	}
-	*ret_settings = (struct settings){ .log_path = copy(log_path),
-					   .log_format = (enum conf_log_format)log_format,
-					   .dns = copy(dns),
-					   .socket = copy(socket) };
+	is_good = object != NULL && settings_of_json(object, ret_settings);
 	json_decref(object);
-	return true;
+	return is_good;
 }
 
 void

@@ -8,6 +8,8 @@
 
 #include <stdbool.h>
 
+#include <jansson.h>
+
 #include "conf/conf.h"
 
 /* Zeroed is "nothing said". Texts are malloc's. */
@@ -19,6 +21,10 @@ struct settings {
 };
 
 void settings_of(const struct conf *conf, struct settings *ret_settings);
+
+/* As JSON and back; false: it is not that. */
+json_t *settings_json(const struct settings *settings);
+bool settings_of_json(const json_t *object, struct settings *ret_settings);
 
 void settings_save(const struct settings *settings, int control_fd);
 

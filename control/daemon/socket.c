@@ -63,7 +63,11 @@ client_close(struct socket_client *client)
 	client->in_n = 0;
 	client->out_n = client->out_at = 0;
 	client->is_waiting = false;
+	json_decref(client->answer);
+	client->answer = NULL;
 }
+
+static bool client_put(struct socket_client *client, json_t *object);
 
 /* Writes what it can. While an answer is on its way nothing more is read. False: closed. */
 static bool
@@ -86,24 +90,40 @@ client_write(struct socket_client *client)
 	free(client->out);
 	client->out = NULL;
 	client->out_n = client->out_at = 0;
+	if (client->answer != NULL) {
+		json_t *answer = client->answer;
+
+		client->answer = NULL;
+		return client_put(client, answer);
+	}
 	loop_watch(client->socket->loop, &client->watch, EPOLLIN);
 	return true;
+}
+
+/* Takes the object; what was to be written before it has been. False: closed. */
+static bool
+client_put(struct socket_client *client, json_t *object)
+{
+	char *text = json_dumps(object, JSON_COMPACT);
+
+	ensure(text != NULL && client->out == NULL);
+	json_decref(object);
+	client->out_n = strlen(text);
+	client->out = realloc(text, client->out_n + 1);
+	ensure(client->out != NULL);
+	client->out[client->out_n++] = '\n';
+	return client_write(client);
 }
 
 /* False: closed. */
 static bool
 client_answer(struct socket_client *client, json_t *answer)
 {
-	char *text = json_dumps(answer, JSON_COMPACT);
-
-	ensure(text != NULL && client->out == NULL);
-	json_decref(answer);
 	client->is_waiting = false;
-	client->out_n = strlen(text);
-	client->out = realloc(text, client->out_n + 1);
-	ensure(client->out != NULL);
-	client->out[client->out_n++] = '\n';
-	return client_write(client);
+	if (client->out == NULL)
+		return client_put(client, answer);
+	client->answer = answer; /* news are still on their way */
+	return true;
 }
 
 /* One line, without its newline. False: closed. */
@@ -236,6 +256,21 @@ socket_answer(struct socket *s, uint64_t client_id, json_t *answer)
 		return;
 	}
 	json_decref(answer);
+}
+
+void
+socket_tell(struct socket *s, uint64_t client_id, json_t *news)
+{
+	for (int i = 0; i < SOCKET_CLIENTS_MAX; i++) {
+		struct socket_client *client = &s->client[i];
+
+		if (client->id != client_id || client_id == 0 || !client->is_waiting ||
+		    client->out != NULL)
+			continue;
+		client_put(client, news);
+		return;
+	}
+	json_decref(news);
 }
 
 void

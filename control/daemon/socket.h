@@ -26,6 +26,7 @@ struct socket_client {
 	uint32_t in_n;
 	char *out; /* malloc's */
 	size_t out_n, out_at;
+	json_t *answer; /* to be written after out; NULL: none */
 };
 
 struct socket {
@@ -48,6 +49,9 @@ bool socket_listen(struct socket *s, const char *path);
 
 /* A late answer, which is taken. Nothing happens when the client has gone. */
 void socket_answer(struct socket *s, uint64_t client_id, json_t *answer);
+
+/* Something to say before the answer, which is taken. Left out when the client does not read. */
+void socket_tell(struct socket *s, uint64_t client_id, json_t *news);
 
 /* {"ok": false, "error": text} */
 json_t *socket_error(const char *format, ...) __attribute__((format(printf, 1, 2)));

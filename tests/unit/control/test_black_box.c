@@ -111,7 +111,7 @@ static void
 verbs_answer_with_their_exit_codes(void **state)
 {
 	(void)state;
-	assert_ctl("check good.yaml", 0, "is good (ports 2, listeners 1, farms 1)");
+	assert_ctl("check good.yaml", 0, "is good (ports 2, listeners 1, farms 1, rules 0)");
 	assert_ctl("check bad.yaml", 1, "bad.yaml:2:3: unknown key 'cors'; did you mean 'cores'?");
 	assert_ctl("check --json bad.yaml", 1, "\"column\": 3");
 	assert_ctl("check", 2, "give one configuration file");

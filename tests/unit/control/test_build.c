@@ -257,6 +257,97 @@ a_device_is_what_its_word_or_its_key_says(void **state)
 	tables_close(&tables);
 }
 
+/* ---- rules ---- */
+
+#define SETS                                                                                       \
+	"rules:\n"                                                                                 \
+	"  a:\n"                                                                                   \
+	"  - {name: a1, deny: 403}\n"                                                              \
+	"  - {folder: /x, rules: [{name: a2, deny: 403}]}\n"                                       \
+	"  - {name: a3, edit: {header: Server, to: \"\"}}\n"                                       \
+	"  b:\n"                                                                                   \
+	"  - {name: b1, farm: app}\n"                                                              \
+	"  - {global: true, rules: [{name: b2, redirect: /}]}\n"
+
+/* The order of work of all sets: global ones, folders from the root down, outbound ones. */
+static void
+listeners_bind_the_scopes_of_their_sets_in_the_order_of_work(void **state)
+{
+	static const char *const expected[] = { "b global /", "b distributed /", "a distributed /",
+						"a distributed /x", "a outbound /" };
+	struct tables t = image_of(CONF_MACHINE CONF_FARMS SETS
+				   "listeners:\n"
+				   "  - {name: web, address: \"*:80\", farm: app, rules: [b, a]}\n"
+				   "  - {name: bare, address: \"*:81\", farm: app}\n",
+				   NULL);
+	const struct img_listener *web = img_listener(&t.img, 0), *bare = img_listener(&t.img, 1);
+
+	(void)state;
+	assert_int_equal(web->bind_n, 5);
+	assert_int_equal(bare->bind_n, 0);
+	for (uint32_t i = 0; i < web->bind_n; i++) {
+		const struct img_bind *bind = img_bind(&t.img, web->first_bind + i);
+		const struct img_scope *scope = img_scope(&t.img, bind->scope_i);
+		char text[128];
+
+		snprintf(text, sizeof(text), "%s %s %s", img_text(&t.img, scope->set),
+			 img_scope_kind_name(scope->kind), img_text(&t.img, scope->folder));
+		assert_string_equal(text, expected[i]);
+	}
+	tables_close(&t);
+}
+
+static struct img_rule
+rule_named(const struct tables *t, const char *name)
+{
+	for (uint32_t i = 0; i < img_n(&t->img, IMG_RULES); i++)
+		if (strcmp(img_text(&t->img, img_rule(&t->img, i)->name), name) == 0)
+			return *img_rule(&t->img, i);
+	fail_msg("no rule %s", name);
+	return (struct img_rule){ 0 };
+}
+
+static void
+rules_keep_their_slots_and_the_same_file_gives_the_same_image(void **state)
+{
+	struct tables first = image_of(CONF_GOOD SETS, NULL);
+	struct tables again = image_of(CONF_GOOD SETS, &first);
+	struct tables more =
+		image_of(CONF_GOOD "rules:\n  a:\n  - {name: a0, deny: 404}\n  - {name: a1, deny: "
+				   "404}\n",
+			 &first);
+
+	(void)state;
+	assert_same(&first, &again);
+	assert_int_equal(rule_named(&more, "a1").slot, rule_named(&first, "a1").slot);
+	assert_int_equal(rule_named(&more, "a1").incarnation, rule_named(&first, "a1").incarnation);
+	assert_int_not_equal(rule_named(&more, "a0").slot, rule_named(&first, "a1").slot);
+	tables_close(&first);
+	tables_close(&again);
+	tables_close(&more);
+}
+
+static void
+farms_of_plain_hosts_keep_their_slots_too(void **state)
+{
+	static const char text[] = CONF_GOOD "plain_hosts: true\nrules:\n  a:\n  - {name: a, "
+					     "rewrite: \"http://h.internal:8080/\"}\n";
+	struct tables first = image_of(text, NULL), again = image_of(text, &first);
+	uint32_t i = img_find_farm(&first.img, "h.internal:8080", 15);
+	const struct img_farm *farm;
+
+	(void)state;
+	assert_int_not_equal(i, (uint32_t)IMG_NONE);
+	farm = img_farm(&first.img, i);
+	assert_int_equal(farm->flags, IMG_FARM_IMPLICIT);
+	assert_int_equal(farm->host, IMG_HOST_SERVER);
+	assert_int_equal(img_server(&first.img, farm->first_server)->http_port, 8080);
+	assert_int_equal(img_server(&first.img, farm->first_server)->https_port, 0);
+	assert_same(&first, &again);
+	tables_close(&first);
+	tables_close(&again);
+}
+
 int
 main(void)
 {
@@ -270,6 +361,9 @@ main(void)
 		cmocka_unit_test(records_say_what_the_file_says),
 		cmocka_unit_test(a_memif_key_is_read_from_hex),
 		cmocka_unit_test(a_device_is_what_its_word_or_its_key_says),
+		cmocka_unit_test(listeners_bind_the_scopes_of_their_sets_in_the_order_of_work),
+		cmocka_unit_test(rules_keep_their_slots_and_the_same_file_gives_the_same_image),
+		cmocka_unit_test(farms_of_plain_hosts_keep_their_slots_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,10 @@
  */
 #include "world.h"
 
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/un.h>
+
 #include "abi/publish.h"
 #include "confs.h"
 
@@ -273,6 +277,176 @@ nonsense_is_answered_in_words(void **state)
 	json_decref(answer);
 }
 
+/* ---- tests: rules ---- */
+
+static uint32_t
+blobs_n(const struct world *w)
+{
+	char command[160];
+	FILE *lines;
+	unsigned n = 0;
+
+	snprintf(command, sizeof(command), "ls %s/control | grep -c '^blob\\.'", w->run);
+	lines = popen(command, "r");
+	assert_int_equal(fscanf(lines, "%u", &n), 1);
+	pclose(lines);
+	return n;
+}
+
+static void
+apply_accepted(struct world *w, const char *text)
+{
+	json_t *answer;
+
+	config_write(w, text);
+	answer = ask_apply(w, false);
+	assert_true(is_ok(answer));
+	json_decref(answer);
+}
+
+#define RULES(path, value)                                                                         \
+	CONF_GOOD "rules:\n  s:\n  - {map: m, keys: {a: " value "}}\n"                             \
+		  "  - {name: r, match: {path_regex: \"^" path "\", where: {\"{m:{URL}}\": "       \
+		  "x}}, deny: 403}\n"
+
+/* What rules need is there before the image that names it, and goes with the last that did. */
+static void
+blobs_are_written_kept_and_removed(void **state)
+{
+	struct world *w = *state;
+	uint32_t n;
+
+	control_start(w);
+	dataplane_start(w);
+	notice(w);
+	assert_int_equal(blobs_n(w), 0);
+	apply_accepted(w, RULES("one", "1"));
+	n = blobs_n(w);
+	assert_true(n >= 2); /* a map and a database */
+	apply_accepted(w, RULES("one", "2"));
+	assert_int_equal(blobs_n(w), n); /* another map, the same database */
+	apply_accepted(w, RULES("two", "2"));
+	assert_int_equal(blobs_n(w), n);
+	apply_accepted(w, CONF_GOOD);
+	assert_int_equal(blobs_n(w), 0);
+}
+
+/* A client that waits for an answer. */
+static int
+apply_begin(struct world *w)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char text[256];
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/control/socket", w->run);
+	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	snprintf(text, sizeof(text), "{\"verb\":\"apply\",\"file\":\"%s\",\"progress\":true}\n",
+		 w->config);
+	assert_true(send(fd, text, strlen(text), 0) == (ssize_t)strlen(text));
+	while (w->daemon.making.pid == 0)
+		daemon_turn(&w->daemon, loop_now() + LOOP_MS);
+	return fd;
+}
+
+static void
+answer_await(struct world *w, int fd, char *text, size_t room)
+{
+	size_t n = 0;
+
+	for (int i = 0; i < 5000 && memmem(text, n, "\"ok\"", 4) == NULL; i++) {
+		ssize_t got;
+
+		daemon_turn(&w->daemon, loop_now() + LOOP_MS);
+		got = recv(fd, text + n, room - 1 - n, MSG_DONTWAIT);
+		n += got > 0 ? (size_t)got : 0;
+	}
+	text[n] = '\0';
+	close(fd);
+}
+
+/* A file that takes long enough to be read that its reader is met at it. */
+static void
+config_slow(struct world *w)
+{
+	char path[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/m.tsv", w->dir);
+	file = fopen(path, "w");
+	for (int i = 0; i < 300000; i++)
+		fprintf(file, "/key/%d\t/value/%d\n", i, i);
+	fclose(file);
+	config_write(w, CONF_GOOD "rules:\n  s:\n  - {map: m, file: m.tsv}\n"
+				  "  - {name: r, redirect: \"{m:{URL}}\"}\n");
+}
+
+static void
+control_goes_on_while_an_image_is_made(void **state)
+{
+	struct world *w = *state;
+	char text[4096];
+	json_t *answer;
+	int fd;
+
+	control_start(w);
+	config_slow(w);
+	fd = apply_begin(w);
+	assert_int_equal(kill(w->daemon.making.pid, SIGSTOP), 0);
+	answer = ask(w, json_pack("{s:s}", "verb", "status"));
+	assert_true(is_ok(answer));
+	json_decref(answer);
+	answer = ask_apply(w, false);
+	assert_string_equal(text_of(answer, "error"),
+			    "another apply is under way; try again in a moment");
+	json_decref(answer);
+	assert_true(w->daemon.making.pid != 0);
+	assert_int_equal(kill(w->daemon.making.pid, SIGCONT), 0);
+	answer_await(w, fd, text, sizeof(text));
+	assert_non_null(strstr(text, "\"ok\":true"));
+	assert_true(w->daemon.making.pid == 0);
+	assert_true(w->daemon.tables.generation == 2);
+}
+
+static void
+a_reader_that_dies_is_an_answer(void **state)
+{
+	struct world *w = *state;
+	char text[4096];
+	int fd;
+
+	control_start(w);
+	config_slow(w);
+	fd = apply_begin(w);
+	assert_int_equal(kill(w->daemon.making.pid, SIGKILL), 0);
+	answer_await(w, fd, text, sizeof(text));
+	assert_non_null(strstr(text, "\"ok\":false"));
+	assert_non_null(strstr(text, "ended before it was done"));
+	assert_true(w->daemon.tables.generation == 1);
+	apply_accepted(w, CONF_GOOD "# again\n");
+}
+
+/* What a client wishes to hear on the way, and what will surprise. */
+static void
+progress_and_warnings_are_told(void **state)
+{
+	struct world *w = *state;
+	char text[16384];
+	FILE *file;
+
+	control_start(w);
+	config_write(w, CONF_GOOD "rules:\n  s:\n  - {name: x, match: {path: /x}}\n");
+	file = fopen(w->config, "a");
+	for (int i = 0; i < 300; i++)
+		fprintf(file, "  - {name: r%d, match: {path_regex: \"^a%d(b|c)*d\"}, deny: 403}\n",
+			i, i);
+	fclose(file);
+	answer_await(w, apply_begin(w), text, sizeof(text));
+	assert_non_null(strstr(text, "{\"progress\":{\"done\":"));
+	assert_non_null(strstr(text, "\"ok\":true"));
+	assert_non_null(strstr(text, "13:5: the rule does nothing"));
+}
+
 int
 main(void)
 {
@@ -288,6 +462,10 @@ main(void)
 		TEST(a_generation_beyond_belief_is_not_followed),
 		TEST(what_was_refused_later_can_be_applied_again),
 		TEST(nonsense_is_answered_in_words),
+		TEST(blobs_are_written_kept_and_removed),
+		TEST(control_goes_on_while_an_image_is_made),
+		TEST(a_reader_that_dies_is_an_answer),
+		TEST(progress_and_warnings_are_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

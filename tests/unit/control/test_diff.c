@@ -21,7 +21,7 @@ assert_diff(const char *before_text, const char *after_text, const char *expecte
 	struct tables after = image_of(after_text, &before);
 	struct arena arena = { 0 };
 	struct conf_changes changes;
-	char text[4096] = "";
+	char text[8192] = "";
 
 	conf_diff(&before.img, &after.img, &arena, &changes);
 	for (uint32_t i = 0; i < changes.n; i++) {
@@ -113,6 +113,61 @@ ports_in_another_order_wait_too(void **state)
 		    "~ ports.name  (at restart)\n");
 }
 
+static void
+rules_come_go_change_and_move(void **state)
+{
+	(void)state;
+	assert_diff(CONF_GOOD "rules:\n  s:\n"
+			      "  - {name: a, match: {path: /a, host: h}, deny: 403}\n"
+			      "  - {name: b, deny: 403}\n"
+			      "  - {name: c, redirect: /c}\n"
+			      "  - {folder: /x, rules: [{name: ax, deny: 403}]}\n"
+			      "  - {map: m, keys: {a: b}}\n"
+			      "  - {name: e, match: {where: {\"{m:{URL}}\": x}}, deny: 403}\n"
+			      "  - {name: r, edit: {header: Server, to: x}}\n",
+		    CONF_GOOD
+		    "rules:\n  s:\n"
+		    "  - {name: c, redirect: {to: /c, status: 301}, set: {request: {X: y}}}\n"
+		    "  - {name: a, match: {path: /b, host: h, from: 10.0.0.0/8}, farm: app, "
+		    "timeouts: {receive: 1m}}\n"
+		    "  - {folder: /x, keep_escapes: true, rules: [{name: ax, deny: 404}]}\n"
+		    "  - {map: m, keys: {a: b}, default: z}\n"
+		    "  - {name: e, match: {where: {\"{m:{URL}}\": x}}, deny: 403}\n"
+		    "  - {name: d, deny: 403}\n"
+		    "  - {name: r, edit: {header: Server, to: \"\"}, stop: true}\n",
+		    "~ rule s (/x)/ax action: CustomResponse 403 -> CustomResponse 404\n"
+		    "~ rule s/a pattern: ^a(?:/|$) -> ^b(?:/|$)\n"
+		    "~ rule s/a conditions: {SERVER_NAME} ^(?:h)\\.?$ -> {SERVER_NAME} "
+		    "^(?:h)\\.?$, from 10.0.0.0/8\n"
+		    "~ rule s/a action: CustomResponse 403 -> Farm to app\n"
+		    "~ rule s/a timeouts: none -> receive 1 m\n"
+		    "~ rule s/a stop: false -> true\n"
+		    "- rule s/b\n"
+		    "~ rule s/c set: none -> request x = y\n"
+		    "~ rule s/c action: Redirect /c and the query 302 -> Redirect /c and the query "
+		    "301\n"
+		    "+ rule s/d\n"
+		    "~ rule s/r to: x -> none\n"
+		    "~ rule s/r stop: false -> true\n"
+		    "~ order of the rules\n"
+		    "~ inbound rules of s (/x) keep_escapes: false -> true\n"
+		    "~ map m default: none -> z\n");
+}
+
+static void
+sets_of_a_listener_are_told_by_name(void **state)
+{
+#define SETS "rules: {a: [{name: x, deny: 403}], b: [{name: y, deny: 403}]}\n"
+#define WEB  "listeners:\n  - {name: web, address: \"203.0.113.10:80\", farm: app"
+	(void)state;
+	assert_diff(CONF_MACHINE CONF_FARMS SETS WEB "}\n",
+		    CONF_MACHINE CONF_FARMS SETS WEB ", rules: [b, a]}\n",
+		    "~ listener web rules: none -> b, a\n");
+	assert_diff(CONF_MACHINE CONF_FARMS SETS WEB ", rules: [b, a]}\n",
+		    CONF_MACHINE CONF_FARMS SETS WEB ", rules: [b]}\n",
+		    "~ listener web rules: b, a -> b\n");
+}
+
 int
 main(void)
 {
@@ -123,6 +178,8 @@ main(void)
 		cmocka_unit_test(lanes_and_cores_wait),
 		cmocka_unit_test(ports_wait_whole),
 		cmocka_unit_test(ports_in_another_order_wait_too),
+		cmocka_unit_test(rules_come_go_change_and_move),
+		cmocka_unit_test(sets_of_a_listener_are_told_by_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
