@@ -11,9 +11,10 @@
 #include "rules/put.h"
 
 enum {
-	OP_WORK = 16,	/* of an operation; as match.c counts */
-	COPY_PART = 16, /* bytes copied for one */
-	BYTE_WORK = 4,	/* of a byte that a function reads or writes */
+	FIELD_WORK = 48, /* of finding a header, beside it */
+	OP_WORK = 16,	 /* of an operation; as match.c counts */
+	COPY_PART = 16,	 /* bytes copied for one */
+	BYTE_WORK = 4,	 /* of a byte that a function reads or writes */
 };
 
 /* ---- functions: from the argument's bytes to appended ones ---- */
@@ -134,14 +135,15 @@ reference(const struct rules_refs *refs, uint32_t i, struct slice *ret)
 
 /*
  * The value of an operation that lies in one piece somewhere; false: it has to be put together, or
- * *ret_fault says why it is none.
+ * t->fault says why it is none.
  */
 static bool
-view(const struct rules_lane *l, const struct img_op *op, struct slice *ret,
-     enum rules_fault *ret_fault)
+view(struct put *t, const struct img_op *op, struct slice *ret)
 {
+	const struct rules_lane *l = t->l;
 	struct slice text = slice_of(img_text(l->img, op->text), op->text.n);
 
+	t->work_left -= OP_WORK;
 	switch ((enum img_op_kind)op->kind) {
 	case IMG_OP_TEXT:
 		*ret = text;
@@ -149,21 +151,22 @@ view(const struct rules_lane *l, const struct img_op *op, struct slice *ret,
 	case IMG_OP_VARIABLE:
 		return variable_view(l, op->arg, ret);
 	case IMG_OP_REQUEST_FIELD:
-		return field_view(l, false, text, ret);
 	case IMG_OP_RESPONSE_FIELD:
-		return field_view(l, true, text, ret);
+		t->work_left -= FIELD_WORK;
+		return field_view(l, op->kind == IMG_OP_RESPONSE_FIELD, text, ret);
 	case IMG_OP_COOKIE:
-		*ret = cookie_view(l, text);
+		t->work_left -= FIELD_WORK;
+		*ret = cookie_view(l, text, &t->work_left);
 		return true;
 	case IMG_OP_CUSTOM:
 		*ret = custom_view(l, text);
 		return true;
 	case IMG_OP_R:
-		*ret_fault = reference(&l->r, op->arg, ret);
-		return *ret_fault == RULES_FAULT_NONE;
+		t->fault = reference(&l->r, op->arg, ret);
+		return t->fault == RULES_FAULT_NONE;
 	case IMG_OP_C:
-		*ret_fault = reference(&l->c, op->arg, ret);
-		return *ret_fault == RULES_FAULT_NONE;
+		t->fault = reference(&l->c, op->arg, ret);
+		return t->fault == RULES_FAULT_NONE;
 	case IMG_OP_OPEN:
 	case IMG_OP_TO_LOWER:
 	case IMG_OP_URL_ENCODE:
@@ -181,7 +184,7 @@ put_value(struct put *t, const struct img_op *op)
 {
 	struct slice s;
 
-	if (view(t->l, op, &s, &t->fault)) {
+	if (view(t, op, &s)) {
 		put_slice(t, s);
 		return;
 	}
@@ -226,10 +229,21 @@ step(struct put *t, const struct img_op *op, uint32_t *open, uint32_t *open_n)
 		t->work_left -= OP_WORK + (int64_t)(put_n(t) - first) * BYTE_WORK;
 	} else {
 		put_value(t, op);
-		t->work_left -= OP_WORK + (put_n(t) - first) / COPY_PART;
+		t->work_left -= (put_n(t) - first) / COPY_PART;
 	}
-	if (t->work_left < 0 && t->fault == RULES_FAULT_NONE)
-		t->fault = RULES_FAULT_MATCH_LIMIT;
+}
+
+/* The expression's operations, into t. */
+static void
+steps(struct put *t, const struct img_expr *e)
+{
+	uint32_t open[IMG_OPEN_MAX], open_n = 0;
+
+	for (uint32_t i = 0; i < e->op_n && t->fault == RULES_FAULT_NONE; i++) {
+		step(t, img_op(t->l->img, e->first_op + i), open, &open_n);
+		if (t->work_left < 0 && t->fault == RULES_FAULT_NONE)
+			t->fault = RULES_FAULT_MATCH_LIMIT;
+	}
 }
 
 enum rules_fault
@@ -237,16 +251,21 @@ expr_expand(struct rules_lane *l, struct arena *to, uint32_t expr_i, struct slic
 {
 	const struct img_expr *e = img_expr(l->img, expr_i);
 	struct put t = put_begin(l, to);
-	uint32_t open[IMG_OPEN_MAX], open_n = 0;
+	struct slice s;
 
-	if (e->op_n == 1 && lasts(l, img_op(l->img, e->first_op), to) &&
-	    view(l, img_op(l->img, e->first_op), ret, &t.fault))
-		return ret->n <= RULES_TEXT_MAX ? RULES_FAULT_NONE : RULES_FAULT_LONG;
 	t.work_left = l->work_left;
-	for (uint32_t i = 0; i < e->op_n && t.fault == RULES_FAULT_NONE; i++)
-		step(&t, img_op(l->img, e->first_op + i), open, &open_n);
+	if (e->op_n == 1 && lasts(l, img_op(l->img, e->first_op), to) &&
+	    view(&t, img_op(l->img, e->first_op), &s)) {
+		if (s.n > RULES_TEXT_MAX)
+			t.fault = RULES_FAULT_LONG;
+		else if (t.work_left < 0)
+			t.fault = RULES_FAULT_MATCH_LIMIT;
+	} else {
+		steps(&t, e);
+		s = put_text(&t);
+	}
 	l->work_left = t.work_left;
 	if (t.fault == RULES_FAULT_NONE)
-		*ret = put_text(&t);
+		*ret = s;
 	return t.fault;
 }

@@ -4,6 +4,11 @@
  */
 #include "rules/fields.h"
 
+enum {
+	LINE_WORK = 16,	 /* of a line looked at; as match.c counts */
+	COOKIE_PART = 4, /* bytes of cookies looked at for one */
+};
+
 /* ---- what rules have set ---- */
 
 static uint32_t
@@ -169,14 +174,16 @@ cookie_in(struct slice line, struct slice name, struct slice *ret)
 }
 
 struct slice
-cookie_view(const struct rules_lane *l, struct slice name)
+cookie_view(const struct rules_lane *l, struct slice name, int64_t *work_left)
 {
 	struct lines at = lines_of(l, false, SLICE("cookie"));
 	struct slice line, value;
 
-	while (lines_next(&at, &line))
+	while (*work_left >= 0 && lines_next(&at, &line)) {
+		*work_left -= LINE_WORK + line.n / COOKIE_PART;
 		if (cookie_in(line, name, &value))
 			return value;
+	}
 	return slice_of(NULL, 0);
 }
 
@@ -211,6 +218,7 @@ fields_put(struct put *t, bool is_raw)
 	for (uint32_t i = 0; s->line != NULL && t->fault == RULES_FAULT_NONE &&
 			     s->line(s->ctx, false, slice_of(NULL, 0), i, &line);
 	     i++) {
+		t->work_left -= LINE_WORK + change_n(l);
 		change_first(l, false, line.name, &is_replaced);
 		if (!is_replaced)
 			put_line(t, is_raw, line.name, line.value);

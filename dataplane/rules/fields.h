@@ -38,8 +38,11 @@ struct lines {
 struct lines lines_of(const struct rules_lane *l, bool is_response, struct slice name);
 bool lines_next(struct lines *at, struct slice *ret);
 
-/* The value of the first cookie of this name; a variable that rules set. Empty: there is none. */
-struct slice cookie_view(const struct rules_lane *l, struct slice name);
+/*
+ * The value of the first cookie of this name; a variable that rules set. Empty: there is none.
+ *   work_left  reading cookies costs by their length
+ */
+struct slice cookie_view(const struct rules_lane *l, struct slice name, int64_t *work_left);
 struct slice custom_view(const struct rules_lane *l, struct slice name);
 
 /* Each line of the request's head as rules have left it, for ALL_RAW or ALL_HTTP. */

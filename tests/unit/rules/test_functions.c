@@ -149,6 +149,12 @@ what_expressions_cost_is_bounded(void **state)
 		assert_true(fault == RULES_FAULT_NONE || fault == RULES_FAULT_MATCH_LIMIT);
 	}
 	assert_in_range(n, 2, 10);
+	/* ... or look for cookies of other names in it. */
+	s = stand_get("/");
+	stand_line(s, "cookie", big);
+	for (n = 0; stand_fault(s, "{COOKIE_none}") == RULES_FAULT_NONE; n++)
+		assert_in_range(n, 0, 100);
+	assert_in_range(n, 10, 100);
 }
 
 int
