@@ -93,6 +93,8 @@ class Case:
         self.refused = given.get("refused")
         if not self.section or not self.what:
             raise Bad(f"{place}: a case has a section and words")
+        if "web" in given and set(given) & {"rules", "outbound", "maps", "providers", "show"}:
+            raise Bad(f"{place}: a whole web.config, and parts of one")
         if not EXPECT & set(given):
             raise Bad(f"{place}: nothing is expected")
         if any(str(n) != n and not 1 <= n <= CHOICES for n in self.choices):
@@ -229,8 +231,10 @@ class Case:
 
     # ---- the answer ----
 
-    def unrefused(self, code, said):
+    def unrefused(self, code, answer, said):
         """Of a configuration that must be refused: words, and the line if the case has one."""
+        said = "\n".join("{file}:{line}:{column}: {text}".format_map(one)
+                         for one in (answer or {}).get("errors", [])) or said
         if code != 1:
             return [f"wanted  refused: {self.refused}", f"came    exit code {code}"]
         wrong = [f"wanted  the word {word!r} in the refusal" for word in as_list(self.refused)
@@ -241,6 +245,8 @@ class Case:
 
     def differences(self, answer, said):
         wrong = []
+        if "fails" in self.given and "error" in (answer.get("response") or {}):
+            answer = {**answer, "action": "error", **answer["response"]}  # an outbound rule did
         for key, want in self.wanted().items():
             got = answer.get(key, 0 if key == "substatus" else None)
             is_right = re.search(want, str(got)) if key == "cause" else got == want
@@ -306,7 +312,7 @@ class Case:
         for name in as_list(given.get("unmatched")):
             if name not in missed:
                 yield f"unmatched: wanted {name}, came {missed}"
-        tried = [rule.get("name") for rule in rules]
+        tried = [rule.get("name") for rule in rules if "folder" not in rule.get("why", "")]
         if "tried" in given and tried != as_list(given["tried"]):
             yield f"tried: wanted {given['tried']}, came {tried}"
         for name, want in (given.get("captures") or {}).items():
