@@ -66,13 +66,16 @@ rule_print(const json_t *rule, const char *label)
 	printf(LABEL "%s %s", label, is_matched ? "+" : "-", member(rule, "name"));
 	if (member(rule, "file")[0] != '\0')
 		printf(" (%s:%lld)", member(rule, "file"), number(rule, "line"));
-	printf(": %s\n", is_matched ? "matched" : member(rule, "why"));
+	if (is_matched)
+		printf(": matched, %s\n", member(rule, "action"));
+	else
+		printf(": %s\n", member(rule, "why"));
 	if (json_object_get(rule, "input") != NULL)
 		printf(LABEL "  pattern %s on \"%s\"\n", "", member(rule, "pattern"),
 		       member(rule, "input"));
 	conds_print(json_object_get(rule, "conditions"));
 	captures_print(json_object_get(rule, "captures"));
-	if (member(rule, "url")[0] != '\0')
+	if (strcmp(member(rule, "action"), "Rewrite") == 0 && member(rule, "url")[0] != '\0')
 		printf(LABEL "  URL is now %s\n", "", member(rule, "url"));
 }
 

@@ -73,45 +73,35 @@ explain_show(const struct ctl *ctl, const struct explain_ask *ask, const struct 
 
 /* ---- of what ---- */
 
-/* The blobs of an image that was built here: they lie in no run directory. malloc's. */
-static struct rules_blob *
-blobs_of(const struct img *img, const struct conf_image *image)
-{
-	struct rules_blob *blob = calloc((size_t)img_n(img, IMG_BLOBS) + 1, sizeof(*blob));
-
-	ensure(blob != NULL);
-	for (uint32_t i = 0; i < image->program.blob_n; i++)
-		blob[image->program.first_blob_i + i] =
-			(struct rules_blob){ .p = image->program.blob[i].bytes,
-					     .n = image->program.blob[i].n };
-	return blob;
-}
-
 static int
 explain_file(const struct ctl *ctl, struct asked *asked)
 {
+	const struct conf_build_ask how = { 0 };
 	struct conf_errs errs = { 0 };
+	struct conf_image image = { 0 };
 	struct tables tables = { 0 };
 	struct abi_fault fault;
 	struct conf *conf = conf_open(asked->config, &errs);
-	struct conf_build_ask how = { 0 };
+	struct rules_blob *blob = NULL;
 	char text[ABI_FAULT_TEXT_BYTES];
-	struct conf_image image = { 0 };
-	struct rules_blob *blob;
 	int verdict;
 
 	if (conf == NULL || !conf_build_image(conf, &how, &image, &errs)) {
 		verdict = ctl_failed_conf(ctl, &errs);
-	} else if (!tables_open_bytes(conf_image_take(&image), image.n, 0, &tables, &fault)) {
-		verdict = ctl_failed(ctl, "%s: %s", asked->config,
-				     abi_fault_print(&fault, text, sizeof(text)));
 	} else {
-		blob = blobs_of(&tables.img, &image);
-		asked->ask.img = &tables.img;
-		asked->ask.blob = blob;
-		verdict = explain_show(ctl, &asked->ask, &conf->warns);
-		free(blob);
+		size_t n = image.n;
+
+		if (!tables_open_bytes(conf_image_take(&image), n, 0, &tables, &fault)) {
+			verdict = ctl_failed(ctl, "%s: %s", asked->config,
+					     abi_fault_print(&fault, text, sizeof(text)));
+		} else {
+			blob = blobs_of(&image.program, &tables.img);
+			asked->ask.img = &tables.img;
+			asked->ask.blob = blob;
+			verdict = explain_show(ctl, &asked->ask, &conf->warns);
+		}
 	}
+	free(blob);
 	tables_close(&tables);
 	conf_image_fini(&image);
 	conf_close(conf);

@@ -102,21 +102,21 @@ static void
 answer_url(struct explain *x, json_t *answer)
 {
 	bool is_proxied = x->facts.way != NULL && x->way.is_proxied;
-	struct slice target = target_of(x), host = x->verdict.host;
-	const char *scheme = x->way.is_secure ? "https" : "http";
+	struct slice target = target_of(x);
+	struct slice host = is_proxied ? x->verdict.host : SLICE("");
+	char *url = malloc(sizeof("https://") + host.n + 1 + target.n);
 	size_t n = 0;
-	char *url;
 
-	if (!is_proxied) {
-		set(answer, "url", told_slice(target));
-		return;
-	}
-	url = malloc(sizeof("https://") + host.n + target.n);
 	ensure(url != NULL);
-	n += strlen(strcat(strcpy(url, scheme), "://"));
-	memcpy(url + n, host.p, host.n);
+	if (is_proxied)
+		n += strlen(strcpy(url, x->way.is_secure ? "https://" : "http://"));
+	if (host.n > 0)
+		memcpy(url + n, host.p, host.n);
 	n += host.n;
-	memcpy(url + n, target.p, target.n);
+	if (target.n > 0 && target.p[0] == '?')
+		url[n++] = '/'; /* as it is sent */
+	if (target.n > 0)
+		memcpy(url + n, target.p, target.n);
 	n += target.n;
 	set(answer, "url", told_bytes(url, n));
 	free(url);
@@ -242,6 +242,7 @@ answer_fill(struct explain *x, json_t *answer)
 
 	if (!x->ask->is_alone)
 		set(answer, "listener", told_str(x->img, listener->name));
+	set(answer, "action", json_null()); /* members stand in this order */
 	set(answer, "changed", json_false());
 	set(answer, "rules", json_array());
 	if (reason != HTTP_REASON_NONE) {
@@ -255,6 +256,16 @@ answer_fill(struct explain *x, json_t *answer)
 	}
 	answer_url(x, answer);
 	route_add(x, answer);
+}
+
+/* What is long comes behind what is asked for first. */
+static void
+rules_last(json_t *answer)
+{
+	json_t *rules = json_incref(json_object_get(answer, "rules"));
+
+	json_object_del(answer, "rules");
+	json_object_set_new(answer, "rules", rules);
 }
 
 static void *
@@ -300,6 +311,7 @@ explain(const struct explain_ask *ask, json_t **ret_answer)
 	if (verdict == EXPLAINED) {
 		*ret_answer = json_object();
 		answer_fill(x, *ret_answer);
+		rules_last(*ret_answer);
 	}
 	if (x->rules != NULL)
 		rules_close(x->rules);

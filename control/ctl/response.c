@@ -189,7 +189,7 @@ headers_of(struct explain *x, const struct rules_reply *reply)
 	decide_edits(reply->change, reply->change_n, true, head, &x->text);
 	out.edits = &x->text.edits;
 	out.framing = head->framing;
-	if (reply->has_body && head->framing == HTTP_FRAMING_LENGTH)
+	if (reply->has_body && reply->body_rule_n > 0 && head->framing == HTTP_FRAMING_LENGTH)
 		out.framing = HTTP_FRAMING_CHUNKED;
 	out.length = head->length;
 	out.keep_alive = true;

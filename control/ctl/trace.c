@@ -109,7 +109,7 @@ rule_of(const struct img *img, const struct rules_seen *seen)
 {
 	const struct img_scope *scope = img_scope(img, seen->scope_i);
 	struct img_str name, file;
-	uint32_t line, pattern_i;
+	uint32_t line, pattern_i, action;
 
 	if (seen->is_outbound) {
 		const struct img_out_rule *rule = img_out_rule(img, seen->rule_i);
@@ -118,6 +118,7 @@ rule_of(const struct img *img, const struct rules_seen *seen)
 		file = rule->file;
 		line = rule->line;
 		pattern_i = rule->pattern_i;
+		action = rule->action;
 	} else {
 		const struct img_rule *rule = img_rule(img, seen->rule_i);
 
@@ -125,11 +126,13 @@ rule_of(const struct img *img, const struct rules_seen *seen)
 		file = rule->file;
 		line = rule->line;
 		pattern_i = rule->pattern_i;
+		action = rule->action;
 	}
-	return json_pack("{s:o, s:o, s:s, s:o, s:o, s:I, s:o}", "name", told_str(img, name), "set",
-			 told_str(img, scope->set), "scope", img_scope_kind_name(scope->kind),
-			 "folder", told_str(img, scope->folder), "file", told_str(img, file),
-			 "line", (json_int_t)line, "pattern",
+	return json_pack("{s:o, s:o, s:s, s:o, s:o, s:I, s:s, s:o}", "name", told_str(img, name),
+			 "set", told_str(img, scope->set), "scope",
+			 img_scope_kind_name(scope->kind), "folder", told_str(img, scope->folder),
+			 "file", told_str(img, file), "line", (json_int_t)line, "action",
+			 img_action_name(action), "pattern",
 			 told_str(img, img_pattern(img, pattern_i)->text));
 }
 

@@ -76,19 +76,17 @@ listener_build(struct img_build *build, const struct program *program)
 	img_build_listener(build, &listener);
 }
 
-static void
-blobs_keep(struct webconfig *w)
+struct rules_blob *
+blobs_of(const struct program *program, const struct img *img)
 {
-	const struct program *program = &w->program;
-	uint32_t n = img_n(&w->tables.img, IMG_BLOBS);
+	uint32_t n = img_n(img, IMG_BLOBS);
+	struct rules_blob *blob = calloc((size_t)n + 1, sizeof(*blob));
 
-	if (n == 0)
-		return;
-	w->blob = calloc(n, sizeof(*w->blob));
-	ensure(w->blob != NULL);
-	for (uint32_t i = 0; i < program->blob_n; i++)
-		w->blob[program->first_blob_i + i] =
+	ensure(blob != NULL);
+	for (uint32_t i = 0; i < program->blob_n && program->first_blob_i + i < n; i++)
+		blob[program->first_blob_i + i] =
 			(struct rules_blob){ program->blob[i].bytes, program->blob[i].n };
+	return blob;
 }
 
 static bool
@@ -134,7 +132,7 @@ webconfig_open(const struct iis_files *files, struct webconfig *ret_webconfig,
 		webconfig_close(&w);
 		return false;
 	}
-	blobs_keep(&w);
+	w.blob = blobs_of(&w.program, &w.tables.img);
 	*ret_webconfig = w;
 	return true;
 }

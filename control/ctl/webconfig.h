@@ -28,6 +28,9 @@ struct webconfig {
 bool webconfig_open(const struct iis_files *files, struct webconfig *ret_webconfig,
 		    struct conf_errs *errs, struct conf_errs *warns);
 
+/* A program's blobs by the index of its image, to free; the bytes stay the program's. */
+struct rules_blob *blobs_of(const struct program *program, const struct img *img);
+
 void webconfig_close(struct webconfig *webconfig);
 
 #endif
