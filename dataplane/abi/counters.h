@@ -155,7 +155,12 @@
 	x(tcp_tx_bare_dropped, segments, "RSTs and cookies not sent: out was full")                \
 	x(tcp_mss_lowered, connections, "segments made smaller after an ICMP error")               \
 	x(tcp_icmp_ignored, messages, "ICMP errors about nothing in flight")                       \
-	x(tcp_answers_withheld, segments, "empty ones out of the window not answered: answered just before")
+	x(tcp_answers_withheld, segments, "empty ones out of the window not answered: answered just before") \
+	x(tcp_reordered, connections, "whose path delivered segments out of order")                \
+	x(tcp_tx_tail_probes, segments, "sent to hear of the end of a flight")                     \
+	x(tcp_tail_losses, recoveries, "ends of flights that a probe has mended")                  \
+	x(tcp_undone, recoveries, "taken back: nothing had been lost")                             \
+	x(tcp_repairs_none, events, "no record for a hole, probe or duplicate: older rules served")
 
 #define COUNTERS_HTTP(x)                                                                           \
 	x(http_requests, requests, "request heads received")

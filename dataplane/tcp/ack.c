@@ -96,9 +96,11 @@ advance(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
 	conn->snd_una = ack;
 	conn->una_ns = a->now;
 	conn->tries = 0;
-	sent_ns = span_ack(tcp, conn, ack);
+	sent_ns = span_ack(tcp, conn, ack, conn_echo(conn, a->seg));
 	take_rtt(conn, a->seg, sent_ns, tries, a->now);
 	loss_on_ack(tcp, conn, acked, a->now);
+	if (conn->repair != INDEX_NONE && conn_flight(conn) == 0 && !conn_has(conn, CONN_DSACK))
+		repair_give(tcp, conn);
 	time_restart_rto(tcp, conn, a->now);
 	if (conn->sndq.n == 0 && (has_fin || !conn_has(conn, CONN_FIN_ASKED)))
 		conn_tell(tcp, conn, TCP_EV_SENT);
@@ -165,11 +167,30 @@ ack_note_repeat(struct tcp_conn *conn, const struct arrival *a)
 		note_timestamp(conn, a);
 }
 
+/* What an ACK says of a recovery or probe that goes on, before it moves anything. */
+static void
+before_repair(struct tcp *tcp, struct tcp_conn *conn, const struct tcp_seg *seg, bool is_new,
+	      struct sack_news sack)
+{
+	struct repair *r = repair_of(tcp, conn);
+
+	if (sack.has_dsack) {
+		rack_on_dsack(conn, r);
+		undo_by_dsack(tcp, conn, r);
+	}
+	if (is_new)
+		undo_by_echo(tcp, conn, r, conn_echo(conn, seg));
+	tlp_on_ack(tcp, conn, r, seg->ack, sack.has_dsack);
+}
+
 bool
 ack_input(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
 {
 	const struct tcp_seg *seg = a->seg;
-	bool is_new, has_sack, has_window;
+	struct sack_news sack = { 0 };
+	struct seq una = conn->snd_una;
+	uint32_t sacked = conn->sacked_bytes;
+	bool is_new, has_window;
 
 	if ((a->flags & TCP_ACK) == 0) {
 		COUNT(tcp, tcp_rx_no_ack);
@@ -187,14 +208,21 @@ ack_input(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
 	if (conn->state == TCP_STATE_TIME_WAIT)
 		return false; /* all was said; a repeated FIN failed the first check */
 	has_window = take_window(tcp, conn, a);
-	has_sack = seg->sack_n > 0 && conn_has(conn, CONN_SACK) && sack_input(tcp, conn, seg);
+	if (seg->sack_n > 0 && conn_has(conn, CONN_SACK))
+		sack = sack_input(tcp, conn, seg, a->now);
 	is_new = seq_gt(seg->ack, conn->snd_una);
+	if (conn->repair != INDEX_NONE)
+		before_repair(tcp, conn, seg, is_new, sack);
 	if (is_new)
 		advance(tcp, conn, a);
 	else if (conn_flight(conn) > 0 && seq_eq(seg->ack, conn->snd_una) &&
-		 (has_sack || (!conn_has(conn, CONN_SACK) && seg->payload_n == 0 && !has_window &&
-			       (seg->flags & TCP_FIN) == 0)))
+		 (sack.is_new || (!conn_has(conn, CONN_SACK) && seg->payload_n == 0 &&
+				  !has_window && (seg->flags & TCP_FIN) == 0)))
 		loss_on_dup_ack(tcp, conn, a->now);
+	if (conn->repair != INDEX_NONE && conn_has(conn, CONN_RECOVERY))
+		prr_on_ack(conn, repair_of(tcp, conn),
+			   (uint32_t)seq_diff(conn->snd_una, una) + conn->sacked_bytes - sacked,
+			   is_new);
 	if (conn_has(conn, CONN_FIN_SENT) && seq_eq(conn->snd_una, conn->snd_nxt))
 		return on_fin_acked(tcp, conn, a->now);
 	return true;

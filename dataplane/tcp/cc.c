@@ -1,7 +1,26 @@
 /*
- * cc.c - what all congestion control algorithms share: the window at the start and after a pause.
+ * cc.c - what all congestion control algorithms share: the window at the start, after a pause,
+ * after a timeout, and slow start.
  */
 #include "tcp/cc.h"
+
+static const struct cc_ops *const ops[] = {
+#define X(part, word) [TCP_CC_##part] = &cc_##word,
+	TCP_CC_LIST(X)
+#undef X
+};
+
+const char *
+cc_name(enum tcp_cc kind)
+{
+	static const char *const name[] = {
+#define X(part, word) [TCP_CC_##part] = #word,
+		TCP_CC_LIST(X)
+#undef X
+	};
+
+	return name[kind];
+}
 
 static uint32_t
 initial_window(uint16_t mss)
@@ -13,14 +32,46 @@ initial_window(uint16_t mss)
 }
 
 void
-cc_begin(struct cc *cc, uint16_t mss, bool syn_repeated)
+cc_begin(struct cc *cc, enum tcp_cc kind, uint16_t mss, bool syn_repeated)
 {
 	*cc = (struct cc){
 		.cwnd_bytes = syn_repeated ? mss : initial_window(mss),
 		.ssthresh_bytes = UINT32_MAX / 2,
 		.mss = mss,
+		.kind = (uint8_t)kind,
 	};
-	CC_DEFAULT->init(cc);
+}
+
+void
+cc_on_ack(struct cc *cc, uint32_t acked_bytes, uint64_t srtt_ns, uint64_t now)
+{
+	if (!cc->is_limited || cc->cwnd_bytes >= CC_WINDOW_MAX) {
+		if (cc->cwnd_bytes >= cc->ssthresh_bytes && ops[cc->kind]->on_slack != NULL)
+			ops[cc->kind]->on_slack(cc);
+		return;
+	}
+	if (cc->cwnd_bytes < cc->ssthresh_bytes) {
+		/*
+		 * All that was acknowledged counts, unlike L = 2 of RFC 3465: receivers that gather
+		 * segments answer many with one ACK.
+		 */
+		cc->cwnd_bytes += acked_bytes;
+		return;
+	}
+	ops[cc->kind]->on_ack(cc, acked_bytes, srtt_ns, now);
+}
+
+void
+cc_on_loss(struct cc *cc, uint32_t flight_bytes)
+{
+	ops[cc->kind]->on_loss(cc, flight_bytes);
+}
+
+void
+cc_on_timeout(struct cc *cc, uint32_t flight_bytes)
+{
+	cc_on_loss(cc, flight_bytes);
+	cc->cwnd_bytes = cc->mss;
 }
 
 void
@@ -30,4 +81,6 @@ cc_restart(struct cc *cc)
 
 	if (cc->cwnd_bytes > first)
 		cc->cwnd_bytes = first;
+	if (ops[cc->kind]->on_slack != NULL)
+		ops[cc->kind]->on_slack(cc);
 }

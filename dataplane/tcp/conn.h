@@ -47,6 +47,8 @@ enum {
 	MERGE_MAX = 512,       /* payloads up to this are copied to a waiting buffer's end */
 	ISLANDS_PER_CONN = 64, /* runs of out-of-order bytes */
 	SPANS_PER_CONN = 512,  /* records of what was sent */
+	REPAIRS_PART = 8,      /* one of so many connections may be in repair at once, */
+	REPAIRS_LEAST = 256,   /* and so many anyway */
 	LINK_HEADER_MAX = 18,  /* Ethernet and VLAN, left free in front of our packets */
 	HEADER_MAX = 40 + 20 + 40,
 	SUPER_MAX = 64000, /* payload that a port cuts; the rest of 64 KiB is for headers */
@@ -74,12 +76,15 @@ enum conn_flag {
 	CONN_RST = 1 << 17,	    /* an RST goes out, then nothing */
 	CONN_SYN = 1 << 18,	    /* a SYN or SYN-ACK goes out */
 	CONN_SYN_REPEATED = 1 << 19,
-	CONN_FLOW = 1 << 20,	  /* in the flow table */
-	CONN_FORCE = 1 << 21,	  /* send what the window allows, however little (3.8.6.2.1) */
-	CONN_DSACK = 1 << 22,	  /* dsack is to be reported */
-	CONN_SHUT = 1 << 23,	  /* the peer's window is shut since shut_tick */
-	CONN_WSCALE = 1 << 25,	  /* window scaling agreed */
-	CONN_AGAIN_NOW = 1 << 24, /* the next retransmission does not ask the window */
+	CONN_FLOW = 1 << 20,	   /* in the flow table */
+	CONN_FORCE = 1 << 21,	   /* send what the window allows, however little (3.8.6.2.1) */
+	CONN_DSACK = 1 << 22,	   /* dsack is to be reported */
+	CONN_SHUT = 1 << 23,	   /* the peer's window is shut since shut_tick */
+	CONN_WSCALE = 1 << 25,	   /* window scaling agreed */
+	CONN_AGAIN_NOW = 1 << 24,  /* the next retransmission does not ask the window */
+	CONN_REORDERS = 1 << 26,   /* the path has delivered out of order (RFC 8985, 6.2 step 3) */
+	CONN_RACK_TIMER = 1 << 27, /* rto_at is when segments may have become too late */
+	CONN_TLP_TIMER = 1 << 28,  /* rto_at is when the end of the flight is probed */
 };
 
 /* Bytes sent and not yet acknowledged, in order of sequence: [seq, seq + len), FIN included. */
@@ -97,6 +102,34 @@ struct span {
 	uint32_t next;
 	uint16_t at; /* of the first byte, from buf->m.buf_addr */
 	uint8_t flags;
+};
+
+/*
+ * What a connection remembers while something may be missing: taken when the first hole, probe or
+ * duplicate shows, given back when nothing is in flight. When records run out a connection goes
+ * on by the conservative rules of RFC 6675 and the timer alone.
+ */
+struct repair {
+	/* RACK (RFC 8985, 6.1): of what was delivered, the segment sent last */
+	uint64_t xmit_ns; /* 0: none yet */
+	struct seq end;
+	struct seq fack;    /* the highest number delivered */
+	uint32_t rtt_us;    /* of that segment */
+	uint64_t due_ns;    /* when segments may have become too late; 0: none is waited for */
+	struct seq round;   /* snd_nxt when the reordering window last grew */
+	uint8_t wnd_mult;   /* of the reordering window, in quarters of the least RTT */
+	uint8_t wnd_rounds; /* recoveries until it shrinks again */
+	/* TLP (7.1) */
+	bool has_probe, is_probe_again; /* ... of bytes that were sent before */
+	struct seq probe_end;
+	/* PRR (RFC 6937) */
+	uint32_t delivered, sent, flight; /* prr_delivered, prr_out, RecoverFS */
+	/* what the window was, if all this turns out to be a mistake (RFC 4015, RFC 3708) */
+	bool can_undo;
+	uint32_t cwnd, ssthresh;
+	uint32_t stamp;	       /* our timestamp of the first retransmission */
+	uint32_t again_n;      /* segments sent again that no D-SACK has called needless */
+	struct seg_sack dsack; /* CONN_DSACK: what the next ACK reports */
 };
 
 /* A run of bytes received beyond a gap: buffers linked by link, buf->tag is each one's sequence. */
@@ -159,12 +192,12 @@ struct tcp_conn {
 	uint8_t dup_n;	       /* duplicate ACKs in a row */
 	uint8_t keep_n;	       /* keep-alive probes that nobody answered */
 	uint32_t last_tx_tick; /* when bytes of the stream were last sent */
+	uint32_t repair;       /* of tcp->repairs; INDEX_NONE: nothing is amiss */
 
 	/* rarely */
 	uint64_t bytes_in, bytes_out;
 	uint32_t shut_ticks, shut_tick; /* the peer's window was shut, in all; and is since */
 	struct seq recover, fin_seq;
-	struct seg_sack dsack;
 	uint32_t again_n; /* segments sent again */
 	uint32_t flow_next;
 	uint32_t wait_prev, wait_next; /* in tcp->waiting or tcp->dialing */
@@ -189,7 +222,7 @@ struct fifo {
 
 struct tcp {
 	struct tcp_conf conf;
-	struct pool conns, spans, islands;
+	struct pool conns, spans, islands, repairs;
 	struct wheel *wheel; /* one timer a connection, at the earliest of its times */
 	struct flow flow;
 	struct fifo dirty, told;
@@ -353,7 +386,7 @@ void ack_note_repeat(struct tcp_conn *conn, const struct arrival *a);
 
 void recv_text(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a);
 /* Bytes came that were here before: the next ACK says so (RFC 2883, 4.1), where SACK is agreed. */
-void recv_note_dup(struct tcp_conn *conn, struct seq left, struct seq right);
+void recv_note_dup(struct tcp *tcp, struct tcp_conn *conn, struct seq left, struct seq right);
 void recv_give_islands(struct tcp *tcp, struct tcp_conn *conn);
 void recv_give_queue(struct tcp *tcp, struct tcp_conn *conn);
 /* The window field of a segment that goes out now (not SYN's); moves the promise. */
@@ -362,6 +395,47 @@ uint32_t recv_window(const struct tcp_conn *conn);
 /* Whether telling the peer of the present room is worth an ACK. */
 bool recv_has_news(const struct tcp *tcp, const struct tcp_conn *conn);
 
+/* ---- repair.c, rack.c, tlp.c, prr.c, undo.c ---- */
+
+static inline struct repair *
+repair_of(const struct tcp *tcp, const struct tcp_conn *conn)
+{
+	return conn->repair != INDEX_NONE ? pool_at(&tcp->repairs, conn->repair) : NULL;
+}
+
+/* The connection's record, taken if need be; NULL: there is none left. */
+struct repair *repair_need(struct tcp *tcp, struct tcp_conn *conn);
+void repair_give(struct tcp *tcp, struct tcp_conn *conn);
+
+struct span;
+
+/* The peer has this span, which was not SACKed before; echo: the segment's timestamp, 0: none. */
+void rack_delivered(struct tcp *tcp, struct tcp_conn *conn, struct repair *r, const struct span *s,
+		    uint32_t echo, uint64_t now);
+/* Marks what is too late by now, and sets the timer for what may become so. True: something is. */
+bool rack_mark_lost(struct tcp *tcp, struct tcp_conn *conn, uint64_t now);
+/* Lets the timer fire by then, if it is not due before. */
+void rack_arm(struct tcp *tcp, struct tcp_conn *conn, const struct repair *r);
+/* A D-SACK came: the reordering window was too small. */
+void rack_on_dsack(struct tcp_conn *conn, struct repair *r);
+/* A recovery has ended without one. */
+void rack_calm(struct repair *r);
+
+/* When the end of the flight is to be probed, from now; 0: not at all. */
+uint64_t tlp_wait(const struct tcp *tcp, const struct tcp_conn *conn);
+void tlp_on_due(struct tcp *tcp, struct tcp_conn *conn, uint64_t now);
+void tlp_on_ack(struct tcp *tcp, struct tcp_conn *conn, struct repair *r, struct seq ack,
+		bool has_dsack);
+
+void prr_begin(struct repair *r, uint32_t flight);
+/* So many bytes were delivered by this ACK: sets the window (RFC 6937, 3). */
+void prr_on_ack(struct tcp_conn *conn, struct repair *r, uint32_t delivered, bool has_advanced);
+
+void undo_begin(const struct tcp_conn *conn, struct repair *r, uint64_t now);
+/* An ACK of new bytes with this echoed timestamp, 0: none. */
+bool undo_by_echo(struct tcp *tcp, struct tcp_conn *conn, struct repair *r, uint32_t echo);
+bool undo_by_dsack(struct tcp *tcp, struct tcp_conn *conn, struct repair *r);
+
 /* ---- span.c, sack.c, loss.c, send.c ---- */
 
 void span_sent(struct tcp *tcp, struct tcp_conn *conn, struct buf *buf, uint16_t at, struct seq seq,
@@ -369,7 +443,7 @@ void span_sent(struct tcp *tcp, struct tcp_conn *conn, struct buf *buf, uint16_t
 bool span_split(struct tcp *tcp, struct tcp_conn *conn, uint32_t i, uint32_t keep);
 void span_join(struct tcp *tcp, struct tcp_conn *conn);
 /* Everything before ack is acknowledged; returns the time of sending for an RTT sample, or 0. */
-uint64_t span_ack(struct tcp *tcp, struct tcp_conn *conn, struct seq ack);
+uint64_t span_ack(struct tcp *tcp, struct tcp_conn *conn, struct seq ack, uint32_t echo);
 void span_give_all(struct tcp *tcp, struct tcp_conn *conn);
 
 /* Moves a place in the send queue n bytes on; NULL: behind the last byte. */
@@ -400,13 +474,28 @@ span_at(const struct tcp *tcp, uint32_t i)
 	return pool_at(&tcp->spans, i);
 }
 
-/* True when the segment's blocks told something new. */
-bool sack_input(struct tcp *tcp, struct tcp_conn *conn, const struct tcp_seg *seg);
+/* What a segment's blocks told. */
+struct sack_news {
+	bool is_new;	/* something above snd_una was delivered */
+	bool has_dsack; /* something was delivered twice (RFC 2883) */
+};
+
+struct sack_news sack_input(struct tcp *tcp, struct tcp_conn *conn, const struct tcp_seg *seg,
+			    uint64_t now);
+/* The echoed timestamp of a segment, 0: none. */
+static inline uint32_t
+conn_echo(const struct tcp_conn *conn, const struct tcp_seg *seg)
+{
+	return conn_has(conn, CONN_TS) && seg->has_ts ? seg->ts_ecr : 0;
+}
+
 uint32_t sack_blocks(struct tcp *tcp, struct tcp_conn *conn, struct seg_sack *ret_block);
 void sack_mark_lost(struct tcp *tcp, struct tcp_conn *conn);
 uint32_t loss_pipe(const struct tcp_conn *conn);
 void loss_on_dup_ack(struct tcp *tcp, struct tcp_conn *conn, uint64_t now);
 void loss_on_ack(struct tcp *tcp, struct tcp_conn *conn, uint32_t acked, uint64_t now);
+/* A recovery begins when something is marked and none goes on. */
+void loss_begin(struct tcp *tcp, struct tcp_conn *conn, uint64_t now);
 /* All that is not SACKed is to be sent again. */
 void loss_mark_all(struct tcp *tcp, struct tcp_conn *conn);
 void loss_on_timeout(struct tcp *tcp, struct tcp_conn *conn, uint64_t now);

@@ -119,7 +119,7 @@ conn_establish(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 	if (conn_has(conn, CONN_SYN_REPEATED) && rtt_backed_off(&conn->rtt, 0) < RTT_RTO_DATA_NS &&
 	    conn->rtt.srtt_us == 0)
 		rtt_set_timeout(&conn->rtt, RTT_RTO_DATA_NS); /* RFC 6298, 5.7 */
-	cc_begin(&conn->cc, conn->mss, conn_has(conn, CONN_SYN_REPEATED));
+	cc_begin(&conn->cc, tcp->conf.cc, conn->mss, conn_has(conn, CONN_SYN_REPEATED));
 	time_keepalive(tcp, conn, now);
 	if (conn->sndq.n > 0 || conn_has(conn, CONN_FIN_ASKED))
 		conn_dirty(tcp, conn); /* given before there was a connection */

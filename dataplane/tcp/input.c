@@ -193,13 +193,13 @@ trim_left(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a)
 	if (a->n + ((a->flags & TCP_FIN) != 0) <= old) {
 		COUNT(tcp, tcp_rx_left_of_window);
 		if (a->n > 0)
-			recv_note_dup(conn, a->seq, seq_add(a->seq, a->n));
+			recv_note_dup(tcp, conn, a->seq, seq_add(a->seq, a->n));
 		ack_note_repeat(conn, a);
 		return false;
 	}
 	if (old > 0 && a->n > 0) {
 		COUNT(tcp, tcp_rx_partly_old);
-		recv_note_dup(conn, a->seq, conn->rcv_nxt);
+		recv_note_dup(tcp, conn, a->seq, conn->rcv_nxt);
 		conn->flags |= CONN_ACK_NOW;
 	}
 	a->off += old;

@@ -1,6 +1,6 @@
 /*
- * loss.c - from duplicate ACKs, SACK and timeouts to what is to be sent again: fast recovery of
- * RFC 6675 with SACK and of RFC 6582 (NewReno) without, timeouts of RFC 6298.
+ * loss.c - from duplicate ACKs, SACK and timeouts to what is to be sent again: RACK (rack.c) with
+ * SACK, fast recovery of RFC 6582 (NewReno) without, timeouts of RFC 6298.
  *
  * Losses are marks on spans; send.c sends what is marked as the congestion window allows. What is
  * in flight is everything sent less what is SACKed and what is marked lost and not yet sent again
@@ -23,10 +23,19 @@ has_sack(const struct tcp_conn *conn)
 	return conn_has(conn, CONN_SACK);
 }
 
-static void
-enter_recovery(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
+void
+loss_begin(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 {
-	CC_DEFAULT->on_loss(&conn->cc, conn_flight(conn), now);
+	struct repair *r;
+
+	if (conn->lost_bytes == 0 || conn_has(conn, CONN_RECOVERY | CONN_LOSS))
+		return;
+	r = repair_need(tcp, conn);
+	if (r != NULL) {
+		undo_begin(conn, r, now);
+		prr_begin(r, conn_flight(conn));
+	}
+	cc_on_loss(&conn->cc, conn_flight(conn));
 	conn->flags |= CONN_RECOVERY | CONN_AGAIN_NOW;
 	conn->recover = conn->snd_nxt;
 	COUNT(tcp, tcp_recoveries);
@@ -58,9 +67,10 @@ loss_on_dup_ack(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 	if (conn->dup_n < UINT8_MAX)
 		conn->dup_n++;
 	if (has_sack(conn)) {
-		sack_mark_lost(tcp, conn);
-		if (conn->lost_bytes > 0 && !conn_has(conn, CONN_RECOVERY | CONN_LOSS))
-			enter_recovery(tcp, conn, now);
+		rack_mark_lost(tcp, conn, now);
+		loss_begin(tcp, conn, now);
+		if (conn_has(conn, CONN_TLP_TIMER)) /* something was heard: no probe (8985, 7.2) */
+			time_restart_rto(tcp, conn, now);
 		return;
 	}
 	if (conn->sacked_bytes + conn->lost_bytes + conn->mss < conn_flight(conn))
@@ -69,17 +79,21 @@ loss_on_dup_ack(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 	    seq_le(conn->snd_una, conn->recover)) /* RFC 6582, 3.2 step 2 */
 		return;
 	mark_head_lost(tcp, conn);
-	if (conn->lost_bytes > 0)
-		enter_recovery(tcp, conn, now);
+	loss_begin(tcp, conn, now);
 }
 
 static void
-leave(struct tcp_conn *conn)
+leave(struct tcp *tcp, struct tcp_conn *conn)
 {
 	uint32_t flight = conn_flight(conn), mss = conn->mss;
 	uint32_t calm = (flight > mss ? flight : mss) + mss;
+	struct repair *r = repair_of(tcp, conn);
 
-	if (conn_has(conn, CONN_RECOVERY)) { /* RFC 6582, 3.2 step 3: no burst */
+	if (r != NULL && has_sack(conn)) {
+		rack_calm(r);
+		if (conn_has(conn, CONN_RECOVERY)) /* RFC 6937: its work is done */
+			conn->cc.cwnd_bytes = conn->cc.ssthresh_bytes;
+	} else if (conn_has(conn, CONN_RECOVERY)) { /* RFC 6582, 3.2 step 3: no burst */
 		uint32_t wnd = conn->cc.ssthresh_bytes;
 
 		conn->cc.cwnd_bytes = wnd < calm ? wnd : calm;
@@ -109,20 +123,20 @@ loss_on_ack(struct tcp *tcp, struct tcp_conn *conn, uint32_t acked, uint64_t now
 	if (!has_sack(conn))
 		uncount_dups(conn, acked);
 	if (!is_open && seq_ge(conn->snd_una, conn->recover)) {
-		leave(conn);
+		leave(tcp, conn);
+	} else if (!is_open && has_sack(conn)) {
+		if (repair_of(tcp, conn) == NULL)
+			mark_head_lost(tcp, conn);
+		rack_mark_lost(tcp, conn, now);
 	} else if (!is_open) {
 		mark_head_lost(tcp, conn);
-		if (has_sack(conn))
-			sack_mark_lost(tcp, conn);
-		else
-			conn->flags |= CONN_AGAIN_NOW;
+		conn->flags |= CONN_AGAIN_NOW;
 	} else if (conn->sacked_bytes > 0 && has_sack(conn)) {
-		sack_mark_lost(tcp, conn);
-		if (conn->lost_bytes > 0)
-			enter_recovery(tcp, conn, now);
+		rack_mark_lost(tcp, conn, now);
+		loss_begin(tcp, conn, now);
 	}
 	if (!conn_has(conn, CONN_RECOVERY))
-		CC_DEFAULT->on_ack(&conn->cc, acked, (uint64_t)conn->rtt.srtt_us * 1000, now);
+		cc_on_ack(&conn->cc, acked, (uint64_t)conn->rtt.srtt_us * 1000, now);
 	if (is_open && seq_gt(conn->snd_una, conn->recover))
 		conn->recover = seq_sub(conn->snd_una, 1); /* never half the space behind */
 }
@@ -160,8 +174,15 @@ forget_sacks_if_reneged(struct tcp *tcp, struct tcp_conn *conn)
 void
 loss_on_timeout(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 {
-	if (conn->tries == 0) /* RFC 5681, 3.1: once for one flight */
-		CC_DEFAULT->on_timeout(&conn->cc, conn_flight(conn), now);
+	struct repair *r = repair_need(tcp, conn);
+
+	if (conn->tries == 0) { /* RFC 5681, 3.1: once for one flight */
+		if (r != NULL && !conn_has(conn, CONN_RECOVERY))
+			undo_begin(conn, r, now);
+		cc_on_timeout(&conn->cc, conn_flight(conn));
+	}
+	if (r != NULL)
+		r->has_probe = false;
 	conn->cc.cwnd_bytes = conn->mss;
 	forget_sacks_if_reneged(tcp, conn);
 	loss_mark_all(tcp, conn);

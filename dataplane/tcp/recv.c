@@ -346,18 +346,23 @@ fit_between(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a, uint32_t 
 }
 
 void
-recv_note_dup(struct tcp_conn *conn, struct seq left, struct seq right)
+recv_note_dup(struct tcp *tcp, struct tcp_conn *conn, struct seq left, struct seq right)
 {
+	struct repair *r;
+
 	if (!conn_has(conn, CONN_SACK))
 		return; /* nothing would ever be reported */
+	r = repair_need(tcp, conn);
+	if (r == NULL)
+		return;
 	conn->flags |= CONN_DSACK;
-	conn->dsack = (struct seg_sack){ left, right };
+	r->dsack = (struct seg_sack){ left, right };
 }
 
 static void
-note_dup(struct tcp_conn *conn, const struct arrival *a)
+note_dup(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
 {
-	recv_note_dup(conn, a->seq, seq_add(a->seq, a->n));
+	recv_note_dup(tcp, conn, a->seq, seq_add(a->seq, a->n));
 }
 
 /*
@@ -388,7 +393,7 @@ take_beyond_gap(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a)
 	}
 	if (!fit_between(tcp, conn, a, &link, &left)) {
 		COUNT(tcp, tcp_rx_duplicates);
-		note_dup(conn, a);
+		note_dup(tcp, conn, a);
 		return;
 	}
 	if (left != NULL) {

@@ -33,6 +33,10 @@ rtt_sample(struct rtt *rtt, uint64_t sample_ns)
 
 	if (us == 0)
 		us = 1;
+	if (rtt->least_us == 0 || us < rtt->least_us)
+		rtt->least_us = us;
+	else /* a path that has become longer is believed within some thousand samples */
+		rtt->least_us += (us - rtt->least_us) >> 12;
 	if (rtt->srtt_us == 0) { /* 2.2 */
 		rtt->srtt_us = us;
 		rtt->rttvar_us = us / 2;

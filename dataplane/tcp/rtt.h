@@ -16,6 +16,7 @@ struct rtt {
 	uint32_t srtt_us; /* 0: no sample yet */
 	uint32_t rttvar_us;
 	uint32_t rto_us;
+	uint32_t least_us; /* the path's own delay: the least seen, rising slowly; 0: none yet */
 };
 
 void rtt_init(struct rtt *rtt);

@@ -4,10 +4,12 @@
  */
 #include "tcp/conn.h"
 
-/* Marks what lies in [left, right); true when something of it is news. */
+/* Marks what lies in [left, right); true when something of it is news. r may be NULL. */
 static bool
-mark(struct tcp *tcp, struct tcp_conn *conn, struct seq left, struct seq right)
+mark(struct tcp *tcp, struct tcp_conn *conn, struct repair *r, const struct seg_sack *b,
+     uint32_t echo, uint64_t now)
 {
+	struct seq left = b->left, right = b->right;
 	bool is_news = false;
 
 	for (uint32_t i = conn->span; i != INDEX_NONE; i = span_at(tcp, i)->next) {
@@ -26,6 +28,8 @@ mark(struct tcp *tcp, struct tcp_conn *conn, struct seq left, struct seq right)
 		if (seq_gt(end, right) &&
 		    !span_split(tcp, conn, i, (uint32_t)seq_diff(right, s->seq)))
 			break;
+		if (r != NULL)
+			rack_delivered(tcp, conn, r, s, echo, now);
 		if ((s->flags & SPAN_LOST) != 0)
 			conn->lost_bytes -= s->len;
 		s->flags &= (uint8_t)~SPAN_LOST;
@@ -36,28 +40,42 @@ mark(struct tcp *tcp, struct tcp_conn *conn, struct seq left, struct seq right)
 	return is_news;
 }
 
-bool
-sack_input(struct tcp *tcp, struct tcp_conn *conn, const struct tcp_seg *seg)
+/* RFC 2883, 4: the first block lies left of the ACK, or within the second. */
+static bool
+is_dsack(const struct tcp_seg *seg, struct seq una)
+{
+	const struct seg_sack *a = &seg->sack[0], *b = &seg->sack[1];
+
+	if (seq_ge(a->left, a->right))
+		return false;
+	if (seq_le(a->right, una))
+		return seq_diff(una, a->left) < 1 << 30;
+	return seg->sack_n > 1 && seq_ge(a->left, b->left) && seq_le(a->right, b->right);
+}
+
+struct sack_news
+sack_input(struct tcp *tcp, struct tcp_conn *conn, const struct tcp_seg *seg, uint64_t now)
 {
 	struct seq una = seq_max(conn->snd_una, seg->ack);
-	bool is_news = false;
+	struct sack_news news = { .has_dsack = is_dsack(seg, una) };
+	struct repair *r = conn_flight(conn) > 0 ? repair_need(tcp, conn) : repair_of(tcp, conn);
 
-	for (uint32_t i = 0; i < seg->sack_n; i++) {
-		struct seg_sack b = seg->sack[i];
+	if (news.has_dsack)
+		COUNT(tcp, tcp_rx_dsacks);
+	for (uint32_t i = news.has_dsack && seq_le(seg->sack[0].right, una) ? 1 : 0;
+	     i < seg->sack_n; i++) {
+		const struct seg_sack *b = &seg->sack[i];
 
-		if (seq_ge(b.left, b.right) || seq_gt(b.right, conn->snd_nxt) ||
-		    seq_lt(b.left, una)) {
-			if (i == 0 && seq_le(b.right, una))
-				COUNT(tcp, tcp_rx_dsacks);
-			else
-				COUNT(tcp, tcp_rx_bad_sack);
+		if (seq_ge(b->left, b->right) || seq_gt(b->right, conn->snd_nxt) ||
+		    seq_lt(b->left, una)) {
+			COUNT(tcp, tcp_rx_bad_sack);
 			continue;
 		}
-		is_news |= mark(tcp, conn, b.left, b.right);
+		news.is_new |= mark(tcp, conn, r, b, conn_echo(conn, seg), now);
 	}
-	if (is_news)
+	if (news.is_new)
 		span_join(tcp, conn);
-	return is_news;
+	return news;
 }
 
 /*
@@ -120,7 +138,9 @@ sack_blocks(struct tcp *tcp, struct tcp_conn *conn, struct seg_sack *ret_block)
 		return 0;
 	if (conn_has(conn, CONN_DSACK)) {
 		conn->flags &= ~(uint32_t)CONN_DSACK;
-		ret_block[first++] = conn->dsack;
+		ret_block[first++] = repair_of(tcp, conn)->dsack;
+		if (conn_flight(conn) == 0)
+			repair_give(tcp, conn);
 	}
 	for (uint32_t i = conn->island; i != INDEX_NONE;) {
 		const struct island *island = pool_at(&tcp->islands, i);

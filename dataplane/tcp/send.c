@@ -164,6 +164,10 @@ send_span(struct tcp *tcp, struct tcp_conn *conn, uint32_t i, struct emit *e, ui
 	conn->lost_bytes -= s->len;
 	conn->flags &= ~(uint32_t)CONN_AGAIN_NOW;
 	conn->again_n++;
+	if (conn->repair != INDEX_NONE) {
+		repair_of(tcp, conn)->again_n++;
+		repair_of(tcp, conn)->sent += len;
+	}
 	COUNT(tcp, tcp_tx_again);
 	return true;
 }
@@ -208,6 +212,15 @@ enum verdict {
 	VERDICT_CWND,
 };
 
+/* A tail probe of new bytes goes out whatever the congestion window (RFC 8985, 7.3). */
+static bool
+is_new_probe(const struct tcp *tcp, const struct tcp_conn *conn)
+{
+	const struct repair *r = repair_of(tcp, conn);
+
+	return r != NULL && r->has_probe && !r->is_probe_again && conn_has(conn, CONN_AGAIN_NOW);
+}
+
 /* Judges the next new segment (RFC 9293, 3.8.6.2.1) and describes it. */
 static enum verdict
 next_fresh(const struct tcp *tcp, const struct tcp_conn *conn, struct emit *e)
@@ -235,7 +248,7 @@ next_fresh(const struct tcp *tcp, const struct tcp_conn *conn, struct emit *e)
 	if (n == 0 && !has_fin)
 		return VERDICT_WINDOW;
 	pipe = loss_pipe(conn);
-	if (pipe > 0 && pipe + n > conn->cc.cwnd_bytes)
+	if (pipe > 0 && pipe + n > conn->cc.cwnd_bytes && !is_new_probe(tcp, conn))
 		return VERDICT_CWND;
 	*e = (struct emit){
 		.seq = conn->snd_nxt,
@@ -268,14 +281,21 @@ on_fresh_sent(struct tcp *tcp, struct tcp_conn *conn, const struct emit *e, uint
 		conn->una_ns = now;
 		conn->tries = 0;
 	}
+	if (is_new_probe(tcp, conn)) {
+		conn->flags &= ~(uint32_t)CONN_AGAIN_NOW;
+		repair_of(tcp, conn)->probe_end = seq_add(conn->snd_nxt, len);
+	}
 	span_sent(tcp, conn, e->buf, e->at, conn->snd_nxt, len, now);
+	if (conn->repair != INDEX_NONE)
+		repair_of(tcp, conn)->sent += len;
 	conn->snd_nxt = seq_add(conn->snd_nxt, len);
 	place_walk(&conn->fresh, &conn->fresh_at, e->n);
 	if (conn->fresh != NULL)
 		buf_ask_after(conn->fresh);
 	if ((e->flags & TCP_FIN) != 0)
 		on_fin_sent(conn);
-	if (conn_flight(conn) == len || conn->rto_at == UINT64_MAX)
+	/* a lone segment's probe waits for a delayed ACK; with a second one it need not */
+	if (conn_flight(conn) - len <= conn->mss || conn->rto_at == UINT64_MAX)
 		time_restart_rto(tcp, conn, now);
 }
 

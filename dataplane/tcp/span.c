@@ -135,8 +135,9 @@ forget_marks(struct tcp_conn *conn, const struct span *s, uint32_t len)
 }
 
 uint64_t
-span_ack(struct tcp *tcp, struct tcp_conn *conn, struct seq ack)
+span_ack(struct tcp *tcp, struct tcp_conn *conn, struct seq ack, uint32_t echo)
 {
+	struct repair *r = repair_of(tcp, conn);
 	uint64_t sent_ns = 0;
 
 	while (conn->span != INDEX_NONE) {
@@ -148,6 +149,8 @@ span_ack(struct tcp *tcp, struct tcp_conn *conn, struct seq ack)
 			break;
 		covered = (uint32_t)seq_diff(ack, s->seq);
 		sent_ns = (s->flags & (SPAN_AGAIN | SPAN_SACKED)) == 0 ? s->sent_ns : 0;
+		if (r != NULL && (s->flags & SPAN_SACKED) == 0 && covered >= s->len)
+			rack_delivered(tcp, conn, r, s, echo, tcp->now);
 		if (covered < s->len) {
 			forget_marks(conn, s, covered);
 			s->seq = ack;
@@ -180,4 +183,5 @@ span_give_all(struct tcp *tcp, struct tcp_conn *conn)
 	tcp->bufs_held -= conn->sndq.n;
 	bufq_give(&conn->sndq);
 	conn->fresh = NULL;
+	repair_give(tcp, conn);
 }

@@ -35,8 +35,8 @@ tcp_state_name(enum tcp_state state)
 
 /* One after another, in this order. */
 struct layout {
-	size_t conns, spans, islands, wheel, buckets, listeners, end;
-	uint32_t span_n, island_n, bucket_n;
+	size_t conns, spans, islands, repairs, wheel, buckets, listeners, end;
+	uint32_t span_n, island_n, repair_n, bucket_n;
 };
 
 static size_t
@@ -51,13 +51,15 @@ layout_of(const struct tcp_conf *conf)
 	struct layout l = {
 		.span_n = conf->conns_max + conf->bufs_max + SPANS_PER_CONN,
 		.island_n = conf->bufs_max / 2 + ISLANDS_PER_CONN,
+		.repair_n = conf->conns_max / REPAIRS_PART + REPAIRS_LEAST,
 		.bucket_n = flow_bucket_n(conf->conns_max),
 	};
 
 	l.conns = up64(sizeof(struct tcp));
 	l.spans = l.conns + pool_size(conf->conns_max, sizeof(struct tcp_conn));
 	l.islands = l.spans + pool_size(l.span_n, sizeof(struct span));
-	l.wheel = l.islands + pool_size(l.island_n, sizeof(struct island));
+	l.repairs = l.islands + pool_size(l.island_n, sizeof(struct island));
+	l.wheel = l.repairs + pool_size(l.repair_n, sizeof(struct repair));
 	l.buckets = l.wheel + wheel_size(conf->conns_max);
 	l.listeners = l.buckets + up64(l.bucket_n * sizeof(struct flow_bucket));
 	l.end = l.listeners + up64(conf->listeners_max * sizeof(struct listener));
@@ -95,6 +97,7 @@ tcp_init(void *mem, const struct tcp_conf *conf, uint64_t now)
 	pool_init(&tcp->conns, at + l.conns, conf->conns_max, sizeof(struct tcp_conn));
 	pool_init(&tcp->spans, at + l.spans, l.span_n, sizeof(struct span));
 	pool_init(&tcp->islands, at + l.islands, l.island_n, sizeof(struct island));
+	pool_init(&tcp->repairs, at + l.repairs, l.repair_n, sizeof(struct repair));
 	tcp->wheel = wheel_init(at + l.wheel, conf->conns_max, now);
 	flow_init(&tcp->flow, at + l.buckets, l.bucket_n, &key[0]);
 	tcp->listener = (struct listener *)(void *)(at + l.listeners);
@@ -136,6 +139,7 @@ conn_take(struct tcp *tcp, uint64_t now)
 		.island = INDEX_NONE,
 		.span = INDEX_NONE,
 		.span_tail = INDEX_NONE,
+		.repair = INDEX_NONE,
 		.rto_at = UINT64_MAX,
 		.ack_at = UINT64_MAX,
 		.life_at = UINT64_MAX,

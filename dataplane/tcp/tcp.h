@@ -39,6 +39,16 @@ struct tcp_path {
 	bool tso;	 /* the port cuts large segments; csum_tx and multi_segs, too */
 };
 
+/* Congestion control: x(enum part, word). The first is a proxy's. */
+#define TCP_CC_LIST(x) x(CUBIC, cubic) x(NEWRENO, newreno)
+
+enum tcp_cc {
+#define X(part, word) TCP_CC_##part,
+	TCP_CC_LIST(X)
+#undef X
+	TCP_CCS
+};
+
 struct tcp_conf {
 	uint32_t conns_max; /* connections of this lane, all states */
 	uint32_t listeners_max;
@@ -50,6 +60,7 @@ struct tcp_conf {
 	uint64_t connect_ns; /* SYN retransmission gives up after this, unless told otherwise */
 	uint64_t keepalive_idle_ns; /* 0: no keep-alive */
 	uint64_t user_timeout_ns;   /* unacknowledged data for this long ends the connection */
+	enum tcp_cc cc;		    /* of new connections */
 	uint64_t seed[2];	    /* keyed hash (ISN, cookies, flows) and all randomness */
 	const struct tcp_path *path;
 	uint16_t path_n;

@@ -26,7 +26,7 @@ user_timeout(const struct tcp *tcp)
 void
 time_restart_rto(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 {
-	uint64_t give_up = conn->una_ns + user_timeout(tcp);
+	uint64_t give_up = conn->una_ns + user_timeout(tcp), wait_ns;
 
 	if (conn_flight(conn) == 0) {
 		conn->rto_at = UINT64_MAX;
@@ -35,6 +35,15 @@ time_restart_rto(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 	conn->rto_at = now + rtt_backed_off(&conn->rtt, conn->tries);
 	if (conn->rto_at > give_up && give_up > now)
 		conn->rto_at = give_up;
+	conn->flags &= ~(uint32_t)(CONN_RACK_TIMER | CONN_TLP_TIMER);
+	wait_ns = tlp_wait(tcp, conn);
+	if (wait_ns != 0) { /* RFC 8985, 7.2: the probe comes before the timeout, or in its place */
+		conn->flags |= CONN_TLP_TIMER;
+		if (now + wait_ns < conn->rto_at)
+			conn->rto_at = now + wait_ns;
+	}
+	if (conn->repair != INDEX_NONE)
+		rack_arm(tcp, conn, repair_of(tcp, conn));
 	time_arm(tcp, conn, conn->rto_at);
 }
 
@@ -86,6 +95,19 @@ on_probe_due(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 	conn_dirty(tcp, conn);
 }
 
+/* RFC 8985, 6.3: what was late is lost now; the timeout begins anew. */
+static void
+on_rack_due(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
+{
+	conn->flags &= ~(uint32_t)CONN_RACK_TIMER;
+	repair_of(tcp, conn)->due_ns = 0;
+	time_restart_rto(tcp, conn, now);
+	if (rack_mark_lost(tcp, conn, now)) {
+		loss_begin(tcp, conn, now);
+		conn_dirty(tcp, conn);
+	}
+}
+
 static void
 on_rto_due(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 {
@@ -119,6 +141,15 @@ on_rto_due(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 	}
 	if (now - conn->una_ns >= user_timeout(tcp)) {
 		conn_end_with_rst(tcp, conn, TCP_END_USER_TIMEOUT);
+		return;
+	}
+	if (conn_has(conn, CONN_TLP_TIMER)) {
+		conn->flags &= ~(uint32_t)CONN_TLP_TIMER;
+		tlp_on_due(tcp, conn, now);
+		return;
+	}
+	if (conn_has(conn, CONN_RACK_TIMER)) {
+		on_rack_due(tcp, conn, now);
 		return;
 	}
 	loss_on_timeout(tcp, conn, now);

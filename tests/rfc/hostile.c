@@ -54,13 +54,15 @@ timeout_stays_backed_off_until_a_sample(void **state)
 	peer_write_text(&p, "one");
 	peer_expect(&p, .at_ms = 0, .text = "one");
 	peer_expect(&p, .at_ms = 200, .text = "one");
-	peer_expect(&p, .at_ms = 600, .text = "one");
-	peer_send(&p, .at_ms = 1000, .ack = 5003);
+	peer_expect(&p, .at_ms = 400, .text = "one"); /* the first was a tail loss probe */
+	peer_send(&p, .at_ms = 600, .ack = 5003);
 	peer_write_text(&p, "two");
 	peer_expect(&p, .text = "two");
+	peer_expect(&p, .at_ms = 800, .text = "two");  /* a probe, */
+	peer_expect(&p, .at_ms = 1200, .text = "two"); /* and the timeout, still twice 200 ms */
 	peer_send(&p, .at_ms = 1700, .ack = 5006);
 	peer_expect_quiet(&p);
-	assert_int_equal(peer_info(&p).retransmits, 2);
+	assert_int_equal(peer_info(&p).retransmits, 4);
 	peer_write_text(&p, "three");
 	peer_expect(&p, .text = "three");
 	peer_drop(&p);

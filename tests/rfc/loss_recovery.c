@@ -48,7 +48,10 @@ window_that_is_not_used_does_not_grow(void **state)
 	peer_done(&p);
 }
 
-/* RFC 6298, 5: the timer, doubled each time; the window is one segment. */
+/*
+ * RFC 6298, 5: the timer, doubled each time; the window is one segment. The first time it is a tail
+ * loss probe, which costs no window (RFC 8985, 7.2).
+ */
 static void
 unacked_segment_is_sent_again_with_backoff(void **state)
 {
@@ -58,8 +61,9 @@ unacked_segment_is_sent_again_with_backoff(void **state)
 	peer_write_text(&p, "hello?");
 	peer_expect(&p, .text = "hello?");
 	peer_expect(&p, .at_ms = 200, .seq = 5000, .text = "hello?");
-	peer_expect(&p, .at_ms = 600, .seq = 5000, .text = "hello?");
-	peer_expect(&p, .at_ms = 1400, .seq = 5000, .text = "hello?");
+	assert_int_equal(peer_info(&p).cwnd_bytes, 10 * MSS);
+	peer_expect(&p, .at_ms = 400, .seq = 5000, .text = "hello?");
+	peer_expect(&p, .at_ms = 800, .seq = 5000, .text = "hello?");
 	assert_int_equal(peer_info(&p).cwnd_bytes, MSS);
 	peer_send(&p, .ack = 5006);
 	assert_int_equal(peer_info(&p).retransmits, 3);
@@ -91,7 +95,7 @@ segment_sent_twice_gives_no_sample(void **state)
 	peer_write_text(&p, "hello?");
 	peer_expect(&p, .text = "hello?");
 	peer_expect(&p, .at_ms = 200, .text = "hello?");
-	peer_send(&p, .at_ms = 500, .ack = 5006);
+	peer_send(&p, .at_ms = 300, .ack = 5006);
 	assert_int_equal(peer_info(&p).srtt_ns, before);
 	peer_done(&p);
 }
@@ -146,7 +150,7 @@ third_duplicate_ack_brings_the_lost_segment(void **state)
 	peer_send(&p, .ack = 5000);
 	peer_expect(&p, .seq = 5000, .n = MSS);
 	peer_expect_quiet(&p);
-	assert_int_equal(peer_info(&p).ssthresh_bytes, 6 * MSS);
+	assert_int_equal(peer_info(&p).ssthresh_bytes, 7 * MSS); /* RFC 9438, 4.6 */
 	peer_drop(&p);
 }
 
@@ -195,16 +199,16 @@ partial_ack_brings_the_next_hole(void **state)
 
 /* ---- with SACK ---- */
 
-/* RFC 6675, 4: more than two segments SACKed above make a loss. */
+/* RFC 8985, 6.2: more than two segments SACKed above make a loss at once, as RFC 6675, 4 says. */
 static void
 sacked_bytes_above_make_a_loss(void **state)
 {
-	struct peer p = peer_established();
+	struct peer p = peer_established(.rtt_ms = 100);
 
 	(void)state;
 	peer_write(&p, 10 * MSS);
 	expect_run(&p, 5000, 10);
-	peer_send(&p, .ack = 5000, .sack = { { 5000 + MSS, 5000 + 2 * MSS } });
+	peer_send(&p, .at_ms = 100, .ack = 5000, .sack = { { 5000 + MSS, 5000 + 2 * MSS } });
 	peer_send(&p, .ack = 5000, .sack = { { 5000 + MSS, 5000 + 3 * MSS } });
 	peer_expect_quiet(&p);
 	peer_send(&p, .ack = 5000, .sack = { { 5000 + MSS, 5000 + 4 * MSS } });
@@ -233,7 +237,7 @@ several_holes_are_filled_in_one_recovery(void **state)
 	peer_expect(&p, .seq = 5000 + 3 * MSS, .n = MSS);
 	peer_expect(&p, .seq = 5000 + 6 * MSS, .n = MSS);
 	peer_expect_quiet(&p);
-	assert_int_equal(peer_info(&p).ssthresh_bytes, 5 * MSS);
+	assert_int_equal(peer_info(&p).ssthresh_bytes, 7 * MSS);
 	peer_send(&p, .ack = 5000 + 10 * MSS);
 	assert_int_equal(p.count.tcp_recoveries, 1);
 	assert_int_equal(peer_info(&p).retransmits, 3);
@@ -249,8 +253,9 @@ timeout_spares_what_was_sacked(void **state)
 	(void)state;
 	peer_write(&p, 3 * MSS);
 	expect_run(&p, 5000, 3);
-	peer_send(&p, .at_ms = 10, .ack = 5000, .sack = { { 5000 + MSS, 5000 + 2 * MSS } });
-	peer_expect(&p, .at_ms = 200, .seq = 5000, .n = MSS);
+	peer_send(&p, .at_ms = 5, .ack = 5000, .sack = { { 5000 + MSS, 5000 + 2 * MSS } });
+	peer_expect(&p, .at_ms = 5, .seq = 5000, .n = MSS); /* RACK: the path is fast */
+	peer_expect(&p, .at_ms = 205, .seq = 5000, .n = MSS);
 	peer_send(&p, .ack = 5000 + 2 * MSS);
 	peer_expect(&p, .seq = 5000 + 2 * MSS, .n = MSS);
 	peer_send(&p, .ack = 5000 + 3 * MSS);
@@ -266,8 +271,9 @@ reneging_receiver_gets_it_again(void **state)
 	(void)state;
 	peer_write(&p, 3 * MSS);
 	expect_run(&p, 5000, 3);
-	peer_send(&p, .at_ms = 10, .ack = 5000, .sack = { { 5000 + MSS, 5000 + 3 * MSS } });
-	peer_expect(&p, .at_ms = 200, .seq = 5000, .n = MSS);
+	peer_send(&p, .at_ms = 5, .ack = 5000, .sack = { { 5000 + MSS, 5000 + 3 * MSS } });
+	peer_expect(&p, .at_ms = 5, .seq = 5000, .n = MSS);
+	peer_expect(&p, .at_ms = 205, .seq = 5000, .n = MSS);
 	/* the rest is gone; the timeout is the doubled one until something is measured */
 	peer_send(&p, .at_ms = 210, .ack = 5000 + MSS);
 	peer_expect(&p, .at_ms = 610, .seq = 5000 + MSS, .n = MSS);

@@ -76,6 +76,7 @@ peer_new_(struct peer_conf conf)
 		.tso = conf.tso,
 	};
 	t = (struct tcp_conf){
+		.cc = conf.cc,
 		.conns_max = conf.conns_max,
 		.listeners_max = 4,
 		.backlog_max = conf.backlog_max,
@@ -382,7 +383,7 @@ peer_established_(struct peer_conf conf)
 	peer_send(&p, .flags = "S", .mss = p.conf.mss, .has_sack_ok = !conf.no_sack,
 		  .has_ts = conf.ts, .has_wscale = conf.wscale, .wscale = conf.scale);
 	peer_expect(&p, .flags = "SA", .seq = p.conf.snd_nxt - 1, .ack = p.conf.rcv_nxt);
-	peer_send(&p, .flags = "A");
+	peer_send(&p, .flags = "A", .at_ms = conf.rtt_ms);
 	assert_int_equal(peer_events(&p) & TCP_EV_ACCEPTED, TCP_EV_ACCEPTED);
 	assert_int_equal(peer_state(&p), TCP_STATE_ESTABLISHED);
 	p.zero_ns = p.now / MS_NS * MS_NS;

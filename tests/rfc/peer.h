@@ -38,6 +38,8 @@ struct peer_conf {
 	uint16_t mss, mtu; /* ours, default 1460; the path's, default 1500 */
 	uint16_t wnd;	   /* ours, as in the header; default 65535 */
 	uint32_t recv_max, send_max, bufs_max, backlog_max, conns_max;
+	uint32_t rtt_ms; /* of the handshake; default 0 */
+	enum tcp_cc cc;
 	uint64_t keepalive_ms, user_timeout_ms, time_wait_ms, connect_ms;
 };
 

@@ -19,7 +19,7 @@ begun(void)
 {
 	struct cc cc;
 
-	cc_begin(&cc, MSS, false);
+	cc_begin(&cc, TCP_CC_NEWRENO, MSS, false);
 	cc.is_limited = true;
 	return cc;
 }
@@ -31,11 +31,11 @@ window_begins_with_ten_segments(void **state)
 
 	(void)state;
 	assert_int_equal(cc.cwnd_bytes, 14600);
-	cc_begin(&cc, 8960, false);
+	cc_begin(&cc, TCP_CC_NEWRENO, 8960, false);
 	assert_int_equal(cc.cwnd_bytes, 2 * 8960); /* large ones: 14600 or two */
-	cc_begin(&cc, 536, false);
+	cc_begin(&cc, TCP_CC_NEWRENO, 536, false);
 	assert_int_equal(cc.cwnd_bytes, 5360);
-	cc_begin(&cc, MSS, true);
+	cc_begin(&cc, TCP_CC_NEWRENO, MSS, true);
 	assert_int_equal(cc.cwnd_bytes, MSS);
 }
 
@@ -45,7 +45,7 @@ slow_start_adds_what_is_acknowledged(void **state)
 	struct cc cc = begun();
 
 	(void)state;
-	CC_DEFAULT->on_ack(&cc, 2 * MSS, 1, 1);
+	cc_on_ack(&cc, 2 * MSS, 1, 1);
 	assert_int_equal(cc.cwnd_bytes, 12 * MSS);
 }
 
@@ -55,13 +55,13 @@ avoidance_adds_one_segment_a_window(void **state)
 	struct cc cc = begun();
 
 	(void)state;
-	CC_DEFAULT->on_loss(&cc, 20 * MSS, 1);
+	cc_on_loss(&cc, 20 * MSS);
 	assert_int_equal(cc.ssthresh_bytes, 10 * MSS);
 	assert_int_equal(cc.cwnd_bytes, 10 * MSS);
 	for (uint32_t i = 0; i < 9; i++)
-		CC_DEFAULT->on_ack(&cc, MSS, 1, 1);
+		cc_on_ack(&cc, MSS, 1, 1);
 	assert_int_equal(cc.cwnd_bytes, 10 * MSS);
-	CC_DEFAULT->on_ack(&cc, MSS, 1, 1);
+	cc_on_ack(&cc, MSS, 1, 1);
 	assert_int_equal(cc.cwnd_bytes, 11 * MSS);
 }
 
@@ -72,7 +72,7 @@ unused_window_does_not_grow(void **state)
 
 	(void)state;
 	cc.is_limited = false;
-	CC_DEFAULT->on_ack(&cc, 10 * MSS, 1, 1);
+	cc_on_ack(&cc, 10 * MSS, 1, 1);
 	assert_int_equal(cc.cwnd_bytes, 10 * MSS);
 }
 
@@ -82,7 +82,7 @@ threshold_is_two_segments_at_least(void **state)
 	struct cc cc = begun();
 
 	(void)state;
-	CC_DEFAULT->on_timeout(&cc, MSS, 1);
+	cc_on_timeout(&cc, MSS);
 	assert_int_equal(cc.ssthresh_bytes, 2 * MSS);
 	assert_int_equal(cc.cwnd_bytes, MSS);
 }
@@ -93,10 +93,10 @@ pause_takes_the_window_back_to_its_beginning(void **state)
 	struct cc cc = begun();
 
 	(void)state;
-	CC_DEFAULT->on_ack(&cc, 100 * MSS, 1, 1);
+	cc_on_ack(&cc, 100 * MSS, 1, 1);
 	cc_restart(&cc);
 	assert_int_equal(cc.cwnd_bytes, 10 * MSS);
-	CC_DEFAULT->on_timeout(&cc, MSS, 1);
+	cc_on_timeout(&cc, MSS);
 	cc_restart(&cc);
 	assert_int_equal(cc.cwnd_bytes, MSS);
 }

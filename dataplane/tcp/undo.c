@@ -1,0 +1,50 @@
+/*
+ * undo.c - a recovery that turns out to be a mistake is taken back: the window is what it was
+ * before. Told by timestamps (Eifel: RFC 3522 and 4015) or by D-SACK for every segment sent again
+ * (RFC 3708).
+ */
+#include "tcp/conn.h"
+
+void
+undo_begin(const struct tcp_conn *conn, struct repair *r, uint64_t now)
+{
+	r->can_undo = true;
+	r->cwnd = conn->cc.cwnd_bytes;
+	r->ssthresh = conn->cc.ssthresh_bytes;
+	r->stamp = conn_ts(conn, now);
+	r->again_n = 0;
+}
+
+static void
+undo(struct tcp *tcp, struct tcp_conn *conn, struct repair *r)
+{
+	COUNT(tcp, tcp_undone);
+	r->can_undo = false;
+	if (conn->cc.cwnd_bytes < r->cwnd)
+		conn->cc.cwnd_bytes = r->cwnd;
+	conn->cc.ssthresh_bytes = r->ssthresh;
+	conn->flags &= ~(uint32_t)(CONN_RECOVERY | CONN_LOSS | CONN_AGAIN_NOW);
+	conn->lost_bytes = 0;
+	for (uint32_t i = conn->span; i != INDEX_NONE; i = span_at(tcp, i)->next)
+		span_at(tcp, i)->flags &= (uint8_t)~SPAN_LOST;
+	conn_dirty(tcp, conn);
+}
+
+bool
+undo_by_echo(struct tcp *tcp, struct tcp_conn *conn, struct repair *r, uint32_t echo)
+{
+	/* What this ACK answers was sent before anything went again. */
+	if (!r->can_undo || r->again_n == 0 || echo == 0 || (int32_t)(echo - r->stamp) >= 0)
+		return false;
+	undo(tcp, conn, r);
+	return true;
+}
+
+bool
+undo_by_dsack(struct tcp *tcp, struct tcp_conn *conn, struct repair *r)
+{
+	if (!r->can_undo || r->again_n == 0 || --r->again_n > 0)
+		return false;
+	undo(tcp, conn, r);
+	return true;
+}

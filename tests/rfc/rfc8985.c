@@ -1,0 +1,299 @@
+/*
+ * Losses told by time: RACK (RFC 8985, 6), tail loss probes (7); what is sent meanwhile (RFC 6937),
+ * and mistakes taken back (RFC 3522, 4015, 3708).
+ */
+#include "rfc/peer.h"
+
+enum {
+	MSS = 1460,
+};
+
+/* The engine's number of segment i. */
+static uint32_t
+at(uint32_t i)
+{
+	return 5000 + i * MSS;
+}
+
+static void
+expect_run(struct peer *p, uint32_t seq, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		peer_expect(p, .seq = seq + i * MSS, .n = MSS);
+}
+
+/* A path of 100 ms over which n segments have just been sent. */
+static struct peer
+sent(uint32_t n, struct peer_conf conf)
+{
+	struct peer p;
+
+	conf.rtt_ms = 100;
+	p = peer_established_(conf);
+	peer_write(&p, n * MSS);
+	expect_run(&p, 5000, n < 10 ? n : 10);
+	return p;
+}
+
+/* ---- RACK ---- */
+
+/* 6.2, step 5: a hole waits a quarter of the round trip for what may only be late. */
+static void
+hole_is_filled_after_the_reordering_window(void **state)
+{
+	struct peer p = sent(3, (struct peer_conf){ 0 });
+
+	(void)state;
+	peer_send(&p, .at_ms = 100, .ack = at(0), .sack = { { at(1), at(2) } });
+	peer_expect_quiet(&p);
+	peer_expect(&p, .at_ms = 125, .seq = at(0), .n = MSS);
+	assert_int_equal(p.count.tcp_recoveries, 1);
+	assert_int_equal(p.count.tcp_timeouts, 0);
+	peer_drop(&p);
+}
+
+/* Step 3 and 4: what arrives out of order is not lost, and the window is remembered. */
+static void
+segment_that_is_only_late_is_not_sent_again(void **state)
+{
+	struct peer p = sent(4, (struct peer_conf){ 0 });
+
+	(void)state;
+	peer_send(&p, .at_ms = 100, .ack = at(0), .sack = { { at(1), at(2) } });
+	peer_send(&p, .at_ms = 110, .ack = at(2));
+	peer_expect_quiet(&p);
+	assert_int_equal(p.count.tcp_reordered, 1);
+	peer_send(&p, .at_ms = 111, .ack = at(4));
+	assert_int_equal(p.count.tcp_recoveries, 0);
+	assert_int_equal(peer_info(&p).retransmits, 0);
+	peer_done(&p);
+}
+
+/* Step 4: once a path reorders, three SACKed segments do not make a loss at once. */
+static void
+reordering_path_is_given_its_window_whatever_is_sacked(void **state)
+{
+	struct peer p = sent(10, (struct peer_conf){ 0 });
+
+	(void)state;
+	peer_send(&p, .at_ms = 100, .ack = at(0), .sack = { { at(1), at(2) } });
+	peer_send(&p, .at_ms = 101, .ack = at(2));
+	peer_send(&p, .at_ms = 102, .ack = at(2), .sack = { { at(3), at(9) } });
+	peer_expect_quiet(&p);
+	peer_expect(&p, .at_ms = 127, .seq = at(2), .n = MSS);
+	peer_drop(&p);
+}
+
+/* Step 5 knows no "has been sent again": what is lost twice is found within a round trip. */
+static void
+lost_retransmission_is_found_without_the_timer(void **state)
+{
+	struct peer p = sent(10, (struct peer_conf){ 0 });
+
+	(void)state;
+	peer_send(&p, .at_ms = 100, .ack = at(0), .sack = { { at(1), at(5) } });
+	peer_expect(&p, .at_ms = 100, .seq = at(0), .n = MSS);
+	peer_write(&p, 4 * MSS);
+	peer_ignore(&p);
+	/* the retransmission is lost; new bytes sent after it are not */
+	peer_send(&p, .at_ms = 101, .ack = at(0), .sack = { { at(1), at(10) } });
+	peer_ignore(&p);
+	peer_send(&p, .at_ms = 200, .ack = at(0), .sack = { { at(1), at(12) } });
+	peer_expect(&p, .at_ms = 200, .seq = at(0), .n = MSS);
+	assert_int_equal(p.count.tcp_timeouts, 0);
+	peer_drop(&p);
+}
+
+/* ---- TLP ---- */
+
+/* 7.3: nothing new to send: the last segment goes again, two round trips after it was sent. */
+static void
+silent_end_is_probed_with_the_last_segment(void **state)
+{
+	struct peer p = sent(3, (struct peer_conf){ 0 });
+
+	(void)state;
+	peer_expect(&p, .at_ms = 200, .seq = at(2), .n = MSS);
+	assert_int_equal(p.count.tcp_tx_tail_probes, 1);
+	peer_send(&p, .at_ms = 310, .ack = at(0), .sack = { { at(2), at(3) } });
+	peer_expect(&p, .seq = at(0), .n = MSS); /* both are lost: one for what was delivered */
+	peer_expect_quiet(&p);
+	peer_send(&p, .at_ms = 400, .ack = at(1), .sack = { { at(2), at(3) } });
+	peer_expect(&p, .seq = at(1), .n = MSS);
+	assert_int_equal(p.count.tcp_timeouts, 0);
+	assert_int_equal(p.count.tcp_recoveries, 1);
+	peer_drop(&p);
+}
+
+/* 7.3: bytes that were never sent are the better probe. */
+static void
+silent_end_is_probed_with_new_bytes(void **state)
+{
+	struct peer p = sent(10, (struct peer_conf){ .wnd = 65535 });
+
+	(void)state;
+	peer_write(&p, MSS);
+	peer_expect_quiet(&p); /* the congestion window is used up */
+	peer_expect(&p, .at_ms = 200, .seq = at(10), .n = MSS);
+	peer_send(&p, .at_ms = 300, .ack = at(11));
+	assert_int_equal(tcp_unacked(p.tcp, p.id), 0);
+	assert_int_equal(peer_info(&p).retransmits, 0);
+	peer_done(&p);
+}
+
+/* 7.2: one segment in flight: its ACK may be delayed; 7.4: one probe, then the timer. */
+static void
+lone_segment_is_probed_once_and_late(void **state)
+{
+	struct peer p = sent(1, (struct peer_conf){ 0 });
+
+	(void)state;
+	peer_expect(&p, .at_ms = 300, .seq = at(0),
+		    .n = MSS); /* where RTO would be: 100 + 4 * 50 */
+	assert_int_equal(p.count.tcp_tx_tail_probes, 1);
+	peer_expect(&p, .at_ms = 600, .seq = at(0), .n = MSS);
+	assert_int_equal(p.count.tcp_timeouts, 1);
+	peer_send(&p, .ack = at(1));
+	peer_done(&p);
+}
+
+/* 7.4.2: an ACK beyond a probe that repeated bytes, and no D-SACK: one segment had been lost. */
+static void
+loss_that_a_probe_mends_costs_the_window(void **state)
+{
+	struct peer p = sent(3, (struct peer_conf){ 0 });
+	uint32_t before = peer_info(&p).cwnd_bytes;
+
+	(void)state;
+	peer_send(&p, .at_ms = 100, .ack = at(2));
+	peer_expect(&p, .at_ms = 350, .seq = at(2), .n = MSS);
+	peer_send(&p, .at_ms = 450, .ack = at(3));
+	assert_int_equal(peer_info(&p).cwnd_bytes, before);
+	peer_write(&p, MSS);
+	peer_expect(&p, .seq = at(3), .n = MSS);
+	peer_send(&p, .at_ms = 550, .ack = at(4));
+	assert_int_equal(tcp_unacked(p.tcp, p.id), 0);
+	peer_drop(&p);
+}
+
+/* 7.4.2: the peer has had both copies: nothing was lost. */
+static void
+probe_that_came_twice_costs_nothing(void **state)
+{
+	struct peer p = sent(3, (struct peer_conf){ 0 });
+	uint32_t before = peer_info(&p).cwnd_bytes;
+
+	(void)state;
+	peer_expect(&p, .at_ms = 200, .seq = at(2), .n = MSS);
+	peer_send(&p, .at_ms = 250, .ack = at(3));
+	peer_write(&p, 2 * MSS);
+	peer_ignore(&p);
+	peer_send(&p, .at_ms = 300, .ack = at(3), .sack = { { at(2), at(3) } });
+	peer_send(&p, .at_ms = 350, .ack = at(5));
+	assert_int_equal(p.count.tcp_tail_losses, 0);
+	assert_true(peer_info(&p).cwnd_bytes >= before);
+	peer_done(&p);
+}
+
+static void
+peer_without_sack_is_not_probed(void **state)
+{
+	struct peer p = sent(3, (struct peer_conf){ .no_sack = true });
+
+	(void)state;
+	peer_expect(&p, .at_ms = 300, .seq = at(0), .n = MSS);
+	assert_int_equal(p.count.tcp_tx_tail_probes, 0);
+	assert_int_equal(p.count.tcp_timeouts, 1);
+	peer_drop(&p);
+}
+
+/* ---- PRR ---- */
+
+/* RFC 6937, 3: seven segments go out for ten that are delivered, spread over the round trip. */
+static void
+window_comes_down_over_a_round_trip(void **state)
+{
+	struct peer p = sent(10, (struct peer_conf){ .wnd = 65535 });
+	uint32_t n = 0;
+
+	(void)state;
+	peer_write(&p, 20 * MSS);
+	peer_expect_quiet(&p);
+	for (uint32_t i = 2; i <= 10; i++) { /* the first is lost */
+		peer_send(&p, .at_ms = 99 + i, .ack = at(0), .sack = { { at(1), at(i) } });
+		n = peer_info(&p).cwnd_bytes / MSS;
+	}
+	assert_int_equal(peer_info(&p).ssthresh_bytes, 7 * MSS);
+	assert_in_range(n, 6, 8);
+	assert_in_range(p.heard_n - p.heard_at, 6,
+			9); /* the lost one, and a new one for most ACKs */
+	peer_ignore(&p);
+	peer_send(&p, .at_ms = 200, .ack = at(10));
+	assert_int_equal(peer_info(&p).cwnd_bytes, 7 * MSS);
+	peer_drop(&p);
+}
+
+/* ---- undo ---- */
+
+/* RFC 3522: the ACK answers what was sent before anything went again. */
+static void
+timeout_that_was_a_mistake_is_taken_back_by_timestamps(void **state)
+{
+	struct peer p = peer_established(.ts = true, .rtt_ms = 100);
+	uint32_t before = peer_info(&p).cwnd_bytes, stamp;
+
+	(void)state;
+	peer_write_text(&p, "late");
+	peer_expect(&p, .text = "late");
+	stamp = p.ts_engine;
+	peer_ignore(&p);
+	peer_wait(&p, 700);
+	peer_ignore(&p);
+	assert_true(peer_info(&p).cwnd_bytes < before);
+	peer_send(&p, .at_ms = 710, .ack = 5004, .has_ts = true, .ts_ecr = stamp);
+	assert_int_equal(peer_info(&p).cwnd_bytes, before);
+	assert_int_equal(p.count.tcp_undone, 1);
+	peer_drop(&p);
+}
+
+/* RFC 3708: every segment that went again was a duplicate. */
+static void
+recovery_that_was_a_mistake_is_taken_back_by_dsack(void **state)
+{
+	struct peer p = sent(6, (struct peer_conf){ 0 });
+	uint32_t before = peer_info(&p).cwnd_bytes;
+
+	(void)state;
+	peer_send(&p, .at_ms = 100, .ack = at(0), .sack = { { at(1), at(5) } });
+	peer_expect(&p, .seq = at(0), .n = MSS);
+	assert_true(peer_info(&p).ssthresh_bytes < before);
+	peer_send(&p, .at_ms = 110, .ack = at(5)); /* it was only late */
+	peer_send(&p, .at_ms = 200, .ack = at(5), .sack = { { at(0), at(1) } });
+	assert_int_equal(p.count.tcp_undone, 1);
+	assert_true(peer_info(&p).cwnd_bytes >= before);
+	peer_send(&p, .ack = at(6));
+	peer_done(&p);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest test[] = {
+		cmocka_unit_test(hole_is_filled_after_the_reordering_window),
+		cmocka_unit_test(segment_that_is_only_late_is_not_sent_again),
+		cmocka_unit_test(reordering_path_is_given_its_window_whatever_is_sacked),
+		cmocka_unit_test(lost_retransmission_is_found_without_the_timer),
+		cmocka_unit_test(silent_end_is_probed_with_the_last_segment),
+		cmocka_unit_test(silent_end_is_probed_with_new_bytes),
+		cmocka_unit_test(lone_segment_is_probed_once_and_late),
+		cmocka_unit_test(loss_that_a_probe_mends_costs_the_window),
+		cmocka_unit_test(probe_that_came_twice_costs_nothing),
+		cmocka_unit_test(peer_without_sack_is_not_probed),
+		cmocka_unit_test(window_comes_down_over_a_round_trip),
+		cmocka_unit_test(timeout_that_was_a_mistake_is_taken_back_by_timestamps),
+		cmocka_unit_test(recovery_that_was_a_mistake_is_taken_back_by_dsack),
+	};
+
+	return cmocka_run_group_tests_name("RFC 8985, 6937, 4015: repair by time", test, NULL,
+					   NULL);
+}

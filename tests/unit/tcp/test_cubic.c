@@ -1,0 +1,136 @@
+/*
+ * test_cubic.c - CUBIC by its curve: down to 0.7, back to where it was after K, and beyond; never
+ * slower than Reno (RFC 9438).
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tcp/cc.h"
+
+#define MS  1000000ull
+#define RTT (100 * MS)
+
+enum {
+	MSS = 1000,
+};
+
+/* A window of n segments that has just met a loss at time 1 s; congestion avoidance follows. */
+static struct cc
+after_loss(uint32_t n)
+{
+	struct cc cc;
+
+	cc_begin(&cc, TCP_CC_CUBIC, MSS, false);
+	cc.cwnd_bytes = n * MSS;
+	cc.is_limited = true;
+	cc_on_loss(&cc, n * MSS);
+	return cc;
+}
+
+/* Lets a whole window be acknowledged each round trip until `until`; returns the time. */
+static uint64_t
+run(struct cc *cc, uint64_t now, uint64_t until)
+{
+	while (now < until) {
+		for (uint32_t left = cc->cwnd_bytes / MSS; left > 0; left--)
+			cc_on_ack(cc, MSS, RTT, now);
+		now += RTT;
+	}
+	return now;
+}
+
+static void
+loss_takes_three_tenths(void **state)
+{
+	struct cc cc = after_loss(1000);
+
+	(void)state;
+	assert_int_equal(cc.ssthresh_bytes, 700 * MSS);
+	assert_int_equal(cc.cwnd_bytes, 700 * MSS);
+}
+
+/* Equation 2: K is the cube root of 300 segments over 0.4: 9.08 s. */
+static void
+window_is_back_after_k(void **state)
+{
+	struct cc cc = after_loss(1000);
+	uint64_t now = run(&cc, 1000 * MS, 6000 * MS);
+
+	(void)state;
+	assert_in_range(cc.cwnd_bytes / MSS, 950, 985); /* flat near the old window */
+	now = run(&cc, now, 10000 * MS);
+	assert_in_range(cc.cwnd_bytes / MSS, 995, 1003);
+	run(&cc, now, 16000 * MS); /* 0.4 * 6^3 = 86 beyond it */
+	assert_in_range(cc.cwnd_bytes / MSS, 1060, 1130);
+}
+
+/* 4.7: two losses in a row below the old window: the second makes more room. */
+static void
+falling_window_gives_way(void **state)
+{
+	struct cc cc = after_loss(1000);
+
+	(void)state;
+	cc_on_loss(&cc, 700 * MSS);
+	assert_int_equal(cc.cwnd_bytes, 490 * MSS);
+	run(&cc, 1000 * MS, 9000 * MS); /* K for 595 - 490: 6.4 s */
+	assert_in_range(cc.cwnd_bytes / MSS, 590, 605);
+}
+
+/* 4.3: on a short path Reno would be faster, so that is what it is. */
+static void
+small_window_is_not_slower_than_reno(void **state)
+{
+	struct cc cc = after_loss(20);
+
+	(void)state;
+	run(&cc, 1000 * MS, 3000 * MS); /* 20 round trips of 0.53 segments: 24 and more */
+	assert_in_range(cc.cwnd_bytes / MSS, 23, 30);
+}
+
+/* 4.6 and 5.8: what was not used does not count, nor does the time in which it was not. */
+static void
+idle_time_is_no_growth(void **state)
+{
+	struct cc cc = after_loss(1000);
+	uint32_t before;
+
+	(void)state;
+	run(&cc, 1000 * MS, 3000 * MS);
+	before = cc.cwnd_bytes;
+	cc.is_limited = false;
+	cc_on_ack(&cc, MSS, RTT, 60000 * MS);
+	cc.is_limited = true;
+	run(&cc, 60000 * MS, 60200 * MS);
+	assert_true(cc.cwnd_bytes < before + before / 10);
+}
+
+static void
+timeout_leaves_one_segment(void **state)
+{
+	struct cc cc = after_loss(100);
+
+	(void)state;
+	cc_on_timeout(&cc, 70 * MSS);
+	assert_int_equal(cc.cwnd_bytes, MSS);
+	assert_int_equal(cc.ssthresh_bytes, 49 * MSS);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest test[] = {
+		cmocka_unit_test(loss_takes_three_tenths),
+		cmocka_unit_test(window_is_back_after_k),
+		cmocka_unit_test(falling_window_gives_way),
+		cmocka_unit_test(small_window_is_not_slower_than_reno),
+		cmocka_unit_test(idle_time_is_no_growth),
+		cmocka_unit_test(timeout_leaves_one_segment),
+	};
+
+	return cmocka_run_group_tests_name("CUBIC", test, NULL, NULL);
+}
