@@ -160,6 +160,8 @@
 	x(tcp_tx_tail_probes, segments, "sent to hear of the end of a flight")                     \
 	x(tcp_tail_losses, recoveries, "ends of flights that a probe has mended")                  \
 	x(tcp_undone, recoveries, "taken back: nothing had been lost")                             \
+	x(tcp_rx_ce, segments, "marked by a router that was near to dropping them (ECN)")           \
+	x(tcp_ecn_reductions, reductions, "of the window, because the peer has seen marks")         \
 	x(tcp_repairs_none, events, "no record for a hole, probe or duplicate: older rules served")
 
 #define COUNTERS_HTTP(x)                                                                           \

@@ -99,7 +99,8 @@ advance(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
 	sent_ns = span_ack(tcp, conn, ack, conn_echo(conn, a->seg));
 	take_rtt(conn, a->seg, sent_ns, tries, a->now);
 	loss_on_ack(tcp, conn, acked, a->now);
-	if (conn->repair != INDEX_NONE && conn_flight(conn) == 0 && !conn_has(conn, CONN_DSACK))
+	if (conn->repair != INDEX_NONE && conn_flight(conn) == 0 && !conn_has(conn, CONN_DSACK) &&
+	    !repair_of(tcp, conn)->owes_cwr)
 		repair_give(tcp, conn);
 	time_restart_rto(tcp, conn, a->now);
 	if (conn->sndq.n == 0 && (has_fin || !conn_has(conn, CONN_FIN_ASKED)))
@@ -213,6 +214,8 @@ ack_input(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
 	is_new = seq_gt(seg->ack, conn->snd_una);
 	if (conn->repair != INDEX_NONE)
 		before_repair(tcp, conn, seg, is_new, sack);
+	if (conn_has(conn, CONN_ECN) && (seg->flags & TCP_ECE) != 0)
+		ecn_on_echo(tcp, conn);
 	if (is_new)
 		advance(tcp, conn, a);
 	else if (conn_flight(conn) > 0 && seq_eq(seg->ack, conn->snd_una) &&

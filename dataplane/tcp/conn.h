@@ -84,6 +84,8 @@ enum conn_flag {
 	CONN_AGAIN_NOW = 1 << 24,  /* the next retransmission does not ask the window */
 	CONN_REORDERS = 1 << 26,   /* the path has delivered out of order (RFC 8985, 6.2 step 3) */
 	CONN_RACK_TIMER = 1 << 27, /* rto_at is when segments may have become too late */
+	CONN_ECN = 1 << 29,	   /* agreed; in SYN-SENT: asked for */
+	CONN_ECE = 1 << 30,	   /* congestion was met: told until the peer's CWR */
 	CONN_TLP_TIMER = 1 << 28,  /* rto_at is when the end of the flight is probed */
 };
 
@@ -127,8 +129,11 @@ struct repair {
 	/* what the window was, if all this turns out to be a mistake (RFC 4015, RFC 3708) */
 	bool can_undo;
 	uint32_t cwnd, ssthresh;
-	uint32_t stamp;	       /* our timestamp of the first retransmission */
-	uint32_t again_n;      /* segments sent again that no D-SACK has called needless */
+	uint32_t stamp;	  /* our timestamp of the first retransmission */
+	uint32_t again_n; /* segments sent again that no D-SACK has called needless */
+	/* ECN (RFC 3168, 6.1.2): the window comes down once until cwr_end is acknowledged */
+	bool owes_cwr, has_cwr_end;
+	struct seq cwr_end;
 	struct seg_sack dsack; /* CONN_DSACK: what the next ACK reports */
 };
 
@@ -381,6 +386,20 @@ void challenge_ack(struct tcp *tcp, struct tcp_conn *conn, uint64_t now);
 bool ack_input(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a);
 /* A segment wholly left of the window. */
 void ack_note_repeat(struct tcp_conn *conn, const struct arrival *a);
+
+/* ---- ecn.c ---- */
+
+struct emit;
+
+/* By the flags of a SYN, and of a SYN-ACK. */
+bool ecn_is_offered(uint8_t flags);
+bool ecn_is_accepted(uint8_t flags);
+/* The bits of a segment that goes out; conn has CONN_ECN. */
+void ecn_mark(struct tcp *tcp, struct tcp_conn *conn, const struct emit *e, struct tcp_seg *seg);
+/* An acceptable ACK with ECE, before it moves anything. */
+void ecn_on_echo(struct tcp *tcp, struct tcp_conn *conn);
+/* An acceptable segment, whose ACK was taken. */
+void ecn_input(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a);
 
 /* ---- recv.c ---- */
 

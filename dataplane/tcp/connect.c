@@ -160,7 +160,7 @@ tcp_connect(struct tcp *tcp, const struct tcp_dial *dial, uint64_t now)
 	conn->rcv_adv = seq_of(tcp_initial_window(tcp, conn->path, conn_is_v4(conn)));
 	conn->state = TCP_STATE_SYN_SENT;
 	conn->una_ns = now;
-	conn->flags |= CONN_SYN;
+	conn->flags |= CONN_SYN | (tcp->conf.asks_ecn ? CONN_ECN : 0);
 	wait_push(tcp, &tcp->dialing, conn);
 	flow_insert(tcp, conn);
 	conn_give_id(tcp, conn);

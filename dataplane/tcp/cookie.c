@@ -4,16 +4,17 @@
  *
  * Sequence number: 5 bits of a 69 s clock, 3 bits of MSS class, 24 bits of keyed hash over the
  * four-tuple, the peer's sequence number, clock and class. Timestamp, where the peer has one: its
- * low 5 bits are replaced by window scale (15: none) and SACK, so that a connection made from a
+ * low 6 bits are replaced by window scale (15: none), SACK and ECN, so that a connection made from a
  * cookie lacks nothing. An ACK is only looked at while a cookie may be out, at most two clocks.
  */
 #include "tcp/conn.h"
 
 enum {
 	CLOCK_SHIFT = 36, /* 2^36 ns = 68.7 s */
-	OPTION_BITS = 5,
+	OPTION_BITS = 6,
 	OPTION_MASK = (1 << OPTION_BITS) - 1,
 	OPTION_SACK = 1 << 4,
+	OPTION_ECN = 1 << 5,
 	OPTION_NO_WSCALE = 15,
 	HASH_MASK = (1 << 24) - 1,
 	COOKIE_WINDOW = 4096, /* promised to everybody, so little */
@@ -65,7 +66,11 @@ cookie_answer(struct tcp *tcp, const struct tcp_seg *syn, uint16_t path, uint64_
 
 		if (syn->has_sack_ok)
 			options |= OPTION_SACK;
-		/* never ahead of the clock: at most 2^5 ticks old */
+		if (ecn_is_offered(syn->flags)) {
+			options |= OPTION_ECN;
+			e.flags |= TCP_ECE;
+		}
+		/* never ahead of the clock: at most 2^7 ticks old */
 		e.ts_val = (ts & ~(uint32_t)OPTION_MASK) - (OPTION_MASK + 1) + options;
 		e.ts_ecr = syn->ts_val;
 		e.has_ts = true;
@@ -123,6 +128,8 @@ cookie_redeem(struct tcp *tcp, const struct tcp_seg *ack, uint16_t path, uint64_
 		syn.has_sack_ok = (options & OPTION_SACK) != 0;
 		syn.has_wscale = (options & OPTION_NO_WSCALE) != OPTION_NO_WSCALE;
 		syn.wscale = options & OPTION_NO_WSCALE;
+		if ((options & OPTION_ECN) != 0)
+			conn->flags |= CONN_ECN;
 	}
 	conn->local = ack->dst;
 	conn->remote = ack->src;

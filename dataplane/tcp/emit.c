@@ -223,6 +223,8 @@ emit_segment(struct tcp *tcp, struct tcp_conn *conn, const struct emit *e, uint6
 	if (out->packet_n == TCP_OUT_PACKETS)
 		return false;
 	put_options(tcp, conn, e, now, &seg);
+	if (conn_has(conn, CONN_ECN))
+		ecn_mark(tcp, conn, e, &seg);
 	packet = e->n == 0 ? take_buf(tcp) : payload_packet(tcp, conn, e, packet_header_size(&seg));
 	if (packet == NULL)
 		return false;

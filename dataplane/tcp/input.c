@@ -143,6 +143,8 @@ input_syn_sent(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a, struct
 	wait_drop(tcp, &tcp->dialing, conn);
 	conn->state = TCP_STATE_SYN_RECEIVED;
 	conn_agree(tcp, conn, seg);
+	if (!(has_ack ? ecn_is_accepted(seg->flags) : ecn_is_offered(seg->flags)))
+		conn->flags &= ~(uint32_t)CONN_ECN;
 	if (has_ack) {
 		syn_sent_to_established(tcp, conn, a);
 		return;
@@ -379,6 +381,8 @@ input_conn(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a, struct tcp
 		return;
 	if (!check_owner(tcp, conn, a) || !ack_input(tcp, conn, a))
 		return;
+	if (conn_has(conn, CONN_ECN))
+		ecn_input(tcp, conn, a);
 	recv_text(tcp, conn, a);
 }
 

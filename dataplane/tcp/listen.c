@@ -134,7 +134,7 @@ listen_on_syn(struct tcp *tcp, struct listener *at, const struct tcp_seg *seg, u
 	conn->snd_nxt = conn->snd_una;
 	conn->state = TCP_STATE_SYN_RECEIVED;
 	conn->una_ns = now;
-	conn->flags |= CONN_PASSIVE | CONN_SYN;
+	conn->flags |= CONN_PASSIVE | CONN_SYN | (ecn_is_offered(seg->flags) ? CONN_ECN : 0);
 	conn_agree(tcp, conn, seg);
 	tcp->half_open++;
 	flow_insert(tcp, conn);

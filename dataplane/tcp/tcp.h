@@ -61,6 +61,7 @@ struct tcp_conf {
 	uint64_t keepalive_idle_ns; /* 0: no keep-alive */
 	uint64_t user_timeout_ns;   /* unacknowledged data for this long ends the connection */
 	enum tcp_cc cc;		    /* of new connections */
+	bool asks_ecn;		    /* our SYNs offer ECN; peers' offers are always taken */
 	uint64_t seed[2];	    /* keyed hash (ISN, cookies, flows) and all randomness */
 	const struct tcp_path *path;
 	uint16_t path_n;

@@ -77,6 +77,7 @@ peer_new_(struct peer_conf conf)
 	};
 	t = (struct tcp_conf){
 		.cc = conf.cc,
+		.asks_ecn = conf.asks_ecn,
 		.conns_max = conf.conns_max,
 		.listeners_max = 4,
 		.backlog_max = conf.backlog_max,
@@ -126,6 +127,7 @@ hear_segment(struct peer *p, const uint8_t *bytes, uint32_t n, bool is_summed)
 	*h = (struct heard){ .at_ns = p->now };
 	h->seg.src = ip.src;
 	h->seg.dst = ip.dst;
+	h->seg.ecn = ip.tclass & 3;
 	assert_int_equal(seg_parse(bytes + ip.header_n, ip.payload_n, ip.payload_n, &h->seg),
 			 WIRE_OK);
 	assert_true(h->seg.payload_n <= sizeof(h->text));
@@ -221,7 +223,7 @@ peer_wait(struct peer *p, uint32_t at_ms)
 static uint8_t
 flags_of(const char *text)
 {
-	static const char letter[] = "FSRPAU";
+	static const char letter[] = "FSRPAUEC";
 	uint8_t flags = 0;
 
 	for (; *text != '\0'; text++) {
@@ -245,6 +247,7 @@ peer_send_(struct peer *p, struct peer_seg s)
 		.dst_port = p->engine_port,
 		.flags = flags_of(s.flags != NULL ? s.flags : "A"),
 		.payload_n = n,
+		.ecn = s.ecn,
 		.mss = s.mss,
 		.wscale = s.wscale,
 		.has_wscale = s.has_wscale,
@@ -303,6 +306,8 @@ compare_options(const struct peer *p, const struct heard *h, const struct peer_s
 
 	if (want->mss != 0)
 		SAME("mss", want->mss, h->seg.mss);
+	if (want->ecn != 0)
+		SAME("ecn", want->ecn == PEER_NOT_ECT ? 0 : want->ecn, h->seg.ecn);
 	if (want->has_wscale)
 		SAME("wscale", want->wscale, h->seg.wscale);
 	if (want->has_sack_ok)

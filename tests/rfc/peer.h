@@ -40,19 +40,22 @@ struct peer_conf {
 	uint32_t recv_max, send_max, bufs_max, backlog_max, conns_max;
 	uint32_t rtt_ms; /* of the handshake; default 0 */
 	enum tcp_cc cc;
+	bool asks_ecn;
 	uint64_t keepalive_ms, user_timeout_ms, time_wait_ms, connect_ms;
 };
 
 /* A segment as the test writes it. What is not given is as usual. */
 struct peer_seg {
-	uint32_t at_ms;	   /* send: not before; expect: exactly then (0: now / any time) */
-	const char *flags; /* of S A P F R; send: default "A"; expect: NULL is "A" with payload */
-	uint32_t seq;	   /* send: default our next */
-	uint32_t ack;	   /* send: default all that was heard */
-	uint32_t wnd;	   /* send: default conf.wnd, PEER_SHUT is 0; expect: 0 is any */
-	const char *text;  /* payload, or */
-	uint32_t n;	   /* so many bytes of a pattern */
+	uint32_t at_ms; /* send: not before; expect: exactly then (0: now / any time) */
+	const char *
+		flags; /* of S A P F R E(CE) C(WR); send: default "A"; expect: NULL is "A" with payload */
+	uint32_t seq;	  /* send: default our next */
+	uint32_t ack;	  /* send: default all that was heard */
+	uint32_t wnd;	  /* send: default conf.wnd, PEER_SHUT is 0; expect: 0 is any */
+	const char *text; /* payload, or */
+	uint32_t n;	  /* so many bytes of a pattern */
 	uint16_t mss;
+	uint8_t ecn; /* the IP header's; expect: 0 is any, PEER_NOT_ECT is 0 */
 	uint8_t wscale;
 	bool has_wscale, has_sack_ok, has_ts, no_ts;
 	uint32_t ts_val, ts_ecr;
@@ -62,7 +65,10 @@ struct peer_seg {
 	bool is_zero_wnd; /* expect: the window is 0 */
 };
 
-#define PEER_SHUT 0x10000
+#define PEER_SHUT    0x10000
+#define PEER_ECT     2
+#define PEER_CE	     3
+#define PEER_NOT_ECT 0xff
 
 struct heard {
 	struct tcp_seg seg; /* numbers as on the wire */

@@ -86,6 +86,25 @@ flatten(const struct buf *packet, uint8_t *to)
 
 /* ---- sending ---- */
 
+/* A router near to dropping marks what is ECT (RFC 3168, 5). */
+static void
+mark(uint8_t *p)
+{
+	struct be16 csum;
+
+	if (p[0] >> 4 == 6) {
+		if ((p[1] >> 4 & 3) != 0)
+			p[1] |= 0x30;
+		return;
+	}
+	if ((p[1] & 3) == 0)
+		return;
+	p[1] |= 3;
+	memset(p + 10, 0, 2);
+	csum = csum_done(csum_add(p, IP4_HEADER));
+	memcpy(p + 10, &csum, 2);
+}
+
 static void
 fly(struct world *w, uint32_t from, const uint8_t *bytes, uint32_t n, uint64_t at_ns)
 {
@@ -100,6 +119,8 @@ fly(struct world *w, uint32_t from, const uint8_t *bytes, uint32_t n, uint64_t a
 		.bytes = must_alloc(n),
 	};
 	memcpy(f->bytes, bytes, n);
+	if (link->mark != 0 && prng_below(&w->prng, 1000) < link->mark)
+		mark(f->bytes);
 	if (prng_below(&w->prng, 1000) < link->corrupt) {
 		uint32_t bit = prng_below(&w->prng, n * 8);
 
@@ -173,7 +194,7 @@ decode(const uint8_t *p, uint32_t n, struct tcp_seg *ret_seg)
 			csum_add(p + ip.header_n, ip.payload_n));
 	if (csum_done(sum).raw != 0)
 		return false;
-	*ret_seg = (struct tcp_seg){ .src = ip.src, .dst = ip.dst };
+	*ret_seg = (struct tcp_seg){ .src = ip.src, .dst = ip.dst, .ecn = ip.tclass & 3 };
 	if (seg_parse(p + ip.header_n, ip.payload_n, ip.payload_n, ret_seg) != WIRE_OK)
 		return false;
 	ret_seg->payload_off = (uint16_t)(ret_seg->payload_off + ip.header_n);

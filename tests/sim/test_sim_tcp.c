@@ -257,6 +257,22 @@ draw_super(struct world_conf *conf, uint64_t seed)
 	}
 }
 
+/* In half of the worlds somebody speaks ECN, or goes by Reno's window. */
+static void
+draw_control(struct world_conf *conf, uint64_t seed)
+{
+	struct prng prng;
+
+	prng_init(&prng, seed ^ 0x3168);
+	if (prng_one_in(&prng, 2))
+		return;
+	for (uint32_t i = 0; i < HOSTS; i++) {
+		conf->tcp[i].asks_ecn = prng_one_in(&prng, 2);
+		conf->tcp[i].cc = (enum tcp_cc)prng_below(&prng, TCP_CCS);
+		conf->link[i].mark = prng_one_in(&prng, 2) ? prng_below(&prng, 100) : 0;
+	}
+}
+
 static void
 run(uint32_t kind, uint64_t seed, struct world_result *ret_result)
 {
@@ -268,6 +284,7 @@ run(uint32_t kind, uint64_t seed, struct world_result *ret_result)
 	conf.name = world[kind].name;
 	world[kind].make(&conf, &prng);
 	draw_super(&conf, seed);
+	draw_control(&conf, seed);
 	world_run(&conf, ret_result);
 }
 

@@ -29,6 +29,7 @@ enum {
 struct link_conf {
 	uint64_t delay_ns, jitter_ns;
 	uint32_t loss, duplicate, reorder, corrupt; /* per 1000 */
+	uint32_t mark;				    /* per 1000 of those that are ECT: with CE */
 	uint64_t byte_ns;			    /* 0: no bottleneck */
 	uint64_t queue_ns;			    /* drop beyond so much waiting */
 };

@@ -1,0 +1,81 @@
+/*
+ * ecn.c - explicit congestion notification (RFC 3168): routers mark instead of dropping; what is
+ * marked comes back as ECE until CWR answers it, and takes the window down once a round trip.
+ *
+ * New bytes are ECT(0); what is sent again, bare ACKs and probes are not (6.1.4, 6.1.5, 6.1.6).
+ */
+#include "tcp/conn.h"
+
+enum {
+	NOT_ECT = 0,
+	ECT_0 = 2,
+	CE = 3,
+};
+
+bool
+ecn_is_offered(uint8_t flags)
+{
+	return (flags & (TCP_ECE | TCP_CWR)) == (TCP_ECE | TCP_CWR);
+}
+
+/* 6.1.1: a SYN-ACK with both is a broken echo of our SYN. */
+bool
+ecn_is_accepted(uint8_t flags)
+{
+	return (flags & (TCP_ECE | TCP_CWR)) == TCP_ECE;
+}
+
+void
+ecn_mark(struct tcp *tcp, struct tcp_conn *conn, const struct emit *e, struct tcp_seg *seg)
+{
+	struct repair *r = repair_of(tcp, conn);
+
+	if ((e->flags & TCP_SYN) != 0) {
+		if (conn->state != TCP_STATE_SYN_SENT)
+			seg->flags |= TCP_ECE;
+		else if (!conn_has(conn, CONN_SYN_REPEATED)) /* 6.1.1.1: some paths fail on it */
+			seg->flags |= TCP_ECE | TCP_CWR;
+		return;
+	}
+	if (conn_has(conn, CONN_ECE) && (e->flags & TCP_ACK) != 0)
+		seg->flags |= TCP_ECE;
+	if (e->n == 0 || !seq_eq(e->seq, conn->snd_nxt))
+		return;
+	seg->ecn = ECT_0;
+	if (r != NULL && r->owes_cwr) {
+		seg->flags |= TCP_CWR;
+		r->owes_cwr = false;
+	}
+}
+
+/* 6.1.2: as a loss would, but nothing goes again. */
+void
+ecn_on_echo(struct tcp *tcp, struct tcp_conn *conn)
+{
+	struct repair *r;
+
+	if (conn_has(conn, CONN_RECOVERY | CONN_LOSS) || conn_flight(conn) == 0)
+		return;
+	r = repair_need(tcp, conn);
+	if (r == NULL || (r->has_cwr_end && seq_lt(conn->snd_una, r->cwr_end)))
+		return;
+	COUNT(tcp, tcp_ecn_reductions);
+	cc_on_loss(&conn->cc, conn_flight(conn));
+	r->owes_cwr = true;
+	r->has_cwr_end = true;
+	r->cwr_end = conn->snd_nxt;
+}
+
+void
+ecn_input(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
+{
+	const struct tcp_seg *seg = a->seg;
+
+	if (seg->payload_n > 0 && (seg->flags & TCP_CWR) != 0)
+		conn->flags &= ~(uint32_t)CONN_ECE;
+	if (seg->payload_n > 0 && seg->ecn == CE) {
+		COUNT(tcp, tcp_rx_ce);
+		conn->flags |= CONN_ECE | CONN_ACK_NOW;
+		conn_dirty(tcp, conn);
+	}
+}

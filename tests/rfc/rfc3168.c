@@ -1,0 +1,215 @@
+/*
+ * Explicit congestion notification (RFC 3168): agreed in the handshake, marks come back as ECE, the
+ * window comes down once a round trip and CWR says so.
+ */
+#include "rfc/peer.h"
+
+enum {
+	MSS = 1460,
+};
+
+/* After a handshake in which the peer has offered ECN; a path of 100 ms. */
+static struct peer
+established(void)
+{
+	struct peer p = peer_new();
+
+	peer_send(&p, .flags = "SEC", .mss = MSS, .has_sack_ok = true);
+	peer_expect(&p, .flags = "SAE", .ecn = PEER_NOT_ECT);
+	peer_send(&p, .at_ms = 100);
+	p.zero_ns = p.now / MS_NS * MS_NS;
+	return p;
+}
+
+/* 6.1.1: SYN with ECE and CWR, SYN-ACK with ECE; 6.1.2: data is ECT, 6.1.4: bare ACKs are not. */
+static void
+offer_is_accepted_and_data_is_ect(void **state)
+{
+	struct peer p = established();
+
+	(void)state;
+	peer_write_text(&p, "hello");
+	peer_expect(&p, .text = "hello", .ecn = PEER_ECT);
+	peer_send(&p, .n = MSS);
+	peer_send(&p, .n = MSS);
+	peer_expect(&p, .flags = "A", .ecn = PEER_NOT_ECT);
+	peer_drop(&p);
+}
+
+static void
+peer_that_offers_nothing_gets_none(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_write_text(&p, "hello");
+	peer_expect(&p, .text = "hello", .ecn = PEER_NOT_ECT);
+	peer_send(&p, .n = 10, .ecn = PEER_CE, .ack = 5005);
+	peer_wait(&p, 50);
+	peer_expect(&p, .flags = "A");
+	peer_done(&p);
+}
+
+/* A SYN with ECE alone is no offer. */
+static void
+half_an_offer_is_none(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_send(&p, .flags = "SE", .mss = MSS);
+	peer_expect(&p, .flags = "SA");
+	peer_drop(&p);
+}
+
+/* 6.1.1 and 6.1.1.1: we ask where told to; a repeated SYN asks no more. */
+static void
+our_syn_asks_once(void **state)
+{
+	struct peer p = peer_new(.asks_ecn = true);
+
+	(void)state;
+	peer_dial(&p);
+	peer_expect(&p, .flags = "SEC", .ecn = PEER_NOT_ECT);
+	peer_expect(&p, .flags = "S", .at_ms = 1000);
+	peer_drop(&p);
+}
+
+static void
+our_offer_is_taken(void **state)
+{
+	struct peer p = peer_new(.asks_ecn = true);
+
+	(void)state;
+	peer_dial(&p);
+	peer_expect(&p, .flags = "SEC");
+	peer_send(&p, .flags = "SAE", .seq = 999, .mss = MSS);
+	peer_expect(&p, .flags = "A");
+	peer_write_text(&p, "hello");
+	peer_expect(&p, .text = "hello", .ecn = PEER_ECT);
+	peer_drop(&p);
+}
+
+/* 6.1.1: who sends our own flags back has not understood them. */
+static void
+echoed_flags_are_no_agreement(void **state)
+{
+	struct peer p = peer_new(.asks_ecn = true);
+
+	(void)state;
+	peer_dial(&p);
+	peer_expect(&p, .flags = "SEC");
+	peer_send(&p, .flags = "SAEC", .seq = 999, .mss = MSS);
+	peer_expect(&p, .flags = "A");
+	peer_write_text(&p, "hello");
+	peer_expect(&p, .text = "hello", .ecn = PEER_NOT_ECT);
+	peer_drop(&p);
+}
+
+/* 6.1.3: every ACK says it until CWR comes. */
+static void
+mark_is_told_until_cwr(void **state)
+{
+	struct peer p = established();
+
+	(void)state;
+	peer_send(&p, .n = 100, .ecn = PEER_CE);
+	peer_expect(&p, .flags = "AE");
+	peer_write_text(&p, "hello");
+	peer_expect(&p, .flags = "AE", .text = "hello");
+	peer_send(&p, .flags = "AC", .n = 100, .ecn = PEER_ECT, .ack = 5005);
+	peer_write_text(&p, "again");
+	peer_expect(&p, .flags = "A", .text = "again");
+	peer_drop(&p);
+}
+
+/* 6.1.3: CWR and a new mark in one segment. */
+static void
+mark_with_cwr_is_a_new_one(void **state)
+{
+	struct peer p = established();
+
+	(void)state;
+	peer_send(&p, .n = 100, .ecn = PEER_CE);
+	peer_expect(&p, .flags = "AE");
+	peer_send(&p, .flags = "AC", .n = 100, .ecn = PEER_CE);
+	peer_expect(&p, .flags = "AE");
+	peer_drop(&p);
+}
+
+/* 6.1.2: down to 0.7 (RFC 9438), CWR on the next new segment only, once a round trip. */
+static void
+ece_takes_the_window_down_once(void **state)
+{
+	struct peer p = established();
+
+	(void)state;
+	peer_write(&p, 40 * MSS);
+	for (uint32_t i = 0; i < 10; i++)
+		peer_expect(&p, .n = MSS);
+	peer_send(&p, .at_ms = 100, .flags = "AE", .ack = 5000 + 5 * MSS);
+	assert_int_equal(p.count.tcp_ecn_reductions, 1);
+	assert_int_equal(p.count.tcp_recoveries, 0);
+	assert_int_equal(peer_info(&p).ssthresh_bytes, 7 * MSS);
+	peer_expect(&p, .flags = "AC", .n = MSS, .ecn = PEER_ECT);
+	peer_expect(&p, .flags = "A", .n = MSS, .ecn = PEER_ECT);
+	peer_expect_quiet(&p);
+	peer_send(&p, .at_ms = 101, .flags = "AE", .ack = 5000 + 10 * MSS);
+	assert_int_equal(p.count.tcp_ecn_reductions, 1);
+	peer_expect(&p, .flags = "A", .n = MSS, .ecn = PEER_ECT);
+	peer_drop(&p);
+}
+
+/* 6.1.5: what is sent again is not ECT: a mark on it would be lost with it. */
+static void
+retransmission_is_not_ect(void **state)
+{
+	struct peer p = established();
+
+	(void)state;
+	peer_write(&p, 10 * MSS);
+	for (uint32_t i = 0; i < 10; i++)
+		peer_expect(&p, .n = MSS, .ecn = PEER_ECT);
+	peer_send(&p, .at_ms = 100, .ack = 5000, .sack = { { 5000 + MSS, 5000 + 9 * MSS } });
+	peer_expect(&p, .seq = 5000, .n = MSS, .ecn = PEER_NOT_ECT);
+	peer_drop(&p);
+}
+
+/* A connection made from a cookie has it too, where timestamps carry it. */
+static void
+cookie_keeps_it(void **state)
+{
+	struct peer p = peer_new(.backlog_max = 1, .ts = true);
+
+	(void)state;
+	peer_send(&p, .flags = "S", .mss = MSS); /* fills the backlog */
+	peer_expect(&p, .flags = "SA");
+	p.port++;
+	p.seq = 999;
+	peer_send(&p, .flags = "SEC", .mss = MSS, .has_sack_ok = true);
+	peer_expect(&p, .flags = "SAE");
+	peer_send(&p);
+	peer_write_text(&p, "hello");
+	peer_expect(&p, .text = "hello", .ecn = PEER_ECT);
+	peer_drop(&p);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest test[] = {
+		cmocka_unit_test(offer_is_accepted_and_data_is_ect),
+		cmocka_unit_test(peer_that_offers_nothing_gets_none),
+		cmocka_unit_test(half_an_offer_is_none),
+		cmocka_unit_test(our_syn_asks_once),
+		cmocka_unit_test(our_offer_is_taken),
+		cmocka_unit_test(echoed_flags_are_no_agreement),
+		cmocka_unit_test(mark_is_told_until_cwr),
+		cmocka_unit_test(mark_with_cwr_is_a_new_one),
+		cmocka_unit_test(ece_takes_the_window_down_once),
+		cmocka_unit_test(retransmission_is_not_ect),
+		cmocka_unit_test(cookie_keeps_it),
+	};
+
+	return cmocka_run_group_tests_name("RFC 3168: ECN", test, NULL, NULL);
+}
