@@ -266,6 +266,28 @@ struct icmp_error;
  */
 void tcp_icmp(struct tcp *tcp, const struct icmp_error *error, uint64_t now);
 
+/* ---- taken over by another engine ---- */
+
+/*
+ * Bytes that tcp_save needs; 0: the connection is in no state to be saved (SYN-SENT, SYN-RECEIVED,
+ * TIME-WAIT, over).
+ */
+size_t tcp_save_size(const struct tcp *tcp, struct tcp_id id);
+
+/* Writes the connection with its queues and timers to memory of tcp_save_size. It goes on. */
+void tcp_save(const struct tcp *tcp, struct tcp_id id, void *to);
+
+/* Ends the connection without a word to anybody: it lives elsewhere now. */
+void tcp_forget(struct tcp *tcp, struct tcp_id id);
+
+/*
+ * The saved connection goes on here, in the owner's name; events that were not delivered come
+ * again. Same build, same clock, same paths. id 0: the bytes are bad, its tuple is in use, or
+ * connections, spans or buffers are used up; then nothing has changed.
+ */
+struct tcp_id tcp_restore(struct tcp *tcp, const void *bytes, size_t n, uint32_t owner,
+			  uint64_t now);
+
 /* ---- facts ---- */
 
 /* What a person or a test wants to see of one connection. */

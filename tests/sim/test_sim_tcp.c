@@ -273,6 +273,17 @@ draw_control(struct world_conf *conf, uint64_t seed)
 	}
 }
 
+/* In a quarter of the worlds connections are saved and restored all the time. */
+static void
+draw_saves(struct world_conf *conf, uint64_t seed)
+{
+	struct prng prng;
+
+	prng_init(&prng, seed ^ 0x5a7e);
+	if (prng_one_in(&prng, 4) && conf->pool_dry == 0)
+		conf->saves = 1 + prng_below(&prng, 200);
+}
+
 static void
 run(uint32_t kind, uint64_t seed, struct world_result *ret_result)
 {
@@ -285,6 +296,7 @@ run(uint32_t kind, uint64_t seed, struct world_result *ret_result)
 	world[kind].make(&conf, &prng);
 	draw_super(&conf, seed);
 	draw_control(&conf, seed);
+	draw_saves(&conf, seed);
 	world_run(&conf, ret_result);
 }
 
@@ -298,7 +310,7 @@ int
 main(int argc, char **argv)
 {
 	uint64_t seeds = number(getenv("PENSTOCK_SEEDS"), 500);
-	uint64_t first = number(getenv("PENSTOCK_SEED"), 0), packets = 0, bytes = 0;
+	uint64_t first = number(getenv("PENSTOCK_SEED"), 0), packets = 0, bytes = 0, saves = 0;
 	const char *only = NULL;
 	bool is_loud = false;
 
@@ -339,10 +351,12 @@ main(int argc, char **argv)
 				world[kind].name, seed);
 			return 1;
 		}
+		saves += a.saves;
 		packets += a.packets;
 		bytes += a.bytes;
 	}
-	printf("%" PRIu64 " seeds, each twice: %" PRIu64 " packets, %" PRIu64 " bytes\n", seeds,
-	       packets, bytes);
+	printf("%" PRIu64 " seeds, each twice: %" PRIu64 " packets, %" PRIu64 " bytes, %" PRIu64
+	       " connections saved and restored\n",
+	       seeds, packets, bytes, saves);
 	return 0;
 }

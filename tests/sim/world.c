@@ -126,12 +126,35 @@ check_host(struct world *w, uint32_t i)
 		w->result.held_peak[i] = load.bufs_held;
 }
 
+/* A connection moves out and in again; its peer shall not notice. */
+static void
+save_one(struct world *w)
+{
+	struct app *a = &w->app[prng_below(&w->prng, w->conf.pairs * HOSTS)];
+	struct tcp *tcp = w->host[a->host].tcp;
+	size_t n = a->is_open && !a->is_done ? tcp_save_size(tcp, a->id) : 0;
+	uint8_t *bytes;
+
+	if (n == 0)
+		return;
+	bytes = malloc(n);
+	ensure(bytes != NULL);
+	tcp_save(tcp, a->id, bytes);
+	tcp_forget(tcp, a->id);
+	a->id = tcp_restore(tcp, bytes, n, a->pair, w->now);
+	WORLD_ENSURE(w, a->id.v != 0);
+	w->result.saves++;
+	free(bytes);
+}
+
 static void
 step(struct world *w)
 {
 	net_release(w);
 	net_deliver(w);
 	app_work_all(w);
+	if (w->conf.saves != 0 && prng_below(&w->prng, 1000) < w->conf.saves)
+		save_one(w);
 	for (uint32_t i = 0; i < HOSTS; i++) {
 		struct host *h = &w->host[i];
 		bool is_dry = prng_below(&w->prng, 1000) < w->conf.pool_dry;

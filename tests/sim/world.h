@@ -63,6 +63,7 @@ struct world_conf {
 	uint32_t strip;		    /* a box on the way takes out these SYN options: 1 << kind */
 	uint32_t uncut;		    /* per 1000 packets that ask to be cut: arrive whole */
 	uint32_t split;		    /* per 1000 received packets: in several pieces */
+	uint32_t saves;		    /* per 1000 steps: a connection is saved and restored */
 	uint32_t pool_dry;	    /* per 1000 steps: the pool runs dry for a moment */
 	struct app_conf app[HOSTS]; /* drawn anew for each pair by draw, if there is one */
 	void (*draw)(struct prng *prng, uint32_t pair, struct app_conf app[HOSTS]);
@@ -75,7 +76,7 @@ struct world_conf {
 
 struct world_result {
 	uint64_t hash; /* of everything that was sent and told */
-	uint64_t bytes, packets, steps, end_ns;
+	uint64_t bytes, packets, steps, end_ns, saves;
 	uint32_t held_peak[HOSTS];
 	struct counters count[HOSTS];
 };
