@@ -310,4 +310,62 @@ void rules_response(struct rules *rules, uint32_t lane_i, uint32_t listener_i,
 		    uint32_t vars_n, const struct rules_trace *trace,
 		    struct rules_reply *ret_reply);
 
+/* ---- bodies (14.3, 14.5) ---- */
+
+/* clang-format off */
+#define RULES_BODY_VERDICT_LIST(x)                                                                 \
+	x(MORE, more)	/* all input is used */                                                    \
+	x(ROOM, room)	/* the output is full */                                                   \
+	x(AGAIN, again) /* a turn's time is used up; the same call goes on */                      \
+	x(END, end)	/* after is_last: all is in the output */                                  \
+	x(FAULT, fault)
+/* clang-format on */
+
+enum rules_body_verdict {
+#define X(part, word) RULES_BODY_##part,
+	RULES_BODY_VERDICT_LIST(X)
+#undef X
+};
+
+/*
+ * A body on its way through the rules of a reply, in memory of the caller's. Takes the body in
+ * pieces that are cut anywhere; what comes out does not depend on the cuts. Text is compared in
+ * the charset of Content-Type where that is a single-byte one, else as UTF-8. A match and a value
+ * are at most RULES_TEXT_MAX bytes long: longer ones pass as they are.
+ */
+struct rules_body;
+
+/*
+ * Bytes that a body needs; 0: more rules than a body may have, which is RULES_FAULT_ROOM. To be
+ * asked while the lane's last evaluation is the rules_response that filled the reply.
+ */
+size_t rules_body_bytes(const struct rules *rules, uint32_t lane_i,
+			const struct rules_reply *reply);
+
+/*
+ * In n >= rules_body_bytes(…) bytes of memory, aligned to 16; at the same time as that. Copies
+ * what it needs of request and response. The rules must outlive it; nothing is to be given back.
+ *   reply  with body_rule_n > 0
+ *   trace  told of each value and match; must outlive it; NULL: nobody wants to know
+ */
+struct rules_body *rules_body_init(void *memory, size_t n, struct rules *rules, uint32_t lane_i,
+				   uint32_t listener_i, const struct rules_reply *reply,
+				   const struct rules_trace *trace);
+
+/* What a turn takes and gives; both ends move on by what was used and made. */
+struct rules_body_io {
+	const uint8_t *in;
+	uint32_t in_n;
+	bool is_last; /* nothing follows the input */
+	uint8_t *out;
+	uint32_t out_n;
+};
+
+/* On the lane of its begin; is an evaluation of that lane. Costs about a quarter of a millisecond
+ * at most. */
+enum rules_body_verdict rules_body_turn(struct rules_body *body, struct rules_body_io *io);
+
+/* After FAULT: which, and of out_rules the rule that had it (IMG_NONE: none by itself). */
+enum rules_fault rules_body_fault(const struct rules_body *body, uint32_t *ret_rule_i);
+
 #endif

@@ -219,6 +219,7 @@ ask(struct stream *s, const struct view *v, uint32_t options, int64_t *work)
 	if (s->steps > STEPS_MIN)
 		options |= PCRE2_ANCHORED;
 	pcre2_set_match_limit(s->context, s->steps);
+	pcre2_set_offset_limit(s->context, PCRE2_UNSET); /* match.c has its own */
 	*work -= CALL_WORK + (s->steps > STEPS_MIN ? s->steps : (v->end - s->pos) / 8);
 	return pcre2_match(s->code, s->bytes + s->base, v->end - s->base, s->pos - s->base, options,
 			   s->captures, s->context);

@@ -1,0 +1,334 @@
+/*
+ * test_body.c - bodies through all their rules (14.3, 14.5): each page is cut at every byte, comes
+ * in single bytes, goes into rooms of single bytes, and is always the same.
+ */
+#include "page.h"
+
+#define RULE(name, match, value)                                                                   \
+	"<rule name='" name "'><match " match "/><action type='Rewrite' value='" value "'/></"     \
+	"rule>"
+#define STOPS(name, match, value)                                                                  \
+	"<rule name='" name "' stopProcessing='true'><match " match                                \
+	"/><action type='Rewrite' value='" value "'/></rule>"
+
+static uint8_t out[PAGE_ROOM];
+
+static void
+expect_slice(struct page *p, struct slice body, struct slice expected)
+{
+	static const uint32_t shape[][2] = { { 1, 1 }, { 1, PAGE_ROOM }, { 2, 3 }, { 7, 1 } };
+	struct rules_body *b;
+
+	for (uint32_t i = 0; i <= body.n + 4; i++) {
+		bool is_cut = i <= body.n;
+		enum rules_body_verdict v;
+		uint32_t n = page_body(p, body, is_cut ? i : 0,
+				       is_cut ? body.n + 1 : shape[i - body.n - 1][0],
+				       is_cut ? PAGE_ROOM : shape[i - body.n - 1][1], out, &v, &b);
+
+		if (v != RULES_BODY_END || n != expected.n || memcmp(out, expected.p, n) != 0)
+			fail_msg("cut %u: %d '%.*s' not '%.*s'", i, (int)v, (int)n, out,
+				 (int)expected.n, expected.p);
+		free(b);
+	}
+}
+
+static void
+expect(struct page *p, const char *body, const char *expected)
+{
+	expect_slice(p, page_text(body), page_text(expected));
+}
+
+static void
+tags_and_text_take_their_turns(void **state)
+{
+	struct page *p = page_open(
+		RULE("1", "filterByTags=\"A, Img\" pattern=\"^/(.*)\"",
+		     "http://{HTTP_HOST}/{R:1}") RULE("2", "pattern=\"www\\.x\\.com\"", "W")
+			RULE("3", "filterByTags=\"A\" pattern=\"^http://W/(.*)\"", "/{R:1}?{URL}"));
+
+	(void)state;
+	page_line(p, true, "Content-Type", "text/html");
+	expect(p, "<a href='/1'>www.x.com /1</a> <img src=/2>",
+	       "<a href='/1?/dir/page'>W /1</a> <img src=http://W/2>");
+	page_close(p);
+}
+
+static void
+every_documented_attribute_is_found(void **state)
+{
+	struct page *p = page_open(
+		RULE("1",
+		     "filterByTags=\"A, Area, Base, Form, Frame, Head, IFrame, Img, Input, Link, "
+		     "Script\" pattern=\"1\"",
+		     "2"));
+
+	(void)state;
+	expect(p,
+	       "<a href=1 src=1><area href=1><base href=1><form action=1><frame src=1 longdesc=1>"
+	       "<head profile=1><iframe src=1 longdesc=1><img src=1 longdesc=1 usemap=1 href=1>"
+	       "<input src=1 usemap=1><link href=1><script src=1></script><video src=1>",
+	       "<a href=2 src=1><area href=2><base href=2><form action=2><frame src=2 longdesc=2>"
+	       "<head profile=2><iframe src=2 longdesc=2><img src=2 longdesc=2 usemap=2 href=1>"
+	       "<input src=2 usemap=2><link href=2><script src=2></script><video src=1>");
+	page_close(p);
+}
+
+static void
+custom_tags_are_found_too(void **state)
+{
+	struct page *p = page_open(RULE(
+		"1", "filterByTags=\"A, CustomTags\" customTags=\"mine\" pattern=\"^/\"",
+		"x") "<customTags><tags name='mine'><tag name='Video' attribute='poster'/></tags>"
+		     "<tags name='other'><tag name='audio' attribute='src'/></tags></customTags>");
+
+	(void)state;
+	expect(p, "<video poster=/1 src=/1><audio src=/1><a href=/1>",
+	       "<video poster=x src=/1><audio src=/1><a href=x>");
+	page_close(p);
+}
+
+static void
+a_value_goes_through_all_its_rules(void **state)
+{
+	struct page *p = page_open(RULE("1", "filterByTags=\"A\" pattern=\"^/1$\"", "/2") STOPS(
+		"2", "filterByTags=\"A\" pattern=\"^/2$\"",
+		"/3") RULE("3", "filterByTags=\"A\" pattern=\"^/([34])$\"", "/{R:1}{R:1}"));
+
+	(void)state;
+	expect(p, "<a href=/1><a href=/2><a href=/3><a href=/4><a href=/5>",
+	       "<a href=/3><a href=/3><a href=/33><a href=/44><a href=/5>");
+	page_close(p);
+}
+
+static void
+none_with_stop_exempts_a_value(void **state)
+{
+	struct page *p = page_open(
+		"<rule name='1' stopProcessing='true'><match filterByTags='A' pattern='^/keep'/>"
+		"<action type='None'/></rule>" RULE("2", "filterByTags='A' pattern='^/(.*)'",
+						    "/x/{R:1}"));
+
+	(void)state;
+	expect(p, "<a href=/keep><a href=/1>", "<a href=/keep><a href=/x/1>");
+	page_close(p);
+}
+
+static void
+conditions_are_asked_for_each_match(void **state)
+{
+	struct page *p = page_open(
+		"<rule name='1'><match pattern='n(\\d)'/><conditions><add input='{R:1}' "
+		"pattern='([13])'/><add input='{HTTP_HOST}' pattern='^(\\w+)'/></conditions>"
+		"<action type='Rewrite' value='{C:1}{C:2}{R:0}'/></rule>");
+
+	(void)state;
+	expect(p, "n1 n2 n3", "1wwwn1 n2 3wwwn3");
+	page_close(p);
+}
+
+static void
+occurrences_are_counted(void **state)
+{
+	struct page *p = page_open(
+		"<rule name='1'><match pattern='(a)(\\d)' occurrences='2'/><conditions><add "
+		"input='{R:2}' pattern='[^2]'/></conditions><action type='Rewrite' "
+		"value='b{R:2}'/></rule>");
+
+	(void)state;
+	expect(p, "a1 a2 a3 a4", "b1 a2 b3 a4");
+	page_close(p);
+}
+
+/* The rules behind see what was before the first match as all of the body. */
+static void
+a_stopping_rule_of_the_body_ends_those_behind_it(void **state)
+{
+	struct page *p = page_open(STOPS("1", "pattern='stop'", "b") RULE("2", "pattern='b'", "c")
+					   RULE("3", "filterByTags='A' pattern='x'", "y")
+						   RULE("4", "pattern='c|$'", "d"));
+
+	(void)state;
+	expect(p, "b <a href=x> b stop b <a href=x> stop b", "d <a href=y> d db b <a href=x> b b");
+	expect(p, "b <a href=x", "d <a href=xd");
+	expect(p, "stop b", "db b");
+	expect(p, "<a href='x stop'>x", "<a href='x db'>x");
+	page_close(p);
+}
+
+static void
+a_page_without_matches_is_as_it_was(void **state)
+{
+	struct page *p = page_open(RULE("1", "filterByTags='A' pattern='zzz'", "y")
+					   RULE("2", "pattern='zzz|q+r'", "y"));
+	static uint8_t body[256 * 3];
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof(body); i++)
+		body[i] = (uint8_t)(i * 7);
+	expect_slice(p, slice_of(body, sizeof(body)), slice_of(body, sizeof(body)));
+	expect(p, "", "");
+	page_close(p);
+}
+
+/* 14.5: patterns are compared in the charset of the body. */
+static void
+single_byte_charsets_are_characters_to_rules(void **state)
+{
+	struct page *p = page_open(
+		RULE("1", "pattern='\xc3\xa4+(.)'", "[{R:1}\xc3\xb6\xe2\x82\xac\xd0\xb6]")
+			RULE("2", "filterByTags='A' pattern='\xc3\x89(.*)'", "\xc3\xa8{R:1}"));
+	uint8_t all[256];
+
+	(void)state;
+	page_line(p, true, "Content-Type", "text/html; charset=ISO-8859-1");
+	expect(p, "x\xe4\xc4\xfcz <a href='\xe9\xe4t\xff'>",
+	       "x[\xfc\xf6\x80&#1078;]z <a href='\xe8[t\xf6\x80&#1078;]\xff'>");
+	for (uint32_t i = 0; i < 256; i++)
+		all[i] = i == 0xe4 || i == 0xc4 ? 'x' : (uint8_t)i;
+	expect_slice(p, slice_of(all, 256), slice_of(all, 256));
+	p->line[1][0].value = SLICE("text/html; charset=\"windows-1251\"; x=y");
+	expect(p, "\xe6 <a href='\xc9'>", "\xe6 <a href='\xc9'>");
+	expect_slice(p, slice_of(all, 256), slice_of(all, 256));
+	p->line[1][0].value = SLICE("text/html; charset=utf-8");
+	expect(p, "\xc3\xa4\xc3\x84z", "[z\xc3\xb6\xe2\x82\xac\xd0\xb6]");
+	page_close(p);
+}
+
+static void
+every_charset_gives_back_what_it_was_given(void **state)
+{
+	static const char *const names[] = {
+		"us-ascii",	"iso-8859-2",	"ISO-8859-3",	"iso-8859-4",	"iso-8859-5",
+		"iso-8859-6",	"iso-8859-7",	"iso-8859-8",	"iso-8859-9",	"iso-8859-10",
+		"iso-8859-11",	"iso-8859-13",	"iso-8859-14",	"iso-8859-15",	"iso-8859-16",
+		"windows-1250", "windows-1253", "windows-1254", "windows-1255", "windows-1256",
+		"windows-1257", "windows-1258", "windows-874",	"koi8-r",	"koi8-u",
+		"ibm866",	"macintosh",	"shift_jis",	"nothing"
+	};
+	struct page *p = page_open(RULE("1", "pattern='needle'", "y"));
+	uint8_t all[256], got[1024];
+	struct rules_body *b;
+	char type[64];
+
+	(void)state;
+	page_line(p, true, "Content-Type", "");
+	for (uint32_t i = 0; i < 256; i++)
+		all[i] = (uint8_t)i;
+	for (uint32_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		enum rules_body_verdict v;
+
+		snprintf(type, sizeof(type), "text/plain;charset=%s", names[i]);
+		p->line[1][0].value = page_text(type);
+		assert_int_equal(page_body(p, slice_of(all, 256), 0, 5, 100, got, &v, &b), 256);
+		assert_memory_equal(got, all, 256);
+		free(b);
+	}
+	page_close(p);
+}
+
+static void
+an_xml_page_may_have_whole_scripts(void **state)
+{
+	struct page *p = page_open(RULE("1", "filterByTags='A' pattern='x'", "y"));
+
+	(void)state;
+	page_line(p, true, "Content-Type", "application/xhtml+xml; charset=utf-8");
+	expect(p, "<script src='s'/><a href='x'/>", "<script src='s'/><a href='y'/>");
+	p->line[1][0].value = SLICE("text/html; x=xml");
+	expect(p, "<script src='s'/><a href='x'/>", "<script src='s'/><a href='x'/>");
+	page_close(p);
+}
+
+static void
+what_a_rule_cannot_do_is_a_fault_of_its_own(void **state)
+{
+	struct page *p =
+		page_open(RULE("1", "pattern='never'", "x") RULE("2", "pattern='(x+x+)+y'", "z"));
+	static uint8_t body[100];
+	enum rules_body_verdict v;
+	struct rules_body *b;
+	uint32_t rule_i;
+
+	(void)state;
+	memset(body, 'x', sizeof(body));
+	body[40] = '-';
+	page_body(p, slice_of(body, 100), 0, 7, PAGE_ROOM, out, &v, &b);
+	assert_int_equal(v, RULES_BODY_FAULT);
+	assert_int_equal(rules_body_fault(b, &rule_i), RULES_FAULT_MATCH_LIMIT);
+	assert_int_equal(rule_i, 1);
+	free(b);
+	page_close(p);
+}
+
+static void
+more_rules_than_a_body_may_have_are_refused(void **state)
+{
+	static char xml[8192];
+	struct page *p;
+	int n = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < 40; i++)
+		n += snprintf(xml + n, sizeof(xml) - (size_t)n,
+			      "<rule name='%u'><match pattern='x'/><action type='Rewrite' "
+			      "value='y'/></rule>",
+			      i);
+	p = page_open(xml);
+	page_head(p);
+	assert_int_equal(rules_body_bytes(p->rules, 0, &p->reply), 0);
+	page_close(p);
+}
+
+/* 14.5: a long page streams through; nothing of it is held but windows. */
+static void
+a_long_page_comes_out_as_it_should(void **state)
+{
+	struct page *p = page_open(RULE("1", "filterByTags='A' pattern='^http://in/(.*)'", "/{R:1}")
+					   RULE("2", "pattern='Internal (\\w+)'", "Public {R:1}"));
+	static const uint32_t cuts[] = { 1460, 64 << 10, 1 << 20 };
+	static char body[1 << 20], want[1 << 20];
+	uint32_t n = 0, m = 0, i = 0;
+
+	(void)state;
+	while (n < sizeof(body) - 200) {
+		i++;
+		n += (uint32_t)sprintf(body + n,
+				       "<p><a href=\"http://in/%u\">Internal page%u</a>\n", i, i);
+		m += (uint32_t)sprintf(want + m, "<p><a href=\"/%u\">Public page%u</a>\n", i, i);
+	}
+	for (i = 0; i < 3; i++) {
+		enum rules_body_verdict v;
+		struct rules_body *b;
+
+		assert_int_equal(page_body(p, slice_of(body, n), 0, cuts[i], 5000, out, &v, &b), m);
+		assert_int_equal(v, RULES_BODY_END);
+		assert_memory_equal(out, want, m);
+		free(b);
+	}
+	page_close(p);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(tags_and_text_take_their_turns),
+		cmocka_unit_test(every_documented_attribute_is_found),
+		cmocka_unit_test(custom_tags_are_found_too),
+		cmocka_unit_test(a_value_goes_through_all_its_rules),
+		cmocka_unit_test(none_with_stop_exempts_a_value),
+		cmocka_unit_test(conditions_are_asked_for_each_match),
+		cmocka_unit_test(occurrences_are_counted),
+		cmocka_unit_test(a_stopping_rule_of_the_body_ends_those_behind_it),
+		cmocka_unit_test(a_page_without_matches_is_as_it_was),
+		cmocka_unit_test(single_byte_charsets_are_characters_to_rules),
+		cmocka_unit_test(every_charset_gives_back_what_it_was_given),
+		cmocka_unit_test(an_xml_page_may_have_whole_scripts),
+		cmocka_unit_test(what_a_rule_cannot_do_is_a_fault_of_its_own),
+		cmocka_unit_test(more_rules_than_a_body_may_have_are_refused),
+		cmocka_unit_test(a_long_page_comes_out_as_it_should),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
