@@ -198,19 +198,82 @@ headers_of(struct explain *x, const struct rules_reply *reply)
 	return n <= sizeof(x->out) ? told_fields(x->out, n) : json_array();
 }
 
+/* ---- the body's rules ---- */
+
+/* All of the body through the stream; the fault that ended it. */
+static enum rules_fault
+body_run(struct rules_body *stream, const struct body *body, struct body *made)
+{
+	struct rules_body_io io = { .in = body->p, .in_n = (uint32_t)body->n, .is_last = true };
+	uint8_t piece[1 << 16];
+	uint32_t rule_i;
+
+	for (;;) {
+		enum rules_body_verdict verdict;
+
+		io.out = piece;
+		io.out_n = sizeof(piece);
+		verdict = rules_body_turn(stream, &io);
+		body_put(made, piece, sizeof(piece) - io.out_n);
+		switch (verdict) {
+		case RULES_BODY_MORE:
+		case RULES_BODY_ROOM:
+		case RULES_BODY_AGAIN:
+			break;
+		case RULES_BODY_END:
+			return RULES_FAULT_NONE;
+		case RULES_BODY_FAULT:
+			return rules_body_fault(stream, &rule_i);
+		}
+	}
+}
+
+/* While the reply is the lane's last evaluation. */
+static enum rules_fault
+body_rewrite(struct explain *x, const struct rules_reply *reply, struct body *body)
+{
+	size_t n = rules_body_bytes(x->rules, EXPLAIN_LANE_RESPONSE, reply);
+	struct rules_trace trace = trace_of(&x->trace);
+	struct body made = { 0 };
+	enum rules_fault fault;
+	void *memory;
+
+	if (n == 0)
+		return RULES_FAULT_ROOM;
+	memory = aligned_alloc(16, (n + 15) / 16 * 16);
+	ensure(memory != NULL);
+	fault = body_run(rules_body_init(memory, n, x->rules, EXPLAIN_LANE_RESPONSE, x->listener_i,
+					 reply, &trace),
+			 body, &made);
+	free(memory);
+	free(body->p);
+	*body = made;
+	return fault;
+}
+
 /* ---- all of it ---- */
 
-static void
-body_tell(struct explain *x, json_t *told)
+/* False: it does not go through, and the answer says why. */
+static bool
+body_make(struct explain *x, const struct rules_reply *reply, struct body *ret_body, json_t *answer)
 {
 	enum codec_kind kind = coding_of(&x->response.head);
-	struct body body = { 0 };
+	bool is_rewritten = reply->has_body && reply->body_rule_n > 0;
+	enum codec_fault coding = CODEC_FAULT_NONE;
+	enum rules_fault fault = RULES_FAULT_NONE;
 
-	body_take(x, &body);
+	body_take(x, ret_body);
 	if (kind != CODEC_NONE && kind != CODEC_OTHER)
-		body_decode(&body, kind); /* one that is broken is shown as it is */
-	told_body(told, "body", body.n > 0 ? (const char *)body.p : "", body.n);
-	free(body.p);
+		coding = body_decode(ret_body, kind); /* one that is broken is shown as it is */
+	if (is_rewritten && coding != CODEC_FAULT_NONE) {
+		answer_error(answer, 502, 0, codec_fault_text(coding), NULL);
+		return false;
+	}
+	if (is_rewritten)
+		fault = body_rewrite(x, reply, ret_body);
+	if (fault != RULES_FAULT_NONE)
+		answer_error(answer, 500, 52, rules_fault_text(fault), NULL);
+	return fault == RULES_FAULT_NONE;
 }
 
 void
@@ -218,15 +281,19 @@ response_add(struct explain *x, json_t *answer)
 {
 	json_t *rules = json_array(), *told;
 	struct rules_reply reply;
+	struct body body = { 0 };
 
-	if (!head_parse(x, answer) || !rules_ask(x, &reply, rules, answer)) {
+	if (!head_parse(x, answer) || !rules_ask(x, &reply, rules, answer) ||
+	    !body_make(x, &reply, &body, answer)) {
 		json_array_extend(json_object_get(answer, "rules"), rules);
 		json_decref(rules);
+		free(body.p);
 		return;
 	}
-	told = json_pack("{s:i, s:o, s:o, s:o}", "status", x->response.status, "reason",
-			 told_slice(x->response.phrase), "headers", headers_of(x, &reply), "rules",
-			 rules);
-	body_tell(x, told);
+	told = json_pack("{s:i, s:o, s:o}", "status", x->response.status, "reason",
+			 told_slice(x->response.phrase), "headers", headers_of(x, &reply));
+	told_body(told, "body", body.n > 0 ? (const char *)body.p : "", body.n);
+	json_object_set_new(told, "rules", rules);
 	json_object_set_new(answer, "response", told);
+	free(body.p);
 }
