@@ -1,7 +1,7 @@
 /*
- * fuzz_rules_path.c - any bytes as a request target and as a substitution: no crash, a canonical
- * path is what path.c says one is, sending and reading it again gives the same path, and what
- * leaves is visible ASCII.
+ * fuzz_rules_path.c - any bytes as a request target and as a substitution: no crash; a canonical
+ * path is what path.c says one is, and what section 3.1 comes to, step by step; sent and read
+ * again it is the same; what leaves is visible ASCII.
  *
  * Input: a byte of flags, then the target up to the first LF, then the substitution. With flag 1
  * their bytes stand for pieces that URLs are made of.
@@ -54,6 +54,127 @@ is_visible(struct slice s)
 	for (uint32_t i = 0; i < s.n; i++)
 		if (s.p[i] <= ' ' || s.p[i] >= 0x7f)
 			return false;
+	return true;
+}
+
+/* ---- 3.1 as it is written, one step after another ---- */
+
+static char naive[4 * TEXT_MAX + 8];
+
+static uint32_t
+hex_of(char c)
+{
+	const char *digit = "0123456789abcdef",
+		   *at = strchr(digit, c >= 'A' && c <= 'F' ? c | 32 : c);
+
+	return c == 0 || at == NULL ? 16 : (uint32_t)(at - digit);
+}
+
+/* Decodes into byte; from[i] and n[i]: what of the target it was. False: malformed. */
+static bool
+naive_decode(uint32_t path_n, uint8_t *byte, uint32_t *from, uint32_t *n, uint32_t *ret_n)
+{
+	uint32_t at = 0;
+
+	*ret_n = 0;
+	while (at < path_n) {
+		uint32_t k = (*ret_n)++, high, low;
+
+		from[k] = at;
+		n[k] = target[at] == '%' ? 3 : 1;
+		byte[k] = (uint8_t)target[at];
+		if (n[k] == 3) {
+			high = at + 1 < path_n ? hex_of(target[at + 1]) : 16;
+			low = at + 2 < path_n ? hex_of(target[at + 2]) : 16;
+			if (high > 15 || low > 15)
+				return false;
+			byte[k] = (uint8_t)(high * 16 + low);
+		}
+		if (byte[k] == 0)
+			return false;
+		at += n[k];
+	}
+	return true;
+}
+
+static uint32_t
+naive_text(const uint8_t *byte, const uint32_t *from, const uint32_t *n, uint32_t all)
+{
+	uint32_t at = 0, c;
+
+	for (uint32_t k = 0, len; k < all; k += len == 0 ? 1 : len) {
+		len = utf8_parse(byte + k, all - k, &c);
+		for (uint32_t i = 0; i < len; i++)
+			naive[at++] = byte[k + i] == '\\' ? '/' : (char)byte[k + i];
+		for (uint32_t i = 0; len == 0 && n[k] == 3 && i < 3; i++)
+			naive[at++] = target[from[k] + i];
+		if (len == 0 && n[k] == 1) {
+			naive[at++] = '%';
+			naive[at++] = "0123456789ABCDEF"[byte[k] >> 4];
+			naive[at++] = "0123456789ABCDEF"[byte[k] & 15];
+		}
+	}
+	return at;
+}
+
+/* Takes naive[at] to naive[at + n - 1] out. */
+static uint32_t
+naive_cut(uint32_t all, uint32_t at, uint32_t n)
+{
+	memmove(naive + at, naive + at + n, all - at - n);
+	return all - n;
+}
+
+static bool
+naive_is(uint32_t all, uint32_t at, const char *what)
+{
+	uint32_t n = (uint32_t)strlen(what);
+
+	return all - at >= n && memcmp(naive + at, what, n) == 0 &&
+	       (all - at == n || naive[at + n] == '/');
+}
+
+/* False: the target is malformed. */
+static bool
+naive_canonical(uint32_t path_n, uint32_t *ret_n)
+{
+	static uint8_t byte[TEXT_MAX + 8];
+	static uint32_t from[TEXT_MAX + 8], n[TEXT_MAX + 8];
+	uint32_t all;
+
+	if (!naive_decode(path_n, byte, from, n, &all))
+		return false;
+	all = naive_text(byte, from, n, all);
+	if (all == 0 || naive[0] != '/') {
+		memmove(naive + 1, naive, all++);
+		naive[0] = '/';
+	}
+	for (uint32_t i = 0; i + 1 < all;)
+		if (naive[i] == '/' && naive[i + 1] == '/')
+			all = naive_cut(all, i, 1);
+		else
+			i++;
+	for (uint32_t i = 0; i < all;) {
+		uint32_t up = i;
+
+		if (naive_is(all, i, "/.")) {
+			/* the last one leaves its slash */
+			all = all - i == 2 ? all - 1 : naive_cut(all, i, 2);
+			continue;
+		}
+		if (!naive_is(all, i, "/..")) {
+			i++;
+			continue;
+		}
+		while (up > 0 && naive[--up] != '/') {
+		}
+		all = all - i == 3 ? naive_cut(all, up, i - up + 2)
+				   : naive_cut(all, up, i - up + 3);
+		if (naive[all - 1] == '.' && all == up + 1)
+			naive[up] = '/';
+		i = up;
+	}
+	*ret_n = all;
 	return true;
 }
 
@@ -132,15 +253,16 @@ check_path(uint32_t n, uint32_t rule)
 {
 	struct stand *s = stand_raw(target, n);
 	const char *mark = memchr(target, '?', n);
-	uint32_t path_n = mark == NULL ? n : (uint32_t)(mark - target);
+	uint32_t path_n = mark == NULL ? n : (uint32_t)(mark - target), naive_n;
 	struct rules_url url;
 	struct slice out;
 	enum rules_fault fault = path_canonical(s->lane, s->subject.target, &url);
 
-	if (fault != RULES_FAULT_NONE) {
-		ensure(fault == RULES_FAULT_TARGET);
+	ensure(fault == RULES_FAULT_NONE || fault == RULES_FAULT_TARGET);
+	ensure(naive_canonical(path_n, &naive_n) == (fault == RULES_FAULT_NONE));
+	if (fault != RULES_FAULT_NONE)
 		return;
-	}
+	ensure(slice_eq(url.path, slice_of(naive, naive_n)));
 	ensure(url.has_query == (mark != NULL));
 	if (mark != NULL)
 		ensure(slice_eq(url.query, slice_of(mark + 1, n - path_n - 1)));
