@@ -107,18 +107,6 @@ body_take(const struct explain *x, struct body *ret_body)
 
 /* ---- content codings ---- */
 
-static enum codec_kind
-coding_of(const struct http_head *head)
-{
-	const struct http_field *f = http_find(head, HTTP_FIELD_CONTENT_ENCODING, NULL);
-
-	if (f == NULL)
-		return CODEC_NONE;
-	if (http_find(head, HTTP_FIELD_CONTENT_ENCODING, f) != NULL)
-		return CODEC_OTHER;
-	return codec_of(http_field_value(f));
-}
-
 /* Replaces the body by what it decodes to; the fault when it does not, and it stays. */
 static enum codec_fault
 body_decode(struct body *body, enum codec_kind kind)
@@ -177,6 +165,29 @@ rules_ask(struct explain *x, struct rules_reply *ret_reply, json_t *rules, json_
 	return false;
 }
 
+static bool
+is_rewritten(const struct rules_reply *reply)
+{
+	return reply->has_body && reply->body_rule_n > 0;
+}
+
+/* The edits of the head, in x->text, and what becomes of the body's coding. */
+static enum rules_fault
+edits_make(struct explain *x, const struct rules_reply *reply, struct decide_coding *ret_coding)
+{
+	enum rules_fault fault;
+
+	x->text.edits = (struct http_edits){ .edit = x->text.edit };
+	decide_edits(reply->change, reply->change_n, true, &x->response.head, &x->text);
+	x->facts.response = &x->response;
+	if (is_rewritten(reply))
+		return decide_coding(&x->facts, &x->text, ret_coding);
+	fault = decide_coding(&x->facts, &(struct decide_text){ 0 }, ret_coding);
+	if (fault != RULES_FAULT_NONE)
+		*ret_coding = (struct decide_coding){ 0 }; /* nobody asks for the text in it */
+	return RULES_FAULT_NONE;
+}
+
 static json_t *
 headers_of(struct explain *x, const struct rules_reply *reply)
 {
@@ -185,11 +196,9 @@ headers_of(struct explain *x, const struct rules_reply *reply)
 	uint32_t n;
 
 	decide_response(x->img, x->listener_i, &x->response, &out);
-	x->text.edits.n = 0;
-	decide_edits(reply->change, reply->change_n, true, head, &x->text);
 	out.edits = &x->text.edits;
 	out.framing = head->framing;
-	if (reply->has_body && reply->body_rule_n > 0 && head->framing == HTTP_FRAMING_LENGTH)
+	if (is_rewritten(reply) && head->framing == HTTP_FRAMING_LENGTH)
 		out.framing = HTTP_FRAMING_CHUNKED;
 	out.length = head->length;
 	out.keep_alive = true;
@@ -257,19 +266,18 @@ body_rewrite(struct explain *x, const struct rules_reply *reply, struct body *bo
 static bool
 body_make(struct explain *x, const struct rules_reply *reply, struct body *ret_body, json_t *answer)
 {
-	enum codec_kind kind = coding_of(&x->response.head);
-	bool is_rewritten = reply->has_body && reply->body_rule_n > 0;
-	enum codec_fault coding = CODEC_FAULT_NONE;
-	enum rules_fault fault = RULES_FAULT_NONE;
+	struct decide_coding coding;
+	enum rules_fault fault = edits_make(x, reply, &coding);
+	enum codec_fault decoded = CODEC_FAULT_NONE;
 
 	body_take(x, ret_body);
-	if (kind != CODEC_NONE && kind != CODEC_OTHER)
-		coding = body_decode(ret_body, kind); /* one that is broken is shown as it is */
-	if (is_rewritten && coding != CODEC_FAULT_NONE) {
-		answer_error(answer, 502, 0, codec_fault_text(coding), NULL);
+	if (fault == RULES_FAULT_NONE && coding.from != CODEC_NONE)
+		decoded = body_decode(ret_body, coding.from); /* a broken one is shown as it is */
+	if (is_rewritten(reply) && decoded != CODEC_FAULT_NONE) {
+		answer_error(answer, 502, 0, codec_fault_text(decoded), NULL);
 		return false;
 	}
-	if (is_rewritten)
+	if (fault == RULES_FAULT_NONE && is_rewritten(reply))
 		fault = body_rewrite(x, reply, ret_body);
 	if (fault != RULES_FAULT_NONE)
 		answer_error(answer, 500, 52, rules_fault_text(fault), NULL);

@@ -19,6 +19,7 @@
 
 #include "abi/addr.h"
 #include "abi/image.h"
+#include "codec/codec.h"
 #include "farm/farm.h"
 #include "http/http.h"
 #include "rules/rules.h"
@@ -146,6 +147,19 @@ void decide_request(const struct img *img, uint32_t listener_i, const struct dec
 /* The edits of a response head: Via. Leaves what is the wire's zero, and date to the caller. */
 void decide_response(const struct img *img, uint32_t listener_i,
 		     const struct http_response *response, struct http_response_out *ret_out);
+
+/* A body's content coding on its way through rules: decoded, and encoded again or not. */
+struct decide_coding {
+	enum codec_kind from, to;
+};
+
+/*
+ * What becomes of the coding of a body that rules rewrite (14.6): it stays where the client takes
+ * it by its Accept-Encoding, else the body leaves without one, which is added to text->edits. One
+ * that is not known is RULES_FAULT_ENCODED: 500.52.
+ */
+enum rules_fault decide_coding(const struct decide_facts *facts, struct decide_text *text,
+			       struct decide_coding *ret_coding);
 
 /*
  * Those of changes that are edits of a request's or a response's head, in order, behind those
