@@ -7,6 +7,7 @@
 
 #include "ctl/ctl.h"
 #include "rules/iis.h"
+#include "rules/program.h"
 #include "rules/yaml.h"
 
 enum {
@@ -139,11 +140,13 @@ import_iis(struct import *import)
 	struct yaml_file *files = NULL;
 	struct rule_sets *set =
 		iis_open(&import->arena, &import->files, &import->errs, &import->warns);
-	const char *text =
-		set == NULL ? NULL
-			    : yaml_rules(&import->arena, set, &options, &import->errs, &files);
+	const char *text = NULL;
 	int verdict;
 
+	if (set != NULL)
+		program_check(set, &import->errs, &import->warns);
+	if (set != NULL && import->errs.n == 0)
+		text = yaml_rules(&import->arena, set, &options, &import->errs, &files);
 	if (text == NULL)
 		return ctl_failed_conf(import->ctl, &import->errs);
 	verdict = import->out != NULL ? all_write(import, text, files) : CTL_DONE;

@@ -340,12 +340,13 @@ limits_check(struct making *m, const struct rule_sets *sets)
 		enum img_section_id id;
 		uint32_t most;
 	} limit[] = {
-		{ IMG_SCOPES, IMG_SCOPES_MAX }, { IMG_CONDS, IMG_CONDS_MAX },
-		{ IMG_INPUTS, IMG_INPUTS_MAX }, { IMG_PATTERNS, IMG_PATTERNS_MAX },
-		{ IMG_EXPRS, IMG_EXPRS_MAX },	{ IMG_OPS, IMG_OPS_MAX },
-		{ IMG_SETS, IMG_SETS_MAX },	{ IMG_MAPS, IMG_MAPS_MAX },
-		{ IMG_PRES, IMG_PRES_MAX },	{ IMG_TAGS, IMG_TAGS_MAX },
-		{ IMG_NETS, IMG_NETS_MAX },	{ IMG_BLOBS, IMG_BLOBS_MAX },
+		{ IMG_SCOPES, IMG_SCOPES_MAX },	  { IMG_CONDS, IMG_CONDS_MAX },
+		{ IMG_INPUTS, IMG_INPUTS_MAX },	  { IMG_PATTERNS, IMG_PATTERNS_MAX },
+		{ IMG_EXPRS, IMG_EXPRS_MAX },	  { IMG_OPS, IMG_OPS_MAX },
+		{ IMG_SETS, IMG_SETS_MAX },	  { IMG_MAPS, IMG_MAPS_MAX },
+		{ IMG_PRES, IMG_PRES_MAX },	  { IMG_TAGS, IMG_TAGS_MAX },
+		{ IMG_NETS, IMG_NETS_MAX },	  { IMG_BLOBS, IMG_BLOBS_MAX },
+		{ IMG_EXCEPTS, IMG_EXCEPTS_MAX },
 	};
 
 	for (size_t i = 0; i < sizeof(limit) / sizeof(limit[0]); i++)

@@ -242,6 +242,7 @@ struct iis_entry {
 	const struct iis_level *level; /* where it was written */
 	struct rule_folder *excepts;   /* where it was taken away */
 	bool is_gone;
+	bool is_carried;	       /* a scope of the model has it */
 	struct iis_entry *next, *twin; /* twin: of the same bucket */
 };
 

@@ -45,6 +45,27 @@ iis_syntax_of(const struct iis_at *at, const struct iis_node *node)
 					    IMG_SYNTAX_REGEX);
 }
 
+/* ---- urls ---- */
+
+/* Without the blanks around it; its place is that of what is left (8). */
+static struct rule_text
+trimmed(struct arena *arena, struct rule_text text)
+{
+	size_t n;
+
+	if (text.s == NULL)
+		return text;
+	while (text.s[0] != 0 && isspace((unsigned char)text.s[0])) {
+		text.s++;
+		text.at.col++;
+	}
+	n = strlen(text.s);
+	while (n > 0 && isspace((unsigned char)text.s[n - 1]))
+		n--;
+	text.s = arena_text(arena, text.s, n);
+	return text;
+}
+
 /* ---- conditions ---- */
 
 static struct rule_cond *
@@ -141,25 +162,6 @@ sets_read(const struct iis_at *at, const struct iis_node *node)
 
 /* ---- the action ---- */
 
-/* Without the blanks around it; its place is that of what is left (8). */
-static struct rule_text
-trimmed(struct arena *arena, struct rule_text text)
-{
-	size_t n;
-
-	if (text.s == NULL)
-		return text;
-	while (text.s[0] != 0 && isspace((unsigned char)text.s[0])) {
-		text.s++;
-		text.at.col++;
-	}
-	n = strlen(text.s);
-	while (n > 0 && isspace((unsigned char)text.s[n - 1]))
-		n--;
-	text.s = arena_text(arena, text.s, n);
-	return text;
-}
-
 static void
 url_read(const struct iis_at *at, const struct iis_node *node, struct rule *rule)
 {
@@ -240,7 +242,8 @@ action_read(const struct iis_at *at, const struct iis_node *node, enum iis_place
 static void
 match_read(const struct iis_at *at, const struct iis_node *node, struct rule *rule)
 {
-	rule->match = iis_needed(at, node, "url", "url=\".*\" for every URL");
+	rule->match =
+		trimmed(at->load->arena, iis_needed(at, node, "url", "url=\".*\" for every URL"));
 	rule->ignores_case = iis_bool_of(at, node, "ignoreCase", true);
 	rule->is_negated = iis_bool_of(at, node, "negate", false);
 	iis_leaf_end(at, node);

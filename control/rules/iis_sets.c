@@ -364,7 +364,7 @@ scope_names(struct build *build, struct rule_scope *scope)
 {
 	struct rule_pre **pre = &scope->pres;
 	struct rule_tags **tags = &scope->customs;
-	const struct iis_entry *entry;
+	struct iis_entry *entry;
 
 	for (entry = build->pres.first; entry != NULL; entry = entry->next) {
 		if (!iis_is_seen(entry, scope->folder))
@@ -372,6 +372,7 @@ scope_names(struct build *build, struct rule_scope *scope)
 		*pre = arena_take(build->load->arena, sizeof(**pre));
 		**pre = *(const struct rule_pre *)entry->what;
 		pre = &(*pre)->next;
+		entry->is_carried = true;
 	}
 	for (entry = build->tags.first; entry != NULL; entry = entry->next) {
 		if (!iis_is_seen(entry, scope->folder))
@@ -406,6 +407,16 @@ scopes_of_outs(struct build *build, const struct iis_levels *levels)
 		last = &(*last)->next;
 		before = entry;
 	}
+}
+
+/* Preconditions that no rule sees stand in scopes without rules: they are checked like others. */
+static void
+scopes_of_pres(struct build *build)
+{
+	for (struct iis_entry *entry = build->pres.first; entry != NULL; entry = entry->next)
+		if (!entry->is_gone && !entry->is_carried)
+			scope_names(build, scope_add(build, entry, IMG_SCOPE_OUTBOUND,
+						     IIS_SECTION_OUTBOUND));
 }
 
 /* ---- maps ---- */
@@ -449,6 +460,7 @@ iis_sets(struct iis_load *load, const struct iis_levels *levels)
 	scopes_of_rules(build, levels, &build->globals, IMG_SCOPE_GLOBAL, IIS_SECTION_GLOBAL);
 	scopes_of_rules(build, levels, &build->locals, IMG_SCOPE_LOCAL, IIS_SECTION_LOCAL);
 	scopes_of_outs(build, levels);
+	scopes_of_pres(build);
 	iis_maps_name(build->load, &build->maps, build->sets);
 	maps_give(build);
 	return build->sets;

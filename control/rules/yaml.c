@@ -171,6 +171,12 @@ rules_put(struct yaml *yaml, const struct rule_scope *scope)
 		yaml_edit(yaml, rule, scope);
 }
 
+static bool
+has_rules(const struct rule_scope *scope)
+{
+	return scope->rules != NULL || scope->outs != NULL;
+}
+
 static void
 group_put(struct yaml *yaml, const struct rule_scope *scope)
 {
@@ -279,6 +285,16 @@ allowed_put(struct yaml *yaml, const struct rule_sets *set)
 	yaml_item_close(yaml);
 }
 
+static bool
+is_empty(const struct rule_sets *set)
+{
+	const struct rule_scope *scope = set->scopes;
+
+	while (scope != NULL && !has_rules(scope))
+		scope = scope->next;
+	return scope == NULL && set->maps == NULL && !set->is_strict;
+}
+
 static void
 set_put(struct yaml *yaml, const struct rule_sets *set, const struct yaml_options *options,
 	struct yaml_file **last)
@@ -286,6 +302,11 @@ set_put(struct yaml *yaml, const struct rule_sets *set, const struct yaml_option
 	uint32_t i = 0;
 
 	yaml_open(yaml, "rules");
+	if (is_empty(set)) {
+		yaml_line(yaml, "%s: []", yaml_quoted(yaml, options->set));
+		yaml_close(yaml);
+		return;
+	}
 	yaml_open(yaml, yaml_quoted(yaml, options->set));
 	allowed_put(yaml, set);
 	for (const struct rule_map *map = set->maps; map != NULL; map = map->next) {
@@ -299,7 +320,7 @@ set_put(struct yaml *yaml, const struct rule_sets *set, const struct yaml_option
 	for (const struct rule_scope *scope = set->scopes; scope != NULL; scope = scope->next)
 		if (is_plain_scope(scope))
 			rules_put(yaml, scope);
-		else
+		else if (has_rules(scope))
 			group_put(yaml, scope);
 	yaml_close(yaml);
 	yaml_close(yaml);

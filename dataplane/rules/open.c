@@ -319,6 +319,8 @@ scopes_close(struct rules *rules)
 static uint8_t
 any_of(const struct img *img, const struct img_scope *scope)
 {
+	if (scope->rule_n == 0)
+		return 0;
 	if (scope->kind != IMG_SCOPE_OUTBOUND)
 		return RULES_ANY_IN;
 	for (uint32_t i = 0; i < scope->rule_n; i++)

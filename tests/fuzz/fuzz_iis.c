@@ -40,7 +40,9 @@ conds_are_sound(const struct rule_conds *conds)
 static void
 scope_is_sound(const struct rule_scope *scope)
 {
-	ensure(scope->folder[0] == '/' && (scope->rules == NULL) != (scope->outs == NULL));
+	ensure(scope->folder[0] == '/');
+	ensure((scope->rules != NULL) + (scope->outs != NULL) + (scope->pres != NULL) > 0);
+	ensure(scope->rules == NULL || scope->kind != IMG_SCOPE_OUTBOUND);
 	for (const struct rule *rule = scope->rules; rule != NULL; rule = rule->next) {
 		text_is_sound(rule->name);
 		text_is_sound(rule->match);

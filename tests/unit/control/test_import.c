@@ -226,7 +226,7 @@ inbound_rules_come_back(void **state)
 		      "<rule name='e' stopProcessing='true'><match url='.*' negate='true'/>"
 		      "<action type='None'/></rule>"),
 		RULES("<rule name='a'><match url='.*'/><conditions trackAllCaptures='true'>"
-		      "<add input='{URL}' pattern='a'/><add input='{QUERY_STRING}' pattern='' "
+		      "<add input='{URL}' pattern='(a)'/><add input='{QUERY_STRING}' pattern='' "
 		      "ignoreCase='false'/><add input='{REQUEST_FILENAME}' matchType='IsFile' "
 		      "negate='true'/></conditions><serverVariables>"
 		      "<set name='HTTP_X' value='{C:1}' replace='false'/>"
@@ -304,6 +304,7 @@ an_empty_list_of_allowed_variables_comes_back(void **state)
 {
 	(void)state;
 	comes_back(RULES("<rule name='a'>" MATCH "</rule>"), "<rewrite/>");
+	comes_back("<rewrite/>", NULL);
 }
 
 /* A key longer than YAML reads before its ':'. */
