@@ -119,10 +119,13 @@ static int
 attempt(struct rules_lane *l, const struct rules_code *code, struct slice s, const struct window *w,
 	uint64_t steps)
 {
+	const pcre2_code *regex = l->is_utf8 ? code->code : code->raw;
+	uint32_t options = l->is_utf8 ? PCRE2_NO_UTF_CHECK : 0;
+
 	pcre2_set_match_limit(l->context, (uint32_t)(steps < UINT32_MAX ? steps : UINT32_MAX));
 	pcre2_set_offset_limit(l->context, w->to);
 	l->regex_n++;
-	return pcre2_match(code->code, s.p, s.n, w->from, 0, l->captures, l->context);
+	return pcre2_match(regex, s.p, s.n, w->from, options, l->captures, l->context);
 }
 
 /* PCRE2's answer for a window; *w shrinks when it is divided. */
@@ -191,18 +194,26 @@ captures_all(const struct img_pattern *p, struct slice s, struct rules_refs *ret
 	ret->s[0] = ret->s[1] = s;
 }
 
-enum rules_fault
-match_pattern(struct rules_lane *l, uint32_t pattern_i, struct slice s, bool *ret_matches,
-	      struct rules_refs *ret_refs)
+static enum rules_fault
+pattern_ask(struct rules_lane *l, uint32_t pattern_i, struct slice s, bool is_utf8,
+	    bool *ret_matches, struct rules_refs *ret_refs)
 {
 	bool matches;
 
+	l->is_utf8 = is_utf8;
 	if (!regex_ask(l, &l->rules->code[pattern_i], s, &matches))
 		return RULES_FAULT_MATCH_LIMIT;
 	if (matches && ret_refs != NULL)
 		captures_take(l, img_pattern(l->img, pattern_i), s, ret_refs);
 	*ret_matches = matches;
 	return RULES_FAULT_NONE;
+}
+
+enum rules_fault
+match_pattern(struct rules_lane *l, uint32_t pattern_i, struct slice s, bool *ret_matches,
+	      struct rules_refs *ret_refs)
+{
+	return pattern_ask(l, pattern_i, s, text_is_utf8(s), ret_matches, ret_refs);
 }
 
 void
@@ -271,7 +282,8 @@ match_input(struct rules_lane *l, uint32_t input_i, uint32_t pattern_i, bool *re
 			return RULES_FAULT_NONE;
 		}
 	}
-	return match_pattern(l, pattern_i, memo->text, ret_matches, ret_refs);
+	memo_check(memo);
+	return pattern_ask(l, pattern_i, memo->text, memo->is_utf8, ret_matches, ret_refs);
 }
 
 /* ---- conditions ---- */

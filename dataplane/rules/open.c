@@ -4,8 +4,8 @@
  *
  * Memory comes from the caller's grow, but for Hyperscan's scratch, which that library takes by
  * malloc (its allocator is one of the process and ours has no say), and PCRE2's machine code.
- * Where a system forbids writable code there is none: patterns are interpreted then, and each
- * lane's first deep match takes frames by grow, up to HEAP_KIB.
+ * Where a system forbids writable code there is none, and patterns are interpreted. The
+ * interpreter's frames are as many as they may be from the start: it does not allocate later.
  */
 #include <string.h>
 
@@ -16,8 +16,8 @@
 enum {
 	JIT_STACK_BYTES = 32 << 10,
 	JIT_STACK_BYTES_MAX = 512 << 10,
-	HEAP_KIB = 4 << 10,
-	DEPTH_MAX = 10000, /* of the interpreter */
+	HEAP_KIB = 512, /* the interpreter's frames */
+	DEEP_BYTES = 16 << 10,
 };
 
 static const struct hash_key fixed_key; /* of our own names and patterns */
@@ -104,25 +104,49 @@ code_starts(struct rules_code *code)
 	}
 }
 
+static pcre2_code *
+regex_compile(const struct rules *rules, const struct img_pattern *p, uint32_t options, int *error)
+{
+	uint32_t caseless = (p->flags & IMG_PATTERN_CASELESS) != 0 ? PCRE2_CASELESS : 0;
+	PCRE2_SIZE at;
+
+	return pcre2_compile((PCRE2_SPTR)img_text(rules->img, p->regex), p->regex.n,
+			     REGEX_OPTIONS | caseless | options, error, &at, rules->compile);
+}
+
+/*
+ * Machine code (10.42) does not repeat a reference to a group that took no part, as in "\1+": the
+ * interpreter takes it as empty each time (PCRE2_MATCH_UNSET_BACKREF).
+ */
+static bool
+refers_back(const pcre2_code *code)
+{
+	uint32_t most = 0;
+
+	pcre2_pattern_info(code, PCRE2_INFO_BACKREFMAX, &most);
+	return most > 0;
+}
+
 static bool
 code_compile(struct rules *rules, uint32_t i, struct abi_fault *ret_fault)
 {
 	const struct img_pattern *p = img_pattern(rules->img, i);
-	uint32_t caseless = (p->flags & IMG_PATTERN_CASELESS) != 0 ? PCRE2_CASELESS : 0;
-	PCRE2_SIZE at;
+	struct rules_code *code = &rules->code[i];
 	int error;
 
-	rules->code[i].code = pcre2_compile((PCRE2_SPTR)img_text(rules->img, p->regex), p->regex.n,
-					    REGEX_OPTIONS | caseless, &error, &at, rules->compile);
-	if (rules->code[i].code == NULL)
+	code->is_owner = true;
+	code->code = regex_compile(rules, p, 0, &error);
+	if (code->code != NULL)
+		code->raw = regex_compile(rules, p, PCRE2_MATCH_INVALID_UTF, &error);
+	if (code->raw == NULL)
 		return fault_at(ret_fault,
 				error == PCRE2_ERROR_HEAP_FAILED ? ABI_FAULT_MEMORY
 								 : ABI_FAULT_STRING,
 				"patterns", i, "regex");
-	rules->code[i].is_owner = true;
-	code_starts(&rules->code[i]);
+	code_starts(code);
 	/* Failure means that it is interpreted: slower, not different. */
-	pcre2_jit_compile(rules->code[i].code, PCRE2_JIT_COMPLETE);
+	if (!refers_back(code->code))
+		pcre2_jit_compile(code->code, PCRE2_JIT_COMPLETE);
 	return true;
 }
 
@@ -188,8 +212,8 @@ codes_for_bodies(struct rules *rules)
 	for (uint32_t i = 0; i < img_n(rules->img, IMG_OUT_RULES); i++) {
 		const struct img_out_rule *rule = img_out_rule(rules->img, i);
 
-		if (rule->kind == IMG_OUT_BODY)
-			pcre2_jit_compile(rules->code[rule->pattern_i].code,
+		if (rule->kind == IMG_OUT_BODY && !refers_back(rules->code[rule->pattern_i].raw))
+			pcre2_jit_compile(rules->code[rule->pattern_i].raw,
 					  PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD);
 	}
 }
@@ -213,9 +237,12 @@ regex_open(struct rules *rules, struct abi_fault *ret_fault)
 static void
 regex_close(struct rules *rules)
 {
-	for (uint32_t i = 0; rules->code != NULL && i < img_n(rules->img, IMG_PATTERNS); i++)
-		if (rules->code[i].is_owner)
-			pcre2_code_free(rules->code[i].code);
+	for (uint32_t i = 0; rules->code != NULL && i < img_n(rules->img, IMG_PATTERNS); i++) {
+		if (!rules->code[i].is_owner)
+			continue;
+		pcre2_code_free(rules->code[i].code);
+		pcre2_code_free(rules->code[i].raw);
+	}
 	give(rules->grow, rules->code);
 	pcre2_compile_context_free(rules->compile);
 	pcre2_general_context_free(rules->memory);
@@ -416,6 +443,23 @@ lane_memos(struct rules_lane *l)
 	return true;
 }
 
+/* Has the interpreter go as deep as it may, so that it has all its frames. */
+static bool
+frames_take(struct rules_lane *l)
+{
+	uint8_t *deep = l->keep.p;
+	int error, rc = PCRE2_ERROR_NOMEMORY;
+	PCRE2_SIZE at;
+	pcre2_code *code = pcre2_compile((PCRE2_SPTR) "^(?:a|b)*c", PCRE2_ZERO_TERMINATED, 0,
+					 &error, &at, l->rules->compile);
+
+	memset(deep, 'a', DEEP_BYTES);
+	if (code != NULL)
+		rc = pcre2_match(code, deep, DEEP_BYTES, 0, PCRE2_NO_JIT, l->captures, l->context);
+	pcre2_code_free(code);
+	return rc == PCRE2_ERROR_HEAPLIMIT;
+}
+
 static bool
 lane_regex(struct rules_lane *l)
 {
@@ -426,11 +470,10 @@ lane_regex(struct rules_lane *l)
 	l->jit = pcre2_jit_stack_create(JIT_STACK_BYTES, JIT_STACK_BYTES_MAX, memory);
 	if (l->context == NULL || l->captures == NULL)
 		return false;
-	pcre2_set_depth_limit(l->context, DEPTH_MAX);
 	pcre2_set_heap_limit(l->context, HEAP_KIB);
 	if (l->jit != NULL) /* none: where there is no JIT */
 		pcre2_jit_stack_assign(l->context, NULL, l->jit);
-	return true;
+	return frames_take(l);
 }
 
 /* Its bytes and, not touched unless a target has escapes, their marks. */

@@ -10,10 +10,14 @@
 #endif
 #include <pcre2.h>
 
-/* IMG_PATTERN_CASELESS adds PCRE2_CASELESS. */
+/*
+ * IMG_PATTERN_CASELESS adds PCRE2_CASELESS; what may be asked of strings that are not UTF-8 adds
+ * PCRE2_MATCH_INVALID_UTF. With that the library's machine code (10.42) finds no \\S, \\D or \\W
+ * in a character beyond ASCII, so strings that are UTF-8 go without it.
+ */
 #define REGEX_OPTIONS                                                                              \
-	(PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_MATCH_UNSET_BACKREF |  \
-	 PCRE2_ALT_BSUX | PCRE2_NEVER_BACKSLASH_C | PCRE2_USE_OFFSET_LIMIT)
+	(PCRE2_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_MATCH_UNSET_BACKREF | PCRE2_ALT_BSUX |           \
+	 PCRE2_NEVER_BACKSLASH_C | PCRE2_USE_OFFSET_LIMIT)
 
 /* Of the compile context, whatever the library's build says: "." is anything but LF. */
 #define REGEX_NEWLINE PCRE2_NEWLINE_LF

@@ -70,13 +70,19 @@ utf8_span(const uint8_t *p, uint32_t n)
 	return i;
 }
 
+bool
+text_is_utf8(struct slice s)
+{
+	return utf8_span(s.p, s.n) == s.n;
+}
+
 void
 memo_check(struct rules_memo *memo)
 {
 	if (memo->is_checked)
 		return;
 	memo->is_checked = true;
-	memo->is_utf8 = utf8_span(memo->text.p, memo->text.n) == memo->text.n;
+	memo->is_utf8 = text_is_utf8(memo->text);
 	memo->has_lf = memo->text.n > 0 && memchr(memo->text.p, '\n', memo->text.n) != NULL;
 }
 

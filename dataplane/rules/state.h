@@ -155,6 +155,7 @@ struct rules_lane {
 	uint64_t run; /* number of the evaluation: memos of others are void */
 	uint32_t regex_n;
 	int64_t work_left;	 /* of this evaluation: match.c's RULES_WORK */
+	bool is_utf8;		 /* what is being asked about */
 	bool is_told;		 /* captures are wanted by the trace alone */
 	struct rules_memo *memo; /* by input */
 	uint64_t *hits;		 /* memory of the memos' bitmaps */
@@ -175,7 +176,8 @@ enum rules_starts {
 };
 
 struct rules_code {
-	pcre2_code *code;
+	pcre2_code *code;	  /* for valid UTF-8; machine code */
+	pcre2_code *raw;	  /* for any bytes; interpreted, but for those of bodies */
 	uint64_t first[4];	  /* bitmap */
 	enum rules_starts starts; /* where a match can begin */
 	bool is_owner;		  /* equal patterns share one */
@@ -292,6 +294,8 @@ void set_stop(struct rules_lane *l, const struct img_listener *listener);
  */
 enum rules_fault input_text(struct rules_lane *l, uint32_t input_i, struct rules_memo **ret);
 
+bool text_is_utf8(struct slice s);
+
 /* Whether text is valid UTF-8, whether it has a LF: looked at once. */
 void memo_check(struct rules_memo *memo);
 
@@ -344,11 +348,11 @@ enum rules_fault match_input(struct rules_lane *l, uint32_t input_i, uint32_t pa
 enum rules_fault match_conds(struct rules_lane *l, uint32_t first_cond, uint32_t cond_n,
 			     uint32_t flags, bool *ret_holds);
 
-/* The compiled pattern; for the stream of a body (of a BODY rule: with JIT for partial matches). */
+/* The compiled pattern for any bytes; for the stream of a body (of a BODY rule: with JIT for partial matches). */
 static inline const pcre2_code *
 match_code(const struct rules *rules, uint32_t pattern_i)
 {
-	return rules->code[pattern_i].code;
+	return rules->code[pattern_i].raw;
 }
 
 #endif

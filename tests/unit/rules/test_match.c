@@ -712,6 +712,27 @@ bytes_that_are_not_utf8(void **state)
 	made_close(&made);
 }
 
+/*
+ * What PCRE2's machine code (10.42) gets wrong: characters beyond ASCII in \S, \D and \W where any
+ * bytes may come, and a repeated reference to a group that took no part.
+ */
+static void
+machine_code_that_errs_is_not_used(void **state)
+{
+	const struct made_rule rule[] = {
+		{ .pattern = "^x\\S\\D\\W$", .action = IMG_ACTION_FARM, .farm_i = 0 },
+		{ .pattern = "^y(?:(b)|a)\\1+c", .action = IMG_ACTION_FARM, .farm_i = 1 },
+	};
+	struct made made;
+
+	(void)state;
+	made_open(&made, &(struct made_scope){ .rule = rule, .rule_n = N(rule) }, 1, MADE_NO_SCAN);
+	assert_int_equal(run(&made, "/x%C3%A9%C3%A9%C3%A9").farm_i, 0);
+	assert_int_equal(run(&made, "/yac").farm_i, 1);
+	assert_int_equal(run(&made, "/ybbc").farm_i, 1);
+	made_close(&made);
+}
+
 int
 main(void)
 {
@@ -740,6 +761,7 @@ main(void)
 		cmocka_unit_test(catastrophic_patterns_end),
 		cmocka_unit_test(long_strings_end),
 		cmocka_unit_test(bytes_that_are_not_utf8),
+		cmocka_unit_test(machine_code_that_errs_is_not_used),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
