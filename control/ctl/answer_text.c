@@ -139,10 +139,24 @@ body_print(const json_t *object)
 }
 
 static void
+preconditions_print(const json_t *pres)
+{
+	const json_t *pre;
+	size_t i;
+
+	json_array_foreach(pres, i, pre)
+	{
+		printf(LABEL "%s\n", i == 0 ? "before" : "", member(pre, "name"));
+		conds_print(json_object_get(pre, "conditions"));
+	}
+}
+
+static void
 response_print(const json_t *response)
 {
 	if (response == NULL)
 		return;
+	preconditions_print(json_object_get(response, "preconditions"));
 	rules_print(json_object_get(response, "rules"));
 	status_print(response);
 	fields_print(json_object_get(response, "headers"));

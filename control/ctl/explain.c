@@ -189,8 +189,8 @@ route_add(struct explain *x, json_t *answer)
 	}
 	if (cause != DECIDE_CAUSE_NONE)
 		route = route_supposed(x, farm_i != (uint32_t)IMG_NONE ? farm_i : 0);
-	if (cause == DECIDE_CAUSE_SCHEME)
-		set(answer, "notice", json_string(decide_cause_text(cause)));
+	if (cause == DECIDE_CAUSE_SCHEME || (is_proxied && x->way.is_secure))
+		set(answer, "notice", json_string(decide_cause_text(DECIDE_CAUSE_SCHEME)));
 	set(answer, "action", json_string(is_proxied ? "proxy" : "route"));
 	set(answer, "upstream_headers", upstream_headers(x, &route));
 	free(x->farms);

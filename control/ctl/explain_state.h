@@ -35,7 +35,9 @@ struct url {
 struct trace {
 	const struct img *img;
 	json_t *rules;
-	json_t *conds; /* of the rule being looked at; NULL: none so far */
+	json_t *conds;	/* of the rule being looked at; NULL: none so far */
+	json_t *pres;	/* preconditions with their conditions; NULL: none so far */
+	uint32_t pre_i; /* the last of them */
 };
 
 struct explain {

@@ -295,12 +295,15 @@ response_add(struct explain *x, json_t *answer)
 	    !body_make(x, &reply, &body, answer)) {
 		json_array_extend(json_object_get(answer, "rules"), rules);
 		json_decref(rules);
+		json_decref(x->trace.pres);
 		free(body.p);
 		return;
 	}
 	told = json_pack("{s:i, s:o, s:o}", "status", x->response.status, "reason",
 			 told_slice(x->response.phrase), "headers", headers_of(x, &reply));
 	told_body(told, "body", body.n > 0 ? (const char *)body.p : "", body.n);
+	if (x->trace.pres != NULL)
+		json_object_set_new(told, "preconditions", x->trace.pres);
 	json_object_set_new(told, "rules", rules);
 	json_object_set_new(answer, "response", told);
 	free(body.p);

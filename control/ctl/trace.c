@@ -64,6 +64,34 @@ pattern_of(const struct img *img, const struct img_cond *cond)
 	return json_string("");
 }
 
+/* The precondition that the condition is of; IMG_NONE: it is a rule's. */
+static uint32_t
+pre_of(const struct img *img, uint32_t cond_i)
+{
+	for (uint32_t i = 0; i < img_n(img, IMG_PRES); i++)
+		if (cond_i - img_pre(img, i)->first_cond < img_pre(img, i)->cond_n)
+			return i;
+	return (uint32_t)IMG_NONE;
+}
+
+/* The list of conditions of precondition pre_i, which are told one after the other. */
+static json_t *
+pre_conds(struct trace *trace, uint32_t pre_i)
+{
+	if (trace->pres == NULL || trace->pre_i != pre_i) {
+		if (trace->pres == NULL)
+			trace->pres = json_array();
+		trace->pre_i = pre_i;
+		json_array_append_new(
+			trace->pres,
+			json_pack("{s:o, s:[]}", "name",
+				  told_str(trace->img, img_pre(trace->img, pre_i)->name),
+				  "conditions"));
+	}
+	return json_object_get(json_array_get(trace->pres, json_array_size(trace->pres) - 1),
+			       "conditions");
+}
+
 static void
 on_cond(void *ctx, uint32_t cond_i, struct slice value, bool holds)
 {
@@ -77,6 +105,10 @@ on_cond(void *ctx, uint32_t cond_i, struct slice value, bool holds)
 		json_object_set_new(told, "negate", json_true());
 	if (cond->kind != IMG_COND_PATTERN)
 		json_object_set_new(told, "type", json_string(img_cond_kind_name(cond->kind)));
+	if (pre_of(trace->img, cond_i) != (uint32_t)IMG_NONE) {
+		json_array_append_new(pre_conds(trace, pre_of(trace->img, cond_i)), told);
+		return;
+	}
 	if (trace->conds == NULL)
 		trace->conds = json_array();
 	json_array_append_new(trace->conds, told);
