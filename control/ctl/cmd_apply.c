@@ -83,9 +83,11 @@ on_news(const json_t *news)
 	long long done = json_integer_value(json_object_get(progress, "done"));
 	long long of = json_integer_value(json_object_get(progress, "of"));
 
+	long long seconds = json_integer_value(json_object_get(progress, "seconds"));
+
 	if (progress == NULL || !isatty(STDERR_FILENO))
 		return;
-	fprintf(stderr, "\rcompiling rules: %lld of %lld patterns%s", done, of,
+	fprintf(stderr, "\rcompiling rules: %lld of %lld patterns, %lld s%s", done, of, seconds,
 		done == of ? "\n" : "");
 }
 

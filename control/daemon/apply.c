@@ -23,7 +23,9 @@
 
 enum {
 	GENERATIONS_MAX = 256, /* looked at when old images are removed */
-	KEPT_UNSEEN = 3,       /* images kept when no data plane says what it runs */
+	FIRST_WAIT_MS = 1000,
+	CHANGES_TOLD = 1000, /* lines of an answer */
+	KEPT_UNSEEN = 3,     /* images kept when no data plane says what it runs */
 };
 
 /* The data plane's word for a generation: none of its can wear ours out. */
@@ -32,7 +34,8 @@ enum {
 #define VERDICT_WAIT		(5 * LOOP_S)
 #define LOOK_EVERY		(100 * LOOP_MS)
 #define LOOK_WAITING		(5 * LOOP_MS)
-#define SAY_EVERY		(2 * LOOP_S)
+#define SAY_EVERY		(5 * LOOP_S)
+#define TELL_EVERY		(200 * LOOP_MS)
 
 bool
 daemon_facts(const struct daemon *daemon, struct instance_facts *ret_facts)
@@ -179,11 +182,17 @@ lines_json(const struct conf_changes *changes, bool only_at_restart)
 {
 	struct arena arena = { 0 };
 	json_t *list = json_array();
+	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < changes->n; i++)
-		if (!only_at_restart || changes->change[i].is_at_restart)
+	for (uint32_t i = 0; i < changes->n; i++) {
+		if (only_at_restart && !changes->change[i].is_at_restart)
+			continue;
+		if (n++ < CHANGES_TOLD)
 			json_array_append_new(
 				list, json_string(conf_change_text(&changes->change[i], &arena)));
+	}
+	if (n > CHANGES_TOLD)
+		json_array_append_new(list, json_sprintf("and %u more", n - CHANGES_TOLD));
 	arena_fini(&arena);
 	return list;
 }
@@ -328,22 +337,26 @@ apply_finish(struct daemon *daemon)
 	return answer;
 }
 
+/* Patterns that are looked up by one scan are compiled at one go: the seconds show that it lives. */
 static void
-progress_tell(struct daemon *daemon)
+progress_tell(struct daemon *daemon, uint64_t now)
 {
 	const struct making *making = &daemon->making;
-	uint64_t now = loop_now();
+	struct applying *applying = &daemon->applying;
+	unsigned seconds = (unsigned)((now - applying->began) / LOOP_S);
 
-	if (making->all_n == 0)
+	if (making->all_n == 0 || now - applying->told_at < TELL_EVERY)
 		return;
-	if (daemon->applying.wants_progress)
-		socket_tell(&daemon->socket, daemon->applying.client_id,
-			    json_pack("{s:{s:I, s:I}}", "progress", "done",
-				      (json_int_t)making->done_n, "of", (json_int_t)making->all_n));
-	if (now - daemon->applying.said_at < SAY_EVERY)
+	applying->told_at = now;
+	if (applying->wants_progress)
+		socket_tell(&daemon->socket, applying->client_id,
+			    json_pack("{s:{s:I, s:I, s:I}}", "progress", "done",
+				      (json_int_t)making->done_n, "of", (json_int_t)making->all_n,
+				      "seconds", (json_int_t)seconds));
+	if (now - applying->said_at < SAY_EVERY)
 		return;
-	daemon->applying.said_at = now;
-	say("rules: %u of %u patterns are compiled", making->done_n, making->all_n);
+	applying->said_at = now;
+	say("rules: %u of %u patterns are compiled, %u s", making->done_n, making->all_n, seconds);
 }
 
 static void
@@ -355,7 +368,7 @@ on_making(void *ctx, int fd, uint32_t events)
 	(void)fd;
 	(void)events;
 	if (!making_read(&daemon->making)) {
-		progress_tell(daemon);
+		progress_tell(daemon, loop_now());
 		return;
 	}
 	loop_forget(&daemon->loop, &daemon->making_watch);
@@ -375,7 +388,7 @@ apply_begin(struct daemon *daemon, const char *path)
 	if (!making_start(&daemon->making, daemon->control_fd, path, before))
 		return socket_error("no process can be had to read the configuration: %s",
 				    strerror(errno));
-	daemon->applying = (struct applying){ .said_at = loop_now() };
+	daemon->applying = (struct applying){ .began = loop_now(), .said_at = loop_now() };
 	return NULL;
 }
 
@@ -452,8 +465,9 @@ apply_first(struct daemon *daemon)
 	json_t *answer = apply_begin(daemon, daemon->config);
 
 	if (answer == NULL) {
-		while (!making_read(&daemon->making))
-			progress_tell(daemon);
+		while (!making_wait(&daemon->making, FIRST_WAIT_MS) ||
+		       !making_read(&daemon->making))
+			progress_tell(daemon, loop_now());
 		answer = apply_finish(daemon);
 	}
 	first_told(daemon, answer);
@@ -545,6 +559,8 @@ apply_advance(struct daemon *daemon, uint64_t now)
 {
 	struct instance_facts *facts;
 
+	if (daemon->making.pid != 0)
+		progress_tell(daemon, now);
 	if (now < daemon->look_at)
 		return;
 	dataplane_find(daemon);

@@ -35,7 +35,7 @@ struct waiting {
 struct applying {
 	uint64_t client_id; /* 0: nobody waits for the answer */
 	bool at_restart, wants_progress;
-	uint64_t said_at; /* progress was told to the operator */
+	uint64_t began, told_at, said_at; /* progress: to the client, to the operator */
 };
 
 struct daemon {

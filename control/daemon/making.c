@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -218,6 +219,14 @@ lines_read(struct making *making)
 		making->text_n -= n + 1;
 		memmove(making->text, end + 1, making->text_n);
 	}
+}
+
+bool
+making_wait(const struct making *making, int ms)
+{
+	struct pollfd fd = { .fd = making->fd, .events = POLLIN };
+
+	return poll(&fd, 1, ms) > 0;
 }
 
 bool

@@ -118,6 +118,8 @@ inputs_scan(struct making *m, struct inputs *inputs, enum img_scope_kind kind)
 	uint32_t least = kind == IMG_SCOPE_OUTBOUND ? OUTBOUND_SCAN_LEAST : 1;
 
 	for (struct input *input = inputs->first; input != NULL; input = input->next) {
+		if (m->env->on_progress != NULL)
+			m->env->on_progress(m->env->ctx, m->pattern_done, m->pattern_n);
 		if (input->kind != IMG_INPUT_VALUE && (input->flags & IMG_INPUT_ON_REFS) == 0 &&
 		    input->pattern_n >= least)
 			scan_make(m, input);
