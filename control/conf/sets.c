@@ -25,6 +25,7 @@ enum {
 struct sets {
 	struct native native;
 	struct rule_sets *set; /* being filled */
+	bool has_allow;	       /* an entry says which variables rules may set */
 	/* The scopes that rules go to until another entry comes between them. */
 	struct rule_scope *inbound, *outbound;
 	struct rule **rule_end;
@@ -101,7 +102,9 @@ scope_take(struct sets *sets, enum img_scope_kind kind, const struct conf_group 
 {
 	struct rule_scope *scope = arena_take(sets->native.arena, sizeof(*scope));
 
-	*scope = (struct rule_scope){ .at = at, .kind = kind, .folder = "/" };
+	*scope = (struct rule_scope){
+		.at = at, .kind = kind, .folder = "/", .sets_freely = !sets->has_allow
+	};
 	if (group != NULL) {
 		scope->folder = kind == IMG_SCOPE_GLOBAL ? "/" : group->folder.s;
 		scope->keeps_escapes = group->keep_escapes.v != 0;
@@ -524,6 +527,8 @@ sets_read(struct conf *conf, struct conf_errs *errs)
 		sets.set = arena_take(&conf->arena, sizeof(*sets.set));
 		sets.set->at = from->name.at->key_at;
 		sets.set->name = (struct rule_text){ .s = from->name.s, .at = sets.set->at };
+		for (CONF_EACH(struct conf_entry, entry, &from->entries))
+			sets.has_allow |= entry->kind == CONF_ENTRY_ALLOW;
 		entries_add(&sets, &from->entries, NULL);
 		check_names(&sets, from);
 		scopes_sort(sets.set);

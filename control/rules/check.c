@@ -141,7 +141,7 @@ is_allowed(const struct rule_sets *set, const char *name)
 static uint32_t
 allowed_flags(struct making *m, const struct whose *w, struct conf_pos at, const char *name)
 {
-	if (w->scope->kind != IMG_SCOPE_LOCAL || is_allowed(m->set, name))
+	if (w->scope->kind != IMG_SCOPE_LOCAL || w->scope->sets_freely || is_allowed(m->set, name))
 		return 0;
 	if (m->set->is_strict)
 		say_warning(

@@ -153,6 +153,7 @@ struct rule_scope {
 	bool keeps_escapes; /* useOriginalURLEncoding="false" */
 	bool keeps_spelling;
 	bool before_cache;
+	bool sets_freely;	   /* LOCAL: the list of allowed variables does not concern it */
 	struct rule *rules;	   /* GLOBAL, LOCAL */
 	struct out_rule *outs;	   /* OUTBOUND */
 	struct rule_pre *pres;	   /* OUTBOUND */

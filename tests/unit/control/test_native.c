@@ -639,6 +639,23 @@ what_will_surprise_is_a_warning(void **state)
 	}
 }
 
+/* What IIS would say of variables concerns its files, and sets that say so themselves. */
+static void
+native_rules_set_variables_freely(void **state)
+{
+	struct conf *conf =
+		opened(CONF_GOOD "rules:\n  s:\n  - {name: a, set: {variable: {V: x}}}\n");
+
+	(void)state;
+	assert_int_equal(conf->warns.n, 0);
+	conf_close(conf);
+	conf = opened(CONF_GOOD "rules:\n  s:\n  - {name: a, set: {variable: {V: x}}}\n"
+				"  - {allow: [W]}\n");
+	assert_int_equal(conf->warns.n, 1);
+	assert_non_null(strstr(conf->warns.err[0].text, "500.50"));
+	conf_close(conf);
+}
+
 /* ---- what is wrong ---- */
 
 struct broken {
@@ -824,6 +841,7 @@ main(void)
 		cmocka_unit_test(sets_of_included_files_join),
 		cmocka_unit_test(hosts_that_rules_name_become_farms),
 		cmocka_unit_test(what_will_surprise_is_a_warning),
+		cmocka_unit_test(native_rules_set_variables_freely),
 		cmocka_unit_test(every_mistake_is_told_with_place_and_cure),
 		cmocka_unit_test(listeners_name_sets_that_are_there),
 		cmocka_unit_test(alternatives_beyond_measure_are_told),
