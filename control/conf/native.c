@@ -75,6 +75,12 @@ values_set(struct native *native, const struct conf_list *list, bool is_header, 
 		if (is_header ? !is_header_good(native, at->key, at->key_at)
 			      : !is_variable_good(native, at->key, at->key_at))
 			continue;
+		if (strpbrk(value->value.s, "\r\n") != NULL) {
+			conf_err_add(native->errs, value->value.at->at,
+				     "this value has a line break, which no header may have; write "
+				     "it in one line");
+			continue;
+		}
 		*to = arena_take(native->arena, sizeof(**to));
 		**to = (struct rule_set_var){ .at = at->key_at,
 					      .name = { .s = at->key, .at = at->key_at },

@@ -74,9 +74,22 @@ control_start(void **state)
 	assert_non_null(mkdtemp(dir));
 	config_write("good.yaml", CONF_GOOD);
 	config_write("bad.yaml", "machine:\n  cors: [1]\n");
-	config_write("other.yaml", CONF_GOOD "      - {name: c, address: 10.0.0.13}\n");
 	config_write("other.yaml", CONF_MACHINE CONF_LISTENERS
 		     "farms: [{name: app, servers: [{name: a, address: 10.0.0.11}]}]\n");
+	config_write(
+		"rules.yaml", CONF_MACHINE CONF_FARMS
+		"listeners:\n"
+		"  - {name: web, address: \"203.0.113.10:80\", rules: [s], farm: app}\n"
+		"plain_hosts: true\n"
+		"rules:\n"
+		"  s:\n"
+		"  - {map: moved, keys: {/news: /blog}}\n"
+		"  - {name: moved, match: {where: {\"{moved:{URL}}\": \"(.+)\"}}, redirect: "
+		"\"{C:1}\"}\n"
+		"  - {name: admin, match: {path: /admin, not: {from: 10.0.0.0/8}}, deny: 403}\n"
+		"  - {name: plain, match: {path: /app}, rewrite: "
+		"\"http://app9.internal:8080/x/{R:1}\"}\n"
+		"  - {name: idle}\n");
 	control_pid = fork();
 	if (control_pid == 0) {
 		char run[128], config[128];
@@ -183,6 +196,28 @@ a_second_daemon_refuses_to_start(void **state)
 	assert_int_equal(WEXITSTATUS(system(command)), 1);
 }
 
+/* Maps come from the file, not from a run directory; hosts of rules are farms. */
+static void
+rules_of_a_file_are_checked_and_explained(void **state)
+{
+	(void)state;
+	assert_ctl("check rules.yaml", 0, "is good (ports 2, listeners 1, farms 2, rules 4)");
+	assert_ctl("check rules.yaml", 0, "warning: rules.yaml:18:5: the rule does nothing");
+	assert_ctl("check --json rules.yaml", 0, "\"line\": 18");
+	assert_ctl("explain --config rules.yaml http://203.0.113.10/news", 0,
+		   "location  http://203.0.113.10/blog");
+	assert_ctl("explain --config rules.yaml http://203.0.113.10/ADMIN/x", 0, "403 Forbidden");
+	assert_ctl("explain --config rules.yaml --client 10.1.2.3:4 http://203.0.113.10/admin", 0,
+		   "farm      app");
+	assert_ctl("explain --config rules.yaml http://203.0.113.10/app/y?z", 0,
+		   "Host: app9.internal:8080");
+	assert_ctl("explain --config rules.yaml http://203.0.113.10/app/y?z", 0, "/x/y?z");
+	assert_ctl("apply rules.yaml", 0, "+ rule s/moved");
+	assert_ctl("explain http://203.0.113.10/news", 0, "location  http://203.0.113.10/blog");
+	assert_ctl("diff good.yaml", 0, "- rule s/moved");
+	assert_ctl("apply good.yaml", 0, "~ listener web rules: s -> none");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -191,6 +226,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(changes_are_told_applied_and_told_again),
 		cmocka_unit_test(servers_are_drained_and_listed),
 		cmocka_unit_test(explain_answers_offline_too),
+		cmocka_unit_test(rules_of_a_file_are_checked_and_explained),
 		cmocka_unit_test(every_verb_has_help_with_an_example),
 		cmocka_unit_test(a_second_daemon_refuses_to_start),
 	};
