@@ -118,6 +118,13 @@ static const struct field server_fields[] = {
 };
 /* clang-format on */
 
+/* Values are texts of the images, which may end before the changes are told. */
+static const char *
+kept(struct diff *diff, const char *text)
+{
+	return text == NULL ? NULL : arena_text(diff->arena, text, strlen(text));
+}
+
 void
 diff_add(struct diff *diff, struct conf_change change)
 {
@@ -132,6 +139,8 @@ diff_add(struct diff *diff, struct conf_change change)
 		changes->change = more;
 		diff->room = room;
 	}
+	change.from = kept(diff, change.from);
+	change.to = kept(diff, change.to);
 	changes->change[changes->n++] = change;
 	changes->at_restart_n += change.is_at_restart;
 }

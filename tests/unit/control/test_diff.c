@@ -24,14 +24,14 @@ assert_diff(const char *before_text, const char *after_text, const char *expecte
 	char text[8192] = "";
 
 	conf_diff(&before.img, &after.img, &arena, &changes);
+	tables_close(&before); /* an apply tells its changes when the image before has ended */
+	tables_close(&after);
 	for (uint32_t i = 0; i < changes.n; i++) {
 		strcat(text, conf_change_text(&changes.change[i], &arena));
 		strcat(text, "\n");
 	}
 	assert_string_equal(text, expected);
 	arena_fini(&arena);
-	tables_close(&before);
-	tables_close(&after);
 }
 
 static void
