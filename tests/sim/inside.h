@@ -91,6 +91,8 @@ void app_work(struct world *w, struct app *app);
 void app_work_all(struct world *w);
 
 /* net.c */
+/* A whole TCP packet with right sums; payload_off counts from p. */
+bool net_decode(const uint8_t *p, uint32_t n, struct tcp_seg *ret_seg);
 void net_send(struct world *w, uint32_t from, struct buf *packet);
 uint64_t net_next(const struct world *w);
 void net_deliver(struct world *w);

@@ -180,8 +180,8 @@ check_edge(struct world *w, uint32_t from, const struct tcp_seg *seg)
 	seen->has_edge = true;
 }
 
-static bool
-decode(const uint8_t *p, uint32_t n, struct tcp_seg *ret_seg)
+bool
+net_decode(const uint8_t *p, uint32_t n, struct tcp_seg *ret_seg)
 {
 	struct ip ip;
 	enum wire_drop drop =
@@ -242,7 +242,7 @@ net_wire(struct world *w, uint32_t from, uint8_t *wire, uint32_t n)
 	struct tcp_seg seg;
 
 	strip_options(w, wire, n);
-	WORLD_ENSURE(w, decode(wire, n, &seg));
+	WORLD_ENSURE(w, net_decode(wire, n, &seg));
 	check_edge(w, from, &seg);
 	world_hash(w, &w->now, sizeof(w->now));
 	world_hash(w, wire, n);
@@ -395,7 +395,7 @@ net_deliver(struct world *w)
 
 		if (b->n == w->conf.burst_max)
 			input_burst(w, f->to, b);
-		if (decode(f->bytes, f->n, &b->seg[b->n]) &&
+		if (net_decode(f->bytes, f->n, &b->seg[b->n]) &&
 		    ip_eq(&b->seg[b->n].dst, &w->host[f->to].addr)) {
 			b->buf[b->n] = packet_of(w, f);
 			b->n += b->buf[b->n] != NULL;
