@@ -12,7 +12,7 @@
 
 /*
  * IMG_PATTERN_CASELESS adds PCRE2_CASELESS; what may be asked of strings that are not UTF-8 adds
- * PCRE2_MATCH_INVALID_UTF. With that the library's machine code (10.42) finds no \\S, \\D or \\W
+ * PCRE2_MATCH_INVALID_UTF. With that the library's machine code (10.42) finds no \S, \D or \W
  * in a character beyond ASCII, so strings that are UTF-8 go without it.
  */
 #define REGEX_OPTIONS                                                                              \

@@ -462,7 +462,7 @@ scope_build(struct img_build *b, struct made *made, const struct made_scope *fro
 /* ---- the world around them ---- */
 
 static void
-world_build(struct img_build *b, uint32_t scope_n)
+world_build(struct img_build *b, const uint32_t *scope_i, uint32_t scope_n)
 {
 	static const char *const farm[MADE_FARMS] = { "one", "two" };
 	struct img_listener l = { .incarnation = 1,
@@ -495,29 +495,44 @@ world_build(struct img_build *b, uint32_t scope_n)
 		img_build_farm(b, &f);
 	}
 	for (uint32_t i = 0; i < scope_n; i++)
-		img_build_bind(b, &(struct img_bind){ .scope_i = i });
+		img_build_bind(b, &(struct img_bind){ .scope_i = scope_i[i] });
+}
+
+void
+made_finish(struct made *made, struct img_build *b, const uint32_t *scope_i, uint32_t scope_n,
+	    struct rules_blob *blob, uint32_t blob_n)
+{
+	struct abi_fault fault;
+	char text[ABI_FAULT_TEXT_BYTES];
+	size_t n;
+
+	world_build(b, scope_i, scope_n);
+	must(img_build_finish(b, &made->bytes, &n), "img_build_finish");
+	made->blob = blob;
+	made->blob_n = blob_n;
+	if (!img_open(made->bytes, n, &made->img, &fault))
+		must(false, abi_fault_print(&fault, text, sizeof(text)));
+	made->rules = rules_open(&made->img, made->blob, LANES, realloc, &made->fault);
 }
 
 void
 made_open(struct made *made, const struct made_scope *scope, uint32_t scope_n, uint32_t flags)
 {
+	uint32_t *scope_i = calloc(scope_n + 1, sizeof(scope_i[0]));
 	struct img_build b;
-	struct abi_fault fault;
-	char text[ABI_FAULT_TEXT_BYTES];
-	size_t n;
 
+	must(scope_i != NULL, "memory");
 	*made = (struct made){ 0 };
 	img_build_init(&b, realloc);
-	world_build(&b, scope_n);
-	for (uint32_t i = 0; i < scope_n; i++)
+	for (uint32_t i = 0; i < scope_n; i++) {
+		scope_i[i] = i;
 		scope_build(&b, made, &scope[i], flags);
-	must(img_build_finish(&b, &made->bytes, &n), "img_build_finish");
-	img_build_fini(&b);
-	if (!img_open(made->bytes, n, &made->img, &fault))
-		must(false, abi_fault_print(&fault, text, sizeof(text)));
+	}
 	if (made->blob == NULL && (flags & MADE_NO_DATABASES) == 0)
 		made->blob = calloc(1, sizeof(made->blob[0]));
-	made->rules = rules_open(&made->img, made->blob, LANES, realloc, &made->fault);
+	made_finish(made, &b, scope_i, scope_n, made->blob, made->blob_n);
+	img_build_fini(&b);
+	free(scope_i);
 }
 
 void

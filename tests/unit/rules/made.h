@@ -78,6 +78,15 @@ struct made {
  */
 void made_open(struct made *made, const struct made_scope *scope, uint32_t scope_n, uint32_t flags);
 
+struct img_build;
+
+/*
+ * The same of rules that a compiler has built: adds the world around them, and binds these scopes
+ * in this order. blob: of the image's blobs, NULL: none; they become made's, by free.
+ */
+void made_finish(struct made *made, struct img_build *b, const uint32_t *scope_i, uint32_t scope_n,
+		 struct rules_blob *blob, uint32_t blob_n);
+
 void made_close(struct made *made);
 
 /* ---- a request ---- */
