@@ -69,7 +69,7 @@ mean_ns(const struct rule_facts *facts)
 static json_t *
 rule_json(const struct rule_facts *facts)
 {
-	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "rule", facts->name, "set",
+	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "name", facts->name, "set",
 			 facts->set, "scope", img_scope_kind_name(facts->kind), "tried",
 			 (json_int_t)facts->tried, "matched", (json_int_t)facts->matched, "faults",
 			 (json_int_t)facts->faults, "time_ns", (json_int_t)facts->time_ns,
@@ -139,7 +139,8 @@ rule_table_show(const struct ctl *ctl, const struct boards *boards, const struct
 		scope_show(&t, img_scope(img, i));
 	free(t.words);
 	if (ctl->is_json)
-		ctl_print_json(t.list);
+		ctl_print_json(
+			json_pack("{s:I, s:o}", "lanes", (json_int_t)boards->n, "rules", t.list));
 	if (t.shown_n == 0 && glob != NULL && !ctl->is_json)
 		return ctl_failed(ctl, "no rule's name matches '%s'", glob);
 	return CTL_DONE;

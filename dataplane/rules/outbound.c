@@ -428,7 +428,9 @@ rules_response(struct rules *rules, uint32_t lane_i, uint32_t listener_i,
 		ret_reply->fault = fault;
 		ret_reply->status = 500;
 		ret_reply->substatus =
-			(l->scope->flags & IMG_SCOPE_BEFORE_CACHE) != 0 ? 53 : 52; /* 15 */
+			l->scope != NULL && (l->scope->flags & IMG_SCOPE_BEFORE_CACHE) != 0
+				? 53
+				: 52; /* 15 */
 		ret_reply->body_rule_n = 0;
 	}
 	ret_reply->regex_n = l->regex_n;
