@@ -514,6 +514,16 @@ check_names(struct sets *sets, const struct conf_rule_set *from)
 	}
 }
 
+static bool
+is_bound(const struct conf *conf, const char *name)
+{
+	for (CONF_EACH(struct conf_listener, listener, &conf->listeners))
+		for (CONF_EACH(struct conf_str, bound, &listener->rules))
+			if (bound->s != NULL && strcmp(bound->s, name) == 0)
+				return true;
+	return false;
+}
+
 void
 sets_read(struct conf *conf, struct conf_errs *errs)
 {
@@ -532,6 +542,10 @@ sets_read(struct conf *conf, struct conf_errs *errs)
 		entries_add(&sets, &from->entries, NULL);
 		check_names(&sets, from);
 		scopes_sort(sets.set);
+		if (!is_bound(conf, from->name.s))
+			conf_err_add(&conf->warns, sets.set->at,
+				     "no listener uses the set '%s'; add rules: [%s] to one",
+				     from->name.s, from->name.s);
 		*end = sets.set;
 		end = &sets.set->next;
 	}

@@ -612,6 +612,10 @@ hosts_that_rules_name_become_farms(void **state)
 
 /* ---- warnings ---- */
 
+#define WEB                                                                                        \
+	"listeners:\n"                                                                             \
+	"  - {name: web, address: \"203.0.113.10:80\", rules: [s], farm: app}\n"
+
 static void
 what_will_surprise_is_a_warning(void **state)
 {
@@ -623,6 +627,7 @@ what_will_surprise_is_a_warning(void **state)
 		  "'app1.internal' is no farm, so such a request is answered 404.4" },
 		{ "{name: a, match: {path_regex: \"(.*)\"}, rewrite: \"http://{R:1}/\"}",
 		  "dynamic_hosts: [app1.internal]" },
+		{ "{name: a, rewrite: \"https://app/\"}", "TLS towards servers is not in this version" },
 	};
 
 	(void)state;
@@ -630,27 +635,41 @@ what_will_surprise_is_a_warning(void **state)
 		char text[4096];
 		struct conf *conf;
 
-		snprintf(text, sizeof(text), CONF_GOOD "rules:\n  s:\n  - %s\n", cases[i].entry);
+		snprintf(text, sizeof(text), CONF_MACHINE WEB CONF_FARMS "rules:\n  s:\n  - %s\n",
+			 cases[i].entry);
 		conf = opened(text);
-		assert_true(conf->warns.n >= 1);
+		assert_int_equal(conf->warns.n, 1);
 		assert_non_null(strstr(conf->warns.err[0].text, cases[i].text));
 		assert_int_equal(conf->warns.err[0].at.line, 13);
 		conf_close(conf);
 	}
 }
 
+static void
+a_set_that_no_listener_uses_is_a_warning(void **state)
+{
+	struct conf *conf = opened(CONF_GOOD "rules:\n  s:\n  - {name: a, deny: 403}\n");
+
+	(void)state;
+	assert_int_equal(conf->warns.n, 1);
+	assert_int_equal(conf->warns.err[0].at.line, 12);
+	assert_non_null(strstr(conf->warns.err[0].text, "no listener uses the set 's'"));
+	conf_close(conf);
+}
+
 /* What IIS would say of variables concerns its files, and sets that say so themselves. */
 static void
 native_rules_set_variables_freely(void **state)
 {
-	struct conf *conf =
-		opened(CONF_GOOD "rules:\n  s:\n  - {name: a, set: {variable: {V: x}}}\n");
+	struct conf *conf = opened(CONF_MACHINE WEB CONF_FARMS
+				   "rules:\n  s:\n  - {name: a, set: {variable: {V: x}}}\n");
 
 	(void)state;
 	assert_int_equal(conf->warns.n, 0);
 	conf_close(conf);
-	conf = opened(CONF_GOOD "rules:\n  s:\n  - {name: a, set: {variable: {V: x}}}\n"
-				"  - {allow: [W]}\n");
+	conf = opened(CONF_MACHINE WEB CONF_FARMS
+		      "rules:\n  s:\n  - {name: a, set: {variable: {V: x}}}\n"
+		      "  - {allow: [W]}\n");
 	assert_int_equal(conf->warns.n, 1);
 	assert_non_null(strstr(conf->warns.err[0].text, "500.50"));
 	conf_close(conf);
@@ -846,6 +865,7 @@ main(void)
 		cmocka_unit_test(sets_of_included_files_join),
 		cmocka_unit_test(hosts_that_rules_name_become_farms),
 		cmocka_unit_test(what_will_surprise_is_a_warning),
+		cmocka_unit_test(a_set_that_no_listener_uses_is_a_warning),
 		cmocka_unit_test(native_rules_set_variables_freely),
 		cmocka_unit_test(every_mistake_is_told_with_place_and_cure),
 		cmocka_unit_test(listeners_name_sets_that_are_there),
