@@ -54,7 +54,7 @@ struct lane_conf {
 	struct board board; /* pointers into this lane's board, laid out by board_init */
 	struct journal_writer *journal; /* NULL: no access records */
 	uint64_t seed[2];		/* all randomness of this lane */
-	uint64_t (*clock_ns)(void); /* for the time that rules take; NULL: none is kept */
+	uint64_t (*clock_ns)(void);	/* for the time that rules take; NULL: none is kept */
 	uint64_t wall_ns;		/* add to the monotonic clock for the time of day (Unix) */
 	bool is_speaker; /* does duplicate detection and announcements; one lane of all */
 };

@@ -1,8 +1,9 @@
 /*
  * fuzz_proxy.c - a client and a server that say anything in any order, pieces of right messages
- * above all, and hang up, reset, refuse and wait whenever they like. The proxy must meet no broken
- * invariant and give every buffer back.
+ * above all, and hang up, reset, refuse and wait whenever they like; half of the time past rules.
+ * The proxy must meet no broken invariant and give every buffer back.
  */
+#include "made.h"
 #include "stand.h"
 
 #include <string.h>
@@ -26,6 +27,32 @@ static const char *const client_words[] = {
 	"5;a=b\r\nhel",
 	"0\r\n\r\n",
 	"0\r\nT: 1\r\n\r\n",
+};
+
+static const char *const rule_words[] = {
+	"GET /to/a?b HTTP/1.1\r\nHost: h\r\n",	   "POST /app/a HTTP/1.1\r\nHost: h\r\n",
+	"GET /old/%2f%41 HTTP/1.1\r\nHost: h\r\n", "GET /no HTTP/1.1\r\nHost: h\r\n",
+	"HEAD /no HTTP/1.1\r\nHost: h\r\n",	   "GET /bad HTTP/1.1\r\nHost: h\r\n",
+	"GET /set?%0d HTTP/1.1\r\nHost: h\r\n",	   "GET /%zz HTTP/1.1\r\nHost: h\r\n",
+};
+
+static const struct made_rule rules[] = {
+	{ "to", "^to/(.*)", IMG_ACTION_REWRITE, "/{1}", .receive_ns = 1 * S,
+	  .set = { { IMG_SET_REQUEST_FIELD, "x-new", "{1}" },
+		   { IMG_SET_RESPONSE_FIELD, "x-s", "y" } } },
+	{ "app", "^app/(.*)", IMG_ACTION_REWRITE, "http://app/{1}",
+	  .flags = IMG_RULE_LOG_REWRITTEN },
+	{ "old", "^old/(.*)", IMG_ACTION_REDIRECT, "/new/{1}", .status = 302 },
+	{ "no", "^no", IMG_ACTION_RESPOND, .status = 403, .reason = "No", .body = "no" },
+	{ "bad", "^bad", IMG_ACTION_ABORT },
+	{ "set", "^set", IMG_ACTION_NONE, .set = { { IMG_SET_REQUEST_FIELD, "x-q", "{q}" } } },
+	{ NULL },
+};
+
+static const struct made_out outs[] = {
+	{ "len", "content-length", ".*", "7" },
+	{ "up", "upgrade", "(.*)", "{1}y" },
+	{ NULL },
 };
 
 static const char *const origin_words[] = {
@@ -61,6 +88,12 @@ can_say(const struct stand *s, const struct peer *p)
 	return p != NULL && !p->is_gone && tcp_is_live(s->peer_side.tcp, p->id);
 }
 
+static void
+say_word(struct stand *s, struct peer *p, const char *word)
+{
+	say_bytes(s, p, word, strlen(word));
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
@@ -74,6 +107,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	u.bufs_max = 512;
 	u.peer_bufs_max = 1024;
 	u.server_n = 2;
+	if (n > 0 && (data[0] & 32) != 0) {
+		made = rules;
+		made_out = outs;
+		u.rules = made_build;
+	}
 	s = stand_open(&u);
 	for (size_t i = 0; i + 1 < n && i < 160; i += 2) {
 		uint8_t what = data[i] % 16, how = data[i + 1];
@@ -85,9 +123,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		while (origin_waits(s))
 			o = origin(s);
 		if (what < 5 && can_say(s, c) && c->is_open)
-			say_bytes(s, c, client_words[how % 16], strlen(client_words[how % 16]));
+			say_word(s, c, how < 128 ? client_words[how % 16] : rule_words[how % 8]);
 		else if (what >= 5 && what < 11 && can_say(s, o))
-			say_bytes(s, o, origin_words[how % 16], strlen(origin_words[how % 16]));
+			say_word(s, o, origin_words[how % 16]);
 		else if (what == 11)
 			wait_a_while(s, how);
 		else if (what == 12 && can_say(s, c) && c->is_open)
