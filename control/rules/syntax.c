@@ -23,6 +23,8 @@ struct reader {
 	struct arena *arena;
 	const char *at;
 	bool is_caseless, is_dot_all;
+	/* Of the class that is read: [:alpha:], [:^alpha:] (also in posix_n), \W. */
+	uint32_t posix_n, posix_inverse_n, inverse_n;
 	const char *why; /* not NULL: what is not known */
 	uint32_t depth;
 	uint32_t group_n;
@@ -264,8 +266,11 @@ class_item(struct reader *r, struct chars *kinds)
 		stop(r, "a class without its end");
 		return -2;
 	}
-	if (*r->at == '[' && r->at[1] != '\0' && strchr(":.=", r->at[1]) != NULL)
+	if (*r->at == '[' && r->at[1] != '\0' && strchr(":.=", r->at[1]) != NULL) {
+		r->posix_n++;
+		r->posix_inverse_n += r->at[2] == '^';
 		return posix_take(r, kinds) ? -1 : -2;
+	}
 	if (*r->at != '\\')
 		return (int)char_take(r);
 	r->at++;
@@ -276,6 +281,7 @@ class_item(struct reader *r, struct chars *kinds)
 	if (kind_of_escape(r->arena, *r->at, &one)) {
 		for (uint32_t k = 0; k < one.n; k++)
 			chars_add(r->arena, kinds, one.range[k].first, one.range[k].last);
+		r->inverse_n += *r->at >= 'A' && *r->at <= 'Z';
 		r->at++;
 		return -1;
 	}
@@ -294,6 +300,7 @@ read_class(struct reader *r)
 	bool is_negative = *r->at == '^', is_first = true;
 
 	r->at += is_negative;
+	r->posix_n = r->posix_inverse_n = r->inverse_n = 0;
 	while (*r->at != ']' || is_first) {
 		int first = class_item(r, &kinds), last = first;
 
@@ -310,6 +317,10 @@ read_class(struct reader *r)
 			chars_add(r->arena, &tree->chars, (uint32_t)first, (uint32_t)last);
 	}
 	r->at++;
+	/* What PCRE2 makes of characters beyond ASCII then goes by their order. */
+	if (r->posix_n > 0 && r->posix_inverse_n + r->inverse_n > 0 &&
+	    r->posix_n + r->inverse_n > 1)
+		return stop(r, "a class that joins [:name:] with an inverse set");
 	/* Only characters and ranges have cases: \w and [:alpha:] are as they are. */
 	if (r->is_caseless)
 		chars_fold(r->arena, &tree->chars);
@@ -339,9 +350,7 @@ read_escape(struct reader *r)
 	case 'A':
 		r->at++;
 		return tree_take(r, TREE_BEGIN);
-	case 'z':
-		r->at++;
-		return tree_take(r, TREE_END);
+	case 'z': /* without the JIT it also holds before a byte of no character */
 	case 'Z':
 		r->at++;
 		return tree_take(r, TREE_END_LF);

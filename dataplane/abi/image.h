@@ -596,8 +596,10 @@ enum {
 	/* Matches every string of valid UTF-8, as a whole; group 1, if any, too. Of other strings the
 	 * regular expression decides. */
 	IMG_PATTERN_ANY = 1 << 1,
-	IMG_PATTERN_EXACT = 1 << 2,    /* a scan's hit is a match: no regular expression needed */
-	IMG_PATTERN_SCANNED = 1 << 3,  /* is in the database; one that is not may always match */
+	IMG_PATTERN_EXACT = 1 << 2, /* a scan's hit is a match: no regular expression needed */
+	/* Is in the database, which is made for the text of rules/scanned.h; one that is not may
+	 * always match. */
+	IMG_PATTERN_SCANNED = 1 << 3,
 	IMG_PATTERN_ONE_LINE = 1 << 4, /* ANY is said of strings without LF only: "." is not one */
 	IMG_PATTERN_FLAGS = (1 << 5) - 1,
 };

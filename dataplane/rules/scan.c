@@ -5,19 +5,12 @@
  * A string is expanded when somebody asks and kept until something that it depends on changes.
  * Invariant: what a scan leaves out does not match; what it reports may.
  *
- * Strings that are not valid UTF-8. Databases are made for UTF-8 and give no promise for other
- * bytes, yet asking every pattern by itself would make one bad byte ten thousand times as dear as a
- * good one. So a copy is scanned in which each byte that is no part of a valid character is 0x01.
- * It reports a superset of what PCRE2 finds in the string itself (PCRE2_MATCH_INVALID_UTF): there
- * no match spans an invalid byte, so every character that a match consumes or that a positive
- * assertion sees is in the copy at the same place; "^" and "$" mean the string's own ends in both;
- * "\b" takes the edge of a valid stretch as it takes a character that is no word's, which 0x01 is;
- * and what negative assertions and back-references demand a database leaves out anyway
- * (HS_FLAG_PREFILTER). More may match in the copy, so no hit in it is exact.
+ * What is scanned of strings that are not plain is scanned.h's.
  */
 #include <string.h>
 
 #include "base/ensure.h"
+#include "rules/scanned.h"
 #include "rules/state.h"
 
 enum {
@@ -26,54 +19,13 @@ enum {
 
 /* ---- text ---- */
 
-/* Bytes of the valid character at p (n > 0 left), 0: there is none. */
-static uint32_t
-utf8_char(const uint8_t *p, uint32_t n)
-{
-	uint32_t c = p[0], len = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-
-	if (len < 2)
-		return len;
-	if (c > 0xf4 || n < len)
-		return 0;
-	for (uint32_t i = 1; i < len; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	if ((c == 0xe0 && p[1] < 0xa0) || (c == 0xed && p[1] > 0x9f) ||
-	    (c == 0xf0 && p[1] < 0x90) || (c == 0xf4 && p[1] > 0x8f))
-		return 0; /* overlong, a surrogate, beyond U+10FFFF */
-	return len;
-}
-
-/* The first byte that is no part of a valid character, n: none. */
-static uint32_t
-utf8_span(const uint8_t *p, uint32_t n)
-{
-	uint32_t i = 0;
-
-	while (i < n) {
-		uint64_t word;
-		uint32_t len;
-
-		if (n - i >= sizeof(word)) {
-			memcpy(&word, p + i, sizeof(word));
-			if ((word & 0x8080808080808080ull) == 0) {
-				i += sizeof(word);
-				continue;
-			}
-		}
-		len = utf8_char(p + i, n - i);
-		if (len == 0)
-			break;
-		i += len;
-	}
-	return i;
-}
-
 bool
 text_is_utf8(struct slice s)
 {
-	return utf8_span(s.p, s.n) == s.n;
+	bool is_utf8, is_plain;
+
+	scanned_look(s, &is_utf8, &is_plain);
+	return is_utf8;
 }
 
 void
@@ -82,24 +34,20 @@ memo_check(struct rules_memo *memo)
 	if (memo->is_checked)
 		return;
 	memo->is_checked = true;
-	memo->is_utf8 = text_is_utf8(memo->text);
+	scanned_look(memo->text, &memo->is_utf8, &memo->is_plain);
 	memo->has_lf = memo->text.n > 0 && memchr(memo->text.p, '\n', memo->text.n) != NULL;
 }
 
-/* The copy that is scanned instead; p NULL: no room for it. */
-static const uint8_t *
-utf8_cured(struct arena *arena, struct slice text)
+/* What is scanned in place of a text that is not plain; false: no room for it. */
+static bool
+copy_make(struct arena *arena, struct slice text, struct slice *ret)
 {
-	struct slice copy;
-	uint8_t *p;
-	uint32_t i = 0;
+	uint8_t *p = arena_take(arena, text.n);
 
-	if (!arena_copy(arena, text, &copy))
-		return NULL;
-	p = arena->p + (copy.p - arena->p);
-	while ((i += utf8_span(p + i, copy.n - i)) < copy.n)
-		p[i++] = 0x01;
-	return p;
+	if (p == NULL)
+		return false;
+	*ret = slice_of(p, scanned_copy(text, p));
+	return true;
 }
 
 static bool
@@ -199,21 +147,19 @@ input_scan(struct rules_lane *l, uint32_t input_i, struct rules_memo *memo)
 	const hs_database_t *db = l->rules->db[input_i];
 	uint32_t used = l->brief.used;
 	struct hits hits;
-	const uint8_t *p;
+	struct slice text;
 
 	if (memo->is_scanned)
 		return true;
 	if (db == NULL)
 		return false;
 	memo_check(memo);
-	p = memo->text.n == 0 ? (const uint8_t *)"" : memo->text.p;
-	if (!memo->is_utf8)
-		p = utf8_cured(&l->brief, memo->text);
-	if (p == NULL)
+	text = memo->text.n == 0 ? slice_of("", 0) : memo->text;
+	if (!memo->is_plain && !copy_make(&l->brief, memo->text, &text))
 		return false;
 	hits = (struct hits){ .bit = memo->hit, .n = img_input(l->img, input_i)->pattern_n };
 	memset(hits.bit, 0, (hits.n / 64 + 1) * sizeof(hits.bit[0]));
-	memo->is_scanned = hs_scan(db, (const char *)p, memo->text.n, 0, l->scratch, on_hit,
+	memo->is_scanned = hs_scan(db, (const char *)text.p, text.n, 0, l->scratch, on_hit,
 				   &hits) == HS_SUCCESS;
 	l->work_left -= SCAN_WORK + memo->text.n;
 	l->brief.used = used;

@@ -113,6 +113,7 @@ struct rules_memo {
 	uint32_t asked_n; /* patterns that wanted to know; the second one makes a scan worth it */
 	bool is_scanned;  /* hit says which of its patterns may match */
 	bool is_utf8;	  /* valid; known once checked */
+	bool is_plain;	  /* ... and scanned as it is (scanned.h) */
 	bool is_checked;  /* is_utf8 and has_lf are known */
 	bool has_lf;
 	struct slice text;
