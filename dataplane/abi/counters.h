@@ -193,7 +193,11 @@
 	x(proxy_rules_regex, matches, "patterns that PCRE2 was asked for, outbound ones too")      \
 	x(proxy_rules_answered, requests, "redirected, answered or aborted by a rule")             \
 	x(proxy_rules_faults, requests, "a rule could not be carried out")                         \
-	x(proxy_rules_limit, requests, "of these, at the match limit")
+	x(proxy_rules_limit, requests, "of these, at the match limit")                             \
+	x(proxy_rewrites, responses, "whose bodies outbound rules rewrite")                        \
+	x(proxy_rewrites_none, responses, "that were not for want of rewrite memory: 500.52")      \
+	x(proxy_rewrites_failed, responses, "cut while they were rewritten")                       \
+	x(proxy_rewrites_large, responses, "of these, decoded to more than is let through")
 
 #define COUNTERS(x)                                                                                \
 	COUNTERS_LANE(x)                                                                           \

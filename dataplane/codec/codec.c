@@ -77,7 +77,7 @@ codec_open(void *memory, size_t n, enum codec_kind kind, bool is_encoder)
 
 	ensure(kind == CODEC_GZIP || kind == CODEC_DEFLATE || kind == CODEC_BR);
 	ensure(n >= codec_bytes(kind, is_encoder));
-	*c = (struct codec){ .kind = (uint8_t)kind, .is_encoder = is_encoder };
+	*c = (struct codec){ .kind = (uint8_t)kind, .is_encoder = is_encoder, .is_flushed = true };
 	heap_init(&c->heap, (uint8_t *)memory + own, n - own);
 	is_open = kind == CODEC_BR ? br_open(c) : z_open(c);
 	ensure(is_open); /* codec_bytes has room for it */

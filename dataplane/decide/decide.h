@@ -121,9 +121,10 @@ uint32_t decide_farm(const struct img *img, uint32_t listener_i, const struct de
 bool decide_is_secure(const struct img *img, uint32_t farm_i, const struct decide_facts *facts);
 
 enum {
-	DECIDE_ADDR_BYTES = 48,			  /* "[v6]:65535" */
-	DECIDE_HOST_BYTES = 264,		  /* a name or "[v6]", ":65535" */
-	DECIDE_EDITS_MAX = 2 * RULES_CHANGES_MAX, /* of a response: inbound and outbound rules' */
+	DECIDE_ADDR_BYTES = 48,	 /* "[v6]:65535" */
+	DECIDE_HOST_BYTES = 264, /* a name or "[v6]", ":65535" */
+	/* Of a response: inbound and outbound rules', and what a rewritten body means for it. */
+	DECIDE_EDITS_MAX = 2 * RULES_CHANGES_MAX + 2,
 };
 
 /* Where texts made for a decision are kept. */

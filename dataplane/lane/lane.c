@@ -17,6 +17,7 @@ enum {
 	JOURNAL_USUAL = 8 << 20,
 	SEND_USUAL = 1 << 20,
 	RECV_USUAL = 1 << 20,
+	REWRITE_BYTES = 64 << 20, /* of a lane; memory only once it is used */
 	RESERVE_SHARE = 8, /* an eighth of the pool is kept for headers and control packets */
 };
 
@@ -147,6 +148,7 @@ proxy_conf_of(const struct lane_conf *conf)
 		.server_slots_max = conf->plan.server_slots,
 		.servers_max = conf->plan.servers_max,
 		.listeners_max = conf->plan.listeners_max,
+		.rewrite_bytes = REWRITE_BYTES,
 		.bufs_max = conf->plan.bufs_max,
 		.seed = { conf->seed[1], conf->seed[0] },
 		.pool = conf->pool,

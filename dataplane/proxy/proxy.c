@@ -26,7 +26,7 @@ align64(size_t n)
 
 /* The parts of a proxy's memory, in this order behind the struct. */
 struct parts {
-	size_t self, farms, conns, exchs, wheel, listener, listen, slots;
+	size_t self, farms, conns, exchs, wheel, listener, listen, slots, rewrite;
 };
 
 static struct parts
@@ -41,6 +41,7 @@ parts_of(const struct proxy_conf *conf)
 		.listener = align64(conf->listeners_max * sizeof(struct listener)),
 		.listen = align64(conf->listeners_max * sizeof(struct listen)),
 		.slots = align64(conf->server_slots_max * 3 * sizeof(uint32_t)),
+		.rewrite = align64(conf->rewrite_bytes),
 	};
 }
 
@@ -49,7 +50,8 @@ proxy_size(const struct proxy_conf *conf)
 {
 	struct parts s = parts_of(conf);
 
-	return s.self + s.farms + s.conns + s.exchs + s.wheel + s.listener + s.listen + s.slots;
+	return s.self + s.farms + s.conns + s.exchs + s.wheel + s.listener + s.listen +
+	       s.slots + s.rewrite;
 }
 
 struct proxy *
@@ -80,6 +82,7 @@ proxy_init(void *mem, const struct proxy_conf *conf, uint64_t wall_ns, uint64_t 
 	p->idle_n = p->idle + conf->server_slots_max;
 	p->conns_n = p->idle_n + conf->server_slots_max;
 	memset(p->idle, 0xff, conf->server_slots_max * sizeof(uint32_t));
+	heap_init(&p->rewrite_memory, at + s.slots, s.rewrite);
 	p->wake_first = p->wake_last = (uint32_t)NONE;
 	p->wall_ns = wall_ns;
 	p->now = now;

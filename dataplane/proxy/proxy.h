@@ -37,8 +37,9 @@ struct proxy_conf {
 	uint32_t server_slots_max; /* server slots lie below this */
 	uint32_t servers_max;	   /* servers in one view */
 	uint32_t listeners_max;
-	uint32_t bufs_max; /* the lane's lending budget, tcp_conf.bufs_max */
-	uint64_t seed[2];  /* source ports, request ids */
+	size_t rewrite_bytes; /* memory for bodies that rules rewrite; 0: they are answered 500 */
+	uint32_t bufs_max;    /* the lane's lending budget, tcp_conf.bufs_max */
+	uint64_t seed[2];     /* source ports, request ids */
 	struct tcp *tcp;
 	struct net *net;	 /* which port and source address lead to a server */
 	struct net_ports *ports; /* source ports that come back to this lane */
@@ -103,6 +104,7 @@ struct proxy_gauges {
 	uint32_t upstream_idle;	 /* of these, kept for the next request */
 	uint32_t exchanges;	 /* in progress */
 	uint32_t tunnels;	 /* of these, upgraded */
+	uint32_t rewrites;	 /* bodies being rewritten */
 	uint32_t bufs_held;	 /* in the proxy's own queues, not TCP's */
 };
 

@@ -18,9 +18,9 @@ body_init(struct body *b, enum http_framing in, enum http_framing out, uint64_t 
 {
 	b->left = in == HTTP_FRAMING_LENGTH ? length : 0;
 	b->bytes_in = b->bytes_out = 0;
-	b->held = (struct bufq){ 0 };
+	b->held = b->made = (struct bufq){ 0 };
 	b->stage = in == HTTP_FRAMING_NONE ? NULL : stage;
-	b->state = (struct stage_state){ { 0 } };
+	b->state = (struct stage_state){ 0 };
 	b->trailer = NULL;
 	b->framing_in = (uint8_t)in;
 	b->framing_out = (uint8_t)out;
@@ -34,6 +34,10 @@ void
 body_fini(struct body *b)
 {
 	bufq_give(&b->held);
+	bufq_give(&b->made);
+	if (b->stage != NULL && b->stage->fini != NULL)
+		b->stage->fini(&b->state);
+	b->stage = NULL;
 	if (b->trailer != NULL)
 		buf_give(b->trailer);
 	b->trailer = NULL;
@@ -313,29 +317,39 @@ frame(struct proxy *p, struct body *b, struct bufq *payload, bool is_end, struct
 
 /* ---- all of it ---- */
 
+/* What it makes waits in b->made until it is framed, should buffers be out by then. */
 static enum body_verdict
-run_stage(struct proxy *p, struct body *b, enum body_verdict v, uint64_t room, struct bufq *made)
+run_stage(struct proxy *p, struct body *b, enum body_verdict v, uint64_t room)
 {
 	struct stage_turn turn = { .pool = p->bufs,
 				   .state = &b->state,
 				   .in = &b->held,
 				   .is_last = b->in_done,
-				   .out = made,
+				   .is_dry = v == BODY_WAIT,
+				   .out = &b->made,
 				   .budget_bytes = TURN_BYTES,
 				   .room_bytes = room };
 
-	if (!b->stage->turn(&turn))
+	switch (b->stage->turn(&turn)) {
+	case STAGE_DRY:
 		return BODY_DRY;
-	if (b->held.bytes != 0)
-		return made->bytes >= room ? BODY_WAIT : BODY_AGAIN;
-	return v;
+	case STAGE_FAULT:
+		return BODY_FAULT;
+	case STAGE_ON:
+		if (b->held.bytes == 0)
+			return v;
+		break;
+	case STAGE_MORE:
+		break;
+	}
+	return b->made.bytes >= room ? BODY_WAIT : BODY_AGAIN;
 }
 
 enum body_verdict
 body_move(struct proxy *p, struct body *b, struct bufq *in, bool is_eof,
 	  const struct http_limits *limits, uint64_t body_max, uint64_t room, struct bufq *out)
 {
-	struct bufq made = { 0 };
+	struct bufq *payload = b->stage != NULL ? &b->made : &b->held;
 	enum body_verdict v;
 
 	if (b->out_done)
@@ -343,17 +357,12 @@ body_move(struct proxy *p, struct body *b, struct bufq *in, bool is_eof,
 	v = deframe(p, b, in, is_eof, limits, b->stage != NULL ? TURN_BYTES : NEVER);
 	if (body_max != 0 && b->bytes_in > body_max)
 		return BODY_LARGE;
-	if (b->stage == NULL) {
-		if (!frame(p, b, &b->held, v == BODY_END, out))
-			return BODY_DRY;
-	} else {
-		v = run_stage(p, b, v, room, &made);
-		if (!frame(p, b, &made, v == BODY_END, out)) {
-			/* What the stage made cannot be made again: it waits before the input. */
-			bufq_give(&made);
-			return BODY_REFUSED;
-		}
-	}
+	if (b->stage != NULL && v != BODY_REFUSED)
+		v = run_stage(p, b, v, room);
+	if (v == BODY_FAULT)
+		return v;
+	if (!frame(p, b, payload, v == BODY_END, out))
+		return BODY_DRY;
 	b->out_done = v == BODY_END;
 	return v;
 }

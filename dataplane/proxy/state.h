@@ -13,8 +13,10 @@
 #include "abi/image.h"
 #include "abi/journal.h"
 #include "base/ensure.h"
+#include "base/heap.h"
 #include "base/pool.h"
 #include "base/wheel.h"
+#include "codec/codec.h"
 #include "decide/decide.h"
 #include "farm/farm.h"
 #include "http/http.h"
@@ -144,6 +146,7 @@ struct body {
 	uint64_t bytes_in;  /* payload */
 	uint64_t bytes_out; /* payload, given on */
 	struct bufq held; /* payload deframed and not given on: a stage's or for want of buffers */
+	struct bufq made; /* by the stage, and not framed yet */
 	const struct stage *stage; /* NULL: none, the payload passes as it is */
 	struct stage_state state;
 	struct http_chunk chunk;
@@ -313,7 +316,8 @@ struct proxy {
 	uint32_t source_next;  /* the next of several source addresses */
 	struct http_limits response_limits;
 	struct http_limits listener_limits; /* for request bodies: chunk extensions, trailers */
-	const struct stage *stage[DIRS];    /* of every body; NULL: none */
+	const struct stage *stage[DIRS];    /* of every body that has no other; NULL: none */
+	struct heap rewrite_memory;	    /* of bodies that are rewritten */
 
 	struct proxy_gauges gauge;
 	uint32_t bufs_held;
@@ -492,6 +496,7 @@ enum body_verdict {
 	BODY_END,	/* all of it is in out */
 	BODY_TRUNCATED, /* the input ended early; what came is in out */
 	BODY_REFUSED,	/* its framing is broken, see chunk.reason */
+	BODY_FAULT,	/* its stage cannot go on */
 	BODY_LARGE,	/* over the limit */
 };
 
@@ -506,6 +511,31 @@ void body_fini(struct body *b);
 enum body_verdict body_move(struct proxy *p, struct body *b, struct bufq *in, bool is_eof,
 			    const struct http_limits *limits, uint64_t body_max, uint64_t room,
 			    struct bufq *out);
+
+/* ---- stage_rewrite.c ---- */
+
+/* Why a body that is rewritten cannot go on. */
+enum rewrite_fault {
+	REWRITE_OK,
+	REWRITE_RULE,
+	REWRITE_CODING, /* it is not what its content coding says */
+	REWRITE_LARGE,	/* it decodes to more than is let through */
+	REWRITE_MEMORY,
+	REWRITE_VIEW, /* too many configurations live, this one must go */
+};
+
+extern const struct stage stage_rewrite;
+
+/*
+ * The body that follows goes through p->reply's rules: pins the view, takes memory. ENCODED: a
+ * coding that is not known; ROOM: there is none.
+ *   is_encoded  the coding is put on again
+ *   ret         for body.state, whose body has stage_rewrite
+ */
+enum rules_fault rewrite_begin(struct proxy *p, uint32_t listener_i, enum codec_kind coding,
+			       bool is_encoded, struct stage_state *ret);
+/* The exchange ends: BODY_FAULT came of its response. */
+void rewrite_failed(struct proxy *p, struct exch *e);
 
 /* ---- pool_up.c ---- */
 

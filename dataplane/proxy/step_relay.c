@@ -196,6 +196,7 @@ relay_up(struct proxy *p, struct exch *e)
 		exch_client_lost(p, e, JOURNAL_CAUSE_CLIENT_TRUNCATED);
 		return;
 	case BODY_REFUSED:
+	case BODY_FAULT:
 	case BODY_LARGE:
 		up_broken(p, e, v);
 		return;
@@ -265,6 +266,9 @@ relay_down(struct proxy *p, struct exch *e)
 	case BODY_REFUSED:
 	case BODY_LARGE:
 		exch_fail(p, e, 502, JOURNAL_CAUSE_UPSTREAM_MALFORMED, b->chunk.reason);
+		return;
+	case BODY_FAULT:
+		rewrite_failed(p, e);
 		return;
 	}
 }

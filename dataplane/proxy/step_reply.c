@@ -189,28 +189,111 @@ framing_for(const struct exch *e, enum http_framing in, const struct stage *stag
 	return in;
 }
 
+/* ---- bodies that rules rewrite ---- */
+
+static enum codec_kind
+coding_of(const struct http_head *h)
+{
+	enum codec_kind coding = CODEC_NONE;
+	const struct http_field *f = NULL;
+
+	while ((f = http_find(h, HTTP_FIELD_CONTENT_ENCODING, f)) != NULL) {
+		enum codec_kind one = codec_of(http_field_value(f));
+
+		if (one != CODEC_NONE && coding != CODEC_NONE)
+			return CODEC_OTHER;
+		coding = one != CODEC_NONE ? one : coding;
+	}
+	return coding;
+}
+
+static bool
+is_coding_accepted(const struct http_head *request, enum codec_kind coding)
+{
+	const struct http_field *f = NULL;
+
+	while ((f = http_find(request, HTTP_FIELD_ACCEPT_ENCODING, f)) != NULL)
+		if (codec_is_accepted(http_field_value(f), coding))
+			return true;
+	return false;
+}
+
+static void
+coding_remove(struct proxy *p, struct http_response_out *out)
+{
+	struct decide_text *text = &p->text;
+
+	ensure(text->edits.n < DECIDE_EDITS_MAX);
+	text->edit[text->edits.n++] = (struct http_edit){ .op = HTTP_EDIT_REMOVE,
+							  .id = HTTP_FIELD_CONTENT_ENCODING,
+							  .name = SLICE("content-encoding") };
+	out->edits = &text->edits;
+}
+
+/*
+ * Once outbound rules have seen the head: the body's stage, if they want the body. False: it cannot
+ * be rewritten, and the exchange has ended (14.6).
+ */
+static bool
+rewrite_start(struct proxy *p, struct exch *e, struct http_response_out *out,
+	      const struct stage **ret_stage, struct stage_state *ret_state)
+{
+	struct http_head *h = &p->response.head;
+	enum codec_kind coding;
+	bool is_encoded;
+
+	if (p->reply.body_rule_n == 0)
+		return true;
+	if (!p->reply.has_body) {
+		/* Of a page that will be rewritten nobody knows the length. */
+		h->has_length = h->has_length && p->response.status != 200;
+		return true;
+	}
+	if (h->framing == HTTP_FRAMING_NONE)
+		return true;
+	coding = coding_of(h);
+	is_encoded = is_coding_accepted(&p->request.head, coding);
+	p->reply.fault = rewrite_begin(p, conn_listener(p, conn_at(p, e->client)), coding,
+				       is_encoded, ret_state);
+	if (p->reply.fault != RULES_FAULT_NONE) {
+		p->conf.count->proxy_rewrites_none += p->reply.fault == RULES_FAULT_ROOM;
+		p->reply.status = 500;
+		p->reply.substatus = 52;
+		reply_fail(p, e);
+		return false;
+	}
+	if (coding != CODEC_NONE && !is_encoded)
+		coding_remove(p, out);
+	*ret_stage = &stage_rewrite;
+	return true;
+}
+
 /* False: no buffer. True: it was put, or a rule has ended the exchange. */
 static bool
 pass_final(struct proxy *p, struct exch *e, struct conn *up)
 {
 	const struct http_head *h = &p->response.head;
-	enum http_framing in = h->framing;
-	enum http_framing framing = framing_for(e, in, p->stage[DIR_DOWN]);
+	const struct stage *stage = p->stage[DIR_DOWN];
+	enum http_framing in = h->framing, framing;
+	struct stage_state state = { 0 };
 	struct http_response_out out;
 
 	e->up_keeps = h->keep_alive && in != HTTP_FRAMING_CLOSE;
 	/* A server that goes before it has all of the request cannot be given the rest of it. */
-	e->client_keeps = e->client_keeps && framing != HTTP_FRAMING_CLOSE && !p->is_draining &&
-			  (e->body[DIR_UP].out_done || e->up_keeps);
+	e->client_keeps =
+		e->client_keeps && !p->is_draining && (e->body[DIR_UP].out_done || e->up_keeps);
 	e->is_bound = e->is_bound || pool_up_is_bound(h, HTTP_FIELD_WWW_AUTHENTICATE);
 	edits_of(p, e, &out);
-	if (!rules_edit(p, e, &out))
+	if (!rules_edit(p, e, &out) || !rewrite_start(p, e, &out, &stage, &state))
 		return true;
+	framing = framing_for(e, in, stage);
+	e->client_keeps = e->client_keeps && framing != HTTP_FRAMING_CLOSE;
 	out.framing = framing;
 	out.length = h->length;
 	out.keep_alive = e->client_keeps;
 	out.date = date_text(p);
-	body_init(&e->body[DIR_DOWN], in, framing, h->length, p->stage[DIR_DOWN]);
+	body_init(&e->body[DIR_DOWN], in, framing, h->length, stage);
+	e->body[DIR_DOWN].state = state;
 	if (!put_head(p, e, up, &out))
 		return false;
 	e->status = e->upstream_status = p->response.status;

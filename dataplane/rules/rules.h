@@ -116,7 +116,8 @@ struct rules_subject {
 	x(URL, "the rewritten URL is none")                                                        \
 	x(ENCODED, "the body has a content coding that is not known")                              \
 	x(ROOM, "scratch memory is used up")                                                       \
-	x(NOT_ALLOWED, "a variable that allowedServerVariables does not name")
+	x(NOT_ALLOWED, "a variable that allowedServerVariables does not name")                     \
+	x(CODING, "the body is not what its content coding says, or too much of it")
 /* clang-format on */
 
 enum rules_fault {

@@ -23,7 +23,7 @@ enum {
 	STEPS_MAX = 1 << 18,
 	SEARCH_BYTES = 4096, /* starts tried in one call of PCRE2 */
 	CALL_WORK = 64,
-	WANT_MIN = 16,
+	WANT_MIN = 32,
 };
 
 void
@@ -287,7 +287,10 @@ take_match(struct stream *s, uint32_t from, uint32_t to)
 	return RULES_FAULT_NONE;
 }
 
-/* An attempt that wants more than there is: another with twice as much, or the last. */
+/*
+ * An attempt that wants more than there is: another with a quarter more, or the last. What is
+ * short is asked at each byte: somebody may wait for the text before it.
+ */
 static void
 wait_from(struct stream *s, uint32_t at, uint32_t end)
 {
@@ -295,7 +298,7 @@ wait_from(struct stream *s, uint32_t at, uint32_t end)
 
 	if (at != s->pos)
 		move_on(s, at);
-	s->want = end + (length < WANT_MIN ? WANT_MIN : length);
+	s->want = end + 1 + (length < WANT_MIN ? 0 : length / 4);
 	if (s->want > s->pos + BODY_TEXT_MAX)
 		s->want = s->pos + BODY_TEXT_MAX;
 }

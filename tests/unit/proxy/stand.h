@@ -57,6 +57,7 @@ struct setup {
 	uint32_t bufs_max, peer_bufs_max;
 	uint32_t send_max;
 	uint32_t exchanges_max, conns_max;
+	size_t rewrite_bytes;
 	bool is_without_listener;
 	/* Appends rules to the image and binds the listener to them; NULL: there are none. */
 	void (*rules)(struct img_build *b, struct img_listener *listener);

@@ -14,7 +14,7 @@
 #define CHUNKED_OK   "HTTP/1.1 200 OK\r\nDate: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 /* Every 'a' becomes "bb", and at the end comes "END". */
-static bool
+static enum stage_verdict
 swell(const struct stage_turn *t)
 {
 	uint32_t left = t->budget_bytes;
@@ -33,16 +33,16 @@ swell(const struct stage_turn *t)
 				made[made_n++] = 'b';
 		}
 		if (!bufq_append(t->pool, t->out, made, made_n))
-			return false;
+			return STAGE_DRY;
 		bufq_consume(t->in, n);
 		left -= n;
 	}
 	if (t->is_last && t->in->head == NULL && t->state->word[0] == 0) {
 		if (!bufq_append(t->pool, t->out, "END", 3))
-			return false;
+			return STAGE_DRY;
 		t->state->word[0] = 1;
 	}
-	return true;
+	return STAGE_ON;
 }
 
 static const struct stage swelling = { .name = "swell", .changes_length = true, .turn = swell };

@@ -1,0 +1,429 @@
+/*
+ * stage_rewrite.c - a response's body through outbound rules: decode, rules, encode (14.5, 14.6).
+ *
+ *   held -> [decoder] -> text -> rules -> page -> [encoder] -> coded -> made
+ *
+ * A coding that the client accepts is put on again, else the body goes as it is. Everything that a
+ * body needs is taken from the lane's rewrite memory before its head goes out: when there is no
+ * room the response is answered 500.52, for a page that passes with its rules left out may tell
+ * what they hide. Only a br stream with a window of 8 or 16 MiB may meet a shortage later.
+ *
+ * The rules are those of the view that was current then: it is pinned for as long. A turn does so
+ * much work as fits into a fraction of a millisecond and says that there is more.
+ */
+#include "proxy/state.h"
+#include "view/view.h"
+
+enum {
+	PIPE_BYTES = 16 << 10,
+	WORK_BYTES = 48 << 10, /* of a turn: rules' input and output, an encoder's output */
+};
+
+/* Bytes between two parts. */
+struct pipe {
+	uint32_t at, n;
+	bool is_ended; /* nothing comes behind them */
+	uint8_t bytes[PIPE_BYTES];
+};
+
+struct rewrite {
+	struct proxy *p;
+	struct view *view;
+	struct rules_body *rules;
+	struct codec *decoder, *encoder; /* NULL: none */
+	uint8_t *codec_memory[2], *rules_memory;
+	size_t decoder_bytes;
+	enum codec_kind coding;
+	int64_t work;	/* of this turn */
+	bool has_begun; /* the decoder has had its first byte */
+	bool has_more;	/* rules go on without more input */
+	enum rewrite_fault fault;
+	enum rules_fault rules_fault;
+	uint32_t rule_i;
+	struct pipe text, page, coded;
+};
+
+/* ---- begin and end ---- */
+
+static void
+rewrite_give(struct rewrite *r)
+{
+	struct heap *heap = &r->p->rewrite_memory;
+
+	heap_give(heap, r->rules_memory);
+	heap_give(heap, r->codec_memory[0]);
+	heap_give(heap, r->codec_memory[1]);
+	heap_give(heap, r);
+}
+
+static void
+rewrite_fini(struct stage_state *state)
+{
+	struct rewrite *r = state->own;
+
+	if (r == NULL)
+		return;
+	view_unpin(r->view);
+	r->p->gauge.rewrites--;
+	rewrite_give(r);
+	state->own = NULL;
+}
+
+static bool
+codecs_take(struct rewrite *r, bool is_encoded)
+{
+	struct heap *heap = &r->p->rewrite_memory;
+
+	if (r->coding == CODEC_NONE)
+		return true;
+	r->decoder_bytes = codec_bytes(r->coding, false);
+	r->codec_memory[0] = heap_take(heap, r->decoder_bytes);
+	if (is_encoded)
+		r->codec_memory[1] = heap_take(heap, codec_bytes(r->coding, true));
+	if (r->codec_memory[0] == NULL || (is_encoded && r->codec_memory[1] == NULL))
+		return false;
+	r->decoder = codec_open(r->codec_memory[0], r->decoder_bytes, r->coding, false);
+	if (is_encoded)
+		r->encoder = codec_open(r->codec_memory[1], codec_bytes(r->coding, true), r->coding,
+					true);
+	return true;
+}
+
+static bool
+rules_take(struct rewrite *r, uint32_t listener_i)
+{
+	struct proxy *p = r->p;
+	size_t n = rules_body_bytes(p->view->rules, p->conf.lane_i, &p->reply);
+
+	if (n == 0)
+		return false;
+	r->rules_memory = heap_take(&p->rewrite_memory, n);
+	if (r->rules_memory == NULL)
+		return false;
+	r->rules = rules_body_init(r->rules_memory, n, p->view->rules, p->conf.lane_i, listener_i,
+				   &p->reply, NULL);
+	return true;
+}
+
+enum rules_fault
+rewrite_begin(struct proxy *p, uint32_t listener_i, enum codec_kind coding, bool is_encoded,
+	      struct stage_state *ret)
+{
+	struct rewrite *r;
+
+	if (coding == CODEC_OTHER)
+		return RULES_FAULT_ENCODED;
+	r = heap_take(&p->rewrite_memory, sizeof(*r));
+	if (r == NULL)
+		return RULES_FAULT_ROOM;
+	memset(r, 0, sizeof(*r) - sizeof(r->text) - sizeof(r->page) - sizeof(r->coded));
+	r->text.at = r->text.n = r->page.at = r->page.n = r->coded.at = r->coded.n = 0;
+	r->text.is_ended = r->page.is_ended = r->coded.is_ended = false;
+	r->p = p;
+	r->coding = coding;
+	r->rule_i = IMG_NONE;
+	if (!codecs_take(r, is_encoded) || !rules_take(r, listener_i)) {
+		rewrite_give(r);
+		return RULES_FAULT_ROOM;
+	}
+	r->view = (struct view *)(uintptr_t)p->view; /* its counts are nobody's alone */
+	view_pin(r->view);
+	p->gauge.rewrites++;
+	p->conf.count->proxy_rewrites++;
+	*ret = (struct stage_state){ .own = r };
+	return RULES_FAULT_NONE;
+}
+
+/* ---- pipes ---- */
+
+static bool
+pipe_is_empty(const struct pipe *pipe)
+{
+	return pipe->at == pipe->n;
+}
+
+static void
+pipe_reset(struct pipe *pipe)
+{
+	if (pipe_is_empty(pipe))
+		pipe->at = pipe->n = 0;
+}
+
+static bool
+fail(struct rewrite *r, enum rewrite_fault fault)
+{
+	r->fault = fault;
+	return false;
+}
+
+/* ---- parts: false: a fault ---- */
+
+/* A decoder is made for the usual; a large window is asked for when its first byte tells. */
+static bool
+decoder_grow(struct rewrite *r, uint8_t first)
+{
+	struct heap *heap = &r->p->rewrite_memory;
+	size_t need = codec_bytes_of(r->coding, first);
+
+	r->has_begun = true;
+	if (need <= r->decoder_bytes)
+		return true;
+	heap_give(heap, r->codec_memory[0]);
+	r->codec_memory[0] = heap_take(heap, need);
+	if (r->codec_memory[0] == NULL)
+		return fail(r, REWRITE_MEMORY);
+	r->decoder_bytes = need;
+	r->decoder = codec_open(r->codec_memory[0], need, r->coding, false);
+	return true;
+}
+
+static bool
+decode(struct rewrite *r, const struct stage_turn *t)
+{
+	struct pipe *to = &r->text;
+	struct buf *b = t->in->head;
+	struct codec_io io = { .out = to->bytes + to->n, .out_n = PIPE_BYTES - to->n };
+	uint32_t in_n;
+
+	if (to->is_ended || io.out_n == 0 || (b == NULL && !t->is_last))
+		return true;
+	if (b != NULL) {
+		io.in = buf_stream(b);
+		io.in_n = b->n;
+	}
+	if (!r->has_begun && io.in_n > 0 && !decoder_grow(r, io.in[0]))
+		return false;
+	in_n = (uint32_t)io.in_n;
+	io.is_last = t->is_last && (b == NULL || b->link == NULL);
+	switch (codec_turn(r->decoder, &io)) {
+	case CODEC_VERDICT_MORE:
+	case CODEC_VERDICT_ROOM:
+		break;
+	case CODEC_VERDICT_END:
+		to->is_ended = true;
+		break;
+	case CODEC_VERDICT_FAULT:
+		return fail(r, codec_fault_of(r->decoder) == CODEC_FAULT_LARGE ? REWRITE_LARGE
+									       : REWRITE_CODING);
+	}
+	to->n = PIPE_BYTES - (uint32_t)io.out_n;
+	bufq_consume(t->in, in_n - io.in_n);
+	return true;
+}
+
+/* What rules get next: decoded text, or what came. */
+static bool
+source(struct rewrite *r, const struct stage_turn *t, struct rules_body_io *io)
+{
+	const struct buf *b = t->in->head;
+
+	if (r->decoder != NULL) {
+		io->in = r->text.bytes + r->text.at;
+		io->in_n = r->text.n - r->text.at;
+		io->is_last = r->text.is_ended;
+		return io->in_n > 0 || io->is_last;
+	}
+	io->in = b != NULL ? buf_stream(b) : NULL;
+	io->in_n = b != NULL ? b->n : 0;
+	io->is_last = t->is_last && (b == NULL || b->link == NULL);
+	return io->in_n > 0 || io->is_last;
+}
+
+static void
+source_used(struct rewrite *r, const struct stage_turn *t, uint32_t n)
+{
+	r->work -= n;
+	if (r->decoder == NULL) {
+		bufq_consume(t->in, n);
+		return;
+	}
+	r->text.at += n;
+	pipe_reset(&r->text);
+}
+
+static bool
+rewrite(struct rewrite *r, const struct stage_turn *t)
+{
+	struct pipe *to = &r->page;
+	struct rules_body_io io = { .out = to->bytes + to->n, .out_n = PIPE_BYTES - to->n };
+	uint32_t in_n;
+
+	/* A turn that ended by its time goes on without new input too. */
+	if (to->is_ended || io.out_n == 0 || (!source(r, t, &io) && !r->has_more))
+		return true;
+	in_n = io.in_n;
+	r->has_more = false;
+	switch (rules_body_turn(r->rules, &io)) {
+	case RULES_BODY_MORE:
+		break;
+	case RULES_BODY_ROOM:
+		r->has_more = true;
+		break;
+	case RULES_BODY_AGAIN:
+		r->has_more = true;
+		r->work = 0; /* its time is what a turn has */
+		break;
+	case RULES_BODY_END:
+		to->is_ended = true;
+		break;
+	case RULES_BODY_FAULT:
+		r->rules_fault = rules_body_fault(r->rules, &r->rule_i);
+		return fail(r, REWRITE_RULE);
+	}
+	r->work -= PIPE_BYTES - to->n - io.out_n;
+	to->n = PIPE_BYTES - io.out_n;
+	source_used(r, t, in_n - io.in_n);
+	return true;
+}
+
+static bool
+encode(struct rewrite *r, bool flushes)
+{
+	struct pipe *from = &r->page, *to = &r->coded;
+	struct codec_io io = { .in = from->bytes + from->at,
+			       .in_n = from->n - from->at,
+			       .is_last = from->is_ended,
+			       .flushes = flushes,
+			       .out = to->bytes + to->n,
+			       .out_n = PIPE_BYTES - to->n };
+
+	if (to->is_ended || (pipe_is_empty(from) && !from->is_ended && !flushes))
+		return true;
+	switch (codec_turn(r->encoder, &io)) {
+	case CODEC_VERDICT_MORE:
+	case CODEC_VERDICT_ROOM:
+		break;
+	case CODEC_VERDICT_END:
+		to->is_ended = true;
+		break;
+	case CODEC_VERDICT_FAULT:
+		return fail(r, REWRITE_MEMORY);
+	}
+	r->work -= PIPE_BYTES - to->n - (uint32_t)io.out_n;
+	from->at = from->n - (uint32_t)io.in_n;
+	pipe_reset(from);
+	to->n = PIPE_BYTES - (uint32_t)io.out_n;
+	return true;
+}
+
+/* ---- a turn ---- */
+
+struct mark {
+	uint32_t in_bytes, text_at, text_n, page_at, page_n, coded_n, out_bytes;
+	bool has_text, has_page, has_coded;
+};
+
+static struct mark
+mark_of(const struct rewrite *r, const struct stage_turn *t)
+{
+	return (struct mark){ t->in->bytes,	r->text.at,	  r->text.n,	 r->page.at,
+			      r->page.n,	r->coded.n,	  t->out->bytes, r->text.is_ended,
+			      r->page.is_ended, r->coded.is_ended };
+}
+
+static bool
+has_moved(const struct mark *a, const struct mark *b)
+{
+	return a->in_bytes != b->in_bytes || a->text_at != b->text_at || a->text_n != b->text_n ||
+	       a->page_at != b->page_at || a->page_n != b->page_n || a->coded_n != b->coded_n ||
+	       a->out_bytes != b->out_bytes || a->has_text != b->has_text ||
+	       a->has_page != b->has_page || a->has_coded != b->has_coded;
+}
+
+/* The last pipe's bytes go to the body's output; false: buffers are out. */
+static bool
+put(struct pipe *from, const struct stage_turn *t)
+{
+	if (!pipe_is_empty(from) &&
+	    !bufq_append(t->pool, t->out, from->bytes + from->at, from->n - from->at))
+		return false;
+	from->at = from->n = 0;
+	return true;
+}
+
+/* Nothing but new input could make more now. */
+static bool
+is_idle(const struct rewrite *r, const struct stage_turn *t)
+{
+	return t->in->bytes == 0 && pipe_is_empty(&r->text) && !r->has_more;
+}
+
+static enum stage_verdict
+rewrite_turn(const struct stage_turn *t)
+{
+	struct rewrite *r = t->state->own;
+	struct pipe *last = r->encoder != NULL ? &r->coded : &r->page;
+	struct mark before, after = mark_of(r, t);
+
+	if (r->fault == REWRITE_OK && view_must_go(r->view))
+		fail(r, REWRITE_VIEW);
+	if (r->fault != REWRITE_OK)
+		return STAGE_FAULT;
+	r->work = WORK_BYTES;
+	do {
+		bool is_good;
+
+		before = after;
+		if (!put(last, t))
+			return STAGE_DRY;
+		if (r->work <= 0 || t->out->bytes >= t->room_bytes)
+			break;
+		is_good = (r->decoder == NULL || decode(r, t)) && rewrite(r, t) &&
+			  (r->encoder == NULL || encode(r, t->is_dry && is_idle(r, t)));
+		if (!is_good)
+			return STAGE_FAULT;
+		after = mark_of(r, t);
+	} while (has_moved(&before, &after));
+	if (last->is_ended && pipe_is_empty(last))
+		return STAGE_ON;
+	return t->is_last || t->in->bytes != 0 || !is_idle(r, t) || !pipe_is_empty(last) ||
+			       !pipe_is_empty(&r->page)
+		       ? STAGE_MORE
+		       : STAGE_ON;
+}
+
+const struct stage stage_rewrite = {
+	.name = "rewrite", .changes_length = true, .turn = rewrite_turn, .fini = rewrite_fini
+};
+
+/* ---- what went wrong ---- */
+
+void
+rewrite_failed(struct proxy *p, struct exch *e)
+{
+	const struct rewrite *r = e->body[DIR_DOWN].state.own;
+	enum journal_cause cause = JOURNAL_CAUSE_RULE_ERROR;
+	enum rules_fault detail = RULES_FAULT_CODING;
+
+	p->conf.count->proxy_rewrites_failed++;
+	e->substatus = 52;
+	switch (r->fault) {
+	case REWRITE_OK:
+		ensure(false);
+	case REWRITE_RULE:
+		detail = r->rules_fault;
+		p->conf.count->proxy_rules_faults++;
+		p->conf.count->proxy_rules_limit += detail == RULES_FAULT_MATCH_LIMIT;
+		break;
+	case REWRITE_CODING:
+		break;
+	case REWRITE_LARGE:
+		p->conf.count->proxy_rewrites_large++;
+		break;
+	case REWRITE_MEMORY:
+		p->conf.count->proxy_rewrites_none++;
+		detail = RULES_FAULT_ROOM;
+		break;
+	case REWRITE_VIEW:
+		cause = JOURNAL_CAUSE_VIEW;
+		e->substatus = 0;
+		break;
+	}
+	if (r->rule_i != IMG_NONE) {
+		const struct img_out_rule *rule = img_out_rule(&r->view->img, r->rule_i);
+
+		e->rule_slot = rule->slot;
+		e->rule_incarnation = rule->incarnation;
+	}
+	exch_fail(p, e, 500, cause, (uint16_t)detail);
+}
