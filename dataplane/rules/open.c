@@ -232,7 +232,7 @@ codes_for_bodies(struct rules *rules)
 		const struct img_out_rule *rule = img_out_rule(rules->img, i);
 
 		if (rule->kind == IMG_OUT_BODY && is_for_machine(rules, rule->pattern_i))
-			pcre2_jit_compile(rules->code[rule->pattern_i].raw,
+			pcre2_jit_compile(rules->code[rule->pattern_i].code,
 					  PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD);
 	}
 }

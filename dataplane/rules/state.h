@@ -178,7 +178,7 @@ enum rules_starts {
 
 struct rules_code {
 	pcre2_code *code;	  /* for valid UTF-8; machine code */
-	pcre2_code *raw;	  /* for any bytes; interpreted, but for those of bodies */
+	pcre2_code *raw;	  /* for any bytes; interpreted */
 	uint64_t first[4];	  /* bitmap */
 	enum rules_starts starts; /* where a match can begin */
 	bool is_owner;		  /* equal patterns share one */
@@ -349,11 +349,11 @@ enum rules_fault match_input(struct rules_lane *l, uint32_t input_i, uint32_t pa
 enum rules_fault match_conds(struct rules_lane *l, uint32_t first_cond, uint32_t cond_n,
 			     uint32_t flags, bool *ret_holds);
 
-/* The compiled pattern for any bytes; for the stream of a body (of a BODY rule: with JIT for partial matches). */
+/* The compiled pattern for valid UTF-8; of a BODY rule, with machine code for partial matches. */
 static inline const pcre2_code *
 match_code(const struct rules *rules, uint32_t pattern_i)
 {
-	return rules->code[pattern_i].raw;
+	return rules->code[pattern_i].code;
 }
 
 #endif

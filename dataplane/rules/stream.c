@@ -9,8 +9,8 @@
  *
  * A match and all that it looks at lie within BODY_TEXT_MAX bytes of its start: an attempt that
  * wants more sees an end of text there that is no end of the body. '^' and '$' are the body's begin
- * and end (choice 25). Bytes that are no UTF-8 are in no match, as PCRE2_MATCH_INVALID_UTF has it;
- * what is between them is asked for by itself, since a partial match does not go over them.
+ * and end (choice 25). Bytes that are no UTF-8 are in no match, as PCRE2_MATCH_INVALID_UTF has it
+ * (which does not go with partial matches): each stretch between them is asked by itself.
  *
  * Work is bounded as in match.c: many starts at once with few steps for each; where these do not
  * suffice one start at a time, with more and more, up to STEPS_MAX.
@@ -212,6 +212,7 @@ view_of(const struct stream *s, bool is_last)
 static int
 ask(struct stream *s, const struct view *v, uint32_t options, int64_t *work)
 {
+	options |= PCRE2_NO_UTF_CHECK; /* stretch() has seen to it */
 	if (s->was_empty)
 		options |= PCRE2_NOTEMPTY_ATSTART;
 	if (!s->is_begin || s->base > 0)
