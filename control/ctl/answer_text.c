@@ -31,17 +31,36 @@ is_true(const json_t *object, const char *key)
 
 /* ---- rules ---- */
 
+/* "matches", "does not match", "is none of": what a condition asks of its input. */
+static const char *
+asks(const json_t *cond)
+{
+	const char *type = member(cond, "type");
+	bool is_negated = is_true(cond, "negate");
+
+	if (strcmp(type, "Network") == 0)
+		return is_negated ? "lies outside" : "lies in";
+	if (strcmp(type, "IsFile") == 0)
+		return is_negated ? "is no file" : "is a file";
+	if (strcmp(type, "IsDirectory") == 0)
+		return is_negated ? "is no directory" : "is a directory";
+	return is_negated ? "does not match" : "matches";
+}
+
 static void
 conds_print(const json_t *conds)
 {
 	const json_t *cond;
 	size_t i;
 
-	json_array_foreach(conds, i, cond) printf(
-		LABEL "  %s %s: it is \"%s\"; %s\"%s\" %s\n", "",
-		is_true(cond, "matched") ? "if" : "not:", member(cond, "input"),
-		member(cond, "value"), is_true(cond, "negate") ? "not " : "",
-		member(cond, "pattern"), is_true(cond, "matched") ? "holds" : "does not hold");
+	json_array_foreach(conds, i, cond)
+	{
+		const char *pattern = member(cond, "pattern");
+
+		printf(LABEL "  if %s %s%s%s: %s, it is \"%s\"\n", "", member(cond, "input"),
+		       asks(cond), pattern[0] != '\0' ? " " : "", pattern,
+		       is_true(cond, "matched") ? "yes" : "no", member(cond, "value"));
+	}
 }
 
 static void

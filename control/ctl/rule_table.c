@@ -77,6 +77,19 @@ rule_json(const struct rule_facts *facts)
 }
 
 static void
+rule_print(const struct rule_facts *facts)
+{
+	printf("%-32s %-16s %-12s %12llu %12llu %8llu ", facts->name, facts->set,
+	       img_scope_kind_name(facts->kind), (unsigned long long)facts->tried,
+	       (unsigned long long)facts->matched, (unsigned long long)facts->faults);
+	if (facts->time_ns == 0) /* no request so far was one of those measured */
+		printf("%8s %10s\n", "-", "-");
+	else
+		printf("%8llu %10.3f\n", (unsigned long long)mean_ns(facts),
+		       (double)facts->time_ns / 1e9);
+}
+
+static void
 rule_show(struct table *t, const struct rule_facts *facts)
 {
 	if (t->glob != NULL && fnmatch(t->glob, facts->name, 0) != 0)
@@ -85,11 +98,7 @@ rule_show(struct table *t, const struct rule_facts *facts)
 	if (t->list != NULL)
 		json_array_append_new(t->list, rule_json(facts));
 	else
-		printf("%-32s %-16s %-12s %12llu %12llu %8llu %8llu %10.3f\n", facts->name,
-		       facts->set, img_scope_kind_name(facts->kind),
-		       (unsigned long long)facts->tried, (unsigned long long)facts->matched,
-		       (unsigned long long)facts->faults, (unsigned long long)mean_ns(facts),
-		       (double)facts->time_ns / 1e9);
+		rule_print(facts);
 }
 
 static void
