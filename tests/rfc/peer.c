@@ -378,6 +378,30 @@ peer_ignore(struct peer *p)
 	p->heard_at = p->heard_n;
 }
 
+void
+peer_expect_run_(struct peer *p, uint32_t seq, uint32_t n, const char *file, int line)
+{
+	for (uint32_t i = 0; i < n; i++)
+		peer_expect_(p, (struct peer_seg){ .seq = seq + i * MSS, .n = MSS }, file, line);
+}
+
+void
+peer_icmp(struct peer *p, enum icmp_error_kind kind, uint32_t seq, uint32_t mtu)
+{
+	struct icmp_error e = {
+		.kind = (uint8_t)kind,
+		.local = p->engine,
+		.remote = p->self,
+		.local_port = p->engine_port,
+		.remote_port = p->port,
+		.seq = seq_of(seq + p->bias),
+		.mtu = mtu,
+	};
+
+	tcp_icmp(p->tcp, &e, p->now);
+	peer_advance(p);
+}
+
 /* ---- shapes ---- */
 
 struct peer

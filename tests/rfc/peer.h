@@ -22,11 +22,13 @@
 #include "abi/counters.h"
 #include "base/buf_heap.h"
 #include "tcp/tcp.h"
+#include "wire/icmp.h"
 
 enum {
 	PEER_PORT = 40000,
 	ENGINE_PORT = 80,
 	PEER_QUEUE = 512,
+	MSS = 1460, /* a full segment, without timestamps */
 };
 
 struct peer_conf {
@@ -105,12 +107,15 @@ struct peer {
 #define peer_established(...) peer_established_((struct peer_conf){ __VA_ARGS__ })
 #define peer_send(p, ...)     peer_send_((p), (struct peer_seg){ __VA_ARGS__ })
 #define peer_expect(p, ...)   peer_expect_((p), (struct peer_seg){ __VA_ARGS__ }, __FILE__, __LINE__)
-#define peer_expect_quiet(p)  peer_expect_quiet_((p), __FILE__, __LINE__)
+/* n full segments from seq on. */
+#define peer_expect_run(p, seq, n) peer_expect_run_((p), (seq), (n), __FILE__, __LINE__)
+#define peer_expect_quiet(p)	   peer_expect_quiet_((p), __FILE__, __LINE__)
 
 struct peer peer_new_(struct peer_conf conf);
 struct peer peer_established_(struct peer_conf conf);
 void peer_send_(struct peer *p, struct peer_seg seg);
 void peer_expect_(struct peer *p, struct peer_seg want, const char *file, int line);
+void peer_expect_run_(struct peer *p, uint32_t seq, uint32_t n, const char *file, int line);
 /* Nothing was sent that has not been expected. */
 void peer_expect_quiet_(struct peer *p, const char *file, int line);
 /* Lets time pass until at_ms. */
@@ -129,6 +134,9 @@ void peer_release(struct peer *p);
 void peer_abort(struct peer *p);
 void peer_dial(struct peer *p);	   /* the engine opens; expect a SYN */
 void peer_advance(struct peer *p); /* after calling the engine directly */
+
+/* A router or host tells of the engine's segment at seq. */
+void peer_icmp(struct peer *p, enum icmp_error_kind kind, uint32_t seq, uint32_t mtu);
 
 struct tcp_info peer_info(const struct peer *p);
 enum tcp_state peer_state(const struct peer *p);

@@ -4,10 +4,6 @@
  */
 #include "rfc/peer.h"
 
-enum {
-	MSS = 1460,
-};
-
 /* After a handshake in which the peer has offered ECN; a path of 100 ms. */
 static struct peer
 established(void)

@@ -4,22 +4,11 @@
  */
 #include "rfc/peer.h"
 
-enum {
-	MSS = 1460,
-};
-
 /* The engine's number of segment i. */
 static uint32_t
 at(uint32_t i)
 {
 	return 5000 + i * MSS;
-}
-
-static void
-expect_run(struct peer *p, uint32_t seq, uint32_t n)
-{
-	for (uint32_t i = 0; i < n; i++)
-		peer_expect(p, .seq = seq + i * MSS, .n = MSS);
 }
 
 /* A path of 100 ms over which n segments have just been sent. */
@@ -31,7 +20,7 @@ sent(uint32_t n, struct peer_conf conf)
 	conf.rtt_ms = 100;
 	p = peer_established_(conf);
 	peer_write(&p, n * MSS);
-	expect_run(&p, 5000, n < 10 ? n : 10);
+	peer_expect_run(&p, 5000, n < 10 ? n : 10);
 	return p;
 }
 

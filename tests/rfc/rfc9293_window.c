@@ -1,9 +1,7 @@
 /*
- * RFC 9293, 3.8.6: windows, their closing, probing and opening; silly windows; delayed ACKs.
+ * RFC 9293, 3.8.6: the peer's window, probes of it, and ours; silly windows on both sides.
  */
 #include "rfc/peer.h"
-
-/* ---- the peer's window ---- */
 
 static void
 sending_stops_at_the_window(void **state)
@@ -88,7 +86,6 @@ half_the_largest_window_is_enough(void **state)
 	peer_drop(&p);
 }
 
-/* 3.10.7.4: the window of an old segment is not believed. */
 /* Nobody is left to lose patience with the peer: eight probes, then RST. */
 static void
 orphan_at_a_shut_window_is_cut(void **state)
@@ -111,6 +108,7 @@ orphan_at_a_shut_window_is_cut(void **state)
 	peer_drop(&p);
 }
 
+/* 3.10.7.4: the window of an old segment is not believed. */
 static void
 old_segment_does_not_move_the_window(void **state)
 {
@@ -137,8 +135,6 @@ fin_waits_for_the_window_too(void **state)
 	peer_expect(&p, .flags = "FA", .seq = 5100);
 	peer_done(&p);
 }
-
-/* ---- our window ---- */
 
 static void
 window_closes_as_bytes_arrive(void **state)
@@ -250,49 +246,6 @@ reading_reopens_the_window_by_itself(void **state)
 	peer_done(&p);
 }
 
-/* ---- delayed ACKs (3.8.6.3) ---- */
-
-static void
-single_segment_is_acked_late(void **state)
-{
-	struct peer p = peer_established();
-
-	(void)state;
-	peer_send(&p, .at_ms = 10, .text = "one");
-	peer_expect_quiet(&p);
-	peer_expect(&p, .at_ms = 50, .ack = 1003);
-	peer_done(&p);
-}
-
-static void
-every_second_full_segment_is_acked_at_once(void **state)
-{
-	struct peer p = peer_established();
-
-	(void)state;
-	for (uint32_t i = 0; i < 3; i++) {
-		peer_send(&p, .n = 1460);
-		peer_expect_quiet(&p);
-		peer_send(&p, .n = 1460);
-		peer_expect(&p, .ack = 1000 + (i + 1) * 2920);
-	}
-	peer_drop(&p);
-}
-
-static void
-ack_rides_on_data(void **state)
-{
-	struct peer p = peer_established();
-
-	(void)state;
-	peer_send(&p, .text = "request");
-	peer_write_text(&p, "answer");
-	peer_expect(&p, .ack = 1007, .text = "answer");
-	peer_wait(&p, 150);
-	peer_expect_quiet(&p); /* no second ACK */
-	peer_drop(&p);
-}
-
 int
 main(void)
 {
@@ -312,9 +265,6 @@ main(void)
 		cmocka_unit_test(ack_at_our_shut_window_counts),
 		cmocka_unit_test(fin_at_our_shut_window_is_taken),
 		cmocka_unit_test(reading_reopens_the_window_by_itself),
-		cmocka_unit_test(single_segment_is_acked_late),
-		cmocka_unit_test(every_second_full_segment_is_acked_at_once),
-		cmocka_unit_test(ack_rides_on_data),
 	};
 
 	return cmocka_run_group_tests_name("RFC 9293, 3.8.6: windows", test, NULL, NULL);

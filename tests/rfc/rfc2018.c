@@ -1,0 +1,207 @@
+/*
+ * RFC 2018, 2883 and 6675: selective acknowledgment, the peer's and ours.
+ */
+#include "rfc/peer.h"
+
+/* RFC 8985, 6.2: more than two segments SACKed above make a loss at once, as RFC 6675, 4 says. */
+static void
+sacked_bytes_above_make_a_loss(void **state)
+{
+	struct peer p = peer_established(.rtt_ms = 100);
+
+	(void)state;
+	peer_write(&p, 10 * MSS);
+	peer_expect_run(&p, 5000, 10);
+	peer_send(&p, .at_ms = 100, .ack = 5000, .sack = { { 5000 + MSS, 5000 + 2 * MSS } });
+	peer_send(&p, .ack = 5000, .sack = { { 5000 + MSS, 5000 + 3 * MSS } });
+	peer_expect_quiet(&p);
+	peer_send(&p, .ack = 5000, .sack = { { 5000 + MSS, 5000 + 4 * MSS } });
+	peer_expect(&p, .seq = 5000, .n = MSS);
+	peer_expect_quiet(&p);
+	assert_int_equal(p.count.tcp_recoveries, 1);
+	peer_send(&p, .ack = 5000 + 10 * MSS);
+	assert_int_equal(tcp_unacked(p.tcp, p.id), 0);
+	peer_done(&p);
+}
+
+/* Only holes are sent again, each once, and the window is halved once. */
+static void
+several_holes_are_filled_in_one_recovery(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_write(&p, 10 * MSS);
+	peer_expect_run(&p, 5000, 10);
+	peer_send(&p, .ack = 5000,
+		  .sack = { { 5000 + 7 * MSS, 5000 + 10 * MSS },
+			    { 5000 + 4 * MSS, 5000 + 6 * MSS },
+			    { 5000 + 1 * MSS, 5000 + 3 * MSS } });
+	peer_expect(&p, .seq = 5000, .n = MSS);
+	peer_expect(&p, .seq = 5000 + 3 * MSS, .n = MSS);
+	peer_expect(&p, .seq = 5000 + 6 * MSS, .n = MSS);
+	peer_expect_quiet(&p);
+	assert_int_equal(peer_info(&p).ssthresh_bytes, 7 * MSS);
+	peer_send(&p, .ack = 5000 + 10 * MSS);
+	assert_int_equal(p.count.tcp_recoveries, 1);
+	assert_int_equal(peer_info(&p).retransmits, 3);
+	peer_done(&p);
+}
+
+/* RFC 2018, 5: after a timeout what was SACKed is not sent again. */
+static void
+timeout_spares_what_was_sacked(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_write(&p, 3 * MSS);
+	peer_expect_run(&p, 5000, 3);
+	peer_send(&p, .at_ms = 5, .ack = 5000, .sack = { { 5000 + MSS, 5000 + 2 * MSS } });
+	peer_expect(&p, .at_ms = 5, .seq = 5000, .n = MSS); /* RACK: the path is fast */
+	peer_expect(&p, .at_ms = 205, .seq = 5000, .n = MSS);
+	peer_send(&p, .ack = 5000 + 2 * MSS);
+	peer_expect(&p, .seq = 5000 + 2 * MSS, .n = MSS);
+	peer_send(&p, .ack = 5000 + 3 * MSS);
+	peer_done(&p);
+}
+
+/* RFC 2018, 8: a receiver that drops what it SACKed gets it again. */
+static void
+reneging_receiver_gets_it_again(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_write(&p, 3 * MSS);
+	peer_expect_run(&p, 5000, 3);
+	peer_send(&p, .at_ms = 5, .ack = 5000, .sack = { { 5000 + MSS, 5000 + 3 * MSS } });
+	peer_expect(&p, .at_ms = 5, .seq = 5000, .n = MSS);
+	peer_expect(&p, .at_ms = 205, .seq = 5000, .n = MSS);
+	/* the rest is gone; the timeout is the doubled one until something is measured */
+	peer_send(&p, .at_ms = 210, .ack = 5000 + MSS);
+	peer_expect(&p, .at_ms = 610, .seq = 5000 + MSS, .n = MSS);
+	peer_send(&p, .ack = 5000 + 2 * MSS);
+	peer_expect(&p, .seq = 5000 + 2 * MSS, .n = MSS);
+	peer_send(&p, .ack = 5000 + 3 * MSS);
+	assert_int_equal(p.count.tcp_rx_reneged, 1);
+	peer_done(&p);
+}
+
+static void
+nonsense_blocks_are_ignored(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_write(&p, 4 * MSS);
+	peer_expect_run(&p, 5000, 4);
+	peer_send(&p, .ack = 5000,
+		  .sack = { { 5000 + 3 * MSS, 5000 + 9 * MSS },
+			    { 5000 + 3 * MSS, 5000 + 2 * MSS },
+			    { 4000, 6000 },
+			    { 900000000, 900005000 } });
+	peer_expect_quiet(&p);
+	assert_int_equal(p.count.tcp_rx_bad_sack, 4);
+	peer_drop(&p);
+}
+
+/* RFC 2018, 4: the block of the segment that has just come is first. */
+static void
+latest_block_is_reported_first(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_send(&p, .seq = 1100, .n = 100);
+	peer_expect(&p, .ack = 1000, .sack = { { 1100, 1200 } });
+	peer_send(&p, .seq = 1300, .n = 100);
+	peer_expect(&p, .sack = { { 1300, 1400 }, { 1100, 1200 } });
+	peer_send(&p, .seq = 1200, .n = 50);
+	peer_expect(&p, .sack = { { 1100, 1250 }, { 1300, 1400 } });
+	peer_send(&p, .seq = 1250, .n = 50);
+	peer_expect(&p, .sack = { { 1100, 1400 } });
+	peer_drop(&p);
+}
+
+static void
+at_most_four_blocks_three_with_timestamps(void **state)
+{
+	struct peer p = peer_established(), q = peer_established(.ts = true);
+
+	(void)state;
+	for (uint32_t i = 0; i < 6; i++) {
+		peer_ignore(&p);
+		peer_ignore(&q);
+		peer_send(&p, .seq = 1100 + 200 * i, .n = 100);
+		peer_send(&q, .seq = 1100 + 200 * i, .n = 100);
+	}
+	peer_expect(&p, .sack = { { 2100, 2200 }, { 1900, 2000 }, { 1700, 1800 }, { 1500, 1600 } });
+	peer_expect(&q, .sack = { { 2100, 2200 }, { 1900, 2000 }, { 1700, 1800 } });
+	peer_drop(&p);
+	peer_drop(&q);
+}
+
+static void
+no_blocks_without_agreement(void **state)
+{
+	struct peer p = peer_established(.no_sack = true);
+
+	(void)state;
+	peer_send(&p, .seq = 1100, .n = 100);
+	peer_expect(&p, .ack = 1000);
+	assert_int_equal(p.heard[1].seg.sack_n, 0);
+	peer_drop(&p);
+}
+
+/* RFC 2883, 4.1: a duplicate is reported first. */
+static void
+duplicate_is_reported(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_send(&p, .n = 100);
+	peer_send(&p, .seq = 1200, .n = 100);
+	peer_ignore(&p);
+	peer_send(&p, .seq = 1000, .n = 100);
+	peer_expect(&p, .ack = 1100, .sack = { { 1000, 1100 }, { 1200, 1300 } });
+	peer_send(&p, .seq = 1200, .n = 100);
+	peer_expect(&p, .ack = 1100, .sack = { { 1200, 1300 }, { 1200, 1300 } });
+	peer_drop(&p);
+}
+
+/* Without SACK there is nothing to report: the ACK rides on data as ever. */
+static void
+duplicate_without_sack_costs_no_segment(void **state)
+{
+	struct peer p = peer_established(.no_sack = true);
+
+	(void)state;
+	peer_send(&p, .n = 100, .wnd = PEER_SHUT);
+	peer_write(&p, 10);
+	peer_ignore(&p);
+	peer_send(&p, .seq = 1050, .n = 100);
+	peer_expect(&p, .n = 10, .ack = 1150);
+	peer_expect_quiet(&p);
+	peer_drop(&p);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest test[] = {
+		cmocka_unit_test(sacked_bytes_above_make_a_loss),
+		cmocka_unit_test(several_holes_are_filled_in_one_recovery),
+		cmocka_unit_test(timeout_spares_what_was_sacked),
+		cmocka_unit_test(reneging_receiver_gets_it_again),
+		cmocka_unit_test(nonsense_blocks_are_ignored),
+		cmocka_unit_test(latest_block_is_reported_first),
+		cmocka_unit_test(at_most_four_blocks_three_with_timestamps),
+		cmocka_unit_test(no_blocks_without_agreement),
+		cmocka_unit_test(duplicate_is_reported),
+		cmocka_unit_test(duplicate_without_sack_costs_no_segment),
+	};
+
+	return cmocka_run_group_tests_name("RFC 2018, 2883, 6675: SACK", test, NULL, NULL);
+}

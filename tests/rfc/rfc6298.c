@@ -1,0 +1,128 @@
+/*
+ * RFC 6298: the retransmission timer.
+ */
+#include "rfc/peer.h"
+
+/*
+ * RFC 6298, 5: the timer, doubled each time; the window is one segment. The first time it is a tail
+ * loss probe, which costs no window (RFC 8985, 7.2).
+ */
+static void
+unacked_segment_is_sent_again_with_backoff(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_write_text(&p, "hello?");
+	peer_expect(&p, .text = "hello?");
+	peer_expect(&p, .at_ms = 200, .seq = 5000, .text = "hello?");
+	assert_int_equal(peer_info(&p).cwnd_bytes, 10 * MSS);
+	peer_expect(&p, .at_ms = 400, .seq = 5000, .text = "hello?");
+	peer_expect(&p, .at_ms = 800, .seq = 5000, .text = "hello?");
+	assert_int_equal(peer_info(&p).cwnd_bytes, MSS);
+	peer_send(&p, .ack = 5006);
+	assert_int_equal(peer_info(&p).retransmits, 3);
+	peer_done(&p);
+}
+
+/* RFC 6298, 2.2: the first sample makes RTO = R + 4 R/2. */
+static void
+rto_follows_the_round_trip(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_send(&p, .flags = "S", .mss = 1460);
+	peer_expect(&p, .flags = "SA");
+	peer_send(&p, .at_ms = 300);
+	assert_in_range(peer_info(&p).rto_ns, 899 * MS_NS, 901 * MS_NS);
+	peer_done(&p);
+}
+
+/* Karn (RFC 6298, 3): a segment sent twice gives no sample. */
+static void
+segment_sent_twice_gives_no_sample(void **state)
+{
+	struct peer p = peer_established();
+	uint64_t before = peer_info(&p).srtt_ns;
+
+	(void)state;
+	peer_write_text(&p, "hello?");
+	peer_expect(&p, .text = "hello?");
+	peer_expect(&p, .at_ms = 200, .text = "hello?");
+	peer_send(&p, .at_ms = 300, .ack = 5006);
+	assert_int_equal(peer_info(&p).srtt_ns, before);
+	peer_done(&p);
+}
+
+/* RFC 6298, 5.7 and RFC 5681, 3.1: after a lost SYN, 3 s and one segment. */
+static void
+lost_syn_makes_us_careful(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_send(&p, .flags = "S", .mss = 1460);
+	peer_expect(&p, .flags = "SA");
+	peer_expect(&p, .flags = "SA", .at_ms = 1000);
+	peer_send(&p, .at_ms = 1100);
+	assert_int_equal(peer_info(&p).cwnd_bytes, MSS);
+	assert_int_equal(peer_info(&p).rto_ns, 3000 * MS_NS);
+	peer_done(&p);
+}
+
+/* RFC 6298, 5 and Karn: the timeout stays doubled until a segment sent once is measured. */
+static void
+timeout_stays_backed_off_until_a_sample(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_write_text(&p, "one");
+	peer_expect(&p, .at_ms = 0, .text = "one");
+	peer_expect(&p, .at_ms = 200, .text = "one");
+	peer_expect(&p, .at_ms = 400, .text = "one"); /* the first was a tail loss probe */
+	peer_send(&p, .at_ms = 600, .ack = 5003);
+	peer_write_text(&p, "two");
+	peer_expect(&p, .text = "two");
+	peer_expect(&p, .at_ms = 800, .text = "two");  /* a probe, */
+	peer_expect(&p, .at_ms = 1200, .text = "two"); /* and the timeout, still twice 200 ms */
+	peer_send(&p, .at_ms = 1700, .ack = 5006);
+	peer_expect_quiet(&p);
+	assert_int_equal(peer_info(&p).retransmits, 4);
+	peer_write_text(&p, "three");
+	peer_expect(&p, .text = "three");
+	peer_drop(&p);
+}
+
+/* A tail of small pieces is cut into the same bytes again, whatever the cuts. */
+static void
+lost_small_pieces_are_sent_again_whole(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_write_pieces(&p, 3000, 7);
+	peer_expect(&p, .seq = 5000, .n = 448);
+	peer_ignore(&p);
+	peer_wait(&p, 250);
+	peer_ignore(&p);
+	peer_send(&p, .ack = 5000 + 3000);
+	assert_int_equal(tcp_unacked(p.tcp, p.id), 0);
+	peer_drop(&p);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest test[] = {
+		cmocka_unit_test(unacked_segment_is_sent_again_with_backoff),
+		cmocka_unit_test(rto_follows_the_round_trip),
+		cmocka_unit_test(segment_sent_twice_gives_no_sample),
+		cmocka_unit_test(lost_syn_makes_us_careful),
+		cmocka_unit_test(timeout_stays_backed_off_until_a_sample),
+		cmocka_unit_test(lost_small_pieces_are_sent_again_whole),
+	};
+
+	return cmocka_run_group_tests_name("RFC 6298: timer", test, NULL, NULL);
+}

@@ -1,0 +1,45 @@
+/*
+ * RFC 6528: initial sequence numbers.
+ */
+#include "rfc/peer.h"
+
+/* RFC 6528: the same tuple a little later begins a little higher. */
+static void
+isn_of_a_tuple_follows_the_clock(void **state)
+{
+	struct peer p = peer_new();
+	uint32_t first, second;
+
+	(void)state;
+	peer_send(&p, .flags = "S", .seq = 999);
+	first = p.heard[0].seg.seq.v;
+	peer_send(&p, .flags = "R", .seq = 1000);
+	peer_send(&p, .flags = "S", .seq = 999, .at_ms = 100);
+	second = p.heard[1].seg.seq.v;
+	assert_in_range(second - first, 20000, 30000); /* 100 ms of 4 us */
+	peer_drop(&p);
+}
+
+static void
+isns_of_other_tuples_are_unrelated(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_send(&p, .flags = "S", .seq = 999);
+	p.port++;
+	peer_send(&p, .flags = "S", .seq = 999);
+	assert_true(p.heard[1].seg.seq.v - p.heard[0].seg.seq.v > 100000);
+	peer_drop(&p);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest test[] = {
+		cmocka_unit_test(isn_of_a_tuple_follows_the_clock),
+		cmocka_unit_test(isns_of_other_tuples_are_unrelated),
+	};
+
+	return cmocka_run_group_tests_name("RFC 6528: initial sequence numbers", test, NULL, NULL);
+}
