@@ -44,12 +44,25 @@ set_name_check(struct making *m, const struct rule_sets *sets)
 				  set_name(m->set));
 }
 
-static struct scope_made *
-sets_make(struct making *m, const struct rule_sets *sets)
+static uint32_t
+sets_n(const struct rule_sets *sets)
+{
+	uint32_t n = 0;
+
+	for (; sets != NULL; sets = sets->next)
+		n++;
+	return n;
+}
+
+struct scope_made *
+scopes_make(struct making *m, const struct rule_sets *sets)
 {
 	struct scope_made *first = NULL, **end = &first;
+	struct program *program = m->program;
 	uint32_t rule_n = 0;
 
+	program->set =
+		arena_take(&program->arena, ((size_t)sets_n(sets) + 1) * sizeof(program->set[0]));
 	for (m->set = sets; m->set != NULL; m->set = m->set->next) {
 		struct program_set *set = &m->program->set[m->program->set_n++];
 
@@ -361,16 +374,6 @@ limits_check(struct making *m, const struct rule_sets *sets)
 
 /* ---- doors ---- */
 
-static uint32_t
-sets_n(const struct rule_sets *sets)
-{
-	uint32_t n = 0;
-
-	for (; sets != NULL; sets = sets->next)
-		n++;
-	return n;
-}
-
 static bool
 has_errors(const struct conf_errs *errs, uint32_t before)
 {
@@ -388,9 +391,7 @@ program_build(const struct rule_sets *sets, const struct program_env *env, struc
 	uint32_t errs_before = errs->n + errs->more;
 	struct scope_made *scopes;
 
-	program.set =
-		arena_take(&program.arena, ((size_t)sets_n(sets) + 1) * sizeof(program.set[0]));
-	scopes = sets_make(&m, sets);
+	scopes = scopes_make(&m, sets);
 	if (!has_errors(errs, errs_before)) {
 		for (struct scope_made *scope = scopes; scope != NULL; scope = scope->next) {
 			m.set = scope->set;

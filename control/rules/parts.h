@@ -347,6 +347,11 @@ struct rule_text text_trimmed(struct making *m, const struct rule_text *text);
 void rules_make(struct making *m, struct scope_made *scope);
 void outs_make(struct making *m, struct scope_made *scope);
 
+/* ---- build.c ---- */
+
+/* Parses and checks all sets; their scopes in order. Maps are built, nothing else is. */
+struct scope_made *scopes_make(struct making *m, const struct rule_sets *sets);
+
 /* ---- identity.c ---- */
 
 /* Gives each rule the slot that it has in the image before, or a free one. */

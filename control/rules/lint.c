@@ -1,0 +1,411 @@
+/*
+ * lint.c - what is doubtful in rules that are not wrong, see program.h: rules that can never
+ * match, rules behind others, patterns that cost much, pairs that undo or double each other.
+ *
+ * Says only what holds for every request as far as it is told apart here; what holds for nearly
+ * all is a notice. Goes by the same parsed rules as the compiler.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/ensure.h"
+#include "rules/parts.h"
+#include "rules/regex.h"
+
+struct linting {
+	struct making *m;
+	struct lints *lints;
+	const char *rule; /* the one that is looked at */
+	struct conf_pos at;
+};
+
+const char *
+lint_kind_name(enum lint_kind kind)
+{
+	static const char *const name[] = {
+#define X(part, word) [LINT_##part] = #word,
+		LINT_LIST(X)
+#undef X
+	};
+
+	return (uint32_t)kind < LINT_KINDS ? name[kind] : "unknown";
+}
+
+static void __attribute__((format(printf, 4, 5)))
+say(struct linting *l, enum lint_kind kind, bool is_notice, const char *format, ...)
+{
+	struct lints *lints = l->lints;
+	struct lint *lint;
+	va_list args;
+
+	if (lints->n == lints->room) {
+		lints->room = lints->room == 0 ? 64 : lints->room * 2;
+		lints->lint = reallocarray(lints->lint, lints->room, sizeof(lints->lint[0]));
+		ensure(lints->lint != NULL);
+	}
+	lint = &lints->lint[lints->n++];
+	*lint = (struct lint){ .kind = kind, .is_notice = is_notice, .at = l->at };
+	if (lint->at.file == NULL)
+		lint->at.file = "rules";
+	lint->at.file = arena_text(&lints->arena, lint->at.file, strlen(lint->at.file));
+	lint->rule = arena_text(&lints->arena, l->rule, strlen(l->rule));
+	va_start(args, format);
+	lint->text = arena_vformat(&lints->arena, format, args);
+	va_end(args);
+}
+
+/* ---- one pattern ---- */
+
+static void
+lint_pattern(struct linting *l, struct pattern *pattern, const struct input *input)
+{
+	const char *why;
+
+	if ((pattern->flags & IMG_PATTERN_ANY) != 0)
+		return;
+	if (pattern_is_catastrophic(pattern, &why))
+		say(l, LINT_CATASTROPHIC, false,
+		    "pattern '%s' may take very long: %s; make each repeat end at what the next "
+		    "one "
+		    "begins with",
+		    pattern->text, why);
+	if (input->kind == IMG_INPUT_VALUE)
+		return;
+	if ((input->flags & IMG_INPUT_ON_REFS) != 0)
+		say(l, LINT_SLOW, true,
+		    "pattern '%s' is matched by itself each time: its input has back-references, "
+		    "so "
+		    "no scan can look at it before",
+		    pattern->text);
+	else if (!scan_try(&l->m->arena, pattern))
+		say(l, LINT_SLOW, false,
+		    "pattern '%s' is matched by itself each time, for no scan covers it: %s; write "
+		    "it "
+		    "in plain ECMAScript, or take it apart",
+		    pattern->text, pattern->form.why);
+}
+
+static void
+lint_conds(struct linting *l, const struct conds_made *conds)
+{
+	for (uint32_t i = 0; i < conds->n; i++) {
+		const struct cond_made *cond = &conds->cond[i];
+
+		if (cond->pattern != NULL)
+			lint_pattern(l, cond->pattern, cond->input);
+		if (cond->from->kind == IMG_COND_FILE || cond->from->kind == IMG_COND_DIRECTORY)
+			say(l, LINT_FILES, true,
+			    "matchType %s is always %s: a proxy has no files; remove the condition "
+			    "if "
+			    "the rule does not need it",
+			    img_cond_kind_name(cond->from->kind),
+			    cond->from->is_negated ? "true (negated)" : "false");
+	}
+}
+
+/* ---- rules that never match ---- */
+
+static const struct tree *
+first_of(const struct tree *tree)
+{
+	while (tree->kind == TREE_GROUP || tree->kind == TREE_CAT)
+		tree = tree->child;
+	return tree;
+}
+
+/* "^/": the input has no slash before it (3.2). */
+static bool
+begins_with_slash(const struct pattern *pattern)
+{
+	const struct tree *tree = pattern->tree, *second;
+
+	if (tree == NULL || tree->kind != TREE_CAT || tree->child->kind != TREE_BEGIN ||
+	    tree->child->next == NULL)
+		return false;
+	second = first_of(tree->child->next);
+	return second->kind == TREE_CHARS && second->chars.n == 1 &&
+	       second->chars.range[0].first == '/' && second->chars.range[0].last == '/';
+}
+
+static bool
+has_empty_set(const struct tree *tree)
+{
+	if (tree->kind == TREE_CHARS)
+		return tree->chars.n == 0;
+	if (tree->kind == TREE_ALT || tree->kind == TREE_LOOK ||
+	    (tree->kind == TREE_REPEAT && tree->least == 0))
+		return false; /* there is another way */
+	for (const struct tree *child = tree->child; child != NULL; child = child->next)
+		if (has_empty_set(child))
+			return true;
+	return false;
+}
+
+static void
+lint_never(struct linting *l, const struct rule_made *made)
+{
+	const struct rule *rule = made->from;
+
+	for (uint32_t i = 0; i < made->conds.n && !rule->conds.match_any; i++) {
+		const struct rule_cond *cond = made->conds.cond[i].from;
+		bool is_alone =
+			!cond->or_next && (i == 0 || !made->conds.cond[i - 1].from->or_next);
+
+		if ((cond->kind == IMG_COND_FILE || cond->kind == IMG_COND_DIRECTORY) && is_alone &&
+		    !cond->is_negated)
+			say(l, LINT_NEVER, false,
+			    "it never fires: a condition wants a file or directory, and a proxy "
+			    "has "
+			    "none; remove the condition or the rule");
+	}
+	if (rule->is_negated)
+		return;
+	if (begins_with_slash(made->match))
+		say(l, LINT_NEVER, false,
+		    "it never matches: the path is matched without its leading '/', and pattern "
+		    "'%s' "
+		    "begins with one; remove it",
+		    made->match->text);
+	else if (strstr(made->match->text, "://") != NULL)
+		say(l, LINT_NEVER, false,
+		    "it never matches: pattern '%s' has a scheme and host, which the path has not; "
+		    "use conditions on {HTTPS} and {HTTP_HOST}",
+		    made->match->text);
+	else if (made->match->tree != NULL && has_empty_set(made->match->tree))
+		say(l, LINT_NEVER, false,
+		    "it never matches: a class of pattern '%s' has no character; mend the class",
+		    made->match->text);
+	else if (rule->syntax != IMG_SYNTAX_EXACT && strstr(made->match->text, "\\?") != NULL)
+		say(l, LINT_NEVER, true,
+		    "pattern '%s' wants a '?': the query is no part of what it is matched against; "
+		    "use a condition on {QUERY_STRING}",
+		    made->match->text);
+}
+
+/* ---- rules behind others ---- */
+
+static bool
+is_final(const struct rule *rule)
+{
+	return rule->stops || rule->action == IMG_ACTION_REDIRECT ||
+	       rule->action == IMG_ACTION_RESPOND || rule->action == IMG_ACTION_ABORT;
+}
+
+static bool
+is_any(const struct rule_made *made)
+{
+	return (made->match->flags & IMG_PATTERN_ANY) != 0 && !made->from->is_negated;
+}
+
+static bool
+is_same_pattern(const struct rule_made *a, const struct rule_made *b)
+{
+	return a->from->is_negated == b->from->is_negated &&
+	       a->match->is_caseless == b->match->is_caseless &&
+	       strcmp(a->match->regex, b->match->regex) == 0;
+}
+
+static void
+lint_shadowed(struct linting *l, const struct rule_made *first, const struct rule_made *made)
+{
+	const struct rule_made *same = NULL;
+
+	for (const struct rule_made *other = first; other != made; other = other->next) {
+		const struct rule *rule = other->from;
+
+		if (is_final(rule) && other->conds.n == 0) {
+			if (is_any(other)) {
+				say(l, LINT_SHADOWED, false,
+				    "it is never reached: rule '%s' before it matches everything "
+				    "and "
+				    "ends the rules; move it up",
+				    rule->name.s);
+				return;
+			}
+			if (is_same_pattern(other, made))
+				same = other;
+		} else if (rule->action == IMG_ACTION_REWRITE) {
+			same = NULL; /* another URL may come by */
+		}
+	}
+	if (same != NULL)
+		say(l, LINT_SHADOWED, false,
+		    "it never fires: rule '%s' before it has the same pattern and ends the rules; "
+		    "move it up, or give it a pattern of its own",
+		    same->from->name.s);
+}
+
+static bool
+is_absolute(const struct rule *rule)
+{
+	const char *colon = rule->url.s == NULL ? NULL : strstr(rule->url.s, "://");
+
+	return rule->action == IMG_ACTION_REWRITE && colon != NULL &&
+	       strcspn(rule->url.s, "/{?") >= (size_t)(colon - rule->url.s);
+}
+
+/* A rule for everything after an absolute rewrite that goes on (3.3). */
+static void
+lint_undone(struct linting *l, const struct rule_made *first, const struct rule_made *made)
+{
+	if (made->from->action != IMG_ACTION_REWRITE || !is_any(made))
+		return;
+	for (const struct rule_made *other = first; other != made; other = other->next)
+		if (is_absolute(other->from) && !other->from->stops) {
+			say(l, LINT_UNDONE, false,
+			    "it matches everything, also what rule '%s' has sent to another host, "
+			    "and "
+			    "undoes that; set stopProcessing there",
+			    other->from->name.s);
+			return;
+		}
+}
+
+static void
+lint_rules(struct linting *l, const struct scope_made *scope)
+{
+	const struct input *path = scope->inputs.first;
+
+	for (const struct rule_made *made = scope->rules; made != NULL; made = made->next) {
+		l->rule = made->from->name.s;
+		l->at = made->from->at;
+		lint_never(l, made);
+		lint_shadowed(l, scope->rules, made);
+		lint_undone(l, scope->rules, made);
+		lint_pattern(l, made->match, path);
+		lint_conds(l, &made->conds);
+	}
+}
+
+/* ---- outbound rules that change one value twice (14.3) ---- */
+
+/* What an expression begins with before anything that varies. */
+static const char *
+constant_of(struct arena *arena, const struct expr *expr)
+{
+	if (expr == NULL || expr->op_n == 0 || expr->op[0].kind != IMG_OP_TEXT)
+		return "";
+	return arena_text(arena, expr->op[0].text, expr->op[0].n);
+}
+
+/* A value that it may give: what varies is "x". */
+static const char *
+sample_of(struct arena *arena, const struct expr *expr)
+{
+	const char *text = "";
+
+	for (uint32_t i = 0; i < expr->op_n; i++) {
+		const struct expr_op *op = &expr->op[i];
+
+		if (op->kind == IMG_OP_TEXT)
+			text = arena_format(arena, "%s%.*s", text, (int)op->n, op->text);
+		else if (op->kind < IMG_OP_OPEN)
+			text = arena_format(arena, "%sx", text);
+	}
+	return text;
+}
+
+static bool
+matches(const struct pattern *pattern, const char *text)
+{
+	int error;
+	PCRE2_SIZE offset;
+	pcre2_code *code = pcre2_compile(
+		(PCRE2_SPTR)pattern->regex, PCRE2_ZERO_TERMINATED,
+		REGEX_OPTIONS | (pattern->is_caseless ? PCRE2_CASELESS : 0), &error, &offset, NULL);
+	pcre2_match_data *data = pcre2_match_data_create(1, NULL);
+	bool holds;
+
+	ensure(code != NULL && data != NULL);
+	holds = pcre2_match(code, (PCRE2_SPTR)text, strlen(text), 0, 0, data, NULL) >= 0;
+	pcre2_match_data_free(data);
+	pcre2_code_free(code);
+	return holds;
+}
+
+static bool
+is_same_value(const struct out_made *a, const struct out_made *b)
+{
+	if (a->from->kind != b->from->kind)
+		return false;
+	if (a->from->kind == IMG_OUT_TAGS)
+		return (a->from->tags & b->from->tags) != 0 ||
+		       (a->from->has_custom && b->from->has_custom);
+	return a->from->kind == IMG_OUT_VARIABLE && a->variable_kind == b->variable_kind &&
+	       strcmp(a->variable, b->variable) == 0;
+}
+
+static void
+lint_double(struct linting *l, const struct out_made *first, const struct out_made *made)
+{
+	for (const struct out_made *other = first; other != made; other = other->next) {
+		const char *before, *now;
+
+		if (other->from->stops || other->value == NULL || made->value == NULL ||
+		    made->from->is_negated || !is_same_value(other, made))
+			continue;
+		before = constant_of(&l->m->arena, other->value);
+		now = constant_of(&l->m->arena, made->value);
+		if (*now == '\0' || strcmp(before, now) != 0 ||
+		    !matches(made->match, sample_of(&l->m->arena, other->value)))
+			continue;
+		say(l, LINT_DOUBLE, false,
+		    "it matches what rule '%s' before it has written, so '%s' comes twice; set "
+		    "stopProcessing there, or leave out what begins with it",
+		    other->from->name.s, now);
+		return;
+	}
+}
+
+static void
+lint_outs(struct linting *l, const struct scope_made *scope)
+{
+	struct input value = { .kind = IMG_INPUT_VALUE };
+
+	for (const struct pre_made *pre = scope->pres; pre != NULL; pre = pre->next) {
+		l->rule = pre->from->name.s;
+		l->at = pre->from->at;
+		lint_conds(l, &pre->conds);
+	}
+	for (const struct out_made *made = scope->outs; made != NULL; made = made->next) {
+		l->rule = made->from->name.s;
+		l->at = made->from->at;
+		lint_double(l, scope->outs, made);
+		lint_pattern(l, made->match, &value);
+		lint_conds(l, &made->conds);
+	}
+}
+
+/* ---- doors ---- */
+
+void
+program_lint(const struct rule_sets *sets, struct lints *ret_lints)
+{
+	struct program_env env = { 0 };
+	struct program program = { 0 };
+	struct conf_errs errs = { 0 };
+	struct img_build img;
+	struct making m = { .env = &env, .img = &img, .program = &program, .errs = &errs };
+	struct linting l = { .m = &m, .lints = ret_lints };
+
+	*ret_lints = (struct lints){ 0 };
+	img_build_init(&img, realloc);
+	for (const struct scope_made *scope = scopes_make(&m, sets); scope != NULL;
+	     scope = scope->next) {
+		lint_rules(&l, scope);
+		lint_outs(&l, scope);
+	}
+	arena_fini(&m.arena);
+	program_fini(&program);
+	conf_errs_fini(&errs);
+	img_build_fini(&img);
+}
+
+void
+lints_fini(struct lints *lints)
+{
+	free(lints->lint);
+	arena_fini(&lints->arena);
+	*lints = (struct lints){ 0 };
+}

@@ -1,0 +1,179 @@
+/*
+ * test_lint.c - what is doubtful in rules: each finding, and what looks like one and is none.
+ */
+#include "programs.h"
+
+#define RULE(name, match, rest) "<rule name='" name "'><match url='" match "'/>" rest "</rule>"
+#define STOP(name, match, rest)                                                                    \
+	"<rule name='" name "' stopProcessing='true'><match url='" match "'/>" rest "</rule>"
+#define REWRITE(url) "<action type='Rewrite' url='" url "'/>"
+
+/* How many findings of a kind there are for a rule. */
+static uint32_t
+found(const char *xml, enum lint_kind kind, const char *rule)
+{
+	struct compiled *c = programs_of_text(xml, NULL, NULL, false);
+	struct lints lints;
+	uint32_t n = 0;
+
+	assert_true(c->is_good);
+	program_lint(c->sets, &lints);
+	for (uint32_t i = 0; i < lints.n; i++) {
+		assert_true(lints.lint[i].at.line > 0);
+		assert_non_null(strchr(lints.lint[i].text, ';') != NULL || lints.lint[i].is_notice
+					? lints.lint[i].text
+					: NULL);
+		n += lints.lint[i].kind == kind && strcmp(lints.lint[i].rule, rule) == 0;
+	}
+	lints_fini(&lints);
+	programs_close(c);
+	return n;
+}
+
+static void
+rules_that_never_match_are_found(void **state)
+{
+	(void)state;
+	assert_int_equal(found(PROGRAMS_RULES(RULE("a", "^/blog/.*", "")), LINT_NEVER, "a"), 1);
+	assert_int_equal(found(PROGRAMS_RULES(RULE("a", "^blog/.*", "")), LINT_NEVER, "a"), 0);
+	assert_int_equal(found(PROGRAMS_RULES(RULE("a", "^(?:/|x)", "")), LINT_NEVER, "a"), 0);
+	assert_int_equal(found(PROGRAMS_RULES(RULE("a", "^http://h/", "")), LINT_NEVER, "a"), 1);
+	assert_int_equal(found(PROGRAMS_RULES(RULE("a", "x[^\\s\\S]", "")), LINT_NEVER, "a"), 1);
+	assert_int_equal(found(PROGRAMS_RULES(RULE("a", "^x\\?id=1", "")), LINT_NEVER, "a"), 1);
+	assert_int_equal(found(PROGRAMS_RULES(RULE("a", ".*",
+						   "<conditions><add input='{REQUEST_FILENAME}' "
+						   "matchType='IsFile'/></conditions>")),
+			       LINT_NEVER, "a"),
+			 1);
+	assert_int_equal(
+		found(PROGRAMS_RULES(RULE("a", ".*",
+					  "<conditions><add input='{REQUEST_FILENAME}' "
+					  "matchType='IsFile' negate='true'/></conditions>")),
+		      LINT_NEVER, "a"),
+		0);
+}
+
+static void
+rules_behind_others_are_found(void **state)
+{
+	(void)state;
+	assert_int_equal(found(PROGRAMS_RULES(STOP("a", ".*", REWRITE("/x")) RULE("b", "^b", "")),
+			       LINT_SHADOWED, "b"),
+			 1);
+	assert_int_equal(found(PROGRAMS_RULES(RULE("a", ".*", REWRITE("/x")) RULE("b", "^b", "")),
+			       LINT_SHADOWED, "b"),
+			 0);
+	assert_int_equal(found(PROGRAMS_RULES(STOP("a", "^b", REWRITE("/x")) RULE("b", "^b", "")),
+			       LINT_SHADOWED, "b"),
+			 1);
+	assert_int_equal(found(PROGRAMS_RULES(STOP("a", "^b", REWRITE("/x")) RULE(
+				       "c", "^c", REWRITE("/b")) RULE("b", "^b", "")),
+			       LINT_SHADOWED, "b"),
+			 0);
+	assert_int_equal(found(PROGRAMS_RULES(STOP("a", ".*",
+						   "<conditions><add input='{HTTPS}' "
+						   "pattern='on'/></conditions>" REWRITE("/x"))
+						      RULE("b", "^b", "")),
+			       LINT_SHADOWED, "b"),
+			 0);
+}
+
+static void
+a_rule_that_undoes_an_absolute_rewrite_is_found(void **state)
+{
+	(void)state;
+	assert_int_equal(found(PROGRAMS_RULES(RULE("a", "^a", REWRITE("http://pilot/{R:0}")) RULE(
+				       "b", ".*", REWRITE("http://main/{R:0}"))),
+			       LINT_UNDONE, "b"),
+			 1);
+	assert_int_equal(found(PROGRAMS_RULES(STOP("a", "^a", REWRITE("http://pilot/{R:0}")) RULE(
+				       "b", ".*", REWRITE("http://main/{R:0}"))),
+			       LINT_UNDONE, "b"),
+			 0);
+	assert_int_equal(found(PROGRAMS_RULES(RULE("a", "^a", REWRITE("/x?u=http://h/")) RULE(
+				       "b", ".*", REWRITE("http://main/{R:0}"))),
+			       LINT_UNDONE, "b"),
+			 0);
+}
+
+static void
+patterns_that_cost_much_are_found(void **state)
+{
+	(void)state;
+	assert_int_equal(found(PROGRAMS_RULES(RULE("a", "^(?i)x", "")), LINT_SLOW, "a"), 1);
+	assert_int_equal(found(PROGRAMS_RULES(RULE("a", "^x(?=y)(z)\\1", "")), LINT_SLOW, "a"), 0);
+	assert_int_equal(
+		found(PROGRAMS_RULES(
+			      RULE("a", "(.*)",
+				   "<conditions><add input='{R:1}' pattern='^a'/></conditions>")),
+		      LINT_SLOW, "a"),
+		1);
+	assert_int_equal(found(PROGRAMS_RULES(RULE("a", "^(a+)+$", "")), LINT_CATASTROPHIC, "a"),
+			 1);
+	assert_int_equal(
+		found(PROGRAMS_RULES(RULE("a", "^(\\w+\\s?)*$", "")), LINT_CATASTROPHIC, "a"), 1);
+	assert_int_equal(
+		found(PROGRAMS_RULES(RULE("a", "^([^/]+/)+$", "")), LINT_CATASTROPHIC, "a"), 0);
+	assert_int_equal(found(PROGRAMS_RULES(RULE("a", "^(.*)a(.*)b(.*)c(.*)$", "")),
+			       LINT_CATASTROPHIC, "a"),
+			 1);
+	assert_int_equal(found(PROGRAMS_RULES(RULE("a", "^([a-z]+)/([0-9]+)/(.*)$", "")),
+			       LINT_CATASTROPHIC, "a"),
+			 0);
+}
+
+#define OUT(name, pattern, value)                                                                  \
+	"<rule name='" name "'><match filterByTags='A, Img' pattern='" pattern                     \
+	"'/><action type='Rewrite' value='" value "'/></rule>"
+#define OUTS(rules) "<rewrite><outboundRules>" rules "</outboundRules></rewrite>"
+
+/* The pair of seed 0 (14.3). */
+static void
+outbound_rules_that_prefix_twice_are_found(void **state)
+{
+	(void)state;
+	assert_int_equal(
+		found(OUTS(OUT("absolute", "^http(s)?://w.company1.com/(.*)", "/company1/{R:2}")
+				   OUT("relative", "^/(.*)", "/company1/{R:1}")),
+		      LINT_DOUBLE, "relative"),
+		1);
+	assert_int_equal(
+		found(OUTS(OUT("absolute", "^http(s)?://w.company1.com/(.*)", "/company1/{R:2}")
+				   OUT("relative", "^/(?!company1/)(.*)", "/company1/{R:1}")),
+		      LINT_DOUBLE, "relative"),
+		0);
+	assert_int_equal(
+		found(OUTS(OUT("relative", "^/(.*)", "/company1/{R:1}") OUT(
+			      "absolute", "^http(s)?://w.company1.com/(.*)", "/company1/{R:2}")),
+		      LINT_DOUBLE, "absolute"),
+		0);
+}
+
+static void
+files_get_a_notice(void **state)
+{
+	(void)state;
+	assert_int_equal(
+		found(PROGRAMS_RULES(
+			      RULE("a", ".*",
+				   "<conditions><add input='{REQUEST_FILENAME}' matchType='IsFile' "
+				   "negate='true'/><add input='{REQUEST_FILENAME}' "
+				   "matchType='IsDirectory' negate='true'/></conditions>")),
+		      LINT_FILES, "a"),
+		2);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rules_that_never_match_are_found),
+		cmocka_unit_test(rules_behind_others_are_found),
+		cmocka_unit_test(a_rule_that_undoes_an_absolute_rewrite_is_found),
+		cmocka_unit_test(patterns_that_cost_much_are_found),
+		cmocka_unit_test(outbound_rules_that_prefix_twice_are_found),
+		cmocka_unit_test(files_get_a_notice),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
