@@ -21,9 +21,8 @@ text_of(const struct conf_str *str)
 
 /* ---- headers and variables ---- */
 
-/* How the message ends and how the connection goes on is the proxy's own affair. */
-static bool
-is_framing(const char *name)
+bool
+native_is_framing(const char *name)
 {
 	static const char *const names[] = { "Content-Length", "Transfer-Encoding", "Connection",
 					     "Keep-Alive",     "Upgrade",	    "TE",
@@ -43,7 +42,7 @@ is_header_good(struct native *native, const char *name, struct conf_pos at)
 			     "'%s' is no name of a header; write letters, digits and '-'", name);
 		return false;
 	}
-	if (is_framing(name)) {
+	if (native_is_framing(name)) {
 		conf_err_add(native->errs, at,
 			     "%s is the proxy's own: it says where the message ends; remove it",
 			     name);

@@ -4,7 +4,7 @@
  *
  * A set is a list of entries, told apart by the key that names what they are. sets.c walks them,
  * native.c makes rules, native_match.c their conditions
- * with native_regex.c. Private to control/conf.
+ * with native_regex.c. Private to control/conf, but for native_is_framing.
  */
 #ifndef PENSTOCK_CONTROL_CONF_NATIVE_H
 #define PENSTOCK_CONTROL_CONF_NATIVE_H
@@ -225,5 +225,8 @@ const char *native_hosts_regex(struct native *native, const struct conf_list *ho
  */
 const char *native_paths_regex(struct native *native, const struct conf_list *paths,
 			       const char *folder, bool has_rest);
+
+/* How the message ends and how the connection goes on is the proxy's own affair. */
+bool native_is_framing(const char *header);
 
 #endif

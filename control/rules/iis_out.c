@@ -36,6 +36,13 @@ iis_pre_read(struct iis_load *load, const struct iis_node *node)
 
 /* ---- custom tags ---- */
 
+static void
+html_check(const struct iis_at *at, struct rule_text name, const char *what)
+{
+	if (name.s != NULL && strpbrk(name.s, " \t\r\n<>\"'=/") != NULL)
+		iis_refuse(at, name.at, "'%s' is no name of %s of HTML; correct it", name.s, what);
+}
+
 static struct rule_tag *
 tag_read(const struct iis_at *at, const struct iis_node *node)
 {
@@ -44,6 +51,8 @@ tag_read(const struct iis_at *at, const struct iis_node *node)
 	tag->tag = iis_needed(at, node, "name", "name=\"video\" or another element of HTML");
 	tag->attribute =
 		iis_needed(at, node, "attribute", "attribute=\"poster\" or another of the tag");
+	html_check(at, tag->tag, "an element");
+	html_check(at, tag->attribute, "an attribute");
 	iis_leaf_end(at, node);
 	return tag;
 }

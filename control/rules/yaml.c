@@ -177,6 +177,19 @@ has_rules(const struct rule_scope *scope)
 	return scope->rules != NULL || scope->outs != NULL;
 }
 
+/* A folder as YAML has them, which are not patterns. */
+static const char *
+folder_text(struct yaml *yaml, const struct rule_scope *scope, const char *folder)
+{
+	if (strpbrk(folder, "?#*\\") != NULL)
+		conf_err_add(
+			yaml->errs, scope->at,
+			"the folder '%s' has a character that YAML's folders have not; keep it "
+			"in IIS' form",
+			folder);
+	return yaml_quoted(yaml, folder);
+}
+
 static void
 group_put(struct yaml *yaml, const struct rule_scope *scope)
 {
@@ -186,10 +199,10 @@ group_put(struct yaml *yaml, const struct rule_scope *scope)
 	if (scope->kind == IMG_SCOPE_GLOBAL)
 		yaml_line(yaml, "global: true");
 	else
-		yaml_line(yaml, "folder: %s", yaml_quoted(yaml, scope->folder));
+		yaml_line(yaml, "folder: %s", folder_text(yaml, scope, scope->folder));
 	for (const struct rule_folder *f = scope->excepts; f != NULL; f = f->next)
 		text = arena_format(yaml->arena, "%s%s%s", text, text[0] == 0 ? "" : ", ",
-				    yaml_quoted(yaml, f->folder));
+				    folder_text(yaml, scope, f->folder));
 	if (text[0] != 0)
 		yaml_line(yaml, "except: [%s]", text);
 	if (scope->keeps_escapes)

@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "base/ensure.h"
+#include "conf/native.h"
 #include "rules/yaml_parts.h"
 
 enum {
@@ -52,7 +53,7 @@ header_name(struct yaml *yaml, const char *variable)
 		if (!isalnum((unsigned char)*p) && *p != '-')
 			return NULL;
 	}
-	return p == name ? NULL : name;
+	return p == name || native_is_framing(name) ? NULL : name;
 }
 
 static void

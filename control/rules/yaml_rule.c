@@ -186,7 +186,18 @@ sets_put(struct yaml *yaml, const struct rule *rule)
 		const char *name = set_name(yaml, rule, set);
 		const char *value = yaml_quoted(yaml, set->value.s);
 
-		if (name == NULL)
+		if (strpbrk(set->name.s, "{}: \t") != NULL)
+			conf_err_add(yaml->errs, set->at,
+				     "rule '%s': '%s' is no name of a variable; correct it",
+				     rule->name.s, set->name.s);
+		else if (strpbrk(set->value.s, "\r\n") != NULL)
+			conf_err_add(
+				yaml->errs, set->value.at,
+				"rule '%s': the value of '%s' has a line break, which rules in "
+				"YAML cannot set (a header with one fails the request); remove "
+				"it",
+				rule->name.s, set->name.s);
+		else if (name == NULL)
 			conf_err_add(
 				yaml->errs, set->at,
 				"rule '%s': it sets '%s' more often than a mapping of YAML can "

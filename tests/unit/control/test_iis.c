@@ -16,6 +16,7 @@
 
 #include "base/ensure.h"
 #include "rules/iis.h"
+#include "rules/program.h"
 
 #define N(list) (sizeof(list) / sizeof((list)[0]))
 
@@ -194,6 +195,8 @@ static const struct broken others[] = {
 	{ OUTS("<preConditions><preCondition name=\"p\"><add pattern=\"x\"/></preCondition></preConditions>"), 2, 39, "precondition 'p': <add> has no input", "write input=" },
 	{ OUTS("<preConditions><preCondition name=\"p\"><add input=\"x\" matchType=\"IsFile\"/></preCondition></preConditions>"), 2, 39, "precondition 'p': a precondition compares patterns only", "remove the matchType" },
 	{ OUTS("<customTags><tags name=\"t\"><tag name=\"video\"/></tags></customTags>"), 2, 28, "tags 't': <tag> has no attribute", "poster" },
+	{ OUTS("<customTags><tags name=\"t\"><tag name=\"<video>\" attribute=\"src\"/></tags></customTags>"), 2, 39, "a raw <", "&lt;" },
+	{ OUTS("<customTags><tags name=\"t\"><tag name=\"video\" attribute=\"data src\"/></tags></customTags>"), 2, 57, "tags 't': 'data src' is no name of an attribute", "correct it" },
 	{ "<rewrite><outboundRules rewriteBeforeCache=\"x\"/></rewrite>", 1, 45, "rewriteBeforeCache=\"x\"", "true nor false" },
 	{ "<rewrite><rewriteMaps>\n<rewriteMap/></rewriteMaps></rewrite>", 2, 1, "<rewriteMap> has no name", "for {name:key}" },
 	{ MAP("<add value=\"x\"/>"), 3, 1, "rewrite map 'm1': <add> has no key", "write key=" },
@@ -215,6 +218,48 @@ static const struct broken hosts[] = {
 	{ "<configuration><location path=\"Main\"><system.webServer><rewrite>\n<globalRules/></rewrite></system.webServer></location></configuration>", 2, 1, "<globalRules> stands in applicationHost.config alone", "outside of locations" },
 };
 /* clang-format on */
+
+/* What XML may say and no rule can mean: the compiler of rules tells it, at the same places. */
+/* clang-format off */
+static const struct broken compiled[] = {
+	{ RULE("<match url=\"^(a\"/>"), 3, 13, "rule 'r1': pattern '^(a'", "mend the regular expression" },
+	{ COND("input=\"{URL}\" pattern=\"[z-a]\""), 4, 41, "rule 'r1': pattern '[z-a]'", "mend the regular expression" },
+	{ COND("input=\"{NoMap:{URL}}\" pattern=\"a\""), 4, 25, "rule 'r1': input '{NoMap:{URL}}'", "maps stand in rewriteMaps" },
+	{ ACTION("type=\"Rewrite\" url=\"/{R:1}\""), 4, 29, "rule 'r1': url '/{R:1}' uses {R:1}", "add a group" },
+	{ ACTION("type=\"Rewrite\" url=\"/{C:0}\""), 4, 29, "rule 'r1': url '/{C:0}' uses {C:0}", ";" },
+	{ ACTION("type=\"Rewrite\" url=\"/{R:10}\""), 4, 29, "rule 'r1': url '/{R:10}'", ";" },
+	{ ACTION("type=\"Rewrite\" url=\"/{URL\""), 4, 29, "rule 'r1': url '/{URL'", ";" },
+	{ RULE(MATCH "\n<serverVariables><set name=\"REMOTE_ADDR\" value=\"x\"/></serverVariables>"), 4, 29, "rule 'r1': 'REMOTE_ADDR'", ";" },
+	{ OUT("<match serverVariable=\"RESPONSE_X\" pattern=\"(b\"/>"), 3, 45, "outbound rule 'o1': pattern '(b'", "mend the regular expression" },
+	{ OUTS("<preConditions><preCondition name=\"p\"><add input=\"{URL}\" pattern=\"*\"/></preCondition></preConditions>"), 2, 67, "precondition 'p': pattern '*'", "mend the regular expression" },
+};
+/* clang-format on */
+
+static void
+what_no_rule_can_mean_is_told_with_place_and_cure(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N(compiled); i++) {
+		const struct broken *b = &compiled[i];
+		struct reading r;
+		bool is_good;
+
+		reading_open(&r, b->text, NULL, NULL);
+		assert_non_null(r.sets);
+		program_check(r.sets, &r.errs, &r.warns);
+		is_good = r.errs.n > 0 && r.errs.err[0].at.line == b->line &&
+			  r.errs.err[0].at.col == b->col &&
+			  strstr(r.errs.err[0].text, b->wrong) != NULL &&
+			  strstr(r.errs.err[0].text, b->cure) != NULL;
+		if (!is_good) {
+			print_error("expected %u:%u %s ... %s, told:\n", b->line, b->col, b->wrong,
+				    b->cure);
+			conf_errs_print(&r.errs, stderr);
+		}
+		assert_true(is_good);
+		reading_end(&r);
+	}
+}
 
 static void
 check_one(const struct broken *b, bool is_host)
@@ -875,6 +920,7 @@ main(void)
 		cmocka_unit_test(what_is_no_xml_is_told_with_place_and_cure),
 		cmocka_unit_test(broken_rules_are_told_with_place_and_cure),
 		cmocka_unit_test(broken_sections_are_told_with_place_and_cure),
+		cmocka_unit_test(what_no_rule_can_mean_is_told_with_place_and_cure),
 		cmocka_unit_test(limits_are_told),
 		cmocka_unit_test(defaults_are_those_of_the_schema),
 		cmocka_unit_test(all_three_roots_are_read),
@@ -892,6 +938,7 @@ main(void)
 		cmocka_unit_test(what_tools_write_is_read),
 	};
 
-	print_message("%zu broken files\n", N(no_xml) + N(rules) + N(others) + N(hosts));
+	print_message("%zu broken files\n",
+		      N(no_xml) + N(rules) + N(others) + N(hosts) + N(compiled));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

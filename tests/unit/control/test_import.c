@@ -382,6 +382,14 @@ what_yaml_cannot_say_is_told(void **state)
 	assert_null(trip.yaml);
 	assert_non_null(strstr(trip.errs.err[0].text, "rule 'a': it sets '1' more often"));
 	trip_end(&trip);
+	trip_open(
+		&trip,
+		RULES("<rule name='a'>" MATCH
+		      "<serverVariables><set name='X' value='1&#10;2'/></serverVariables></rule>"),
+		NULL, NULL);
+	assert_null(trip.yaml);
+	assert_non_null(strstr(trip.errs.err[0].text, "the value of 'X' has a line break"));
+	trip_end(&trip);
 	trip_open(&trip,
 		  "<rewrite><rewriteMaps><rewriteMap name='M'><add key='' value='1'/></rewriteMap>"
 		  "</rewriteMaps></rewrite>",
