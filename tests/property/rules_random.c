@@ -37,8 +37,8 @@ character(void)
 		"a", "b", "k", "s", "K", "S", "A", "1", "2", "-", "_"
 	};
 	static const char *const rare[] = {
-		"\xc3\xa9",
-		"\xc3\xa9",
+		"\xc5\xbf" /* long s */,
+		"\xe2\x84\xaa" /* Kelvin */,
 		"\xc3\xa9",
 		"\xc3\x89",
 		"\xc3\x9f",
