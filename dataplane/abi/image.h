@@ -313,6 +313,10 @@ const char *img_out_kind_name(uint32_t v);
 
 /* ---- records ---- */
 
+/* No hidden padding: nobody would set it, and the same model would not give the same bytes. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic error "-Wpadded"
+
 enum {
 	IMG_MACHINE_HUGEPAGES = 1 << 0,
 	IMG_MACHINE_ACCESS_LOG = 1 << 1,
@@ -554,7 +558,7 @@ struct img_rule {
 	uint32_t reason_expr_i;	    /* RESPOND; IMG_NONE: the standard phrase */
 	uint32_t body_expr_i;	    /* RESPOND; IMG_NONE: a standard page */
 	uint32_t farm_i;	    /* FARM; with NONE and REWRITE too when it is not IMG_NONE */
-	uint32_t spare;
+	uint32_t spare[2];
 	uint64_t connect_ns, send_ns, receive_ns; /* instead of the farm's; 0: the farm's */
 };
 
@@ -723,6 +727,8 @@ struct img_retired {
 	uint32_t slot, incarnation;
 	uint32_t spare;
 };
+
+#pragma GCC diagnostic pop
 
 /*
  * The sections: x(NAME, record, word, version, required, first). IDs are positions and never
