@@ -50,8 +50,8 @@ proxy_size(const struct proxy_conf *conf)
 {
 	struct parts s = parts_of(conf);
 
-	return s.self + s.farms + s.conns + s.exchs + s.wheel + s.listener + s.listen +
-	       s.slots + s.rewrite;
+	return s.self + s.farms + s.conns + s.exchs + s.wheel + s.listener + s.listen + s.slots +
+	       s.rewrite;
 }
 
 struct proxy *

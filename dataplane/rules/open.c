@@ -205,33 +205,14 @@ codes_open(struct rules *rules, struct abi_fault *ret_fault)
 	return ok;
 }
 
-/* \S, \D or \W outside a class: where any bytes may come machine code (10.42) errs in them. */
-static bool
-has_negated_type(struct slice regex)
-{
-	for (uint32_t i = 0; i + 1 < regex.n; i++)
-		if (regex.p[i] == '\\' && memchr("SDW", regex.p[++i], 3) != NULL)
-			return true;
-	return false;
-}
-
-/* A pattern that a body's stream asks (14.5) wants partial matches too. */
-static bool
-is_for_machine(const struct rules *rules, uint32_t pattern_i)
-{
-	struct img_str regex = img_pattern(rules->img, pattern_i)->regex;
-
-	return !refers_back(rules->code[pattern_i].raw) &&
-	       !has_negated_type(slice_of(img_text(rules->img, regex), regex.n));
-}
-
+/* Patterns that a body's stream asks (14.5) want partial matches too. */
 static void
 codes_for_bodies(struct rules *rules)
 {
 	for (uint32_t i = 0; i < img_n(rules->img, IMG_OUT_RULES); i++) {
 		const struct img_out_rule *rule = img_out_rule(rules->img, i);
 
-		if (rule->kind == IMG_OUT_BODY && is_for_machine(rules, rule->pattern_i))
+		if (rule->kind == IMG_OUT_BODY && !refers_back(rules->code[rule->pattern_i].code))
 			pcre2_jit_compile(rules->code[rule->pattern_i].code,
 					  PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD);
 	}
