@@ -23,7 +23,8 @@ struct authority {
 	const char *text; /* as written */
 	uint32_t n;
 	bool is_secure;
-	bool is_dynamic; /* an expansion is part of it */
+	bool is_any_scheme; /* an expansion says it: "{C:1}://" (the Lync article) */
+	bool is_dynamic;    /* an expansion is part of the host */
 };
 
 struct plain {
@@ -50,6 +51,31 @@ is_path_variable(const char *text)
 	return false;
 }
 
+/* Behind "://" of a URL whose scheme is an expansion; NULL: it is not. */
+static const char *
+behind_expansion(const char *url)
+{
+	uint32_t depth = 0;
+
+	for (; *url == '{' || depth > 0; url++) {
+		if (*url == 0)
+			return NULL;
+		depth += *url == '{';
+		depth -= *url == '}';
+	}
+	return strncmp(url, "://", 3) == 0 ? url + 3 : NULL;
+}
+
+static struct authority
+authority_at(const char *host)
+{
+	size_t n = strcspn(host, "/?#\\{");
+
+	return (struct authority){ .text = host,
+				   .n = (uint32_t)n,
+				   .is_dynamic = host[n] == '{' && !is_path_variable(host + n) };
+}
+
 /* False: the URL is no absolute one. */
 static bool
 authority_of(const char *url, struct authority *ret_authority)
@@ -63,18 +89,18 @@ authority_of(const char *url, struct authority *ret_authority)
 
 	while (*url == ' ' || *url == '\t')
 		url++;
+	if (*url == '{' && behind_expansion(url) != NULL) {
+		*ret_authority = authority_at(behind_expansion(url));
+		ret_authority->is_any_scheme = true;
+		return true;
+	}
 	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
 		size_t n = strlen(schemes[i].text);
-		const char *host = url + n;
 
 		if (strncasecmp(url, schemes[i].text, n) != 0)
 			continue;
-		n = strcspn(host, "/?#\\{");
-		*ret_authority = (struct authority){ .text = host,
-						     .n = (uint32_t)n,
-						     .is_secure = schemes[i].is_secure,
-						     .is_dynamic = host[n] == '{' &&
-								   !is_path_variable(host + n) };
+		*ret_authority = authority_at(url + n);
+		ret_authority->is_secure = schemes[i].is_secure;
 		return true;
 	}
 	return false;
@@ -240,9 +266,12 @@ rule_look(struct plain *plain, const struct rule *rule)
 	if (!rule->is_enabled || rule->action != IMG_ACTION_REWRITE || rule->url.s == NULL ||
 	    rule->farm.s != NULL || !authority_of(rule->url.s, &authority))
 		return;
-	if (!authority.is_dynamic)
+	if (!authority.is_dynamic) {
 		constant_add(plain, rule, &authority);
-	else if (plain->conf->dynamic_hosts.n == 0)
+		authority.is_secure = true;
+		if (authority.is_any_scheme && plain->conf->plain_hosts.v != 0)
+			constant_add(plain, rule, &authority);
+	} else if (plain->conf->dynamic_hosts.n == 0)
 		conf_err_add(&plain->conf->warns, rule->url.at,
 			     "the host comes out of the request, so only names of farms are "
 			     "reached and others answered 404.4; name those that may be reached: "

@@ -599,6 +599,18 @@ hosts_that_rules_name_become_farms(void **state)
 			"app1.internal:8080 = app1.internal 8080 8080\n"
 			"app2.internal = app2.internal 80 443\n"
 			"10.0.0.77:81 = 10.0.0.77 81 0\n");
+	/* the Lync article's: the scheme is an expansion */
+	assert_implicit(
+		"plain_hosts: true\n"
+		"rules:\n"
+		"  s:\n"
+		"  - {name: a, match: {where: {\"{CACHE_URL}\": \"^(https?)://\"}}, rewrite: "
+		"\"{C:1}://lync.internal:8080/{R:0}\"}\n"
+		"  - {name: b, match: {where: {\"{CACHE_URL}\": \"^(https?)://\"}}, rewrite: "
+		"\"{ToLower:{C:1}}://sfb.internal/\"}\n"
+		"  - {name: c, rewrite: \"{R:0}x\"}\n",
+		"lync.internal:8080 = lync.internal 8080 8080\n"
+		"sfb.internal = sfb.internal 80 443\n");
 	assert_implicit("dynamic_hosts: [app1.internal, \"app2.internal:8080\"]\n"
 			"rules:\n"
 			"  s:\n"
@@ -627,7 +639,8 @@ what_will_surprise_is_a_warning(void **state)
 		  "'app1.internal' is no farm, so such a request is answered 404.4" },
 		{ "{name: a, match: {path_regex: \"(.*)\"}, rewrite: \"http://{R:1}/\"}",
 		  "dynamic_hosts: [app1.internal]" },
-		{ "{name: a, rewrite: \"https://app/\"}", "TLS towards servers is not in this version" },
+		{ "{name: a, rewrite: \"https://app/\"}",
+		  "TLS towards servers is not in this version" },
 	};
 
 	(void)state;
