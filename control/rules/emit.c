@@ -297,7 +297,7 @@ emit_chars(struct emitter *e, const struct chars *from)
 	put_text(e, "]");
 }
 
-static void emit(struct emitter *e, const struct tree *tree, bool is_edge);
+static void emit(struct emitter *e, const struct tree *tree);
 
 static void
 emit_repeat(struct emitter *e, const struct tree *tree)
@@ -323,7 +323,7 @@ emit_repeat(struct emitter *e, const struct tree *tree)
 		e->run_n += e->repeat_n > 0 ? 2 : 1;
 	put_text(e, "(?:");
 	e->repeat_n += most > 1;
-	emit(e, tree->child, false);
+	emit(e, tree->child);
 	e->repeat_n -= most > 1;
 	if (e->n == before + 3) { /* nothing, as often as you like */
 		e->n = before;
@@ -350,7 +350,7 @@ emit_list(struct emitter *e, const struct tree *tree)
 	if (!is_cat)
 		put_text(e, "(?:");
 	for (const struct tree *child = tree->child; child != NULL; child = child->next) {
-		emit(e, child, true);
+		emit(e, child);
 		if (!is_cat && child->next != NULL)
 			put_text(e, "|");
 	}
@@ -359,7 +359,7 @@ emit_list(struct emitter *e, const struct tree *tree)
 }
 
 static void
-emit(struct emitter *e, const struct tree *tree, bool is_edge)
+emit(struct emitter *e, const struct tree *tree)
 {
 	switch (tree->kind) {
 	case TREE_EMPTY:
@@ -373,7 +373,7 @@ emit(struct emitter *e, const struct tree *tree, bool is_edge)
 		return;
 	case TREE_GROUP:
 		put_text(e, "(?:");
-		emit(e, tree->child, is_edge);
+		emit(e, tree->child);
 		put_text(e, ")");
 		return;
 	case TREE_REPEAT:
@@ -399,33 +399,125 @@ emit(struct emitter *e, const struct tree *tree, bool is_edge)
 	}
 }
 
+/* ---- the outermost sequence ---- */
+
+/* Its parts, with those of groups in it that are sequences. */
+struct parts {
+	const struct tree **part;
+	uint32_t n, room;
+};
+
+static void
+parts_add(struct emitter *e, struct parts *parts, const struct tree *tree)
+{
+	if (tree->kind == TREE_GROUP || tree->kind == TREE_CAT) {
+		for (const struct tree *child = tree->child; child != NULL; child = child->next)
+			parts_add(e, parts, child);
+		return;
+	}
+	if (parts->n == parts->room) {
+		const struct tree **more;
+
+		parts->room = parts->room == 0 ? 32 : parts->room * 2;
+		more = arena_take(e->arena, parts->room * sizeof(more[0]));
+		if (parts->n > 0)
+			memcpy(more, parts->part, parts->n * sizeof(more[0]));
+		parts->part = more;
+	}
+	parts->part[parts->n++] = tree;
+}
+
+/* Nothing but characters: what it matches does not depend on what is around. */
+static bool
+is_pure(const struct tree *tree)
+{
+	switch (tree->kind) {
+	case TREE_BEGIN:
+	case TREE_END:
+	case TREE_END_LF:
+	case TREE_WORD_EDGE:
+	case TREE_LOOK:
+	case TREE_BACK:
+		return false;
+	case TREE_EMPTY:
+	case TREE_CHARS:
+	case TREE_CAT:
+	case TREE_ALT:
+	case TREE_GROUP:
+	case TREE_REPEAT:
+		break;
+	}
+	for (const struct tree *child = tree->child; child != NULL; child = child->next)
+		if (!is_pure(child))
+			return false;
+	return !tree->is_possessive;
+}
+
+/* ".*": any text, or any text of one line. */
+static bool
+is_any_run(const struct tree *tree)
+{
+	const struct tree *child = tree->child;
+
+	if (tree->kind != TREE_REPEAT || tree->least > 0 || tree->most != UINT32_MAX ||
+	    tree->is_possessive || child->kind != TREE_CHARS || !has_all_high(&child->chars))
+		return false;
+	for (uint32_t c = 1; c < 0x80; c++)
+		if (c != '\n' && !chars_has(&child->chars, c))
+			return false;
+	return true;
+}
+
 /*
- * The outermost sequence: an anchor at its ends stays at any strictness, and what is too long is
- * cut off: what is left matches all the more.
+ * What may be missing at an end that no anchor holds says nothing: a search finds the rest anyway.
+ * What stands between an anchor and "anything of this line" says nearly nothing, and costs very
+ * much: the rest without both matches all the more.
+ */
+static void
+parts_trim(struct emitter *e, struct parts *parts)
+{
+	if (parts->n > 1 && parts->part[0]->kind == TREE_BEGIN && is_any_run(parts->part[1])) {
+		e->is_exact = false;
+		parts->part += 2, parts->n -= 2;
+	}
+	while (parts->n > 0 && is_pure(parts->part[0]) && is_always(parts->part[0]))
+		parts->part++, parts->n--;
+	if (parts->n > 1 && parts->part[parts->n - 1]->kind == TREE_END &&
+	    is_any_run(parts->part[parts->n - 2])) {
+		e->is_exact = false;
+		parts->n -= 2;
+	}
+	while (parts->n > 0 && is_pure(parts->part[parts->n - 1]) &&
+	       is_always(parts->part[parts->n - 1]))
+		parts->n--;
+}
+
+/*
+ * An anchor at the ends stays at any strictness, and what is too long is cut off: what is left
+ * matches all the more.
  */
 static void
 emit_top(struct emitter *e, const struct tree *tree)
 {
+	struct parts parts = { 0 };
 	uint64_t size = 0;
 
-	if (tree->kind != TREE_CAT) {
-		emit(e, tree, true);
-		return;
-	}
-	for (const struct tree *child = tree->child; child != NULL; child = child->next) {
-		bool is_end = child == tree->child || child->next == NULL;
+	parts_add(e, &parts, tree);
+	parts_trim(e, &parts);
+	for (uint32_t i = 0; i < parts.n; i++) {
+		const struct tree *part = parts.part[i];
 
-		size += size_of(child, e->strictness);
-		if (size > SIZE_GOOD && child != tree->child) {
+		size += size_of(part, e->strictness);
+		if (size > SIZE_GOOD && i > 0) {
 			e->is_exact = false;
 			return;
 		}
-		if (is_end && child->kind == TREE_BEGIN && child == tree->child)
+		if (i == 0 && part->kind == TREE_BEGIN)
 			put_text(e, "^");
-		else if (is_end && child->kind == TREE_END && child->next == NULL)
+		else if (i + 1 == parts.n && part->kind == TREE_END)
 			put_text(e, "\\z");
 		else
-			emit(e, child, true);
+			emit(e, part);
 	}
 }
 
@@ -441,13 +533,13 @@ emit_form(struct arena *arena, const struct tree *tree, unsigned strictness)
 		return (struct scan_form){ .why = "a set of it has no character" };
 	if (size_of(tree, strictness) > SIZE_MOST)
 		strictness = 2;
-	if (size_of(tree, strictness) > SIZE_MOST && tree->kind != TREE_CAT)
-		return (struct scan_form){ .why = "it is too large" };
 	e.strictness = strictness;
 	e.is_utf8 = !can_do_bytes(tree, false);
 	e.is_caseless = !e.is_utf8 && is_without_case(tree);
 	put(&e, "", 0);
 	emit_top(&e, tree);
+	if (e.n == 0)
+		return (struct scan_form){ .why = "it matches nearly every text" };
 	if (e.n > FORM_MOST)
 		return (struct scan_form){ .why = "it is too large" };
 	/* Runs side by side might share the bytes of one character. */

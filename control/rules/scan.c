@@ -15,7 +15,7 @@
 #include "rules/parts.h"
 
 enum {
-	FORM_VERSION = 1, /* raised when emit.c or this file does it differently */
+	FORM_VERSION = 2, /* raised when emit.c or this file does it differently */
 	DATABASE_MOST = 256 << 20,
 	ATTEMPTS = 8, /* to compile, each without the pattern that was refused */
 };
