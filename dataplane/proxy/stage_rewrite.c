@@ -40,6 +40,7 @@ struct rewrite {
 	enum rewrite_fault fault;
 	enum rules_fault rules_fault;
 	uint32_t rule_i;
+	uint16_t substatus;
 	struct pipe text, page, coded;
 };
 
@@ -122,6 +123,7 @@ rewrite_begin(struct proxy *p, uint32_t listener_i, enum codec_kind coding, bool
 	r->p = p;
 	r->coding = coding;
 	r->rule_i = IMG_NONE;
+	r->substatus = rules_substatus(p->view->rules, p->reply.body_rule[0]);
 	if (!codecs_take(r, is_encoded) || !rules_take(r, listener_i)) {
 		rewrite_give(r);
 		return RULES_FAULT_ROOM;
@@ -396,7 +398,7 @@ rewrite_failed(struct proxy *p, struct exch *e)
 	enum rules_fault detail = RULES_FAULT_CODING;
 
 	p->conf.count->proxy_rewrites_failed++;
-	e->substatus = 52;
+	e->substatus = r->substatus;
 	switch (r->fault) {
 	case REWRITE_OK:
 		ensure(false);

@@ -258,7 +258,7 @@ rewrite_start(struct proxy *p, struct exch *e, struct http_response_out *out,
 	if (p->reply.fault != RULES_FAULT_NONE) {
 		p->conf.count->proxy_rewrites_none += p->reply.fault == RULES_FAULT_ROOM;
 		p->reply.status = 500;
-		p->reply.substatus = 52;
+		p->reply.substatus = rules_substatus(p->view->rules, p->reply.body_rule[0]);
 		reply_fail(p, e);
 		return false;
 	}

@@ -406,6 +406,19 @@ out_url(struct rules_lane *l, struct slice target)
 	l->url = l->original;
 }
 
+uint16_t
+rules_substatus(const struct rules *rules, uint32_t out_rule_i)
+{
+	for (uint32_t i = 0; i < img_n(rules->img, IMG_SCOPES); i++) {
+		const struct img_scope *scope = img_scope(rules->img, i);
+
+		if (scope->kind == IMG_SCOPE_OUTBOUND &&
+		    out_rule_i - scope->first_rule < scope->rule_n)
+			return (scope->flags & IMG_SCOPE_BEFORE_CACHE) != 0 ? 53 : 52;
+	}
+	return 52;
+}
+
 void
 rules_response(struct rules *rules, uint32_t lane_i, uint32_t listener_i,
 	       const struct rules_subject *subject, const struct rules_change *vars,

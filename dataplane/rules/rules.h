@@ -311,6 +311,9 @@ void rules_response(struct rules *rules, uint32_t lane_i, uint32_t listener_i,
 		    uint32_t vars_n, const struct rules_trace *trace,
 		    struct rules_reply *ret_reply);
 
+/* Of 500, when this outbound rule (IMG_NONE: none by itself) could not be carried out (15). */
+uint16_t rules_substatus(const struct rules *rules, uint32_t out_rule_i);
+
 /* ---- bodies (14.3, 14.5) ---- */
 
 /* clang-format off */
