@@ -26,9 +26,12 @@ skipped_tell(const struct iis_load *load)
 		     "sections that mean nothing here were skipped: %s", text);
 }
 
-/* "Default Web Site/blog" to the site (NULL: not named) and the folder. */
+/*
+ * "Default Web Site/blog" to the site (NULL: not named) and the folder. A lone "blog" is a folder
+ * when there are no sites.
+ */
 static const char *
-site_split(struct arena *arena, const char *site_path, const char **ret_folder)
+site_split(struct arena *arena, const char *site_path, bool has_sites, const char **ret_folder)
 {
 	size_t n;
 
@@ -36,6 +39,8 @@ site_split(struct arena *arena, const char *site_path, const char **ret_folder)
 	if (site_path == NULL)
 		return NULL;
 	n = site_path[0] == '/' ? 0 : strcspn(site_path, "/");
+	if (!has_sites && site_path[n] == 0)
+		n = 0;
 	*ret_folder = iis_folder(arena, site_path + n);
 	return n == 0 ? NULL : arena_text(arena, site_path, n);
 }
@@ -51,7 +56,7 @@ sets_open(struct iis_load *load, const struct iis_text *web, const struct iis_te
 	const char *folder, *site;
 
 	ensure(web->name != NULL || host->name != NULL);
-	site = site_split(load->arena, site_path, &folder);
+	site = site_split(load->arena, site_path, host->name != NULL, &folder);
 	root = host->name != NULL ? iis_tree(load, host) : NULL;
 	if (root != NULL)
 		iis_levels_host(&levels, root, site);

@@ -270,6 +270,9 @@ application_host_is_the_parent(void **state)
 	reading_open(&r, NULL, HOST, NULL);
 	assert_non_null(r.sets);
 	reading_end(&r);
+	reading_open(&r, "<rewrite><rules>" NAMED("w") "</rules></rewrite>", NULL, "blog");
+	assert_string_equal(scopes_text(&r), "distributed /blog: w\n");
+	reading_end(&r);
 }
 
 /* Attributes of sections are inherited as rules are. */
