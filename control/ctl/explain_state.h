@@ -54,6 +54,7 @@ struct explain {
 	struct decide_text text;
 	struct rules *rules; /* NULL: there are none */
 	struct rules_verdict verdict;
+	struct rules_subject subject; /* of the response: its body's rules look at it again */
 	struct trace trace;
 	struct farms *farms;
 	uint8_t out[4 * EXPLAIN_HEAD_BYTES];

@@ -148,15 +148,14 @@ static bool
 rules_ask(struct explain *x, struct rules_reply *ret_reply, json_t *rules, json_t *answer)
 {
 	struct rules_trace trace = trace_of(&x->trace);
-	struct rules_subject subject;
 
 	*ret_reply = (struct rules_reply){ .change = x->way.change, .change_n = x->way.change_n };
 	if (x->rules == NULL || !rules_any(x->rules, x->listener_i, true))
 		return true;
 	x->trace.rules = rules;
 	x->facts.response = &x->response;
-	decide_subject(&x->facts, &subject);
-	rules_response(x->rules, EXPLAIN_LANE_RESPONSE, x->listener_i, &subject, x->way.change,
+	decide_subject(&x->facts, &x->subject);
+	rules_response(x->rules, EXPLAIN_LANE_RESPONSE, x->listener_i, &x->subject, x->way.change,
 		       x->way.change_n, &trace, ret_reply);
 	if (ret_reply->fault == RULES_FAULT_NONE)
 		return true;

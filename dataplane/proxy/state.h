@@ -331,6 +331,9 @@ struct proxy {
 	struct decide_text text;
 	struct rules_verdict verdict;
 	struct rules_reply reply;
+	/* What p->reply was asked with: a body's stage looks at it again when it begins. */
+	struct decide_facts reply_facts;
+	struct rules_subject reply_subject;
 	struct rules_change change[RULES_CHANGES_MAX];
 	uint8_t kept[SCRATCH_BYTES];  /* an exchange's way: change points into it */
 	uint8_t again[SCRATCH_BYTES]; /* a request's head beside its response's in gather */

@@ -79,13 +79,11 @@ reply_fail(struct proxy *p, struct exch *e)
 static bool
 reply_ask(struct proxy *p, struct exch *e, uint32_t listener_i, const struct decide_way *way)
 {
-	struct decide_facts facts = exch_facts(p, e);
-	struct rules_subject subject;
-
 	step_head_look(p, e);
-	facts.response = &p->response;
-	decide_subject(&facts, &subject);
-	rules_response(p->view->rules, p->conf.lane_i, listener_i, &subject, way->change,
+	p->reply_facts = exch_facts(p, e);
+	p->reply_facts.response = &p->response;
+	decide_subject(&p->reply_facts, &p->reply_subject);
+	rules_response(p->view->rules, p->conf.lane_i, listener_i, &p->reply_subject, way->change,
 		       way->change_n, NULL, &p->reply);
 	p->conf.count->proxy_rules_regex += p->reply.regex_n;
 	if (p->reply.fault != RULES_FAULT_NONE) {

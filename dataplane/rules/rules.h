@@ -303,7 +303,8 @@ void rules_request(struct rules *rules, uint32_t lane_i, uint32_t listener_i,
 
 /*
  * Runs the listener's outbound rules on a response head.
- *   subject  the request as the client sent it, and the response's status, phrase and lines
+ *   subject  the request as the client sent it, and the response's status, phrase and lines; it
+ *	      and what it asks must stay until rules_body_init, if that follows
  *   vars     variables and request headers that inbound rules set (struct rules_verdict's change)
  */
 void rules_response(struct rules *rules, uint32_t lane_i, uint32_t listener_i,
