@@ -14,17 +14,14 @@
 #include <string.h>
 
 #include "base/ensure.h"
-#include "rules/charset.h"
 #include "rules/fields.h"
-#include "rules/snapshot.h"
+#include "rules/stages.h"
 
 enum {
-	STAGES_MAX = 34, /* and so many rules about the body, less two for charsets */
-	PIPE_BYTES = 4096,
+	STAGES_MAX = 34,  /* and so many rules about the body, less two for charsets */
 	TAGS_BYTES = 256, /* scanned until time is looked at */
 	WORK = 1 << 18,	  /* of a turn, about nanoseconds */
 	TAG_NAMES = 16,
-	NO_CUT = -1,
 };
 
 /* The documented attributes (14.3), by standard tag. */
@@ -38,46 +35,6 @@ static const struct {
 	{ 7, "img", "src" },	  { 7, "img", "longdesc" }, { 7, "img", "usemap" },
 	{ 8, "input", "src" },	  { 8, "input", "usemap" }, { 9, "link", "href" },
 	{ 10, "script", "src" },
-};
-
-enum stage_kind {
-	STAGE_DECODE, /* a charset's bytes to UTF-8 */
-	STAGE_TAGS,
-	STAGE_SEARCH,
-	STAGE_ENCODE,
-};
-
-struct stage {
-	struct rules_body *body;
-	uint8_t kind;	      /* enum stage_kind */
-	bool has_ended;	      /* nothing comes into the pipe any more */
-	bool is_raw;	      /* what is in the pipe passes */
-	bool is_done;	      /* ended, and all is out */
-	int32_t cut;	      /* what is in the pipe from here on is not looked at; NO_CUT */
-	uint32_t at, n;	      /* in the pipe */
-	const uint32_t *rule; /* of out_rules */
-	uint32_t rule_n;
-	struct tags *tags;
-	struct tags_want *want;
-	struct stream *stream;
-	uint8_t pipe[PIPE_BYTES];
-};
-
-struct rules_body {
-	struct rules *rules;
-	struct rules_lane *lane;
-	const struct rules_trace *trace;
-	const struct charset *charset;
-	struct charset_owed owed;
-	enum rules_fault fault;
-	uint32_t fault_rule;
-	int64_t work;
-	struct sink *sink; /* of the stage that runs */
-	struct snapshot snapshot;
-	uint32_t *rule, *scope; /* all of the body's rules, and whose they are */
-	uint32_t rule_n;
-	uint32_t stage_n;
-	struct stage *stage;
 };
 
 /* ---- how much memory ---- */
@@ -148,124 +105,6 @@ rules_body_bytes(const struct rules *rules, uint32_t lane_i, const struct rules_
 	n += round_up(stage_n * sizeof(struct stage));
 	n += round_up(2 * reply->body_rule_n * sizeof(uint32_t));
 	return n + round_up(snapshot_bytes(l));
-}
-
-/* ---- what rules make of a part ---- */
-
-static void
-part_begin(struct rules_body *b)
-{
-	snapshot_begin(&b->snapshot, b->lane, b->trace);
-}
-
-static uint32_t
-scope_of(const struct rules_body *b, uint32_t rule_i)
-{
-	for (uint32_t i = 0; i < b->rule_n; i++)
-		if (b->rule[i] == rule_i)
-			return b->scope[i];
-	ensure(false);
-}
-
-static enum rules_fault
-part_fault(struct rules_body *b, uint32_t rule_i, enum rules_fault fault)
-{
-	b->fault_rule = rule_i;
-	return fault;
-}
-
-/* A rule about tags, on one value; *ret_why MATCHED: *value is the new one. */
-static enum rules_fault
-value_rule(struct rules_body *b, uint32_t rule_i, struct slice *value, enum rules_why *ret_why)
-{
-	struct rules_lane *l = b->lane;
-	const struct img_out_rule *rule = img_out_rule(l->img, rule_i);
-	bool stays = (rule->flags & IMG_RULE_REPLACE) == 0 && value->n > 0;
-	uint64_t start_ns = count_start(l);
-	int64_t work_left = l->work_left;
-	struct slice old = *value;
-	enum rules_fault fault;
-
-	lane_enter(l, scope_of(b, rule_i));
-	lane_rule(l);
-	l->value = old;
-	fault = out_match(l, rule, old, ret_why);
-	if (fault == RULES_FAULT_NONE && *ret_why == RULES_WHY_MATCHED &&
-	    rule->action == IMG_ACTION_REWRITE && !stays)
-		fault = expr_expand(l, &l->keep, rule->value_expr_i, value);
-	b->work -= work_left - l->work_left;
-	if (fault != RULES_FAULT_NONE)
-		*ret_why = RULES_WHY_FAULT;
-	count_rule(l, rule->slot, *ret_why, start_ns);
-	out_tell(l, rule_i, *ret_why, old);
-	return fault;
-}
-
-static enum rules_fault
-on_value(void *ctx, uint64_t rules, struct slice value, struct slice *ret)
-{
-	struct stage *s = ctx;
-	enum rules_why why = RULES_WHY_PATTERN;
-
-	part_begin(s->body);
-	while (rules != 0) {
-		uint32_t rule_i = s->rule[__builtin_ctzll(rules)];
-		enum rules_fault fault = value_rule(s->body, rule_i, &value, &why);
-		uint32_t flags = img_out_rule(s->body->lane->img, rule_i)->flags;
-
-		if (fault != RULES_FAULT_NONE)
-			return part_fault(s->body, rule_i, fault);
-		if (why == RULES_WHY_MATCHED && (flags & IMG_RULE_STOP) != 0)
-			break;
-		rules &= rules - 1;
-	}
-	*ret = value;
-	return RULES_FAULT_NONE;
-}
-
-/* The stages behind s look at nothing that comes after what is in the sink now. */
-static void
-stop_behind(struct stage *s)
-{
-	struct stage *next = s + 1;
-
-	if (next == s->body->stage + s->body->stage_n || next->kind == STAGE_ENCODE)
-		return;
-	if (next->cut == NO_CUT && !next->is_raw)
-		next->cut = (int32_t)(s->body->sink->p - next->pipe);
-}
-
-static enum rules_fault
-on_match(void *ctx, const struct rules_refs *groups, bool *ret_goes, struct slice *ret)
-{
-	struct stage *s = ctx;
-	struct rules_body *b = s->body;
-	struct rules_lane *l = b->lane;
-	uint32_t rule_i = s->rule[0];
-	const struct img_out_rule *rule = img_out_rule(l->img, rule_i);
-	uint64_t start_ns;
-	int64_t work_left;
-	enum rules_why why;
-	enum rules_fault fault;
-
-	part_begin(b);
-	start_ns = count_start(l);
-	work_left = l->work_left;
-	lane_enter(l, scope_of(b, rule_i));
-	lane_rule(l);
-	l->r = *groups;
-	fault = out_conds(l, rule, &why);
-	*ret_goes = why == RULES_WHY_MATCHED && rule->action == IMG_ACTION_REWRITE;
-	if (fault == RULES_FAULT_NONE && *ret_goes)
-		fault = expr_expand(l, &l->keep, rule->value_expr_i, ret);
-	b->work -= work_left - l->work_left;
-	count_rule(l, rule->slot, fault == RULES_FAULT_NONE ? why : RULES_WHY_FAULT, start_ns);
-	out_tell(l, rule_i, fault == RULES_FAULT_NONE ? why : RULES_WHY_FAULT, groups->s[0]);
-	if (fault != RULES_FAULT_NONE)
-		return part_fault(b, rule_i, fault);
-	if (why == RULES_WHY_MATCHED && (rule->flags & IMG_RULE_STOP) != 0)
-		stop_behind(s);
-	return RULES_FAULT_NONE;
 }
 
 /* ---- making it ---- */
@@ -356,7 +195,7 @@ tags_add(struct rules_body *b, const uint32_t *rule, uint32_t rule_n, uint8_t **
 	n = wants_fill(l->img, s, s->want);
 	ensure(n <= room);
 	s->tags = carve(at, sizeof(*s->tags));
-	tags_init(s->tags, s->want, n, is_xml(l), on_value, s);
+	tags_init(s->tags, s->want, n, is_xml(l), part_on_value, s);
 }
 
 static void
@@ -368,7 +207,7 @@ search_add(struct rules_body *b, const uint32_t *rule, uint8_t **at)
 
 	s->stream = carve(at, sizeof(*s->stream));
 	stream_init(s->stream, match_code(b->rules, r->pattern_i),
-		    img_pattern(l->img, r->pattern_i)->group_n, r->occurrences, on_match, s);
+		    img_pattern(l->img, r->pattern_i)->group_n, r->occurrences, part_on_match, s);
 }
 
 static uint32_t
@@ -495,7 +334,7 @@ pass_rest(struct stage *s)
 {
 	s->is_raw = true;
 	s->cut = NO_CUT;
-	stop_behind(s);
+	part_stop(s);
 }
 
 /* One stage from its pipe to `to`. */

@@ -2,7 +2,8 @@
  * body.h - what the files of a body's stream share: the scanner of tags (14.3), the search of a
  * regular expression (14.5), and the pieces between them. Private to this folder and its tests.
  *
- *   outbound.c  rules on heads              body.c  a body's stages, what rules make of its parts
+ *   outbound.c  rules on heads              body.c  a body's stages and their turns
+ *   parts.c     what rules make of a value, of a match
  *   snapshot.c  request and response as a body's rules see them, when their heads are gone
  *   tags.c      attribute values of HTML        stream.c  matches of one pattern
  *   charset.c   bodies that are not UTF-8
