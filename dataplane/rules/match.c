@@ -272,7 +272,7 @@ match_input(struct rules_lane *l, uint32_t input_i, uint32_t pattern_i, bool *re
 		return RULES_FAULT_NONE;
 	}
 	if ((p->flags & IMG_PATTERN_SCANNED) != 0 && is_scanned(l, input_i, memo)) {
-		bool is_hit = (memo->hit[id / 64] >> id % 64 & 1) != 0;
+		bool is_hit = bits_has(&memo->hit, id);
 		bool is_exact = (p->flags & IMG_PATTERN_EXACT) != 0 && memo->is_plain;
 
 		if (!is_hit || (is_exact && (ret_refs == NULL || l->is_told))) {

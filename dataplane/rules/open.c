@@ -43,6 +43,15 @@ give(rules_grow_fn *grow, void *p)
 		grow(p, 0);
 }
 
+/* An empty set; its word is NULL when memory ended. */
+static struct bits
+bits_take(const struct rules *rules, uint32_t n)
+{
+	uint64_t *memory = take(rules->grow, bits_words(n), sizeof(memory[0]));
+
+	return memory == NULL ? (struct bits){ 0 } : bits_in(memory, n);
+}
+
 static void *
 pcre2_take(size_t n, void *ctx)
 {
@@ -314,11 +323,11 @@ scope_open(struct rules *rules, const struct img_scope *scope, struct rules_scop
 	}
 	if (scope->kind == IMG_SCOPE_OUTBOUND)
 		return true;
-	ret->always = take(rules->grow, scope->rule_n / 64 + 1, sizeof(ret->always[0]));
-	for (uint32_t k = 0; ret->always != NULL && k < scope->rule_n; k++)
+	ret->always = bits_take(rules, scope->rule_n);
+	for (uint32_t k = 0; ret->always.word != NULL && k < scope->rule_n; k++)
 		if ((img_rule(img, scope->first_rule + k)->flags & IMG_RULE_ALWAYS) != 0)
-			ret->always[k / 64] |= 1ull << k % 64;
-	return ret->always != NULL;
+			bits_add(&ret->always, k);
+	return ret->always.word != NULL;
 }
 
 static bool
@@ -339,7 +348,7 @@ static void
 scopes_close(struct rules *rules)
 {
 	for (uint32_t i = 0; rules->scope != NULL && i < img_n(rules->img, IMG_SCOPES); i++)
-		give(rules->grow, rules->scope[i].always);
+		give(rules->grow, rules->scope[i].always.word);
 	give(rules->grow, rules->scope);
 }
 
@@ -414,14 +423,14 @@ farms_open(struct rules *rules, struct abi_fault *ret_fault)
 /* ---- lanes ---- */
 
 static uint32_t
-candidate_words(const struct img *img)
+rules_most(const struct img *img)
 {
 	uint32_t most = 0;
 
 	for (uint32_t i = 0; i < img_n(img, IMG_SCOPES); i++)
 		if (img_scope(img, i)->rule_n > most)
 			most = img_scope(img, i)->rule_n;
-	return most / 64 + 1;
+	return most;
 }
 
 static bool
@@ -431,14 +440,16 @@ lane_memos(struct rules_lane *l)
 	uint64_t *hit;
 
 	for (uint32_t i = 0; i < n; i++)
-		words += img_input(l->img, i)->pattern_n / 64 + 1;
+		words += bits_words(img_input(l->img, i)->pattern_n);
 	l->memo = take(l->rules->grow, n, sizeof(l->memo[0]));
 	l->hits = hit = take(l->rules->grow, words, sizeof(hit[0]));
 	if (l->memo == NULL || hit == NULL)
 		return false;
 	for (uint32_t i = 0; i < n; i++) {
-		l->memo[i].hit = hit;
-		hit += img_input(l->img, i)->pattern_n / 64 + 1;
+		uint32_t pattern_n = img_input(l->img, i)->pattern_n;
+
+		l->memo[i].hit = bits_in(hit, pattern_n);
+		hit += bits_words(pattern_n);
 	}
 	return true;
 }
@@ -492,10 +503,10 @@ lane_open(struct rules *rules, struct rules_lane *l)
 	l->img = rules->img;
 	l->keep.room = RULES_KEEP_BYTES;
 	l->brief.room = RULES_BRIEF_BYTES;
-	l->candidate = take(rules->grow, candidate_words(rules->img), sizeof(l->candidate[0]));
+	l->candidate = bits_take(rules, rules_most(rules->img));
 	l->stopped = take(rules->grow, img_n(rules->img, IMG_SCOPES), sizeof(l->stopped[0]));
 	return arena_open(rules, &l->keep) && arena_open(rules, &l->brief) &&
-	       l->candidate != NULL && l->stopped != NULL && lane_memos(l) && lane_regex(l);
+	       l->candidate.word != NULL && l->stopped != NULL && lane_memos(l) && lane_regex(l);
 }
 
 /* One scratch that fits every database, and a copy of it for each further lane. */
@@ -538,7 +549,7 @@ lane_close(struct rules *rules, struct rules_lane *l)
 	give(rules->grow, l->hits);
 	give(rules->grow, l->memo);
 	give(rules->grow, l->stopped);
-	give(rules->grow, l->candidate);
+	give(rules->grow, l->candidate.word);
 	give(rules->grow, l->brief.mark);
 	give(rules->grow, l->brief.p);
 	give(rules->grow, l->keep.mark);

@@ -201,28 +201,6 @@ rule_run(struct rules_lane *l, uint32_t rule_i)
 
 /* ---- one scope ---- */
 
-static bool
-is_candidate(const struct rules_lane *l, uint32_t k)
-{
-	return (l->candidate[k / 64] >> k % 64 & 1) != 0;
-}
-
-/* The first candidate from rule k of the scope on; the scope's rule_n: none. */
-static uint32_t
-candidate_next(const struct rules_lane *l, uint32_t k)
-{
-	uint32_t n = l->scope->rule_n;
-
-	while (k < n) {
-		uint64_t bits = l->candidate[k / 64] >> k % 64;
-
-		if (bits != 0)
-			return k + (uint32_t)__builtin_ctzll(bits);
-		k = (k / 64 + 1) * 64;
-	}
-	return n;
-}
-
 /* What scans said goes by strings that may have changed since. */
 struct seen_at {
 	uint32_t url_epoch, vars_epoch;
@@ -293,10 +271,10 @@ scope_run(struct rules_lane *l, uint32_t scope_i)
 	look_at(l, &at);
 	for (uint32_t k = 0; run == RUN_ON; k++) {
 		if (l->trace == NULL)
-			k = candidate_next(l, k);
+			k = bits_next(&l->candidate, k);
 		if (k >= l->scope->rule_n)
 			break;
-		if (!is_candidate(l, k)) {
+		if (!bits_has(&l->candidate, k)) {
 			rule_look(l, l->scope->first_rule + k);
 			continue;
 		}

@@ -124,20 +124,15 @@ input_text(struct rules_lane *l, uint32_t input_i, struct rules_memo **ret)
 
 /* ---- scanning ---- */
 
-struct hits {
-	uint64_t *bit;
-	uint32_t n;
-};
-
 static int
 on_hit(unsigned int id, unsigned long long from, unsigned long long to, unsigned int flags,
        void *ctx)
 {
-	struct hits *hits = ctx;
+	struct bits *hit = ctx;
 
 	(void)from, (void)to, (void)flags;
-	if (id < hits->n)
-		hits->bit[id / 64] |= 1ull << id % 64;
+	if (id < hit->n)
+		bits_add(hit, id);
 	return 0;
 }
 
@@ -146,7 +141,7 @@ input_scan(struct rules_lane *l, uint32_t input_i, struct rules_memo *memo)
 {
 	const hs_database_t *db = l->rules->db[input_i];
 	uint32_t used = l->brief.used;
-	struct hits hits;
+
 	struct slice text;
 
 	if (memo->is_scanned)
@@ -157,10 +152,9 @@ input_scan(struct rules_lane *l, uint32_t input_i, struct rules_memo *memo)
 	text = memo->text.n == 0 ? slice_of("", 0) : memo->text;
 	if (!memo->is_plain && !copy_make(&l->brief, memo->text, &text))
 		return false;
-	hits = (struct hits){ .bit = memo->hit, .n = img_input(l->img, input_i)->pattern_n };
-	memset(hits.bit, 0, (hits.n / 64 + 1) * sizeof(hits.bit[0]));
+	bits_empty(&memo->hit);
 	memo->is_scanned = hs_scan(db, (const char *)text.p, text.n, 0, l->scratch, on_hit,
-				   &hits) == HS_SUCCESS;
+				   &memo->hit) == HS_SUCCESS;
 	l->work_left -= SCAN_WORK + memo->text.n;
 	l->brief.used = used;
 	return memo->is_scanned;
@@ -174,7 +168,7 @@ candidate_add(struct rules_lane *l, uint32_t pattern_i)
 	uint32_t rule = img_pattern(l->img, pattern_i)->gate;
 
 	if (rule < l->scope->rule_n) /* not IMG_NONE */
-		l->candidate[rule / 64] |= 1ull << rule % 64;
+		bits_add(&l->candidate, rule);
 }
 
 /* Of an input that cannot be scanned: each pattern may match. */
@@ -188,18 +182,16 @@ gates_all(struct rules_lane *l, const struct img_input *input)
 static void
 gates_hit(struct rules_lane *l, const struct img_input *input, const struct rules_memo *memo)
 {
-	for (uint32_t w = 0; w <= input->pattern_n / 64; w++)
-		for (uint64_t bits = memo->hit[w]; bits != 0; bits &= bits - 1)
-			candidate_add(l, input->first_pattern + w * 64 +
-						 (uint32_t)__builtin_ctzll(bits));
+	for (uint32_t i = bits_next(&memo->hit, 0); i < input->pattern_n;
+	     i = bits_next(&memo->hit, i + 1))
+		candidate_add(l, input->first_pattern + i);
 }
 
 void
 gates_scan(struct rules_lane *l)
 {
-	const uint64_t *always = l->rules->scope[l->scope_i].always;
-
-	memcpy(l->candidate, always, (l->scope->rule_n / 64 + 1) * sizeof(always[0]));
+	bits_empty(&l->candidate);
+	bits_unite(&l->candidate, &l->rules->scope[l->scope_i].always);
 	for (uint32_t k = 0; k < l->scope->input_n; k++) {
 		uint32_t input_i = l->scope->first_input + k;
 		const struct img_input *input = img_input(l->img, input_i);

@@ -26,6 +26,7 @@
 #include "abi/fault.h"
 #include "abi/image.h"
 #include "base/slice.h"
+#include "rules/bits.h"
 #include "rules/rules.h"
 
 enum {
@@ -117,7 +118,7 @@ struct rules_memo {
 	bool is_checked;  /* is_utf8 and has_lf are known */
 	bool has_lf;
 	struct slice text;
-	uint64_t *hit; /* by pattern of the input: bitmap */
+	struct bits hit; /* by pattern of the input */
 };
 
 struct rules_lane {
@@ -159,8 +160,8 @@ struct rules_lane {
 	bool is_utf8;		 /* what is being asked about */
 	bool is_told;		 /* captures are wanted by the trace alone */
 	struct rules_memo *memo; /* by input */
-	uint64_t *hits;		 /* memory of the memos' bitmaps */
-	uint64_t *candidate;	 /* by rule of the scope: bitmap */
+	uint64_t *hits;		 /* memory of the memos' sets */
+	struct bits candidate;	 /* by rule of the scope */
 	uint64_t *stopped;	 /* by scope: the run in which its set was stopped */
 	hs_scratch_t *scratch;
 	pcre2_match_context *context;
@@ -187,7 +188,7 @@ struct rules_code {
 struct rules_map; /* map.c */
 
 struct rules_scope {
-	uint64_t *always;    /* rules that no scan leaves out; NULL: outbound */
+	struct bits always;  /* rules that no scan leaves out; word NULL: outbound */
 	uint32_t path_i;     /* the input that is the path; IMG_NONE: none */
 	uint32_t gate_flags; /* IMG_INPUT_ON_… of inputs that have gates */
 };
