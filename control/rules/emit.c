@@ -551,3 +551,63 @@ emit_form(struct arena *arena, const struct tree *tree, unsigned strictness)
 	form.flags |= e.is_caseless ? HS_FLAG_CASELESS : 0;
 	return form;
 }
+
+/* ---- what a match must contain ---- */
+
+/* The one ASCII character of a part, letters without case in small; 0: it is not one. */
+static char
+char_of(const struct tree *part, bool *ret_has_case, bool *ret_has_none)
+{
+	struct chars set = { 0 };
+	uint32_t letter;
+
+	if (part->kind != TREE_CHARS || is_high(&part->chars))
+		return 0;
+	/* The two that are never scanned may stand last, one by one. */
+	set = part->chars;
+	while (set.n > 0 && is_foreign(&set.range[set.n - 1]))
+		set.n--;
+	letter = letter_of(&set);
+	if (letter != 0) {
+		*ret_has_none = true;
+		return (char)letter;
+	}
+	if (set.n != 1 || set.n != part->chars.n || set.range[0].first != set.range[0].last)
+		return 0;
+	letter = set.range[0].first;
+	*ret_has_case |= (letter | 0x20) >= 'a' && (letter | 0x20) <= 'z';
+	return (char)letter;
+}
+
+const char *
+emit_runs(struct arena *arena, const struct tree *tree, bool *ret_is_caseless)
+{
+	struct emitter e = { .arena = arena };
+	struct parts parts = { 0 };
+	bool has_case = false, has_none = false;
+	char *text;
+
+	parts_add(&e, &parts, tree);
+	text = arena_take(arena, parts.n + 1);
+	for (uint32_t i = 0; i < parts.n; i++) {
+		text[i] = char_of(parts.part[i], &has_case, &has_none);
+		if (text[i] == '\0')
+			text[i] = EMIT_RUN_END;
+	}
+	text[parts.n] = '\0';
+	*ret_is_caseless = has_none;
+	return has_case && has_none ? "" : text;
+}
+
+struct scan_form
+emit_literal(struct arena *arena, const char *text, size_t n, bool is_caseless)
+{
+	struct emitter e = { .arena = arena };
+
+	put(&e, "", 0);
+	for (size_t i = 0; i < n; i++)
+		put_char(&e, (uint8_t)text[i]);
+	return (struct scan_form){
+		.text = e.text, .flags = HS_FLAG_SINGLEMATCH | (is_caseless ? HS_FLAG_CASELESS : 0)
+	};
+}

@@ -165,6 +165,19 @@ struct scan_form {
  */
 struct scan_form emit_form(struct arena *arena, const struct tree *tree, unsigned strictness);
 
+enum {
+	EMIT_RUN_END = 0x02, /* between runs; no pattern that has it is any the worse for it */
+};
+
+/*
+ * The characters that every match contains: runs of them, in order. Letters without case are
+ * small; then *ret_is_caseless. Empty: none are known.
+ */
+const char *emit_runs(struct arena *arena, const struct tree *tree, bool *ret_is_caseless);
+
+/* The form of a piece of such a run. */
+struct scan_form emit_literal(struct arena *arena, const char *text, size_t n, bool is_caseless);
+
 /* ---- pattern.c ---- */
 
 /* A pattern of an input; several conditions may share one. */

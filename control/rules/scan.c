@@ -15,8 +15,13 @@
 #include "rules/parts.h"
 
 enum {
-	FORM_VERSION = 2, /* raised when emit.c or this file does it differently */
+	FORM_VERSION = 3, /* raised when emit.c or this file does it differently */
 	DATABASE_MOST = 256 << 20,
+	REDUCE_LEAST = 512, /* patterns of a database, from here on */
+	PIECE_LEAST = 4,    /* characters */
+	PIECE_MOST = 8,	    /* ... and what a search for literals looks at */
+	PIECE_SHARED = 4,   /* patterns that may have the same piece */
+	PIECE_COUNTS = 1 << 20,
 	ATTEMPTS = 8, /* to compile, each without the pattern that was refused */
 };
 
@@ -181,6 +186,102 @@ list_drop(struct list *list, uint32_t i)
 	list->pattern[i] = list->pattern[list->n];
 }
 
+/* ---- many patterns ---- */
+
+/*
+ * Thousands of patterns make a large automaton, slow to compile and, as it leaves the caches, to
+ * run. Nearly always each has a piece of text that hardly another has ("p00042/"), and a search
+ * for pieces is small and fast; the regular expression tells the rest of the few that are found.
+ */
+struct pieces {
+	uint16_t *count; /* by hash; a collision only makes a piece look more common */
+};
+
+static uint32_t
+piece_hash(const char *piece, size_t n)
+{
+	uint64_t hash = 14695981039346656037ull;
+
+	for (size_t i = 0; i < n; i++) {
+		uint8_t c = (uint8_t)piece[i];
+
+		hash = (hash ^ (c >= 'A' && c <= 'Z' ? c | 0x20 : c)) * 1099511628211ull;
+	}
+	return (uint32_t)(hash >> 32) % PIECE_COUNTS;
+}
+
+/* Calls for each piece of the runs: as long as it can be. */
+static void
+each_piece(const char *runs, void (*on_piece)(void *ctx, const char *piece, size_t n), void *ctx)
+{
+	static const char end[] = { EMIT_RUN_END, '\0' };
+
+	while (*runs != '\0') {
+		size_t n = strcspn(runs, end);
+
+		if (n >= PIECE_LEAST && n <= PIECE_MOST)
+			on_piece(ctx, runs, n);
+		for (size_t i = 0; n > PIECE_MOST && i + PIECE_MOST <= n; i++)
+			on_piece(ctx, runs + i, PIECE_MOST);
+		runs += n + (runs[n] != '\0');
+	}
+}
+
+static void
+piece_count(void *ctx, const char *piece, size_t n)
+{
+	struct pieces *pieces = ctx;
+	uint16_t *count = &pieces->count[piece_hash(piece, n)];
+
+	*count += *count < UINT16_MAX;
+}
+
+struct rarest {
+	const struct pieces *pieces;
+	const char *piece;
+	size_t n;
+	uint16_t count;
+};
+
+static void
+piece_compare(void *ctx, const char *piece, size_t n)
+{
+	struct rarest *rarest = ctx;
+	uint16_t count = rarest->pieces->count[piece_hash(piece, n)];
+
+	if (rarest->piece != NULL && (count > rarest->count || n < rarest->n))
+		return;
+	*rarest = (struct rarest){ rarest->pieces, piece, n, count };
+}
+
+static void
+list_reduce(struct making *m, struct list *list)
+{
+	struct pieces pieces = { .count = NULL };
+	bool is_caseless;
+
+	if (list->n < REDUCE_LEAST)
+		return;
+	pieces.count = calloc(PIECE_COUNTS, sizeof(pieces.count[0]));
+	ensure(pieces.count != NULL);
+	for (uint32_t i = 0; i < list->n; i++)
+		each_piece(emit_runs(&m->arena, list->pattern[i]->tree, &is_caseless), piece_count,
+			   &pieces);
+	for (uint32_t i = 0; i < list->n; i++) {
+		const char *runs = emit_runs(&m->arena, list->pattern[i]->tree, &is_caseless);
+		struct rarest rarest = { .pieces = &pieces };
+
+		each_piece(runs, piece_compare, &rarest);
+		if (rarest.piece == NULL || rarest.count > PIECE_SHARED)
+			continue;
+		list->pattern[i]->form =
+			emit_literal(&m->arena, rarest.piece, rarest.n, is_caseless);
+		list->text[i] = list->pattern[i]->form.text;
+		list->flags[i] = list->pattern[i]->form.flags;
+	}
+	free(pieces.count);
+}
+
 static hs_database_t *
 compile(struct list *list)
 {
@@ -233,6 +334,7 @@ scan_make(struct making *m, struct input *input)
 		return;
 	list_init(&list, input->pattern_n);
 	list_fill(m, &list, input);
+	list_reduce(m, &list);
 	db = compile(&list);
 	if (db != NULL)
 		serialize(m, input, &list, db);

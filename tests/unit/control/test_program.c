@@ -282,14 +282,14 @@ a_rule_is_opened_by_its_pattern_or_its_first_condition(void **state)
 			"host", ".*",
 			CONDS("<add input='{REMOTE_ADDR}' pattern='x' negate='true'/>" COND(
 				"{http-host}", "^b$")))
-			RULE("any", ".*", "") "<rule name='negated'><match url='^n' "
-					      "negate='true'/></rule>" RULE(
-						      "or", ".*",
-						      "<conditions "
-						      "logicalGrouping='MatchAny'>" COND(
-							      "{HTTP_HOST}", "^c$") "</conditions>")
-						      RULE("refs", "(.*)",
-							   CONDS(COND("{R:1}", "^d$")))));
+			RULE("any", ".*",
+			     "") "<rule name='negated'><match url='^n' "
+				 "negate='true'/></rule>" RULE(
+					 "or", ".*",
+					 "<conditions "
+					 "logicalGrouping='MatchAny'>" COND("{HTTP_HOST}",
+									    "^c$") "</conditions>")
+					 RULE("refs", "(.*)", CONDS(COND("{R:1}", "^d$")))));
 	static const struct {
 		const char *name;
 		bool is_always;
@@ -367,6 +367,30 @@ rules_keep_their_slots_and_unchanged_sets_their_databases(void **state)
 }
 
 static void
+of_many_patterns_each_is_found_by_a_piece_of_its_own(void **state)
+{
+	static char xml[200000];
+	char *at = xml + sprintf(xml, "<rewrite><rules>");
+	struct compiled *c;
+
+	(void)state;
+	for (int i = 0; i < 1000; i++)
+		at += sprintf(at, RULE("r%d", "^app%04d/(section|part)/.*", ""), i, i);
+	sprintf(at, "</rules></rewrite>");
+	c = good(xml);
+	assert_int_equal(c->program.blob_n, 1);
+	assert_true(c->program.blob[0].n < 400000);
+	for (uint32_t i = 0; i < 1000; i++) {
+		const struct img_pattern *p = img_pattern(&c->img, i);
+
+		assert_int_equal(p->flags & (IMG_PATTERN_SCANNED | IMG_PATTERN_EXACT),
+				 IMG_PATTERN_SCANNED);
+		assert_int_equal(p->gate, i);
+	}
+	programs_close(c);
+}
+
+static void
 without_databases_every_rule_is_always_looked_at(void **state)
 {
 	struct compiled *c =
@@ -394,6 +418,7 @@ main(void)
 		cmocka_unit_test(a_rule_is_opened_by_its_pattern_or_its_first_condition),
 		cmocka_unit_test(conditions_share_equal_patterns),
 		cmocka_unit_test(rules_keep_their_slots_and_unchanged_sets_their_databases),
+		cmocka_unit_test(of_many_patterns_each_is_found_by_a_piece_of_its_own),
 		cmocka_unit_test(without_databases_every_rule_is_always_looked_at),
 	};
 
