@@ -116,6 +116,18 @@ framing_check(struct making *m, const struct whose *w, struct conf_pos at, const
 	return false;
 }
 
+/* What the text of a value has of its own can be seen here; what comes of it, at run time. */
+static bool
+line_check(struct making *m, const struct whose *w, const struct rule_set_var *var,
+	   const char *name)
+{
+	if (var->value.s == NULL || strpbrk(var->value.s, "\r\n") == NULL)
+		return true;
+	say_error(m, w, var->value.at,
+		  "the value of '%s' has a line break, which no header may have; remove it", name);
+	return false;
+}
+
 /* Variables of the list that are headers by another name, or nobody's to keep. */
 static bool
 is_read_only(const char *name)
@@ -194,6 +206,11 @@ check_set_var(struct making *m, const struct whose *w, const struct rule_set_var
 			  name);
 		return false;
 	}
+	if (strcasecmp(name, "HTTP_") == 0) {
+		say_error(m, w, var->name.at,
+			  "'%s' names no header; write which behind it, as in HTTP_X_SITE", name);
+		return false;
+	}
 	ret->flags |= allowed_flags(m, w, var->name.at, name);
 	if (has_prefix(name, "HTTP_")) {
 		ret->kind = IMG_SET_REQUEST_FIELD;
@@ -203,7 +220,8 @@ check_set_var(struct making *m, const struct whose *w, const struct rule_set_var
 		ret->name = name_of_variable(&m->arena, name, strlen(name));
 	}
 	return name_check(m, w, var->name.at, ret->name, name) &&
-	       (ret->kind == IMG_SET_VARIABLE || framing_check(m, w, var->name.at, ret->name));
+	       (ret->kind == IMG_SET_VARIABLE ||
+		(framing_check(m, w, var->name.at, ret->name) && line_check(m, w, var, name)));
 }
 
 bool
