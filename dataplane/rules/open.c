@@ -1,6 +1,7 @@
 /*
  * open.c - from an image's rules to what evaluation needs: compiled patterns, scan databases,
- * lanes' scratch. All allocation of the folder is here (and in maps_open).
+ * lanes' scratch. All allocation of the folder is here, in code.c and in
+ * maps_open.
  *
  * Memory comes from the caller's grow, but for Hyperscan's scratch, which that library takes by
  * malloc (its allocator is one of the process and ours has no say), and PCRE2's machine code.
@@ -10,8 +11,7 @@
 #include <string.h>
 
 #include "base/hash.h"
-#include "rules/regex.h"
-#include "rules/state.h"
+#include "rules/open.h"
 
 enum {
 	JIT_STACK_BYTES = 32 << 10,
@@ -20,242 +20,7 @@ enum {
 	DEEP_BYTES = 16 << 10,
 };
 
-static const struct hash_key fixed_key; /* of our own names and patterns */
-
-/* ---- memory ---- */
-
-/* n zeroed items of `bytes`; at least one, so that NULL is always a failure. */
-static void *
-take(rules_grow_fn *grow, size_t n, size_t bytes)
-{
-	size_t all = n == 0 ? bytes : n * bytes; /* counts are u32 and records small */
-	void *p = grow(NULL, all);
-
-	if (p != NULL)
-		memset(p, 0, all);
-	return p;
-}
-
-static void
-give(rules_grow_fn *grow, void *p)
-{
-	if (p != NULL)
-		grow(p, 0);
-}
-
-/* An empty set; its word is NULL when memory ended. */
-static struct bits
-bits_take(const struct rules *rules, uint32_t n)
-{
-	uint64_t *memory = take(rules->grow, bits_words(n), sizeof(memory[0]));
-
-	return memory == NULL ? (struct bits){ 0 } : bits_in(memory, n);
-}
-
-static void *
-pcre2_take(size_t n, void *ctx)
-{
-	return ((struct rules *)ctx)->grow(NULL, n);
-}
-
-static void
-pcre2_give(void *p, void *ctx)
-{
-	give(((struct rules *)ctx)->grow, p);
-}
-
-static bool
-fault_at(struct abi_fault *ret, enum abi_fault_kind kind, const char *part, uint32_t i,
-	 const char *field)
-{
-	*ret = abi_fault_at(kind, part, i, field);
-	return false;
-}
-
-static bool
-no_memory(struct abi_fault *ret)
-{
-	return fault_at(ret, ABI_FAULT_MEMORY, "rules", ABI_NONE, "");
-}
-
-/* ---- patterns ---- */
-
-static bool
-pattern_eq(const struct img *img, const struct img_pattern *a, const struct img_pattern *b)
-{
-	return ((a->flags ^ b->flags) & IMG_PATTERN_CASELESS) == 0 && a->regex.n == b->regex.n &&
-	       memcmp(img_text(img, a->regex), img_text(img, b->regex), a->regex.n) == 0;
-}
-
-/* Where its matches can begin: what bounds the work of a search goes by that. */
-static void
-code_starts(struct rules_code *code)
-{
-	uint32_t options = 0, type = 0, unit = 0;
-	const uint8_t *map = NULL;
-
-	pcre2_pattern_info(code->code, PCRE2_INFO_ALLOPTIONS, &options);
-	pcre2_pattern_info(code->code, PCRE2_INFO_FIRSTCODETYPE, &type);
-	pcre2_pattern_info(code->code, PCRE2_INFO_FIRSTCODEUNIT, &unit);
-	pcre2_pattern_info(code->code, PCRE2_INFO_FIRSTBITMAP, &map);
-	code->starts = (options & PCRE2_ANCHORED) != 0 ? RULES_STARTS_ONE
-		       : type == 2		       ? RULES_STARTS_LINE
-						       : RULES_STARTS_SOME;
-	for (uint32_t c = 0; c < 256; c++) {
-		bool is_first = (c & 0xc0) != 0x80; /* no character begins like that */
-
-		if (map != NULL)
-			is_first &= (map[c / 8] >> c % 8 & 1) != 0;
-		else if (type == 1 && unit < 0x80) /* in either case, the library does not say */
-			is_first &= (c | 0x20) == (unit | 0x20) || c >= 0xc0;
-		if (is_first)
-			code->first[c / 64] |= 1ull << c % 64;
-	}
-}
-
-static pcre2_code *
-regex_compile(const struct rules *rules, const struct img_pattern *p, uint32_t options, int *error)
-{
-	uint32_t caseless = (p->flags & IMG_PATTERN_CASELESS) != 0 ? PCRE2_CASELESS : 0;
-	PCRE2_SIZE at;
-
-	return pcre2_compile((PCRE2_SPTR)img_text(rules->img, p->regex), p->regex.n,
-			     REGEX_OPTIONS | caseless | options, error, &at, rules->compile);
-}
-
-/*
- * Machine code (10.42) does not repeat a reference to a group that took no part, as in "\1+": the
- * interpreter takes it as empty each time (PCRE2_MATCH_UNSET_BACKREF).
- */
-static bool
-refers_back(const pcre2_code *code)
-{
-	uint32_t most = 0;
-
-	pcre2_pattern_info(code, PCRE2_INFO_BACKREFMAX, &most);
-	return most > 0;
-}
-
-static bool
-code_compile(struct rules *rules, uint32_t i, struct abi_fault *ret_fault)
-{
-	const struct img_pattern *p = img_pattern(rules->img, i);
-	struct rules_code *code = &rules->code[i];
-	int error;
-
-	code->is_owner = true;
-	code->code = regex_compile(rules, p, 0, &error);
-	if (code->code != NULL)
-		code->raw = regex_compile(rules, p, PCRE2_MATCH_INVALID_UTF, &error);
-	if (code->raw == NULL)
-		return fault_at(ret_fault,
-				error == PCRE2_ERROR_HEAP_FAILED ? ABI_FAULT_MEMORY
-								 : ABI_FAULT_STRING,
-				"patterns", i, "regex");
-	code_starts(code);
-	/* Failure means that it is interpreted: slower, not different. */
-	if (!refers_back(code->code))
-		pcre2_jit_compile(code->code, PCRE2_JIT_COMPLETE);
-	return true;
-}
-
-static void
-code_share(struct rules_code *to, const struct rules_code *from)
-{
-	*to = *from;
-	to->is_owner = false;
-}
-
-/* Names itself for a person who reads a fault: the groups that the image counts are all there. */
-static bool
-code_check(const struct rules *rules, uint32_t i, struct abi_fault *ret_fault)
-{
-	uint32_t group_n;
-
-	pcre2_pattern_info(rules->code[i].code, PCRE2_INFO_CAPTURECOUNT, &group_n);
-	if (group_n != img_pattern(rules->img, i)->group_n)
-		return fault_at(ret_fault, ABI_FAULT_COUNT, "patterns", i, "group_n");
-	return true;
-}
-
-/* Compiles every pattern, equal ones once: large sets repeat conditions by the thousand. */
-static bool
-codes_open(struct rules *rules, struct abi_fault *ret_fault)
-{
-	const struct img *img = rules->img;
-	uint32_t n = img_n(img, IMG_PATTERNS), mask = 1;
-	uint32_t *slot;
-	bool ok = true;
-
-	while (mask < n * 2)
-		mask *= 2;
-	slot = take(rules->grow, mask, sizeof(slot[0]));
-	rules->code = take(rules->grow, n, sizeof(rules->code[0]));
-	if (slot == NULL || rules->code == NULL) {
-		give(rules->grow, slot);
-		return no_memory(ret_fault);
-	}
-	mask--;
-	for (uint32_t i = 0; i < n && ok; i++) {
-		const struct img_pattern *p = img_pattern(img, i);
-		uint32_t at = (uint32_t)hash_sip13(&fixed_key, img_text(img, p->regex), p->regex.n);
-
-		for (at &= mask; slot[at] != 0; at = (at + 1) & mask)
-			if (pattern_eq(img, p, img_pattern(img, slot[at] - 1)))
-				break;
-		if (slot[at] != 0)
-			code_share(&rules->code[i], &rules->code[slot[at] - 1]);
-		else
-			ok = code_compile(rules, i, ret_fault);
-		slot[at] = slot[at] != 0 ? slot[at] : i + 1;
-		ok = ok && code_check(rules, i, ret_fault);
-	}
-	give(rules->grow, slot);
-	return ok;
-}
-
-/* Patterns that a body's stream asks (14.5) want partial matches too. */
-static void
-codes_for_bodies(struct rules *rules)
-{
-	for (uint32_t i = 0; i < img_n(rules->img, IMG_OUT_RULES); i++) {
-		const struct img_out_rule *rule = img_out_rule(rules->img, i);
-
-		if (rule->kind == IMG_OUT_BODY && !refers_back(rules->code[rule->pattern_i].code))
-			pcre2_jit_compile(rules->code[rule->pattern_i].code,
-					  PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD);
-	}
-}
-
-static bool
-regex_open(struct rules *rules, struct abi_fault *ret_fault)
-{
-	rules->memory = pcre2_general_context_create(pcre2_take, pcre2_give, rules);
-	if (rules->memory == NULL)
-		return no_memory(ret_fault);
-	rules->compile = pcre2_compile_context_create(rules->memory);
-	if (rules->compile == NULL)
-		return no_memory(ret_fault);
-	pcre2_set_newline(rules->compile, REGEX_NEWLINE);
-	if (!codes_open(rules, ret_fault))
-		return false;
-	codes_for_bodies(rules);
-	return true;
-}
-
-static void
-regex_close(struct rules *rules)
-{
-	for (uint32_t i = 0; rules->code != NULL && i < img_n(rules->img, IMG_PATTERNS); i++) {
-		if (!rules->code[i].is_owner)
-			continue;
-		pcre2_code_free(rules->code[i].code);
-		pcre2_code_free(rules->code[i].raw);
-	}
-	give(rules->grow, rules->code);
-	pcre2_compile_context_free(rules->compile);
-	pcre2_general_context_free(rules->memory);
-}
+static const struct hash_key fixed_key; /* of our own names */
 
 /* ---- scan databases ---- */
 
@@ -571,7 +336,7 @@ rules_open(const struct img *img, const struct rules_blob *blob, uint32_t lane_n
 	rules->img = img;
 	rules->blob = blob;
 	rules->grow = grow;
-	if (regex_open(rules, ret_fault) && databases_open(rules, ret_fault) &&
+	if (codes_open(rules, ret_fault) && databases_open(rules, ret_fault) &&
 	    maps_open(rules, ret_fault) && scopes_open(rules, ret_fault) &&
 	    listeners_open(rules, ret_fault) && farms_open(rules, ret_fault) &&
 	    lanes_open(rules, lane_n, ret_fault))
@@ -593,7 +358,7 @@ rules_close(struct rules *rules)
 	scopes_close(rules);
 	maps_close(rules);
 	databases_close(rules);
-	regex_close(rules);
+	codes_close(rules);
 	rules->grow(rules, 0);
 }
 

@@ -2,7 +2,7 @@
  * state.h - what the files of this folder share: an opened set of rules, a lane's scratch, and the
  * doors between them.
  *
- *   open.c    compiles patterns, opens databases, makes lanes
+ *   open.c    opens databases, makes lanes                 code.c    compiles patterns
  *   run.c     walks scopes and rules                       match.c   patterns and conditions
  *   scan.c    Hyperscan: which patterns of an input may match
  *   expr.c    expressions                                vars.c    variables
