@@ -392,6 +392,8 @@ program_build(const struct rule_sets *sets, const struct program_env *env, struc
 	struct scope_made *scopes;
 
 	scopes = scopes_make(&m, sets);
+	if (!has_errors(errs, errs_before) && warns != NULL)
+		lint_warn(&m, scopes);
 	if (!has_errors(errs, errs_before)) {
 		for (struct scope_made *scope = scopes; scope != NULL; scope = scope->next) {
 			m.set = scope->set;

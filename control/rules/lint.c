@@ -403,6 +403,33 @@ program_lint(const struct rule_sets *sets, struct lints *ret_lints)
 }
 
 void
+lint_warn(struct making *m, const struct scope_made *scopes)
+{
+	struct lints lints = { 0 };
+	struct linting l = { .m = m, .lints = &lints };
+
+	for (const struct scope_made *scope = scopes; scope != NULL; scope = scope->next) {
+		for (const struct rule_made *made = scope->rules; made != NULL; made = made->next) {
+			l.rule = made->from->name.s;
+			l.at = made->from->at;
+			lint_undone(&l, scope->rules, made);
+		}
+		for (const struct out_made *made = scope->outs; made != NULL; made = made->next) {
+			l.rule = made->from->name.s;
+			l.at = made->from->at;
+			lint_double(&l, scope->outs, made);
+		}
+	}
+	for (uint32_t i = 0; i < lints.n; i++) {
+		struct conf_pos at = lints.lint[i].at;
+
+		at.file = arena_text(&m->warns->arena, at.file, strlen(at.file));
+		conf_err_add(m->warns, at, "rule '%s': %s", lints.lint[i].rule, lints.lint[i].text);
+	}
+	lints_fini(&lints);
+}
+
+void
 lints_fini(struct lints *lints)
 {
 	free(lints->lint);

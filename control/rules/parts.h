@@ -383,4 +383,9 @@ bool check_set_var(struct making *m, const struct whose *w, const struct rule_se
 bool check_out_variable(struct making *m, const struct whose *w, const struct out_rule *rule,
 			enum img_op_kind *ret_kind, const char **ret_name);
 
+/* ---- lint.c ---- */
+
+/* What the reference wants to be said when rules are loaded (3.3, 14.3), into m->warns. */
+void lint_warn(struct making *m, const struct scope_made *scopes);
+
 #endif

@@ -1,0 +1,147 @@
+/*
+ * cmd_rules.c - penstockctl rules lint FILE: rules that can never match, that others shadow, whose
+ * patterns are slow.
+ */
+#include <string.h>
+
+#include "conf/conf.h"
+#include "ctl/ctl.h"
+#include "rules/iis.h"
+#include "rules/program.h"
+
+/* What was read, with what its texts live in. */
+struct read {
+	struct arena arena;
+	struct conf *conf; /* NULL: a file of IIS */
+	struct conf_errs errs, warns;
+	const struct rule_sets *sets; /* NULL: none, see errs */
+};
+
+static void
+read_close(struct read *read)
+{
+	conf_close(read->conf);
+	conf_errs_fini(&read->errs);
+	conf_errs_fini(&read->warns);
+	arena_fini(&read->arena);
+}
+
+/* XML begins with '<', behind a byte order mark and blanks; YAML of ours never does. */
+static bool
+is_xml(const char *path)
+{
+	static const char skipped[] = " \t\r\n\xef\xbb\xbf";
+	FILE *file = fopen(path, "rb");
+	int c = EOF;
+
+	if (file == NULL)
+		return false;
+	do
+		c = getc(file);
+	while (c != EOF && c != 0 && strchr(skipped, c) != NULL);
+	fclose(file);
+	return c == '<';
+}
+
+static void
+rules_read(const char *path, struct read *read)
+{
+	const struct iis_files files = { .web_config = path };
+
+	if (is_xml(path)) {
+		read->sets = iis_open(&read->arena, &files, &read->errs, &read->warns);
+		if (read->sets != NULL)
+			program_check(read->sets, &read->errs, &read->warns);
+	} else {
+		read->conf = conf_open(path, &read->errs);
+		read->sets = read->conf != NULL ? read->conf->rule_sets : NULL;
+	}
+}
+
+static json_t *
+lint_json(const struct lint *lint)
+{
+	return json_pack("{s:s, s:I, s:I, s:s, s:b, s:s, s:s}", "file", lint->at.file, "line",
+			 (json_int_t)lint->at.line, "column", (json_int_t)lint->at.col, "kind",
+			 lint_kind_name(lint->kind), "notice", lint->is_notice, "rule",
+			 lint->rule != NULL ? lint->rule : "", "text", lint->text);
+}
+
+static void
+lint_print(const struct lint *lint)
+{
+	printf("%s:%u:%u: %s%s: rule '%s': %s\n", lint->at.file, lint->at.line, lint->at.col,
+	       lint_kind_name(lint->kind), lint->is_notice ? " (notice)" : "",
+	       lint->rule != NULL ? lint->rule : "", lint->text);
+}
+
+/* CTL_FAILED when there is something to mend. */
+static int
+lints_show(const struct ctl *ctl, const struct rule_sets *sets)
+{
+	struct lints lints = { 0 };
+	json_t *list = ctl->is_json ? json_array() : NULL;
+	uint32_t wrong_n = 0;
+
+	program_lint(sets, &lints);
+	for (uint32_t i = 0; i < lints.n; i++) {
+		wrong_n += !lints.lint[i].is_notice;
+		if (ctl->is_json)
+			json_array_append_new(list, lint_json(&lints.lint[i]));
+		else
+			lint_print(&lints.lint[i]);
+	}
+	if (ctl->is_json)
+		ctl_print_json(json_pack("{s:b, s:o}", "ok", wrong_n == 0, "findings", list));
+	else if (lints.n == 0)
+		printf("nothing to say of these rules\n");
+	lints_fini(&lints);
+	return wrong_n == 0 ? CTL_DONE : CTL_FAILED;
+}
+
+static int
+lint(const struct ctl *ctl, const char *path)
+{
+	struct read read = { 0 };
+	int verdict = CTL_DONE;
+
+	rules_read(path, &read);
+	if (read.errs.n > 0)
+		verdict = ctl_failed_conf(ctl, &read.errs);
+	else if (read.sets == NULL && ctl->is_json)
+		ctl_print_json(json_pack("{s:b, s:[]}", "ok", 1, "findings"));
+	else if (read.sets == NULL)
+		printf("%s has no rules\n", path);
+	else
+		verdict = lints_show(ctl, read.sets);
+	if (!ctl->is_json)
+		conf_errs_print(&read.warns, stderr);
+	read_close(&read);
+	return verdict;
+}
+
+static int
+run(const struct ctl *ctl, int argc, char **argv)
+{
+	if (argc != 3 || strcmp(argv[1], "lint") != 0 || argv[2][0] == '-')
+		return ctl_usage("rules", "give 'lint' and a file");
+	return lint(ctl, argv[2]);
+}
+
+const struct ctl_verb ctl_verb_rules = {
+	.name = "rules",
+	.args = "lint FILE",
+	.what = "look for rules that cannot work as meant, or work slowly",
+	.help = "FILE is a configuration, or a web.config or applicationHost.config as it stands.\n"
+		"Each finding has its place, its kind, the rule's name and the cure:\n\n"
+		"  never         the rule can never match\n"
+		"  shadowed      an earlier rule leaves nothing for it\n"
+		"  slow          its pattern cannot be scanned with the others: why\n"
+		"  catastrophic  its pattern's time grows with a power of the input's length\n"
+		"  double        two outbound rules change one value, one after the other\n"
+		"  undone        a rule that undoes an absolute rewrite before it\n"
+		"  files         IsFile and IsDirectory are false here (notice)\n\n"
+		"Exit code 1 when something wants mending; notices alone are 0.\n\n"
+		"Example: penstockctl rules lint web.config\n",
+	.run = run,
+};
