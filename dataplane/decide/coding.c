@@ -1,6 +1,8 @@
 /*
  * coding.c - content codings of bodies that rules rewrite (RFC 9110, 8.4, 12.5.3).
  */
+#include <string.h>
+
 #include "decide/decide.h"
 
 static enum codec_kind
@@ -46,4 +48,69 @@ decide_coding(const struct decide_facts *facts, struct decide_text *text,
 	text->edits.edit = text->edit;
 	text->edit[text->edits.n++] = gone;
 	return RULES_FAULT_NONE;
+}
+
+/* ---- what a server may send ---- */
+
+static bool
+is_edited(const struct decide_text *text)
+{
+	for (uint32_t i = 0; i < text->edits.n; i++)
+		if (text->edit[i].id == HTTP_FIELD_ACCEPT_ENCODING)
+			return true;
+	return false;
+}
+
+/* The members of a list that are codings we know; false: they do not fit. */
+static bool
+known_put(struct slice list, char *to, uint32_t *n, bool *ret_left_out)
+{
+	while (list.n > 0) {
+		if (list.p[0] == ' ' || list.p[0] == '\t') {
+			list = slice_of(list.p + 1, list.n - 1);
+			continue;
+		}
+
+		const uint8_t *comma = memchr(list.p, ',', list.n), *end;
+		uint32_t length = comma != NULL ? (uint32_t)(comma - list.p) : list.n, name_n;
+
+		end = memchr(list.p, ';', length);
+		name_n = end != NULL ? (uint32_t)(end - list.p) : length;
+		if (codec_of(slice_of(list.p, name_n)) == CODEC_OTHER) {
+			*ret_left_out = true;
+		} else {
+			if (length + 2 > DECIDE_CODINGS_BYTES - *n)
+				return false;
+			if (*n > 0) {
+				to[(*n)++] = ',';
+				to[(*n)++] = ' ';
+			}
+			memcpy(to + *n, list.p, length);
+			*n += length;
+		}
+		length += comma != NULL;
+		list = slice_of(list.p + length, list.n - length);
+	}
+	return true;
+}
+
+void
+decide_accept(const struct http_head *request, struct decide_text *text)
+{
+	const struct http_field *f = NULL;
+	struct http_edit edit = { .op = HTTP_EDIT_SET,
+				  .id = HTTP_FIELD_ACCEPT_ENCODING,
+				  .name = SLICE("accept-encoding") };
+	bool is_left_out = false, fits = true;
+	uint32_t n = 0;
+
+	if (is_edited(text) || text->edits.n == DECIDE_EDITS_MAX)
+		return;
+	while (fits && (f = http_find(request, HTTP_FIELD_ACCEPT_ENCODING, f)) != NULL)
+		fits = known_put(http_field_value(f), text->codings, &n, &is_left_out);
+	if (fits && !is_left_out)
+		return;
+	edit.value = fits && n > 0 ? slice_of(text->codings, n) : SLICE("identity");
+	text->edits.edit = text->edit;
+	text->edit[text->edits.n++] = edit;
 }

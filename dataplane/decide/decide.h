@@ -124,22 +124,25 @@ enum {
 	DECIDE_ADDR_BYTES = 48,	 /* "[v6]:65535" */
 	DECIDE_HOST_BYTES = 264, /* a name or "[v6]", ":65535" */
 	/* Of a response: inbound and outbound rules', and what a rewritten body means for it. */
-	DECIDE_EDITS_MAX = 2 * RULES_CHANGES_MAX + 2,
+	DECIDE_EDITS_MAX = 2 * RULES_CHANGES_MAX + 3,
+	DECIDE_CODINGS_BYTES = 256,
 };
 
 /* Where texts made for a decision are kept. */
 struct decide_text {
 	char client[DECIDE_ADDR_BYTES];
 	char host[DECIDE_HOST_BYTES];
+	char codings[DECIDE_CODINGS_BYTES]; /* Accept-Encoding, when it is made anew */
 	struct http_edits edits;
 	struct http_edit edit[DECIDE_EDITS_MAX];
 };
 
 /*
  * The edits of a request head for this server: the target and the fields that rules changed, Host
- * kept or replaced, Via, X-Forwarded-For, -Proto, -Host; Range goes where outbound rules want
- * bodies (14.5). A Host that a rule set counts as the client's (13). Sets every member of *ret_out but framing, length, keep_alive and upgrade, which
- * it leaves zero.
+ * kept or replaced, Via, X-Forwarded-For, -Proto, -Host. Where outbound rules want bodies Range
+ * goes (14.5), and so do codings that we could not decode (14.6). A Host that a rule set counts as
+ * the client's (13). Sets every member of *ret_out but framing, length, keep_alive and upgrade,
+ * which it leaves zero.
  */
 void decide_request(const struct img *img, uint32_t listener_i, const struct decide_route *route,
 		    const struct decide_facts *facts, struct decide_text *text,
@@ -161,6 +164,12 @@ struct decide_coding {
  */
 enum rules_fault decide_coding(const struct decide_facts *facts, struct decide_text *text,
 			       struct decide_coding *ret_coding);
+
+/*
+ * Accept-Encoding for a server whose responses may be rewritten: without the codings that are not
+ * known, "*" among them; as it is when there are none, or when rules have set it.
+ */
+void decide_accept(const struct http_head *request, struct decide_text *text);
 
 /*
  * Those of changes that are edits of a request's or a response's head, in order, behind those

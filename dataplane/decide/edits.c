@@ -171,9 +171,11 @@ decide_request(const struct img *img, uint32_t listener_i, const struct decide_r
 	text->edits = (struct http_edits){ .edit = text->edit };
 	if (facts->way != NULL)
 		way_edits(facts->way, text, ret_out);
-	if ((facts->request->head.seen >> HTTP_FIELD_RANGE & 1) != 0 && listener->bind_n != 0 &&
-	    has_body_rules(img, listener_i))
-		range_remove(text);
+	if (listener->bind_n != 0 && has_body_rules(img, listener_i)) {
+		if ((facts->request->head.seen >> HTTP_FIELD_RANGE & 1) != 0)
+			range_remove(text);
+		decide_accept(&facts->request->head, text);
+	}
 	if (text->edits.n != 0)
 		ret_out->edits = &text->edits;
 	if (farm->host == IMG_HOST_SERVER)

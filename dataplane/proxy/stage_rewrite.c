@@ -112,8 +112,7 @@ rewrite_begin(struct proxy *p, uint32_t listener_i, enum codec_kind coding, bool
 {
 	struct rewrite *r;
 
-	if (coding == CODEC_OTHER)
-		return RULES_FAULT_ENCODED;
+	ensure(coding != CODEC_OTHER);
 	r = heap_take(&p->rewrite_memory, sizeof(*r));
 	if (r == NULL)
 		return RULES_FAULT_ROOM;

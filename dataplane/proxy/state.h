@@ -530,8 +530,8 @@ enum rewrite_fault {
 extern const struct stage stage_rewrite;
 
 /*
- * The body that follows goes through p->reply's rules: pins the view, takes memory. ENCODED: a
- * coding that is not known; ROOM: there is none.
+ * The body that follows goes through p->reply's rules: pins the view, takes memory. ROOM: there is
+ * none.
  *   is_encoded  the coding is put on again
  *   ret         for body.state, whose body has stage_rewrite
  */

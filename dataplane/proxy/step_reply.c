@@ -189,45 +189,6 @@ framing_for(const struct exch *e, enum http_framing in, const struct stage *stag
 
 /* ---- bodies that rules rewrite ---- */
 
-static enum codec_kind
-coding_of(const struct http_head *h)
-{
-	enum codec_kind coding = CODEC_NONE;
-	const struct http_field *f = NULL;
-
-	while ((f = http_find(h, HTTP_FIELD_CONTENT_ENCODING, f)) != NULL) {
-		enum codec_kind one = codec_of(http_field_value(f));
-
-		if (one != CODEC_NONE && coding != CODEC_NONE)
-			return CODEC_OTHER;
-		coding = one != CODEC_NONE ? one : coding;
-	}
-	return coding;
-}
-
-static bool
-is_coding_accepted(const struct http_head *request, enum codec_kind coding)
-{
-	const struct http_field *f = NULL;
-
-	while ((f = http_find(request, HTTP_FIELD_ACCEPT_ENCODING, f)) != NULL)
-		if (codec_is_accepted(http_field_value(f), coding))
-			return true;
-	return false;
-}
-
-static void
-coding_remove(struct proxy *p, struct http_response_out *out)
-{
-	struct decide_text *text = &p->text;
-
-	ensure(text->edits.n < DECIDE_EDITS_MAX);
-	text->edit[text->edits.n++] = (struct http_edit){ .op = HTTP_EDIT_REMOVE,
-							  .id = HTTP_FIELD_CONTENT_ENCODING,
-							  .name = SLICE("content-encoding") };
-	out->edits = &text->edits;
-}
-
 /*
  * Once outbound rules have seen the head: the body's stage, if they want the body. False: it cannot
  * be rewritten, and the exchange has ended (14.6).
@@ -237,22 +198,21 @@ rewrite_start(struct proxy *p, struct exch *e, struct http_response_out *out,
 	      const struct stage **ret_stage, struct stage_state *ret_state)
 {
 	struct http_head *h = &p->response.head;
-	enum codec_kind coding;
-	bool is_encoded;
+	struct decide_coding coding;
 
 	if (p->reply.body_rule_n == 0)
 		return true;
 	if (!p->reply.has_body) {
 		/* Of a page that will be rewritten nobody knows the length. */
-		h->has_length = h->has_length && p->response.status != 200;
+		h->has_length = h->has_length && p->response.status == 206;
 		return true;
 	}
 	if (h->framing == HTTP_FRAMING_NONE)
 		return true;
-	coding = coding_of(h);
-	is_encoded = is_coding_accepted(&p->request.head, coding);
-	p->reply.fault = rewrite_begin(p, conn_listener(p, conn_at(p, e->client)), coding,
-				       is_encoded, ret_state);
+	p->reply.fault = decide_coding(&p->reply_facts, &p->text, &coding);
+	if (p->reply.fault == RULES_FAULT_NONE)
+		p->reply.fault = rewrite_begin(p, conn_listener(p, conn_at(p, e->client)),
+					       coding.from, coding.to != CODEC_NONE, ret_state);
 	if (p->reply.fault != RULES_FAULT_NONE) {
 		p->conf.count->proxy_rewrites_none += p->reply.fault == RULES_FAULT_ROOM;
 		p->reply.status = 500;
@@ -260,8 +220,8 @@ rewrite_start(struct proxy *p, struct exch *e, struct http_response_out *out,
 		reply_fail(p, e);
 		return false;
 	}
-	if (coding != CODEC_NONE && !is_encoded)
-		coding_remove(p, out);
+	if (p->text.edits.n != 0)
+		out->edits = &p->text.edits;
 	*ret_stage = &stage_rewrite;
 	return true;
 }

@@ -312,6 +312,35 @@ each_coding_is_taken_off_and_put_on_again(void **state)
 	}
 }
 
+/* A browser takes more codings than we decode. */
+static void
+servers_are_asked_for_codings_that_are_known(void **state)
+{
+	static const struct {
+		const char *sent, *got;
+	} row[] = {
+		{ "Accept-Encoding: zstd, gzip,deflate, zstd;q=1, br\r\n",
+		  "ccept-encoding: gzip, deflate, br\r\n" },
+		{ "Accept-Encoding: gzip, br;q=0.5\r\n", "ccept-Encoding: gzip, br;q=0.5\r\n" },
+		{ "Accept-Encoding: zstd\r\n", "ccept-encoding: identity\r\n" },
+		{ "Accept-Encoding: gzip\r\nAccept-Encoding: *\r\n", "ccept-encoding: gzip\r\n" },
+	};
+
+	(void)state;
+	for (uint32_t i = 0; i < 4; i++) {
+		struct stand *s = stand_usual();
+		struct peer *c, *o;
+		char text[512];
+
+		snprintf(text, sizeof(text), GET("%s"), row[i].sent);
+		asked(s, text, &c, &o);
+		expect_has(s, o, row[i].got);
+		expect_none(s, o, "zstd");
+		expect_none(s, o, "*");
+		close_whole(s);
+	}
+}
+
 static void
 an_unknown_coding_is_answered_500_52(void **state)
 {
@@ -600,6 +629,7 @@ main(void)
 		cmocka_unit_test(http_1_0_gets_it_to_the_end_of_the_connection),
 		cmocka_unit_test(what_is_no_whole_page_is_left_alone),
 		cmocka_unit_test(each_coding_is_taken_off_and_put_on_again),
+		cmocka_unit_test(servers_are_asked_for_codings_that_are_known),
 		cmocka_unit_test(an_unknown_coding_is_answered_500_52),
 		cmocka_unit_test(without_room_it_is_answered_500_52),
 		cmocka_unit_test(a_broken_coding_cuts_the_client),
