@@ -190,10 +190,13 @@ edits_make(struct explain *x, const struct rules_reply *reply, struct decide_cod
 static json_t *
 headers_of(struct explain *x, const struct rules_reply *reply)
 {
-	const struct http_head *head = &x->response.head;
+	struct http_head *head = &x->response.head;
 	struct http_response_out out;
 	uint32_t n;
 
+	/* Of a page that would be rewritten nobody knows the length: HEAD (step_reply.c). */
+	if (reply->body_rule_n > 0 && !reply->has_body && x->response.status == 200)
+		head->has_length = false;
 	decide_response(x->img, x->listener_i, &x->response, &out);
 	out.edits = &x->text.edits;
 	out.framing = head->framing;
@@ -210,11 +213,11 @@ headers_of(struct explain *x, const struct rules_reply *reply)
 
 /* All of the body through the stream; the fault that ended it. */
 static enum rules_fault
-body_run(struct rules_body *stream, const struct body *body, struct body *made)
+body_run(struct rules_body *stream, const struct body *body, struct body *made,
+	 uint32_t *ret_rule_i)
 {
 	struct rules_body_io io = { .in = body->p, .in_n = (uint32_t)body->n, .is_last = true };
 	uint8_t piece[1 << 16];
-	uint32_t rule_i;
 
 	for (;;) {
 		enum rules_body_verdict verdict;
@@ -231,14 +234,15 @@ body_run(struct rules_body *stream, const struct body *body, struct body *made)
 		case RULES_BODY_END:
 			return RULES_FAULT_NONE;
 		case RULES_BODY_FAULT:
-			return rules_body_fault(stream, &rule_i);
+			return rules_body_fault(stream, ret_rule_i);
 		}
 	}
 }
 
-/* While the reply is the lane's last evaluation. */
+/* While the reply is the lane's last evaluation. ret_rule_i: whose the fault is. */
 static enum rules_fault
-body_rewrite(struct explain *x, const struct rules_reply *reply, struct body *body)
+body_rewrite(struct explain *x, const struct rules_reply *reply, struct body *body,
+	     uint32_t *ret_rule_i)
 {
 	size_t n = rules_body_bytes(x->rules, EXPLAIN_LANE_RESPONSE, reply);
 	struct rules_trace trace = trace_of(&x->trace);
@@ -252,7 +256,7 @@ body_rewrite(struct explain *x, const struct rules_reply *reply, struct body *bo
 	ensure(memory != NULL);
 	fault = body_run(rules_body_init(memory, n, x->rules, EXPLAIN_LANE_RESPONSE, x->listener_i,
 					 reply, &trace),
-			 body, &made);
+			 body, &made, ret_rule_i);
 	free(memory);
 	free(body->p);
 	*body = made;
@@ -268,6 +272,7 @@ body_make(struct explain *x, const struct rules_reply *reply, struct body *ret_b
 	struct decide_coding coding;
 	enum rules_fault fault = edits_make(x, reply, &coding);
 	enum codec_fault decoded = CODEC_FAULT_NONE;
+	uint32_t rule_i = is_rewritten(reply) ? reply->body_rule[0] : (uint32_t)IMG_NONE;
 
 	body_take(x, ret_body);
 	if (fault == RULES_FAULT_NONE && coding.from != CODEC_NONE)
@@ -277,9 +282,10 @@ body_make(struct explain *x, const struct rules_reply *reply, struct body *ret_b
 		return false;
 	}
 	if (fault == RULES_FAULT_NONE && is_rewritten(reply))
-		fault = body_rewrite(x, reply, ret_body);
+		fault = body_rewrite(x, reply, ret_body, &rule_i);
 	if (fault != RULES_FAULT_NONE)
-		answer_error(answer, 500, 52, rules_fault_text(fault), NULL);
+		answer_error(answer, 500, rules_substatus(x->rules, rule_i),
+			     rules_fault_text(fault), NULL);
 	return fault == RULES_FAULT_NONE;
 }
 
