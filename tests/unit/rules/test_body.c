@@ -280,6 +280,42 @@ more_rules_than_a_body_may_have_are_refused(void **state)
 	page_close(p);
 }
 
+/* Tags, entities, scripts, comments and characters of several bytes, cut within each of them. */
+static void
+a_page_with_everything_is_the_same_however_it_is_cut(void **state)
+{
+	struct page *p = page_open(
+		RULE("1", "filterByTags='A, Img, Script, Form' pattern='^http://in(/.*)'", "{R:1}")
+			RULE("2", "filterByTags='A' pattern='&amp;amp;(.*)$'", "{R:1}\xe2\x82\xac")
+				RULE("3", "pattern='\xc3\xbc(\xe2\x82\xac+)\xf0\x9f\x98\x80'",
+				     "[{R:1}]") RULE("4", "pattern='(\\w+)&amp;nbsp;Intern'",
+						     "{R:1} Public"));
+	static const char page[] =
+		"\xef\xbb\xbf<!DOCTYPE html><html><head><script src='http://in/s.js'>if (a < b && "
+		"c) "
+		"w(\"<a href='http://in/no'>\");</script><style>a:after{content:'<a "
+		"href=\\'http://in/'}"
+		"</style></head><body><!-- <a href=\"http://in/no\"> -- > --><A  HREF = "
+		"\"http://in/x?a&amp;b"
+		"\" title='>'>die&nbsp;Intern \xc3\xbc\xe2\x82\xac\xe2\x82\xac\xf0\x9f\x98\x80 "
+		"\xc3\xbc"
+		"\xe2\x82\xac</A><img src=http://in/i.png/><form "
+		"action='http://in/f'>\xff\xfe</form></body>";
+	static const char expected[] =
+		"\xef\xbb\xbf<!DOCTYPE html><html><head><script src='/s.js'>if (a < b && c) "
+		"w(\"<a href='http://in/no'>\");</script><style>a:after{content:'<a "
+		"href=\\'http://in/'}"
+		"</style></head><body><!-- <a href=\"http://in/no\"> -- > --><A  HREF = "
+		"\"b\xe2\x82\xac"
+		"\" title='>'>die Public [\xe2\x82\xac\xe2\x82\xac] \xc3\xbc"
+		"\xe2\x82\xac</A><img src=/i.png/><form action='/f'>\xff\xfe</form></body>";
+
+	(void)state;
+	page_line(p, true, "Content-Type", "text/html; charset=utf-8");
+	expect(p, page, expected);
+	page_close(p);
+}
+
 /* 14.5: a long page streams through; nothing of it is held but windows. */
 static void
 a_long_page_comes_out_as_it_should(void **state)
@@ -327,6 +363,7 @@ main(void)
 		cmocka_unit_test(an_xml_page_may_have_whole_scripts),
 		cmocka_unit_test(what_a_rule_cannot_do_is_a_fault_of_its_own),
 		cmocka_unit_test(more_rules_than_a_body_may_have_are_refused),
+		cmocka_unit_test(a_page_with_everything_is_the_same_however_it_is_cut),
 		cmocka_unit_test(a_long_page_comes_out_as_it_should),
 	};
 
