@@ -125,6 +125,7 @@
 	x(tcp_rx_resets, connections, "reset by the peer")                                         \
 	x(tcp_rx_after_fin, segments, "data beyond the peer's own FIN")                            \
 	x(tcp_rx_after_release, connections, "reset because data came for an owner who had let go") \
+	x(tcp_released_unread, connections, "reset because their owner let go of bytes unread")    \
 	x(tcp_rx_out_of_order, segments, "beyond a gap")                                           \
 	x(tcp_rx_duplicates, segments, "dropped: already here beyond a gap")                       \
 	x(tcp_rx_too_many_gaps, segments, "dropped: too many gaps")                                \

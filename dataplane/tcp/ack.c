@@ -23,7 +23,24 @@ note_shut_window(struct tcp_conn *conn, uint64_t now)
 	}
 }
 
-/* The window, unless an older segment brings it; true when it has changed. */
+/*
+ * What was under way when the window shut did not get in, nor did what went again meanwhile: it
+ * goes now, not when a timeout that has doubled ever since is over.
+ */
+static void
+reopen(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
+{
+	conn->tries = 0;
+	conn->una_ns = now;
+	conn->flags |= CONN_AGAIN_NOW;
+	loss_mark_all(tcp, conn);
+	time_restart_rto(tcp, conn, now);
+}
+
+/*
+ * The window, unless an older segment brings it or one that acknowledges less than is known; true
+ * when it has changed.
+ */
 static bool
 take_window(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
 {
@@ -31,7 +48,7 @@ take_window(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
 	uint32_t wnd = conn_window_of(conn, seg);
 	uint32_t was = conn->snd_wnd;
 
-	if (seq_gt(conn->snd_wl1, a->seq) ||
+	if (seq_lt(seg->ack, conn->snd_una) || seq_gt(conn->snd_wl1, a->seq) ||
 	    (seq_eq(conn->snd_wl1, a->seq) && seq_gt(conn->snd_wl2, seg->ack)))
 		return false;
 	conn->snd_wl1 = a->seq;
@@ -43,6 +60,8 @@ take_window(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
 	if (wnd > was) {
 		if (conn_flight(conn) == 0)
 			conn->tries = 0; /* probing is over */
+		else if (was == 0 && conn->tries > 0)
+			reopen(tcp, conn, a->now);
 		conn_dirty(tcp, conn);
 	}
 	return wnd != was;

@@ -85,18 +85,36 @@ tcp_abort(struct tcp *tcp, struct tcp_id id)
 	conn->told_bits = 0;
 }
 
+/*
+ * Bytes that came and that nobody will read: the peer has to know (RFC 1122, 4.2.2.13). Not while
+ * it lacks some of ours, which an RST would take from it.
+ */
+static bool
+loses_bytes(const struct tcp_conn *conn)
+{
+	return (conn->rcvq.n > 0 || conn->island != INDEX_NONE) && conn->sndq.n == 0 &&
+	       conn->state != TCP_STATE_CLOSED && conn->state != TCP_STATE_TIME_WAIT;
+}
+
 /* RFC 9293, 3.10.4, for each state. */
 void
 tcp_release(struct tcp *tcp, struct tcp_id id)
 {
 	struct tcp_conn *conn = conn_find(tcp, id);
+	bool is_lossy;
 
 	if (conn == NULL)
 		return;
+	is_lossy = loses_bytes(conn);
 	conn->flags &= ~(uint32_t)CONN_OWNED;
 	conn->id = 0;
 	conn->told_bits = 0;
 	recv_give_queue(tcp, conn);
+	if (is_lossy) {
+		COUNT(tcp, tcp_released_unread);
+		conn_end_with_rst(tcp, conn, TCP_END_ABORTED);
+		return;
+	}
 	switch ((enum tcp_state)conn->state) {
 	case TCP_STATE_CLOSED:
 		conn_free(tcp, conn);

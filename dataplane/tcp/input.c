@@ -187,10 +187,6 @@ trim_left(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a)
 
 	if (seq_ge(a->seq, conn->rcv_nxt))
 		return true;
-	if ((a->flags & TCP_SYN) != 0) {
-		a->flags &= (uint8_t)~TCP_SYN;
-		a->seq = seq_add(a->seq, 1);
-	}
 	old = (uint32_t)seq_diff(conn->rcv_nxt, a->seq);
 	if (a->n + ((a->flags & TCP_FIN) != 0) <= old) {
 		COUNT(tcp, tcp_rx_left_of_window);
@@ -267,8 +263,8 @@ check_sequence(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a)
 		a->flags &= (uint8_t)~TCP_SYN; /* both opened at once: its ACK counts */
 		a->seq = seq_add(a->seq, 1);
 	}
-	if ((a->flags & TCP_SYN) != 0 && seq_ge(a->seq, conn->rcv_nxt))
-		return true; /* the fourth check sees to it */
+	if ((a->flags & TCP_SYN) != 0)
+		return true; /* the fourth check sees to it, wherever it lies */
 	if (trim_left(tcp, conn, a) && trim_right(tcp, conn, a))
 		return true;
 	answer_unacceptable(tcp, conn, a);
@@ -316,7 +312,7 @@ check_rst(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
 	return false;
 }
 
-/* Fourth check: a SYN inside the window never resets (RFC 5961, 4.2). */
+/* Fourth check: a SYN, inside the window or not, never resets nor brings bytes (RFC 5961, 4.2). */
 static bool
 check_syn(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
 {

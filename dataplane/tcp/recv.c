@@ -536,7 +536,8 @@ recv_text(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a)
 		}
 		return;
 	}
-	if (has_fin && !conn_has(conn, CONN_FIN_AHEAD)) {
+	/* The first FIN counts, unless the stream has gone on beyond it. */
+	if (has_fin && (!conn_has(conn, CONN_FIN_AHEAD) || seq_lt(conn->fin_seq, conn->rcv_nxt))) {
 		conn->flags |= CONN_FIN_AHEAD;
 		conn->fin_seq = end;
 	}

@@ -227,7 +227,8 @@ void tcp_abort(struct tcp *tcp, struct tcp_id id);
 
 /*
  * The owner lets go. Open connections are finished in the background: unsent data and FIN go
- * out, arriving data is answered by RST as RFC 9293 3.10.4 says for a closed user.
+ * out, arriving data is answered by RST as RFC 9293 3.10.4 says for a closed user. When bytes were
+ * left unread and none of ours are under way, RST goes out at once (RFC 1122, 4.2.2.13).
  */
 void tcp_release(struct tcp *tcp, struct tcp_id id);
 

@@ -95,6 +95,20 @@ on_probe_due(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 	conn_dirty(tcp, conn);
 }
 
+/*
+ * RFC 9293, 3.8.3. A peer that says again and again that its window is shut may have thrown away
+ * what was under way, and is not dead (3.8.6.1); but nobody is left to wait for an orphan's.
+ */
+static bool
+is_given_up(const struct tcp *tcp, const struct tcp_conn *conn, uint64_t now)
+{
+	uint64_t since = conn->una_ns;
+
+	if (conn_has(conn, CONN_SHUT) && conn_has(conn, CONN_OWNED) && conn->last_rx_ns > since)
+		since = conn->last_rx_ns;
+	return now - since >= user_timeout(tcp);
+}
+
 /* RFC 8985, 6.3: what was late is lost now; the timeout begins anew. */
 static void
 on_rack_due(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
@@ -139,7 +153,7 @@ on_rto_due(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 		on_probe_due(tcp, conn, now);
 		return;
 	}
-	if (now - conn->una_ns >= user_timeout(tcp)) {
+	if (is_given_up(tcp, conn, now)) {
 		conn_end_with_rst(tcp, conn, TCP_END_USER_TIMEOUT);
 		return;
 	}

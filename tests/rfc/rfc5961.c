@@ -146,6 +146,146 @@ new_syn_for_a_half_open_connection_opens_in_the_end(void **state)
 	peer_drop(&p);
 }
 
+/* 4.2: a SYN is challenged wherever its number lies. */
+static void
+syn_left_of_the_window_is_challenged(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_send(&p, .flags = "S", .seq = 500);
+	peer_expect(&p, .seq = 5000, .ack = 1000);
+	assert_int_equal(peer_state(&p), TCP_STATE_ESTABLISHED);
+	assert_int_equal(p.count.tcp_rx_bad_syn, 1);
+	peer_done(&p);
+}
+
+/* 4.2: ... and what comes with it is not taken, though its bytes would be the next ones. */
+static void
+bytes_of_a_syn_are_not_taken(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_send(&p, .flags = "SA", .seq = 999, .text = "evil");
+	peer_expect(&p, .seq = 5000, .ack = 1000);
+	assert_int_equal(tcp_readable(p.tcp, p.id), 0);
+	peer_done(&p);
+}
+
+/* 3.2: the window's last byte is inside, the byte behind it is not. */
+static void
+rst_at_the_edge_of_the_window(void **state)
+{
+	struct peer p = peer_established();
+	uint32_t edge = 1000 + peer_info(&p).rcv_wnd;
+
+	(void)state;
+	peer_send(&p, .flags = "R", .seq = edge);
+	peer_expect_quiet(&p);
+	peer_send(&p, .flags = "R", .seq = edge - 1);
+	peer_expect(&p, .ack = 1000);
+	assert_int_equal(peer_state(&p), TCP_STATE_ESTABLISHED);
+	peer_done(&p);
+}
+
+/* 3.2: a peer that really has reset hears the challenge and answers with the right number. */
+static void
+challenge_brings_the_real_reset(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_send(&p, .text = "lost to you");
+	peer_expect(&p, .at_ms = 40, .ack = 1011);
+	peer_send(&p, .flags = "R", .seq = 1020);
+	peer_expect(&p, .ack = 1011);
+	peer_send(&p, .flags = "R", .seq = 1011);
+	assert_int_equal(peer_state(&p), TCP_STATE_CLOSED);
+	assert_int_equal(tcp_end(p.tcp, p.id), TCP_END_RESET);
+	peer_drop(&p);
+}
+
+/* 5.2: acceptable is what lies no more than the largest window behind. */
+static void
+ack_older_than_the_largest_window_is_challenged(void **state)
+{
+	struct peer p = peer_established(.wnd = 1000);
+
+	(void)state;
+	peer_send(&p, .ack = 5000 - 1001, .text = "evil");
+	peer_expect(&p, .seq = 5000, .ack = 1000);
+	assert_int_equal(tcp_readable(p.tcp, p.id), 0);
+	peer_send(&p, .seq = 1000, .ack = 5000 - 1000, .text = "late");
+	assert_int_equal(tcp_readable(p.tcp, p.id), 4);
+	peer_drop(&p);
+}
+
+/* 5.2: nor is text believed that acknowledges what was never sent. */
+static void
+bytes_with_an_ack_of_the_future_are_not_taken(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_send(&p, .ack = 5001, .text = "evil");
+	peer_expect(&p, .seq = 5000, .ack = 1000);
+	assert_int_equal(tcp_readable(p.tcp, p.id), 0);
+	assert_int_equal(p.count.tcp_rx_bad_ack, 1);
+	peer_drop(&p);
+}
+
+/* 3.2: half-open connections are guarded by the same check. */
+static void
+blind_rst_does_not_end_a_half_open_connection(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_send(&p, .flags = "S");
+	peer_expect(&p, .flags = "SA");
+	peer_send(&p, .flags = "R", .seq = 1007);
+	peer_expect(&p, .seq = 5000, .ack = 1000);
+	peer_send(&p, .seq = 1000);
+	assert_int_equal(p.accepted_n, 1);
+	peer_done(&p);
+}
+
+/* RFC 9293, 3.10.7.4 (MUST-66): RST is processed at a shut window, too. */
+static void
+rst_at_a_shut_window_resets(void **state)
+{
+	struct peer p = peer_established(.recv_max = 4000);
+	uint32_t room = peer_info(&p).rcv_wnd;
+
+	(void)state;
+	peer_room(&p, 0);
+	for (uint32_t n = 0; n < room; n += 1000)
+		peer_send(&p, .n = 1000);
+	peer_ignore(&p);
+	assert_int_equal(peer_info(&p).rcv_wnd, 0);
+	peer_send(&p, .flags = "R", .seq = 1000 + room);
+	assert_int_equal(tcp_end(p.tcp, p.id), TCP_END_RESET);
+	peer_drop(&p);
+}
+
+/* 7: the answers come again when the time is over. */
+static void
+challenges_are_given_again_later(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_send(&p, .flags = "R", .seq = 1001);
+	peer_expect(&p, .ack = 1000);
+	peer_send(&p, .flags = "R", .seq = 1001, .at_ms = 50);
+	peer_expect_quiet(&p);
+	peer_send(&p, .flags = "R", .seq = 1001, .at_ms = 200);
+	peer_expect(&p, .ack = 1000);
+	assert_int_equal(p.count.tcp_challenges_withheld, 1);
+	peer_done(&p);
+}
+
 int
 main(void)
 {
@@ -159,6 +299,15 @@ main(void)
 		cmocka_unit_test(challenges_of_one_connection_leave_anothers_alone),
 		cmocka_unit_test(timestamp_of_an_impossible_ack_is_not_kept),
 		cmocka_unit_test(new_syn_for_a_half_open_connection_opens_in_the_end),
+		cmocka_unit_test(syn_left_of_the_window_is_challenged),
+		cmocka_unit_test(bytes_of_a_syn_are_not_taken),
+		cmocka_unit_test(rst_at_the_edge_of_the_window),
+		cmocka_unit_test(challenge_brings_the_real_reset),
+		cmocka_unit_test(ack_older_than_the_largest_window_is_challenged),
+		cmocka_unit_test(bytes_with_an_ack_of_the_future_are_not_taken),
+		cmocka_unit_test(blind_rst_does_not_end_a_half_open_connection),
+		cmocka_unit_test(rst_at_a_shut_window_resets),
+		cmocka_unit_test(challenges_are_given_again_later),
 	};
 
 	return cmocka_run_group_tests_name("RFC 5961: blind attacks", test, NULL, NULL);

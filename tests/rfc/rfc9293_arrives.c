@@ -123,6 +123,169 @@ rst_counts_what_it_acknowledges(void **state)
 	peer_drop(&q);
 }
 
+/* Fifth check: an ACK of the past says nothing, but its segment's text is good. */
+static void
+bytes_with_an_old_ack_are_taken(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_write_text(&p, "hello");
+	peer_expect(&p, .text = "hello");
+	peer_send(&p, .ack = 5005);
+	peer_send(&p, .ack = 5000, .text = "late");
+	assert_int_equal(tcp_readable(p.tcp, p.id), 4);
+	assert_int_equal(tcp_acked(p.tcp, p.id), 5);
+	peer_drop(&p);
+}
+
+/* Fifth check: the window is taken only where SND.UNA =< SEG.ACK =< SND.NXT. */
+static void
+old_ack_does_not_move_the_window(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_write_text(&p, "hello");
+	peer_expect(&p, .text = "hello");
+	peer_send(&p, .ack = 5005, .wnd = 1000);
+	assert_int_equal(peer_info(&p).snd_wnd, 1000);
+	peer_send(&p, .wnd = 1000, .text = "new");
+	peer_send(&p, .ack = 5000, .wnd = 60000, .text = "odd");
+	assert_int_equal(tcp_readable(p.tcp, p.id), 6);
+	assert_int_equal(peer_info(&p).snd_wnd, 1000);
+	peer_drop(&p);
+}
+
+/* First check: of a segment that is too long on both sides the middle is taken. */
+static void
+segment_is_cut_on_both_sides(void **state)
+{
+	struct peer p = peer_established(.recv_max = 2000);
+
+	(void)state;
+	peer_send(&p, .text = "1234");
+	peer_expect(&p, .at_ms = 40, .ack = 1004);
+	peer_read(&p);
+	peer_room(&p, 100);
+	peer_send(&p, .seq = 1000, .n = 2044);
+	peer_expect(&p, .ack = 3000);
+	assert_int_equal(tcp_readable(p.tcp, p.id), 1996);
+	peer_drop(&p);
+}
+
+/* 3.10.7.4: our ACK of the SYN-ACK was lost. */
+static void
+repeated_syn_ack_is_acked(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_dial(&p);
+	peer_expect(&p, .flags = "S");
+	peer_send(&p, .flags = "SA", .seq = 999, .mss = 1460);
+	peer_expect(&p, .seq = 5000, .ack = 1000);
+	peer_send(&p, .flags = "SA", .seq = 999, .ack = 5000, .mss = 1460, .at_ms = 1000);
+	peer_expect(&p, .seq = 5000, .ack = 1000);
+	assert_int_equal(peer_state(&p), TCP_STATE_ESTABLISHED);
+	peer_done(&p);
+}
+
+/* 3.8.5, RFC 6093: urgent bytes are bytes of the stream like others. */
+static void
+urgent_bytes_are_taken_in_line(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_send(&p, .flags = "AU", .text = "urgent");
+	peer_expect(&p, .at_ms = 40, .ack = 1006);
+	assert_int_equal(tcp_readable(p.tcp, p.id), 6);
+	peer_done(&p);
+}
+
+/* An empty urgent segment at a shut window is heard as the ACK that it is (MUST-66). */
+static void
+urgent_segment_at_a_shut_window_counts(void **state)
+{
+	struct peer p = peer_established(.recv_max = 4000);
+	uint32_t room = peer_info(&p).rcv_wnd;
+
+	(void)state;
+	peer_write_text(&p, "hello");
+	peer_room(&p, 0);
+	for (uint32_t n = 0; n < room; n += 1000)
+		peer_send(&p, .n = 1000, .ack = 5000);
+	peer_ignore(&p);
+	peer_send(&p, .flags = "AU", .ack = 5005);
+	assert_int_equal(tcp_unacked(p.tcp, p.id), 0);
+	peer_drop(&p);
+}
+
+/* 3.10.7.4, sixth to eighth: a FIN again is acknowledged again. */
+static void
+repeated_fin_is_acked_again(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_send(&p, .flags = "FA");
+	peer_expect(&p, .ack = 1001);
+	peer_send(&p, .flags = "FA", .seq = 1000);
+	peer_expect(&p, .ack = 1001);
+	assert_int_equal(peer_state(&p), TCP_STATE_CLOSE_WAIT);
+	peer_done(&p);
+}
+
+/* Seventh: text behind the peer's own FIN is nobody's. */
+static void
+bytes_behind_the_fin_are_not_taken(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_send(&p, .flags = "FA", .text = "end");
+	peer_expect(&p, .ack = 1004);
+	peer_send(&p, .seq = 1004, .text = "more");
+	peer_expect(&p, .ack = 1004);
+	assert_int_equal(tcp_readable(p.tcp, p.id), 3);
+	assert_int_equal(p.count.tcp_rx_after_fin, 1);
+	peer_drop(&p);
+}
+
+/* RFC 5681, 2: a repeated segment is answered at once, or its sender would wait for its timer. */
+static void
+repeated_segment_is_acked_at_once(void **state)
+{
+	struct peer p = peer_established(.no_sack = true);
+
+	(void)state;
+	peer_send(&p, .text = "hello");
+	peer_expect(&p, .at_ms = 40, .ack = 1005);
+	peer_send(&p, .at_ms = 60, .seq = 1000, .text = "hello");
+	peer_expect(&p, .at_ms = 60, .ack = 1005);
+	assert_int_equal(tcp_readable(p.tcp, p.id), 5);
+	peer_drop(&p);
+}
+
+/* SYN-RECEIVED, fifth check: text without ACK opens nothing and is dropped. */
+static void
+text_without_ack_does_not_open(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_send(&p, .flags = "S");
+	peer_expect(&p, .flags = "SA");
+	peer_send(&p, .flags = "P", .seq = 1000, .text = "hello");
+	peer_expect_quiet(&p);
+	assert_int_equal(p.accepted_n, 0);
+	peer_send(&p, .seq = 1000, .text = "hello");
+	assert_int_equal(p.accepted_n, 1);
+	assert_int_equal(tcp_readable(p.tcp, p.id), 5);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -135,6 +298,16 @@ main(void)
 		cmocka_unit_test(segment_without_ack_is_dropped),
 		cmocka_unit_test(empty_ack_at_the_right_edge_counts),
 		cmocka_unit_test(rst_counts_what_it_acknowledges),
+		cmocka_unit_test(bytes_with_an_old_ack_are_taken),
+		cmocka_unit_test(old_ack_does_not_move_the_window),
+		cmocka_unit_test(segment_is_cut_on_both_sides),
+		cmocka_unit_test(repeated_syn_ack_is_acked),
+		cmocka_unit_test(urgent_bytes_are_taken_in_line),
+		cmocka_unit_test(urgent_segment_at_a_shut_window_counts),
+		cmocka_unit_test(repeated_fin_is_acked_again),
+		cmocka_unit_test(bytes_behind_the_fin_are_not_taken),
+		cmocka_unit_test(repeated_segment_is_acked_at_once),
+		cmocka_unit_test(text_without_ack_does_not_open),
 	};
 
 	return cmocka_run_group_tests_name("RFC 9293, 3.10.7.4: segment arrives", test, NULL, NULL);

@@ -260,6 +260,225 @@ unread_bytes_survive_the_end(void **state)
 	peer_done(&p);
 }
 
+/* RFC 1122, 4.2.2.13; RFC 2525, 2.17: bytes that nobody will read are lost, and the peer is told. */
+static void
+release_with_unread_bytes_is_a_reset(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_send(&p, .text = "unread");
+	peer_expect(&p, .at_ms = 40, .ack = 1006);
+	peer_release(&p);
+	peer_expect(&p, .flags = "RA", .seq = 5000, .ack = 1006);
+	peer_done(&p);
+}
+
+/* ... but not before all that was given to us is acknowledged: an answer must not be torn up. */
+static void
+release_with_unread_bytes_sends_the_answer_first(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_send(&p, .text = "unread");
+	peer_write_text(&p, "answer");
+	peer_expect(&p, .text = "answer", .ack = 1006);
+	peer_release(&p);
+	peer_expect(&p, .flags = "FA", .seq = 5006);
+	peer_send(&p);
+	peer_expect_quiet(&p);
+	peer_drop(&p);
+}
+
+/* Half a close is enough: a second one changes nothing. */
+static void
+second_shutdown_sends_no_second_fin(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_shutdown(&p);
+	peer_expect(&p, .flags = "FA", .seq = 5000);
+	peer_shutdown(&p);
+	peer_expect_quiet(&p);
+	peer_drop(&p);
+}
+
+/* FIN-WAIT-1: the peer's FIN comes with text, before it has seen ours. */
+static void
+fin_with_text_in_fin_wait_1_is_taken(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_shutdown(&p);
+	peer_expect(&p, .flags = "FA", .seq = 5000);
+	peer_send(&p, .flags = "FA", .ack = 5000, .text = "bye");
+	peer_expect(&p, .seq = 5001, .ack = 1004);
+	assert_int_equal(peer_state(&p), TCP_STATE_CLOSING);
+	assert_int_equal(peer_read(&p), 3);
+	peer_send(&p, .ack = 5001);
+	assert_int_equal(peer_state(&p), TCP_STATE_TIME_WAIT);
+	peer_done(&p);
+}
+
+/* A FIN beyond a gap in FIN-WAIT-2 counts when the gap is filled. */
+static void
+fin_beyond_a_gap_in_fin_wait_2_waits(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_shutdown(&p);
+	peer_expect(&p, .flags = "FA");
+	peer_send(&p);
+	peer_send(&p, .flags = "FA", .seq = 1003);
+	peer_expect(&p, .ack = 1000);
+	assert_int_equal(peer_state(&p), TCP_STATE_FIN_WAIT_2);
+	peer_send(&p, .seq = 1000, .text = "abc");
+	peer_expect(&p, .ack = 1004);
+	assert_int_equal(peer_state(&p), TCP_STATE_TIME_WAIT);
+	peer_drop(&p);
+}
+
+/* CLOSING: our FIN is lost, the timer sends it again. */
+static void
+fin_is_sent_again_in_closing(void **state)
+{
+	struct peer p = peer_established(.no_sack = true);
+
+	(void)state;
+	peer_shutdown(&p);
+	peer_expect(&p, .flags = "FA", .seq = 5000);
+	peer_send(&p, .flags = "FA", .ack = 5000);
+	peer_expect(&p, .ack = 1001);
+	peer_expect(&p, .flags = "FA", .seq = 5000, .ack = 1001, .at_ms = 200);
+	peer_send(&p, .ack = 5001);
+	assert_int_equal(peer_state(&p), TCP_STATE_TIME_WAIT);
+	peer_done(&p);
+}
+
+/* LAST-ACK: the same. */
+static void
+fin_is_sent_again_in_last_ack(void **state)
+{
+	struct peer p = peer_established(.no_sack = true);
+
+	(void)state;
+	peer_send(&p, .flags = "FA");
+	peer_expect(&p, .ack = 1001);
+	peer_shutdown(&p);
+	peer_expect(&p, .flags = "FA", .seq = 5000);
+	peer_expect(&p, .flags = "FA", .seq = 5000, .at_ms = 200);
+	peer_send(&p, .ack = 5001);
+	assert_int_equal(tcp_end(p.tcp, p.id), TCP_END_CLOSED);
+	peer_done(&p);
+}
+
+/* MUST-12: the owner hears of a reset, and of bytes that came before it. */
+static void
+reset_in_close_wait_is_told(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_send(&p, .flags = "FA", .text = "half");
+	peer_expect(&p, .ack = 1005);
+	peer_events(&p);
+	peer_send(&p, .flags = "R", .seq = 1005);
+	assert_int_equal(peer_events(&p), TCP_EV_GONE);
+	assert_int_equal(tcp_end(p.tcp, p.id), TCP_END_RESET);
+	assert_int_equal(peer_read(&p), 4);
+	peer_done(&p);
+}
+
+/* FIN-WAIT-2: the peer may still reset. */
+static void
+reset_in_fin_wait_2_is_told(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_shutdown(&p);
+	peer_expect(&p, .flags = "FA");
+	peer_send(&p);
+	assert_int_equal(peer_state(&p), TCP_STATE_FIN_WAIT_2);
+	peer_send(&p, .flags = "R", .seq = 1000);
+	assert_int_equal(tcp_end(p.tcp, p.id), TCP_END_RESET);
+	peer_done(&p);
+}
+
+/* 3.10.4: CLOSE in SYN-SENT that waits for the handshake, then follows what was given. */
+static void
+shutdown_while_dialing_follows_the_handshake(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_dial(&p);
+	peer_expect(&p, .flags = "S");
+	peer_write_text(&p, "all");
+	peer_shutdown(&p);
+	peer_expect_quiet(&p);
+	peer_send(&p, .flags = "SA", .seq = 999, .mss = 1460);
+	peer_expect(&p, .flags = "FA", .seq = 5000, .text = "all");
+	assert_int_equal(peer_state(&p), TCP_STATE_FIN_WAIT_1);
+	peer_drop(&p);
+}
+
+/* 3.10.4: CLOSE-WAIT, nobody's any more: LAST-ACK, then gone without TIME-WAIT. */
+static void
+release_in_close_wait_ends_in_last_ack(void **state)
+{
+	struct peer p = peer_established();
+	struct tcp_load load;
+
+	(void)state;
+	peer_send(&p, .flags = "FA");
+	peer_expect(&p, .ack = 1001);
+	peer_release(&p);
+	peer_expect(&p, .flags = "FA", .seq = 5000, .ack = 1001);
+	peer_send(&p, .ack = 5001);
+	tcp_load(p.tcp, &load);
+	assert_int_equal(load.conns, 0);
+	peer_done(&p);
+}
+
+/* 3.10.5: ABORT in TIME-WAIT has nobody to tell. */
+static void
+abort_in_time_wait_is_silent(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_shutdown(&p);
+	peer_expect(&p, .flags = "FA");
+	peer_send(&p, .flags = "FA");
+	peer_expect(&p, .ack = 1001);
+	peer_abort(&p);
+	peer_expect_quiet(&p);
+	peer_release(&p);
+	peer_done(&p);
+}
+
+/* The segment that carried the last bytes is lost, and so is the FIN behind it. */
+static void
+lost_end_is_sent_again_with_its_fin(void **state)
+{
+	struct peer p = peer_established(.no_sack = true);
+
+	(void)state;
+	peer_write(&p, 1000);
+	peer_shutdown(&p);
+	peer_expect(&p, .seq = 5000, .n = 1000);
+	peer_expect(&p, .flags = "FA", .seq = 6000);
+	peer_expect(&p, .flags = "FA", .seq = 5000, .n = 1000, .at_ms = 200);
+	peer_send(&p, .ack = 6001);
+	assert_int_equal(peer_state(&p), TCP_STATE_FIN_WAIT_2);
+	peer_done(&p);
+}
+
 int
 main(void)
 {
@@ -279,6 +498,19 @@ main(void)
 		cmocka_unit_test(abort_and_release_at_once_still_sends_rst),
 		cmocka_unit_test(stale_id_is_refused_by_every_call),
 		cmocka_unit_test(unread_bytes_survive_the_end),
+		cmocka_unit_test(release_with_unread_bytes_is_a_reset),
+		cmocka_unit_test(release_with_unread_bytes_sends_the_answer_first),
+		cmocka_unit_test(second_shutdown_sends_no_second_fin),
+		cmocka_unit_test(fin_with_text_in_fin_wait_1_is_taken),
+		cmocka_unit_test(fin_beyond_a_gap_in_fin_wait_2_waits),
+		cmocka_unit_test(fin_is_sent_again_in_closing),
+		cmocka_unit_test(fin_is_sent_again_in_last_ack),
+		cmocka_unit_test(reset_in_close_wait_is_told),
+		cmocka_unit_test(reset_in_fin_wait_2_is_told),
+		cmocka_unit_test(shutdown_while_dialing_follows_the_handshake),
+		cmocka_unit_test(release_in_close_wait_ends_in_last_ack),
+		cmocka_unit_test(abort_in_time_wait_is_silent),
+		cmocka_unit_test(lost_end_is_sent_again_with_its_fin),
 	};
 
 	return cmocka_run_group_tests_name("RFC 9293, 3.6: closing", test, NULL, NULL);

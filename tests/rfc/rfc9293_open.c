@@ -328,6 +328,203 @@ released_dial_is_silent(void **state)
 	peer_done(&p);
 }
 
+/* 3.10.7.2: text with a SYN may wait for the peer to send it again; the SYN alone is acknowledged. */
+static void
+text_with_a_syn_is_taken_when_it_comes_again(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_send(&p, .flags = "S", .mss = 1460, .text = "early");
+	peer_expect(&p, .flags = "SA", .ack = 1000);
+	peer_send(&p, .seq = 1000, .text = "early");
+	assert_int_equal(tcp_readable(p.tcp, p.id), 5);
+	peer_expect(&p, .at_ms = 40, .ack = 1005);
+	peer_done(&p);
+}
+
+/* 3.10.7.3: text and FIN with the SYN-ACK count at once. */
+static void
+text_and_fin_with_the_syn_ack_are_taken(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_dial(&p);
+	peer_expect(&p, .flags = "S");
+	peer_send(&p, .flags = "SAF", .seq = 999, .mss = 1460, .text = "banner");
+	peer_expect(&p, .seq = 5000, .ack = 1007);
+	assert_int_equal(peer_events(&p), TCP_EV_CONNECTED | TCP_EV_READABLE | TCP_EV_FIN);
+	assert_int_equal(peer_state(&p), TCP_STATE_CLOSE_WAIT);
+	peer_drop(&p);
+}
+
+/* 3.5: in a simultaneous open the SYN-ACK is lost; the timer sends it again. */
+static void
+simultaneous_open_repeats_its_syn_ack(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_dial(&p);
+	peer_expect(&p, .flags = "S");
+	peer_send(&p, .flags = "S", .seq = 999, .mss = 1460);
+	peer_expect(&p, .flags = "SA", .seq = 4999, .ack = 1000);
+	peer_expect(&p, .flags = "SA", .seq = 4999, .ack = 1000, .at_ms = 1000);
+	p.ack = 5000;
+	peer_send(&p, .seq = 1000);
+	assert_int_equal(peer_events(&p), TCP_EV_CONNECTED);
+	peer_done(&p);
+}
+
+/* MUST-11: a SYN-RECEIVED that began with our SYN is refused by RST, not back to listening. */
+static void
+rst_in_a_simultaneous_open_refuses_the_dial(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_dial(&p);
+	peer_expect(&p, .flags = "S");
+	peer_send(&p, .flags = "S", .seq = 999, .mss = 1460);
+	peer_expect(&p, .flags = "SA");
+	peer_send(&p, .flags = "R", .seq = 1000);
+	assert_int_equal(peer_events(&p), TCP_EV_GONE);
+	assert_int_equal(tcp_end(p.tcp, p.id), TCP_END_REFUSED);
+	peer_done(&p);
+}
+
+/* 3.10.7.3: an ACK, or FIN and ACK, of our SYN without a SYN opens nothing. */
+static void
+ack_without_syn_does_not_open(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_dial(&p);
+	peer_expect(&p, .flags = "S");
+	p.ack = 5000;
+	peer_send(&p, .seq = 1000);
+	peer_send(&p, .flags = "FA", .seq = 1000);
+	assert_int_equal(peer_state(&p), TCP_STATE_SYN_SENT);
+	assert_int_equal(p.count.tcp_rx_no_syn, 2);
+	peer_done(&p);
+}
+
+/* 3.10.7.4: the ACK that ends the handshake may bring a FIN. */
+static void
+fin_on_the_ack_of_the_handshake_is_taken(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_send(&p, .flags = "S");
+	peer_expect(&p, .flags = "SA");
+	peer_send(&p, .flags = "FA", .seq = 1000);
+	peer_expect(&p, .ack = 1001);
+	assert_int_equal(peer_state(&p), TCP_STATE_CLOSE_WAIT);
+	peer_drop(&p);
+}
+
+/* 3.10.7.1: what acknowledges is refused at its ACK, SYN-ACKs too. */
+static void
+stray_syn_ack_gets_rst_at_its_ack(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_send(&p, .flags = "SA", .seq = 999, .ack = 7000);
+	peer_expect(&p, .flags = "R", .seq = 7000);
+	peer_done(&p);
+}
+
+/* 3.10.7.1: what does not acknowledge is refused with the ACK of all its bytes. */
+static void
+stray_text_gets_rst_with_its_ack(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_send(&p, .flags = "F", .seq = 1000, .text = "hello");
+	peer_expect(&p, .flags = "RA", .ack = 1006);
+	peer_done(&p);
+}
+
+/* MUST-42: listeners of one port at several addresses; the exact one is asked first. */
+static void
+exact_listener_goes_before_any(void **state)
+{
+	struct peer p = peer_new();
+	struct tcp_out *out = &p.out;
+
+	(void)state;
+	assert_true(tcp_listen(p.tcp, &p.engine, ENGINE_PORT, 77));
+	assert_false(tcp_listen(p.tcp, &p.engine, ENGINE_PORT, 78));
+	peer_send(&p, .flags = "S");
+	peer_expect(&p, .flags = "SA");
+	peer_send(&p);
+	assert_int_equal(p.accepted_n, 1);
+	assert_int_equal(out->event[0].owner, 77);
+	peer_done(&p);
+}
+
+/* MUST-41: a listener that goes leaves its connections alone, those in the making too. */
+static void
+connections_outlive_their_listener(void **state)
+{
+	static const struct ip_addr any;
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_send(&p, .flags = "S");
+	peer_expect(&p, .flags = "SA");
+	tcp_unlisten(p.tcp, &any, ENGINE_PORT);
+	peer_send(&p, .seq = 1000, .text = "hello");
+	assert_int_equal(p.accepted_n, 1);
+	assert_int_equal(tcp_readable(p.tcp, p.id), 5);
+	p.port++;
+	peer_send(&p, .flags = "S", .seq = 1);
+	peer_expect(&p, .flags = "RA", .ack = 2);
+	peer_drop(&p);
+}
+
+/* A tuple is dialled once. */
+static void
+second_dial_of_a_tuple_is_refused(void **state)
+{
+	struct peer p = peer_new();
+	struct tcp_dial dial = {
+		.local = p.engine,
+		.remote = p.self,
+		.local_port = 55555,
+		.remote_port = PEER_PORT,
+	};
+
+	(void)state;
+	peer_dial(&p);
+	peer_expect(&p, .flags = "S");
+	assert_false(tcp_is_free(p.tcp, &p.engine, 55555, &p.self, PEER_PORT));
+	assert_int_equal(tcp_connect(p.tcp, &dial, p.now).v, 0);
+	peer_done(&p);
+}
+
+/* A SYN that offers no window: bytes wait until one is opened. */
+static void
+syn_with_a_shut_window_opens_all_the_same(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_send(&p, .flags = "S", .mss = 1460, .wnd = PEER_SHUT);
+	peer_expect(&p, .flags = "SA");
+	peer_send(&p, .wnd = PEER_SHUT);
+	peer_write_text(&p, "hello");
+	peer_expect_quiet(&p);
+	peer_send(&p, .wnd = 1000);
+	peer_expect(&p, .seq = 5000, .text = "hello");
+	peer_done(&p);
+}
+
 int
 main(void)
 {
@@ -353,6 +550,18 @@ main(void)
 		cmocka_unit_test(unanswered_dial_times_out),
 		cmocka_unit_test(simultaneous_open_ends_established),
 		cmocka_unit_test(released_dial_is_silent),
+		cmocka_unit_test(text_with_a_syn_is_taken_when_it_comes_again),
+		cmocka_unit_test(text_and_fin_with_the_syn_ack_are_taken),
+		cmocka_unit_test(simultaneous_open_repeats_its_syn_ack),
+		cmocka_unit_test(rst_in_a_simultaneous_open_refuses_the_dial),
+		cmocka_unit_test(ack_without_syn_does_not_open),
+		cmocka_unit_test(fin_on_the_ack_of_the_handshake_is_taken),
+		cmocka_unit_test(stray_syn_ack_gets_rst_at_its_ack),
+		cmocka_unit_test(stray_text_gets_rst_with_its_ack),
+		cmocka_unit_test(exact_listener_goes_before_any),
+		cmocka_unit_test(connections_outlive_their_listener),
+		cmocka_unit_test(second_dial_of_a_tuple_is_refused),
+		cmocka_unit_test(syn_with_a_shut_window_opens_all_the_same),
 	};
 
 	return cmocka_run_group_tests_name("RFC 9293, 3.5: opening", test, NULL, NULL);

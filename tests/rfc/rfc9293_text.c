@@ -88,6 +88,86 @@ tiny_segments_beyond_a_gap_share_a_buffer(void **state)
 	peer_drop(&p);
 }
 
+/* The tail of a run beyond the gap and its head come later, in one piece: nothing comes twice. */
+static void
+segment_over_an_island_gives_both_its_ends(void **state)
+{
+	struct peer p = peer_established();
+	struct bufq q = { 0 };
+
+	(void)state;
+	peer_send(&p, .seq = 1003, .text = "def");
+	peer_ignore(&p);
+	peer_send(&p, .seq = 1000, .text = "abcdefghi");
+	peer_expect(&p, .ack = 1009);
+	assert_int_equal(tcp_recv(p.tcp, p.id, &q), 9);
+	bufq_give(&q);
+	peer_done(&p);
+}
+
+/* A forged or mistaken FIN whose place the stream has passed does not hide the real one. */
+static void
+fin_that_the_stream_has_passed_is_forgotten(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_send(&p, .flags = "FA", .seq = 1004);
+	peer_ignore(&p);
+	peer_send(&p, .seq = 1000, .text = "abcdefgh");
+	peer_ignore(&p);
+	assert_int_equal(peer_state(&p), TCP_STATE_ESTABLISHED);
+	peer_send(&p, .flags = "FA", .seq = 1008);
+	peer_expect(&p, .ack = 1009);
+	assert_int_equal(peer_state(&p), TCP_STATE_CLOSE_WAIT);
+	peer_drop(&p);
+}
+
+/* FIN on a segment beyond a gap: text and FIN count when the gap is filled. */
+static void
+text_and_fin_beyond_a_gap_wait_for_it(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_send(&p, .flags = "FA", .seq = 1002, .text = "cd");
+	peer_expect(&p, .ack = 1000);
+	peer_send(&p, .seq = 1000, .text = "ab");
+	peer_expect(&p, .ack = 1005);
+	assert_int_equal(tcp_readable(p.tcp, p.id), 4);
+	assert_true(tcp_is_eof(p.tcp, p.id));
+	peer_drop(&p);
+}
+
+/* Bytes beyond a gap are told to nobody before it is filled. */
+static void
+bytes_beyond_a_gap_are_no_event(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_send(&p, .seq = 1001, .text = "bcd");
+	assert_int_equal(peer_events(&p) & TCP_EV_READABLE, 0);
+	peer_send(&p, .seq = 1000, .text = "a");
+	assert_int_equal(peer_events(&p) & TCP_EV_READABLE, TCP_EV_READABLE);
+	peer_drop(&p);
+}
+
+/* Sequence numbers wrap in the middle of a segment, and between a gap and its island. */
+static void
+sequence_numbers_wrap(void **state)
+{
+	struct peer p = peer_established(.rcv_nxt = 0xfffffffe);
+
+	(void)state;
+	peer_send(&p, .seq = 0xfffffffe + 4, .text = "ef");
+	peer_expect(&p, .ack = 0xfffffffe);
+	peer_send(&p, .seq = 0xfffffffe, .text = "abcd");
+	peer_expect(&p, .ack = 4);
+	assert_int_equal(tcp_readable(p.tcp, p.id), 6);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -97,6 +177,11 @@ main(void)
 		cmocka_unit_test(fin_beyond_a_gap_waits_for_it),
 		cmocka_unit_test(tiny_segments_share_a_buffer),
 		cmocka_unit_test(tiny_segments_beyond_a_gap_share_a_buffer),
+		cmocka_unit_test(segment_over_an_island_gives_both_its_ends),
+		cmocka_unit_test(fin_that_the_stream_has_passed_is_forgotten),
+		cmocka_unit_test(text_and_fin_beyond_a_gap_wait_for_it),
+		cmocka_unit_test(bytes_beyond_a_gap_are_no_event),
+		cmocka_unit_test(sequence_numbers_wrap),
 	};
 
 	return cmocka_run_group_tests_name("RFC 9293, 3.10.7.4: text", test, NULL, NULL);

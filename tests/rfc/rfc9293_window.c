@@ -246,6 +246,131 @@ reading_reopens_the_window_by_itself(void **state)
 	peer_done(&p);
 }
 
+/* SHLD-16, SHLD-17: a peer takes its window back: nothing new is sent, what is lost still is. */
+static void
+window_taken_back_does_not_stop_what_is_lost(void **state)
+{
+	struct peer p = peer_established(.no_sack = true);
+
+	(void)state;
+	peer_write(&p, 10 * MSS);
+	peer_expect_run(&p, 5000, 10);
+	peer_write(&p, MSS);
+	peer_send(&p, .ack = 5000 + 2 * MSS, .wnd = 2 * MSS);
+	peer_expect_quiet(&p);
+	peer_expect(&p, .at_ms = 200, .seq = 5000 + 2 * MSS, .n = MSS);
+	peer_send(&p, .ack = 5000 + 10 * MSS, .wnd = 2 * MSS);
+	peer_expect(&p, .seq = 5000 + 10 * MSS, .n = MSS);
+	peer_done(&p);
+}
+
+/* MUST-37: who answers at a shut window lives, though bytes that were under way never got in. */
+static void
+shut_window_with_bytes_under_way_is_no_reason_to_end(void **state)
+{
+	struct peer p = peer_established(.user_timeout_ms = 20000);
+
+	(void)state;
+	peer_write(&p, 2 * MSS);
+	peer_expect_run(&p, 5000, 2);
+	for (uint32_t s = 1; s < 60; s++) {
+		peer_wait(&p, s * 1000);
+		peer_ignore(&p);
+		peer_send(&p, .ack = 5000, .wnd = PEER_SHUT);
+	}
+	assert_int_equal(peer_state(&p), TCP_STATE_ESTABLISHED);
+	peer_drop(&p);
+}
+
+/* ... and what got lost at it goes again as soon as it opens, not when a long timeout is over. */
+static void
+opening_window_brings_what_was_lost_at_it(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_write(&p, 2 * MSS);
+	peer_expect_run(&p, 5000, 2);
+	for (uint32_t s = 1; s < 20; s++) {
+		peer_wait(&p, s * 1000);
+		peer_ignore(&p);
+		peer_send(&p, .ack = 5000, .wnd = PEER_SHUT);
+	}
+	peer_expect_quiet(&p);
+	peer_send(&p, .at_ms = 20000, .ack = 5000, .wnd = 65535);
+	peer_expect(&p, .at_ms = 20000, .seq = 5000, .n = MSS);
+	peer_send(&p, .at_ms = 20010, .ack = 5000 + MSS);
+	peer_expect(&p, .at_ms = 20010, .seq = 5000 + MSS, .n = MSS);
+	peer_drop(&p);
+}
+
+/* 3.8.6.1: a probe is an old number and no byte; its answer opens the window. */
+static void
+answer_to_a_probe_opens_the_window(void **state)
+{
+	struct peer p = peer_established(.wnd = 1000);
+
+	(void)state;
+	peer_send(&p, .wnd = PEER_SHUT);
+	peer_write_text(&p, "hello");
+	peer_expect(&p, .at_ms = 200, .seq = 4999, .ack = 1000);
+	p.ack = 5000;
+	peer_send(&p, .at_ms = 210, .wnd = 1000);
+	peer_expect(&p, .at_ms = 210, .seq = 5000, .text = "hello");
+	peer_done(&p);
+}
+
+/* MUST-1: a window is a number without sign. */
+static void
+window_above_32767_is_a_large_one(void **state)
+{
+	struct peer p = peer_established(.wnd = 40000);
+
+	(void)state;
+	peer_write(&p, 30 * MSS);
+	peer_expect_run(&p, 5000, 10);
+	peer_send(&p, .ack = 5000 + 10 * MSS);
+	peer_expect_run(&p, 5000 + 10 * MSS, 20);
+	peer_drop(&p);
+}
+
+/* MUST-39, 3.8.6.2.2: an owner who reads in small pieces makes no small windows. */
+static void
+slow_reader_opens_the_window_in_segments(void **state)
+{
+	struct peer p = peer_established(.recv_max = 14600);
+	uint32_t room = peer_info(&p).rcv_wnd;
+
+	(void)state;
+	peer_room(&p, 0);
+	for (uint32_t n = 0; n + MSS <= room; n += MSS)
+		peer_send(&p, .n = MSS);
+	peer_ignore(&p);
+	peer_read(&p);
+	for (uint32_t n = 100; n < MSS; n += 100)
+		peer_room(&p, n);
+	peer_expect_quiet(&p);
+	peer_room(&p, MSS);
+	peer_expect(&p, .wnd = MSS);
+	peer_done(&p);
+}
+
+/* MUST-38: when the window has room for less than a segment, what was pushed waits with the rest. */
+static void
+small_window_behind_a_flight_waits(void **state)
+{
+	struct peer p = peer_established(.wnd = 4 * MSS);
+
+	(void)state;
+	peer_write(&p, 6 * MSS);
+	peer_expect_run(&p, 5000, 4);
+	peer_send(&p, .ack = 5000 + MSS, .wnd = 3 * MSS + 700);
+	peer_expect_quiet(&p);
+	peer_send(&p, .ack = 5000 + 2 * MSS, .wnd = 4 * MSS);
+	peer_expect_run(&p, 5000 + 4 * MSS, 2);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -265,6 +390,13 @@ main(void)
 		cmocka_unit_test(ack_at_our_shut_window_counts),
 		cmocka_unit_test(fin_at_our_shut_window_is_taken),
 		cmocka_unit_test(reading_reopens_the_window_by_itself),
+		cmocka_unit_test(window_taken_back_does_not_stop_what_is_lost),
+		cmocka_unit_test(shut_window_with_bytes_under_way_is_no_reason_to_end),
+		cmocka_unit_test(opening_window_brings_what_was_lost_at_it),
+		cmocka_unit_test(answer_to_a_probe_opens_the_window),
+		cmocka_unit_test(window_above_32767_is_a_large_one),
+		cmocka_unit_test(slow_reader_opens_the_window_in_segments),
+		cmocka_unit_test(small_window_behind_a_flight_waits),
 	};
 
 	return cmocka_run_group_tests_name("RFC 9293, 3.8.6: windows", test, NULL, NULL);
