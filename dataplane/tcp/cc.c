@@ -77,8 +77,10 @@ cc_on_timeout(struct cc *cc, uint32_t flight_bytes)
 void
 cc_restart(struct cc *cc)
 {
-	uint32_t first = initial_window(cc->mss);
+	uint32_t first = initial_window(cc->mss), near = cc->cwnd_bytes / 4 * 3;
 
+	if (near > cc->ssthresh_bytes)
+		cc->ssthresh_bytes = near;
 	if (cc->cwnd_bytes > first)
 		cc->cwnd_bytes = first;
 	if (ops[cc->kind]->on_slack != NULL)

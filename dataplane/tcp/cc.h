@@ -50,7 +50,10 @@ void cc_on_loss(struct cc *cc, uint32_t flight_bytes);
 /* The retransmission timer fired for the first time in a flight. */
 void cc_on_timeout(struct cc *cc, uint32_t flight_bytes);
 
-/* After an idle time longer than the timeout the path is unknown again (RFC 5681, 4.1). */
+/*
+ * After an idle time longer than the timeout the path is unknown again (RFC 5681, 4.1); slow start
+ * then goes on to three quarters of what it carried before (RFC 2861, 3; RFC 7661, 4.4.3).
+ */
 void cc_restart(struct cc *cc);
 
 #endif

@@ -131,7 +131,7 @@ struct repair {
 	uint32_t cwnd, ssthresh;
 	uint32_t stamp;	  /* our timestamp of the first retransmission */
 	uint32_t again_n; /* segments sent again that no D-SACK has called needless */
-	/* ECN (RFC 3168, 6.1.2): the window comes down once until cwr_end is acknowledged */
+	/* ECN (RFC 3168, 6.1.2): the window comes down once until CWR is sent, and to cwr_end, heard */
 	bool owes_cwr, has_cwr_end;
 	struct seq cwr_end;
 	struct seg_sack dsack; /* CONN_DSACK: what the next ACK reports */
@@ -396,6 +396,10 @@ bool ecn_is_offered(uint8_t flags);
 bool ecn_is_accepted(uint8_t flags);
 /* The bits of a segment that goes out; conn has CONN_ECN. */
 void ecn_mark(struct tcp *tcp, struct tcp_conn *conn, const struct emit *e, struct tcp_seg *seg);
+/* The window has come down, for whatever reason; conn has CONN_ECN. */
+void ecn_owe_cwr(struct repair *r);
+/* It has come down already for what the routers or the path did to this window of data. */
+bool ecn_is_heeded(const struct tcp_conn *conn, const struct repair *r);
 /* An acceptable ACK with ECE, before it moves anything. */
 void ecn_on_echo(struct tcp *tcp, struct tcp_conn *conn);
 /* An acceptable segment, whose ACK was taken. */
@@ -454,6 +458,13 @@ void undo_begin(const struct tcp_conn *conn, struct repair *r, uint64_t now);
 /* An ACK of new bytes with this echoed timestamp, 0: none. */
 bool undo_by_echo(struct tcp *tcp, struct tcp_conn *conn, struct repair *r, uint32_t echo);
 bool undo_by_dsack(struct tcp *tcp, struct tcp_conn *conn, struct repair *r);
+
+/* ---- mtu.c ---- */
+
+/* A router says that the path carries packets of this size only; 0: it does not say. */
+void mtu_on_too_big(struct tcp *tcp, struct tcp_conn *conn, uint32_t mtu);
+/* The retransmission timer has fired, tries times before: full segments may be lost on the way. */
+void mtu_on_timeout(struct tcp *tcp, struct tcp_conn *conn);
 
 /* ---- span.c, sack.c, loss.c, send.c ---- */
 

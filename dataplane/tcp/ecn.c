@@ -45,7 +45,21 @@ ecn_mark(struct tcp *tcp, struct tcp_conn *conn, const struct emit *e, struct tc
 	if (r != NULL && r->owes_cwr) {
 		seg->flags |= TCP_CWR;
 		r->owes_cwr = false;
+		r->has_cwr_end = true;
+		r->cwr_end = seq_add(e->seq, e->n);
 	}
+}
+
+void
+ecn_owe_cwr(struct repair *r)
+{
+	r->owes_cwr = true;
+}
+
+bool
+ecn_is_heeded(const struct tcp_conn *conn, const struct repair *r)
+{
+	return r->owes_cwr || (r->has_cwr_end && seq_lt(conn->snd_una, r->cwr_end));
 }
 
 /* 6.1.2: as a loss would, but nothing goes again. */
@@ -57,13 +71,11 @@ ecn_on_echo(struct tcp *tcp, struct tcp_conn *conn)
 	if (conn_has(conn, CONN_RECOVERY | CONN_LOSS) || conn_flight(conn) == 0)
 		return;
 	r = repair_need(tcp, conn);
-	if (r == NULL || (r->has_cwr_end && seq_lt(conn->snd_una, r->cwr_end)))
+	if (r == NULL || ecn_is_heeded(conn, r))
 		return;
 	COUNT(tcp, tcp_ecn_reductions);
 	cc_on_loss(&conn->cc, conn_flight(conn));
-	r->owes_cwr = true;
-	r->has_cwr_end = true;
-	r->cwr_end = conn->snd_nxt;
+	ecn_owe_cwr(r);
 }
 
 void

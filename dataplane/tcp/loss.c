@@ -26,16 +26,23 @@ has_sack(const struct tcp_conn *conn)
 void
 loss_begin(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 {
+	/* without what limited transmit has added beyond the window (RFC 5681, 3.2 step 2) */
+	uint32_t flight = conn_flight(conn), cwnd = conn->cc.cwnd_bytes;
+	bool is_heeded;
 	struct repair *r;
 
 	if (conn->lost_bytes == 0 || conn_has(conn, CONN_RECOVERY | CONN_LOSS))
 		return;
 	r = repair_need(tcp, conn);
+	is_heeded = r != NULL && conn_has(conn, CONN_ECN) && ecn_is_heeded(conn, r);
 	if (r != NULL) {
 		undo_begin(conn, r, now);
-		prr_begin(r, conn_flight(conn));
+		prr_begin(r, flight);
+		if (conn_has(conn, CONN_ECN) && !is_heeded)
+			ecn_owe_cwr(r);
 	}
-	cc_on_loss(&conn->cc, conn_flight(conn));
+	if (!is_heeded) /* RFC 3168, 6.1.2: marks and losses of one window of data count once */
+		cc_on_loss(&conn->cc, flight < cwnd ? flight : cwnd);
 	conn->flags |= CONN_RECOVERY | CONN_AGAIN_NOW;
 	conn->recover = conn->snd_nxt;
 	COUNT(tcp, tcp_recoveries);
@@ -179,6 +186,8 @@ loss_on_timeout(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 	if (conn->tries == 0) { /* RFC 5681, 3.1: once for one flight */
 		if (r != NULL && !conn_has(conn, CONN_RECOVERY))
 			undo_begin(conn, r, now);
+		if (r != NULL && conn_has(conn, CONN_ECN))
+			ecn_owe_cwr(r);
 		cc_on_timeout(&conn->cc, conn_flight(conn));
 	}
 	if (r != NULL)

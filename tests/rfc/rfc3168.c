@@ -4,6 +4,13 @@
  */
 #include "rfc/peer.h"
 
+/* The engine's number of segment i. */
+static uint32_t
+at(uint32_t i)
+{
+	return 5000 + i * MSS;
+}
+
 /* After a handshake in which the peer has offered ECN; a path of 100 ms. */
 static struct peer
 established(void)
@@ -190,6 +197,122 @@ cookie_keeps_it(void **state)
 	peer_drop(&p);
 }
 
+static bool
+has_heard_cwr(const struct peer *p)
+{
+	for (uint32_t i = 0; i < p->heard_n; i++)
+		if ((p->heard[i].seg.flags & TCP_CWR) != 0)
+			return true;
+	return false;
+}
+
+/* 6.1.2: a loss takes the window down, too; CWR says so, or marks would take it down once more. */
+static void
+loss_is_told_by_cwr(void **state)
+{
+	struct peer p = established();
+
+	(void)state;
+	peer_write(&p, 40 * MSS);
+	peer_expect_run(&p, 5000, 10);
+	peer_send(&p, .at_ms = 100, .flags = "AE", .ack = 5000, .sack = { { at(1), at(10) } });
+	peer_ignore(&p);
+	assert_int_equal(p.count.tcp_recoveries, 1);
+	assert_int_equal(peer_info(&p).ssthresh_bytes, 7 * MSS);
+	peer_send(&p, .at_ms = 200, .flags = "AE", .ack = at(10));
+	peer_ignore(&p);
+	assert_true(has_heard_cwr(&p));
+	peer_send(&p, .at_ms = 201, .flags = "AE", .ack = at(10), .n = 10);
+	assert_int_equal(peer_info(&p).ssthresh_bytes, 7 * MSS);
+	peer_drop(&p);
+}
+
+/* ... a timeout as well. */
+static void
+timeout_is_told_by_cwr(void **state)
+{
+	struct peer p = established();
+
+	(void)state;
+	peer_write(&p, MSS);
+	peer_expect_run(&p, 5000, 1);
+	peer_wait(&p, 1000);
+	peer_ignore(&p);
+	peer_send(&p, .ack = 5000 + MSS);
+	peer_write(&p, MSS);
+	peer_expect(&p, .flags = "AC", .seq = 5000 + MSS, .n = MSS);
+	peer_drop(&p);
+}
+
+/* 6.1.4: a mark on a bare ACK cannot be, and is not told. */
+static void
+mark_on_a_bare_ack_is_not_told(void **state)
+{
+	struct peer p = established();
+
+	(void)state;
+	peer_send(&p, .ecn = PEER_CE);
+	peer_expect_quiet(&p);
+	peer_send(&p, .n = 10);
+	peer_expect(&p, .at_ms = 40, .flags = "A", .ack = 1010);
+	peer_drop(&p);
+}
+
+/* 6.1.5: marks on what lies outside of the window are a bystander's. */
+static void
+mark_outside_of_the_window_is_not_told(void **state)
+{
+	struct peer p = established();
+	uint32_t edge = 1000 + peer_info(&p).rcv_wnd;
+
+	(void)state;
+	peer_send(&p, .seq = edge + 100, .n = 10, .ecn = PEER_CE);
+	peer_expect(&p, .flags = "A", .ack = 1000);
+	assert_int_equal(p.count.tcp_rx_ce, 0);
+	peer_drop(&p);
+}
+
+/* 6.1.6: probes of a window are not ECT. */
+static void
+window_probe_is_not_ect(void **state)
+{
+	struct peer p = established();
+
+	(void)state;
+	peer_send(&p, .wnd = PEER_SHUT);
+	peer_write(&p, 10);
+	peer_expect(&p, .at_ms = 300, .seq = 4999, .ecn = PEER_NOT_ECT);
+	peer_drop(&p);
+}
+
+/* 6.1.2: an echo with nothing in flight has nothing to take down. */
+static void
+echo_with_nothing_in_flight_changes_nothing(void **state)
+{
+	struct peer p = established();
+	uint32_t before = peer_info(&p).cwnd_bytes;
+
+	(void)state;
+	peer_send(&p, .flags = "AE");
+	assert_int_equal(peer_info(&p).cwnd_bytes, before);
+	peer_drop(&p);
+}
+
+/* Flags of a peer that has agreed to nothing are noise. */
+static void
+echo_without_agreement_is_noise(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_write(&p, 10 * MSS);
+	peer_expect_run(&p, 5000, 10);
+	peer_send(&p, .flags = "AE", .n = 10, .ecn = PEER_CE);
+	peer_expect(&p, .at_ms = 40, .flags = "A", .ack = 1010);
+	assert_true(peer_info(&p).ssthresh_bytes > 1 << 29);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -205,6 +328,13 @@ main(void)
 		cmocka_unit_test(ece_takes_the_window_down_once),
 		cmocka_unit_test(retransmission_is_not_ect),
 		cmocka_unit_test(cookie_keeps_it),
+		cmocka_unit_test(loss_is_told_by_cwr),
+		cmocka_unit_test(timeout_is_told_by_cwr),
+		cmocka_unit_test(mark_on_a_bare_ack_is_not_told),
+		cmocka_unit_test(mark_outside_of_the_window_is_not_told),
+		cmocka_unit_test(window_probe_is_not_ect),
+		cmocka_unit_test(echo_with_nothing_in_flight_changes_nothing),
+		cmocka_unit_test(echo_without_agreement_is_noise),
 	};
 
 	return cmocka_run_group_tests_name("RFC 3168: ECN", test, NULL, NULL);
