@@ -154,7 +154,8 @@
 	x(tcp_tx_merged, buffers, "small pieces copied behind bytes that wait to be sent")          \
 	x(tcp_tx_no_buffer, segments, "not sent yet: the buffer pool was dry")                     \
 	x(tcp_tx_bare_dropped, segments, "RSTs and cookies not sent: out was full")                \
-	x(tcp_mss_lowered, connections, "segments made smaller after an ICMP error")               \
+	x(tcp_mss_lowered, connections, "segments made smaller: an ICMP error, or silence")        \
+	x(tcp_black_holes, connections, "full segments vanished without a word, smaller ones tried") \
 	x(tcp_icmp_ignored, messages, "ICMP errors about nothing in flight")                       \
 	x(tcp_answers_withheld, segments, "empty ones out of the window not answered: answered just before") \
 	x(tcp_reordered, connections, "whose path delivered segments out of order")                \

@@ -1,36 +1,11 @@
 /*
  * icmp.c - what routers and hosts say about our segments. ICMP is easily forged, so only an error
- * about bytes that are in flight counts (RFC 5927, 4.1), it never ends an open connection
- * (RFC 1122, 4.2.3.9: soft errors), and the MSS has a floor.
+ * about bytes that are in flight counts (RFC 5927, 4.1), and it never ends an open connection
+ * (RFC 1122, 4.2.3.9: soft errors). What the path carries is seen to in mtu.c.
  */
 #include "wire/icmp.h"
 
 #include "tcp/conn.h"
-
-enum {
-	MTU_FLOOR_V4 = 552, /* less than this is an attack or a mistake */
-	MTU_FLOOR_V6 = 1280,
-};
-
-/* A smaller path: what is in flight goes again in smaller pieces, the window stays (RFC 1191). */
-static void
-on_too_big(struct tcp *tcp, struct tcp_conn *conn, uint32_t mtu)
-{
-	uint32_t floor = conn_is_v4(conn) ? MTU_FLOOR_V4 : MTU_FLOOR_V6;
-	uint32_t headers = conn_is_v4(conn) ? 40 : 60, mss;
-
-	if (mtu < floor)
-		mtu = floor;
-	mss = mtu - headers - (conn_has(conn, CONN_TS) ? 12 : 0);
-	if (mss >= conn->mss)
-		return;
-	COUNT(tcp, tcp_mss_lowered);
-	conn->mss = (uint16_t)mss;
-	conn->cc.mss = (uint16_t)mss;
-	loss_mark_all(tcp, conn);
-	conn->flags |= CONN_AGAIN_NOW;
-	conn_dirty(tcp, conn);
-}
 
 void
 tcp_icmp(struct tcp *tcp, const struct icmp_error *error, uint64_t now)
@@ -55,7 +30,7 @@ tcp_icmp(struct tcp *tcp, const struct icmp_error *error, uint64_t now)
 		return;
 	case ICMP_ERROR_TOO_BIG:
 		if (conn->state != TCP_STATE_SYN_SENT && conn->state != TCP_STATE_SYN_RECEIVED)
-			on_too_big(tcp, conn, error->mtu);
+			mtu_on_too_big(tcp, conn, error->mtu);
 		return;
 	case ICMP_ERROR_TIME_EXCEEDED:
 	case ICMP_ERROR_PARAMETER:

@@ -166,6 +166,7 @@ on_rto_due(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 		on_rack_due(tcp, conn, now);
 		return;
 	}
+	mtu_on_timeout(tcp, conn);
 	loss_on_timeout(tcp, conn, now);
 	if (conn->tries < UINT8_MAX)
 		conn->tries++;

@@ -1,0 +1,64 @@
+/*
+ * mtu.c - what the path carries: segments become smaller when a router says so (RFC 1191, 8201),
+ * or when full ones vanish without a word (black holes: RFC 2923, 2.1; RFC 4821). Never larger
+ * again: the path that shrank may do so once more, and a connection is short.
+ */
+#include "tcp/conn.h"
+
+enum {
+	FLOOR_V4 = 552, /* less than this is an attack or a mistake */
+	FLOOR_V6 = 1280,
+	SILENT_TRIES = 2, /* timeouts in a row that may be a router's or the peer's trouble */
+};
+
+/* Where tunnels end, and what every path carries: tried one after another, two timeouts each. */
+static const uint16_t step[] = { 1280, 1024, 576 };
+
+/* What is in flight goes again in smaller pieces; the window stays. */
+static void
+lower(struct tcp *tcp, struct tcp_conn *conn, uint32_t mtu)
+{
+	uint32_t headers = (conn_is_v4(conn) ? 40 : 60) + (conn_has(conn, CONN_TS) ? 12 : 0);
+	uint32_t mss = mtu - headers;
+
+	if (mss >= conn->mss)
+		return;
+	COUNT(tcp, tcp_mss_lowered);
+	conn->mss = (uint16_t)mss;
+	conn->cc.mss = (uint16_t)mss;
+	loss_mark_all(tcp, conn);
+	conn->flags |= CONN_AGAIN_NOW;
+	conn_dirty(tcp, conn);
+}
+
+void
+mtu_on_too_big(struct tcp *tcp, struct tcp_conn *conn, uint32_t mtu)
+{
+	bool is_v4 = conn_is_v4(conn);
+
+	if (!is_v4 && mtu < FLOOR_V6) { /* RFC 8201, 4: no path of IPv6 is so small */
+		COUNT(tcp, tcp_icmp_ignored);
+		return;
+	}
+	lower(tcp, conn, is_v4 && mtu < FLOOR_V4 ? FLOOR_V4 : mtu);
+}
+
+void
+mtu_on_timeout(struct tcp *tcp, struct tcp_conn *conn)
+{
+	uint32_t headers = (conn_is_v4(conn) ? 40 : 60) + (conn_has(conn, CONN_TS) ? 12 : 0);
+	uint32_t mtu = conn->mss + headers;
+
+	if (conn->tries < SILENT_TRIES || conn->tries % 2 != 0 || conn_has(conn, CONN_SHUT) ||
+	    span_at(tcp, conn->span)->len < conn->mss)
+		return;
+	for (uint32_t i = 0; i < sizeof(step) / sizeof(step[0]); i++) {
+		if (!conn_is_v4(conn) && step[i] < FLOOR_V6)
+			return;
+		if (step[i] < mtu) {
+			COUNT(tcp, tcp_black_holes);
+			lower(tcp, conn, step[i]);
+			return;
+		}
+	}
+}
