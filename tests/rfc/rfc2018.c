@@ -187,6 +187,154 @@ duplicate_without_sack_costs_no_segment(void **state)
 	peer_drop(&p);
 }
 
+/* RFC 2018, 2: blocks of a peer that has not agreed mean nothing. */
+static void
+blocks_without_agreement_are_ignored(void **state)
+{
+	struct peer p = peer_established(.no_sack = true);
+
+	(void)state;
+	peer_write(&p, 8 * MSS);
+	peer_expect_run(&p, 5000, 8);
+	peer_send(&p, .ack = 5000, .sack = { { 5000 + MSS, 5000 + 8 * MSS } });
+	peer_send(&p, .ack = 5000, .sack = { { 5000 + MSS, 5000 + 8 * MSS } });
+	assert_int_equal(p.count.tcp_tx_again, 0);
+	peer_drop(&p);
+}
+
+/* RFC 2018, 4: a block goes when its gap is filled, and the others stay. */
+static void
+blocks_go_as_gaps_are_filled(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_send(&p, .seq = 1100, .n = 100);
+	peer_expect(&p, .ack = 1000, .sack = { { 1100, 1200 } });
+	peer_send(&p, .seq = 1300, .n = 100);
+	peer_expect(&p, .ack = 1000, .sack = { { 1300, 1400 }, { 1100, 1200 } });
+	peer_send(&p, .seq = 1000, .n = 100);
+	peer_expect(&p, .ack = 1200, .sack = { { 1300, 1400 } });
+	peer_send(&p, .seq = 1200, .n = 100);
+	peer_expect(&p, .ack = 1400);
+	assert_int_equal(p.heard[p.heard_n - 1].seg.sack_n, 0);
+	peer_drop(&p);
+}
+
+/* RFC 2018, 4: neighbours are one block. */
+static void
+neighbours_are_one_block(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_send(&p, .seq = 1100, .n = 100);
+	peer_expect(&p, .sack = { { 1100, 1200 } });
+	peer_send(&p, .seq = 1300, .n = 100);
+	peer_ignore(&p);
+	peer_send(&p, .seq = 1200, .n = 100);
+	peer_expect(&p, .ack = 1000, .sack = { { 1100, 1400 } });
+	peer_drop(&p);
+}
+
+/* RFC 2883, 4.1: a duplicate within a block is reported first, the block that holds it second. */
+static void
+duplicate_beyond_a_gap_is_reported_with_its_block(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_send(&p, .seq = 1100, .n = 300);
+	peer_ignore(&p);
+	peer_send(&p, .seq = 1600, .n = 100);
+	peer_ignore(&p);
+	peer_send(&p, .seq = 1200, .n = 100);
+	peer_expect(&p, .ack = 1000, .sack = { { 1200, 1300 }, { 1100, 1400 }, { 1600, 1700 } });
+	peer_drop(&p);
+}
+
+/* RFC 2883, 4: only the part that was here before is a duplicate. */
+static void
+old_part_of_a_segment_is_reported(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_send(&p, .n = 200);
+	peer_expect(&p, .at_ms = 40, .ack = 1200);
+	peer_send(&p, .seq = 1100, .n = 200);
+	peer_expect(&p, .ack = 1300, .sack = { { 1100, 1200 } });
+	peer_drop(&p);
+}
+
+/* RFC 2883, 4: a duplicate is reported once. */
+static void
+duplicate_is_reported_once(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_send(&p, .n = 100);
+	peer_expect(&p, .at_ms = 40, .ack = 1100);
+	peer_send(&p, .seq = 1000, .n = 100);
+	peer_expect(&p, .ack = 1100, .sack = { { 1000, 1100 } });
+	peer_send(&p, .seq = 1300, .n = 100);
+	peer_expect(&p, .ack = 1100, .sack = { { 1300, 1400 } });
+	peer_drop(&p);
+}
+
+/* RFC 2883, 5: a D-SACK says nothing of losses. */
+static void
+report_of_a_duplicate_is_no_loss(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_write(&p, MSS);
+	peer_expect_run(&p, 5000, 1);
+	peer_send(&p);
+	peer_write(&p, 5 * MSS);
+	peer_expect_run(&p, 5000 + MSS, 5);
+	for (uint32_t i = 0; i < 4; i++)
+		peer_send(&p, .ack = 5000 + MSS, .sack = { { 5000, 5000 + MSS } });
+	assert_int_equal(p.count.tcp_rx_dsacks, 4);
+	assert_int_equal(p.count.tcp_tx_again, 0);
+	peer_drop(&p);
+}
+
+/* RFC 2018, 4: with bytes to send the blocks go first, on an ACK of their own. */
+static void
+blocks_do_not_wait_behind_bytes(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_send(&p, .seq = 1100, .n = 100);
+	peer_expect(&p, .sack = { { 1100, 1200 } });
+	peer_write_text(&p, "hello");
+	peer_expect(&p, .ack = 1000, .text = "hello");
+	peer_send(&p, .seq = 1300, .n = 100);
+	peer_expect(&p, .sack = { { 1300, 1400 }, { 1100, 1200 } });
+	peer_drop(&p);
+}
+
+/* RFC 6675, 5: what is SACKed has left the path, so as much new goes out. */
+static void
+sacked_bytes_make_room_for_new_ones(void **state)
+{
+	struct peer p = peer_established(.rtt_ms = 100);
+
+	(void)state;
+	peer_write(&p, 30 * MSS);
+	peer_expect_run(&p, 5000, 10);
+	peer_send(&p, .at_ms = 100, .ack = 5000, .sack = { { 5000 + MSS, 5000 + 2 * MSS } });
+	peer_expect_run(&p, 5000 + 10 * MSS, 1);
+	peer_send(&p, .at_ms = 101, .ack = 5000, .sack = { { 5000 + MSS, 5000 + 3 * MSS } });
+	peer_expect_run(&p, 5000 + 11 * MSS, 1);
+	peer_expect_quiet(&p);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -201,6 +349,15 @@ main(void)
 		cmocka_unit_test(no_blocks_without_agreement),
 		cmocka_unit_test(duplicate_is_reported),
 		cmocka_unit_test(duplicate_without_sack_costs_no_segment),
+		cmocka_unit_test(blocks_without_agreement_are_ignored),
+		cmocka_unit_test(blocks_go_as_gaps_are_filled),
+		cmocka_unit_test(neighbours_are_one_block),
+		cmocka_unit_test(duplicate_beyond_a_gap_is_reported_with_its_block),
+		cmocka_unit_test(old_part_of_a_segment_is_reported),
+		cmocka_unit_test(duplicate_is_reported_once),
+		cmocka_unit_test(report_of_a_duplicate_is_no_loss),
+		cmocka_unit_test(blocks_do_not_wait_behind_bytes),
+		cmocka_unit_test(sacked_bytes_make_room_for_new_ones),
 	};
 
 	return cmocka_run_group_tests_name("RFC 2018, 2883, 6675: SACK", test, NULL, NULL);

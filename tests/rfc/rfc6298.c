@@ -112,6 +112,82 @@ lost_small_pieces_are_sent_again_whole(void **state)
 	peer_drop(&p);
 }
 
+/* 2.5: the timeout doubles up to a minute. */
+static void
+timeout_doubles_up_to_a_minute(void **state)
+{
+	struct peer p = peer_established(.no_sack = true, .user_timeout_ms = 600000);
+	uint64_t last = 0, gap = 0;
+
+	(void)state;
+	peer_write_text(&p, "hello");
+	peer_wait(&p, 500000);
+	for (uint32_t i = 0; i < p.heard_n; i++) {
+		gap = (p.heard[i].at_ns - last) / MS_NS;
+		last = p.heard[i].at_ns;
+	}
+	assert_int_equal(gap, 60000);
+	peer_drop(&p);
+}
+
+/* 5.2: when all is acknowledged the timer is off. */
+static void
+nothing_in_flight_nothing_again(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_write_text(&p, "hello");
+	peer_expect(&p, .text = "hello");
+	peer_send(&p, .at_ms = 100);
+	peer_wait(&p, 100000);
+	peer_done(&p);
+}
+
+/* 5.3: an ACK of new bytes begins the timer anew. */
+static void
+new_ack_begins_the_timer_anew(void **state)
+{
+	struct peer p = peer_established(.no_sack = true);
+
+	(void)state;
+	peer_write(&p, 2 * MSS);
+	peer_expect_run(&p, 5000, 2);
+	peer_send(&p, .at_ms = 150, .ack = 5000 + MSS);
+	peer_wait(&p, 340);
+	peer_expect_quiet(&p);
+	peer_drop(&p);
+}
+
+/* 5.1: bytes sent while the timer runs do not begin it anew. */
+static void
+later_bytes_do_not_move_the_timer(void **state)
+{
+	struct peer p = peer_established(.no_sack = true);
+
+	(void)state;
+	peer_write(&p, 3 * MSS);
+	peer_expect_run(&p, 5000, 3);
+	peer_wait(&p, 150);
+	peer_write(&p, MSS);
+	peer_expect(&p, .at_ms = 150, .n = MSS);
+	peer_expect(&p, .at_ms = 200, .seq = 5000, .n = MSS);
+	peer_drop(&p);
+}
+
+/* 2.4: never less than 200 ms, however short the path. */
+static void
+short_paths_have_a_least_timeout(void **state)
+{
+	struct peer p = peer_established(.no_sack = true);
+
+	(void)state;
+	peer_write_text(&p, "hello");
+	peer_expect(&p, .at_ms = 0, .text = "hello");
+	peer_expect(&p, .at_ms = 200, .text = "hello");
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -122,6 +198,11 @@ main(void)
 		cmocka_unit_test(lost_syn_makes_us_careful),
 		cmocka_unit_test(timeout_stays_backed_off_until_a_sample),
 		cmocka_unit_test(lost_small_pieces_are_sent_again_whole),
+		cmocka_unit_test(timeout_doubles_up_to_a_minute),
+		cmocka_unit_test(nothing_in_flight_nothing_again),
+		cmocka_unit_test(new_ack_begins_the_timer_anew),
+		cmocka_unit_test(later_bytes_do_not_move_the_timer),
+		cmocka_unit_test(short_paths_have_a_least_timeout),
 	};
 
 	return cmocka_run_group_tests_name("RFC 6298: timer", test, NULL, NULL);

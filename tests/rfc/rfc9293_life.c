@@ -59,6 +59,145 @@ keepalive_of_the_peer_is_answered(void **state)
 	peer_done(&p);
 }
 
+/* MUST-25: nobody is asked for a sign of life unless that was configured. */
+static void
+keepalive_is_off_unless_asked_for(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_wait(&p, 4 * 3600 * 1000);
+	peer_expect_quiet(&p);
+	assert_int_equal(peer_state(&p), TCP_STATE_ESTABLISHED);
+	peer_done(&p);
+}
+
+/* SHLD-12: a number of the past and no byte. */
+static void
+keepalive_carries_nothing(void **state)
+{
+	struct peer p = peer_established(.keepalive_ms = 10000);
+
+	(void)state;
+	peer_expect(&p, .at_ms = 10000, .seq = 4999, .ack = 1000);
+	peer_done(&p);
+}
+
+/* MUST-26: whoever speaks is not asked. */
+static void
+keepalive_waits_for_silence(void **state)
+{
+	struct peer p = peer_established(.keepalive_ms = 10000);
+
+	(void)state;
+	for (uint32_t s = 1; s <= 6; s++)
+		peer_send(&p, .at_ms = s * 5000);
+	peer_expect_quiet(&p);
+	peer_expect(&p, .at_ms = 40000, .seq = 4999);
+	peer_done(&p);
+}
+
+/* MUST-29: that one answer is lost means nothing; the next one starts the count anew. */
+static void
+lost_answers_to_keepalives_are_no_death(void **state)
+{
+	struct peer p = peer_established(.keepalive_ms = 10000);
+
+	(void)state;
+	for (uint32_t round = 0; round < 5; round++) {
+		peer_wait(&p, (round + 1) * 45000);
+		peer_ignore(&p);
+		peer_send(&p);
+	}
+	assert_in_range(p.count.tcp_tx_keepalives, 15, 20);
+	assert_int_equal(peer_state(&p), TCP_STATE_ESTABLISHED);
+	peer_drop(&p);
+}
+
+/* A half-closed connection is asked, too: its peer may have gone. */
+static void
+keepalive_ends_a_half_closed_connection(void **state)
+{
+	struct peer p = peer_established(.keepalive_ms = 10000);
+
+	(void)state;
+	peer_shutdown(&p);
+	peer_expect(&p, .flags = "FA");
+	peer_send(&p);
+	assert_int_equal(peer_state(&p), TCP_STATE_FIN_WAIT_2);
+	peer_wait(&p, 100000);
+	assert_int_equal(tcp_end(p.tcp, p.id), TCP_END_KEEPALIVE);
+	peer_drop(&p);
+}
+
+/* With bytes in flight the retransmission timer asks already. */
+static void
+keepalive_does_not_ask_beside_the_retransmission(void **state)
+{
+	struct peer p = peer_established(.keepalive_ms = 1000);
+
+	(void)state;
+	peer_write_text(&p, "hello");
+	peer_wait(&p, 20000);
+	assert_int_equal(p.count.tcp_tx_keepalives, 0);
+	peer_drop(&p);
+}
+
+/* RFC 5482: the user timeout counts from the oldest byte that waits; progress begins it anew. */
+static void
+progress_begins_the_user_timeout_anew(void **state)
+{
+	struct peer p = peer_established(.user_timeout_ms = 5000);
+
+	(void)state;
+	peer_write(&p, 8 * MSS);
+	for (uint32_t i = 1; i <= 4; i++) {
+		peer_wait(&p, i * 4000);
+		peer_ignore(&p);
+		peer_send(&p, .ack = 5000 + i * MSS);
+	}
+	assert_int_equal(peer_state(&p), TCP_STATE_ESTABLISHED);
+	peer_wait(&p, 21500);
+	assert_int_equal(tcp_end(p.tcp, p.id), TCP_END_USER_TIMEOUT);
+	peer_drop(&p);
+}
+
+/* MUST-20, R2: without a configured limit a quarter of an hour is enough. */
+static void
+nobody_waits_for_ever_without_a_user_timeout(void **state)
+{
+	struct peer p = peer_established(.user_timeout_ms = 900000);
+
+	(void)state;
+	peer_write_text(&p, "hello");
+	peer_wait(&p, 850000);
+	peer_ignore(&p);
+	assert_int_equal(peer_state(&p), TCP_STATE_ESTABLISHED);
+	peer_wait(&p, 960000);
+	assert_int_equal(tcp_end(p.tcp, p.id), TCP_END_USER_TIMEOUT);
+	peer_drop(&p);
+}
+
+/* MUST-22: SYNs are repeated like bytes, and given up by their own limit. */
+static void
+syn_is_repeated_until_its_own_limit(void **state)
+{
+	struct peer p = peer_new(.connect_ms = 200000);
+
+	(void)state;
+	peer_dial(&p);
+	peer_expect(&p, .flags = "S");
+	peer_expect(&p, .flags = "S", .at_ms = 1000);
+	peer_expect(&p, .flags = "S", .at_ms = 3000);
+	peer_expect(&p, .flags = "S", .at_ms = 7000);
+	peer_wait(&p, 199000);
+	peer_ignore(&p);
+	assert_int_equal(peer_state(&p), TCP_STATE_SYN_SENT);
+	peer_wait(&p, 201000);
+	assert_int_equal(tcp_end(p.tcp, p.id), TCP_END_CONNECT_TIMEOUT);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -67,6 +206,15 @@ main(void)
 		cmocka_unit_test(idle_connection_is_asked_for_a_sign_of_life),
 		cmocka_unit_test(dead_peer_is_given_up),
 		cmocka_unit_test(keepalive_of_the_peer_is_answered),
+		cmocka_unit_test(keepalive_is_off_unless_asked_for),
+		cmocka_unit_test(keepalive_carries_nothing),
+		cmocka_unit_test(keepalive_waits_for_silence),
+		cmocka_unit_test(lost_answers_to_keepalives_are_no_death),
+		cmocka_unit_test(keepalive_ends_a_half_closed_connection),
+		cmocka_unit_test(keepalive_does_not_ask_beside_the_retransmission),
+		cmocka_unit_test(progress_begins_the_user_timeout_anew),
+		cmocka_unit_test(nobody_waits_for_ever_without_a_user_timeout),
+		cmocka_unit_test(syn_is_repeated_until_its_own_limit),
 	};
 
 	return cmocka_run_group_tests_name("RFC 9293, 3.8.3, 3.8.4: timeouts of life", test, NULL,
