@@ -53,6 +53,26 @@ code_starts(struct rules_code *code)
 	}
 }
 
+/* By the text, in doubt the longer one. */
+static enum rules_reach
+reach_of(struct slice regex, bool refers)
+{
+	bool repeats = false, asserts = false;
+
+	for (uint32_t i = 0; i < regex.n; i++) {
+		uint8_t c = regex.p[i];
+
+		if (c == '\\')
+			i++;
+		repeats |= c == '*' || c == '+' || c == '{';
+		asserts |= c == '(' && i + 2 < regex.n && regex.p[i + 1] == '?' &&
+			   regex.p[i + 2] != ':';
+	}
+	if (refers || (asserts && repeats))
+		return RULES_REACH_ALL;
+	return repeats ? RULES_REACH_RUN : RULES_REACH_FEW;
+}
+
 static pcre2_code *
 regex_compile(const struct rules *rules, const struct img_pattern *p, uint32_t options, int *error)
 {
@@ -93,6 +113,8 @@ code_compile(struct rules *rules, uint32_t i, struct abi_fault *ret_fault)
 								 : ABI_FAULT_STRING,
 				"patterns", i, "regex");
 	code_starts(code);
+	code->reach = reach_of(slice_of(img_text(rules->img, p->regex), p->regex.n),
+			       refers_back(code->code));
 	/* Failure means that it is interpreted: slower, not different. */
 	if (!refers_back(code->code))
 		pcre2_jit_compile(code->code, PCRE2_JIT_COMPLETE);

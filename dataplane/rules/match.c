@@ -6,8 +6,8 @@
  * limits the steps of a match from each place where it begins, but neither the number of places
  * nor what a step costs: one that runs over the whole string costs its length. So a long string is
  * searched in windows of few places to begin. Each window is first given the steps that an honest
- * match needs, and pays for its places; if the steps do not suffice it is divided, begins anew
- * with eight times as many and pays for all of them, each as if it ran over part of the string.
+  * match needs, and pays for its places; if the steps do not suffice the first place is asked alone,
+ * with eight times as many, and pays for all of them, each as if it ran over part of the string.
  * Honest matches are cheap; hostile ones end in time, with a fault.
  */
 #include <string.h>
@@ -15,18 +15,30 @@
 #include "base/ensure.h"
 #include "rules/state.h"
 
+/*
+ * What a place to begin and a step cost besides, as a part of the string: it is shifted by so much.
+ * Guesses between what honest patterns need and what hostile ones take.
+ */
+static const struct {
+	uint8_t start_shift, step_shift;
+} reach_cost[] = {
+	[RULES_REACH_FEW] = { 31, 31 },
+	[RULES_REACH_RUN] = { 3, 6 },
+	[RULES_REACH_ALL] = { 1, 2 },
+};
+
 enum {
 	RULES_WORK = 1 << 20,
 	LOOK_WORK = 1 << 28, /* where time is nobody's: explanations, sets without databases */
 	CALL_WORK = 32,
 	STEP_WORK = 4,
-	STEP_SHIFT = 2, /* a step costs STEP_WORK and so much of the string */
+	START_WORK = 8,
 
 	SHORT_BYTES = 128, /* up to here: one window, few cares */
 	SHORT_STEPS = 32,  /* from each place */
-	LONG_STEPS = 4,
+	LONG_STEPS = 16,
+	SINGLE_STEPS_MAX = 1024, /* from the only place: as many as the string is long */
 	WINDOW_STARTS = 64,
-	DIVIDED_STARTS = 4, /* of a window whose steps did not suffice */
 	STEPS_FACTOR = 8,
 };
 
@@ -128,21 +140,33 @@ attempt(struct rules_lane *l, const struct rules_code *code, struct slice s, con
 	return pcre2_match(regex, s.p, s.n, w->from, options, l->captures, l->context);
 }
 
-/* PCRE2's answer for a window; *w shrinks when it is divided. */
+/* Steps from each place that an honest match needs. */
+static uint64_t
+steps_first(struct slice s, const struct window *w)
+{
+	uint64_t steps = s.n <= SHORT_BYTES ? SHORT_STEPS : LONG_STEPS;
+
+	if (w->start_n == 1)
+		steps += s.n;
+	return steps < SINGLE_STEPS_MAX ? steps : SINGLE_STEPS_MAX;
+}
+
+/* PCRE2's answer for a window; *w shrinks to its first place when its steps do not suffice. */
 static int
 window_ask(struct rules_lane *l, const struct rules_code *code, struct slice s, struct window *w)
 {
 	bool is_short = s.n <= SHORT_BYTES;
-	uint64_t steps = is_short ? SHORT_STEPS : LONG_STEPS;
-	uint64_t step_work = STEP_WORK + (s.n >> STEP_SHIFT);
+	uint64_t steps = steps_first(s, w),
+		 step_work = STEP_WORK + (s.n >> reach_cost[code->reach].step_shift);
+	uint64_t start_work = START_WORK + (s.n >> reach_cost[code->reach].start_shift);
 	int rc;
 
-	l->work_left -= CALL_WORK + (int64_t)(is_short ? s.n / 2 : w->start_n * step_work);
+	l->work_left -= CALL_WORK + (int64_t)(is_short ? s.n / 2 : w->start_n * start_work);
 	if (l->work_left < 0)
 		return PCRE2_ERROR_MATCHLIMIT;
 	rc = attempt(l, code, s, w, steps);
-	if (rc == PCRE2_ERROR_MATCHLIMIT && w->start_n > DIVIDED_STARTS)
-		*w = window_of(code, s, w->from, DIVIDED_STARTS);
+	if (rc == PCRE2_ERROR_MATCHLIMIT && w->start_n > 1)
+		*w = window_of(code, s, w->from, 1);
 	while (rc == PCRE2_ERROR_MATCHLIMIT && l->work_left > 0) {
 		steps *= STEPS_FACTOR;
 		l->work_left -= (int64_t)(w->start_n * steps * step_work);

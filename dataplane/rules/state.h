@@ -177,12 +177,20 @@ enum rules_starts {
 	RULES_STARTS_SOME, /* characters whose first byte is in `first` */
 };
 
+/* How far an attempt to match runs without steps that PCRE2 counts. */
+enum rules_reach {
+	RULES_REACH_FEW, /* nothing repeats without end */
+	RULES_REACH_RUN, /* over what repeats */
+	RULES_REACH_ALL, /* over the string, from each place: assertions, back-references */
+};
+
 struct rules_code {
 	pcre2_code *code;	  /* for valid UTF-8; machine code */
 	pcre2_code *raw;	  /* for any bytes; interpreted */
 	uint64_t first[4];	  /* bitmap */
 	enum rules_starts starts; /* where a match can begin */
-	bool is_owner;		  /* equal patterns share one */
+	enum rules_reach reach;
+	bool is_owner; /* equal patterns share one */
 };
 
 struct rules_map; /* map.c */

@@ -355,6 +355,31 @@ catastrophic_patterns_end(void **state)
 	}
 }
 
+/* What honest rules need on a long query is far from any limit. */
+static void
+honest_patterns_have_room(void **state)
+{
+	static const char *const pattern[] = { "^(.*)/k(.*)$", "([a-z0-9]+)/k([0-9]+)", "k[0-9]+$",
+					       "(?=.*/k[0-9])^[a-z]", "^(?:[^/]+/)*k([0-9]+)$" };
+	struct made_rule rule[40] = { 0 };
+	char target[1000] = "/";
+	struct made made;
+
+	(void)state;
+	for (size_t i = 0; i < N(rule); i++)
+		rule[i] = (struct made_rule){ .pattern = pattern[i % N(pattern)],
+					      .set = { { "VAR", "{R:0}" } } };
+	while (strlen(target) < 600)
+		strcat(target, "some/path/to/things/");
+	strcat(target, "k17");
+	open_one(&made, rule, N(rule), IMG_SCOPE_GLOBAL);
+	struct rules_verdict v = run(&made, target);
+
+	assert_string_equal(rules_fault_text(v.fault), rules_fault_text(RULES_FAULT_NONE));
+	assert_int_equal(v.rule_i, N(rule) - 1);
+	made_close(&made);
+}
+
 /* A URL of 64 KiB and a pattern that a fast machine would search for seconds. */
 static void
 long_strings_end(void **state)
@@ -470,6 +495,7 @@ main(void)
 		cmocka_unit_test(files_are_never_there),
 		cmocka_unit_test(networks_go_by_prefix),
 		cmocka_unit_test(catastrophic_patterns_end),
+		cmocka_unit_test(honest_patterns_have_room),
 		cmocka_unit_test(long_strings_end),
 		cmocka_unit_test(bytes_that_are_not_utf8),
 		cmocka_unit_test(machine_code_that_errs_is_not_used),
