@@ -133,7 +133,7 @@ struct stream {
 	uint32_t from, pos, n;	/* in bytes: not yet put out, where to look for a match, the end */
 	uint32_t base, valid_n; /* [base, valid_n) is UTF-8, as far as it is there; pos is in it */
 	uint32_t want;		/* no use to look before n is so much */
-	uint32_t steps;		/* PCRE2's match limit; above the least: one start at a time */
+	uint32_t level;		/* of effort: steps a start, starts a call */
 	bool is_begin;		/* bytes[0] is the body's first */
 	bool was_empty;		/* the last match, at pos, was: the next is none of that kind */
 	struct slice owed;

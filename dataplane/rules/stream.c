@@ -13,18 +13,24 @@
  * (which does not go with partial matches): each stretch between them is asked by itself.
  *
  * Work is bounded as in match.c: many starts at once with few steps for each; where these do not
- * suffice one start at a time, with more and more, up to STEPS_MAX.
+ * suffice fewer with more, down to one start, and then it is a fault. A call that may need many
+ * steps costs as if it did.
  */
 #include "rules/body.h"
 #include "rules/utf8.h"
 
 enum {
-	STEPS_MIN = 256,
-	STEPS_MAX = 1 << 18,
-	SEARCH_BYTES = 4096, /* starts tried in one call of PCRE2 */
+	SEARCH_BYTES = 2048, /* that an attempt sees at first */
 	CALL_WORK = 64,
 	WANT_MIN = 32,
+	LEVELS = 6,
 };
+
+/* Starts tried in one call of PCRE2, and steps for each of them: its match limit. */
+static const struct {
+	uint32_t starts, steps;
+} level[LEVELS] = { { 1024, 16 },   { 64, 256 },    { 8, 2048 },
+		    { 1, 1 << 14 }, { 1, 1 << 16 }, { 1, 1 << 18 } };
 
 void
 stream_init(struct stream *s, const pcre2_code *code, uint32_t group_n, uint32_t occurrences,
@@ -42,7 +48,7 @@ stream_init(struct stream *s, const pcre2_code *code, uint32_t group_n, uint32_t
 		characters < (STREAM_LOOK_BACK - 8) / 4 ? 4 * characters + 8 : STREAM_LOOK_BACK;
 	s->left_n = occurrences != 0 ? occurrences : UINT32_MAX;
 	s->from = s->pos = s->n = s->base = s->valid_n = s->want = 0;
-	s->steps = STEPS_MIN;
+	s->level = 0;
 	s->is_begin = true;
 	s->was_empty = false;
 	s->owed = (struct slice){ 0 };
@@ -175,13 +181,19 @@ stretch(struct stream *s, bool is_last)
 		s->base = s->pos;
 		s->was_empty = false;
 		s->want = 0;
-		s->steps = STEPS_MIN;
+		s->level = 0;
 	}
 	if (s->valid_n < s->pos)
 		s->valid_n = s->pos;
 }
 
 /* ---- attempts ---- */
+
+static uint32_t
+min_of(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
 
 /* What an attempt sees. */
 struct view {
@@ -209,19 +221,20 @@ view_of(const struct stream *s, bool is_last)
 	return v;
 }
 
+/* Looks for a match that starts at pos, or at one of the next. */
 static int
-ask(struct stream *s, const struct view *v, uint32_t options, int64_t *work)
+ask(struct stream *s, const struct view *v, uint32_t starts, uint32_t options, int64_t *work)
 {
+	uint32_t steps = level[s->level].steps;
+
 	options |= PCRE2_NO_UTF_CHECK; /* stretch() has seen to it */
 	if (s->was_empty)
 		options |= PCRE2_NOTEMPTY_ATSTART;
 	if (!s->is_begin || s->base > 0)
 		options |= PCRE2_NOTBOL;
-	if (s->steps > STEPS_MIN)
-		options |= PCRE2_ANCHORED;
-	pcre2_set_match_limit(s->context, s->steps);
-	pcre2_set_offset_limit(s->context, PCRE2_UNSET); /* match.c has its own */
-	*work -= CALL_WORK + (s->steps > STEPS_MIN ? s->steps : (v->end - s->pos) / 8);
+	pcre2_set_match_limit(s->context, steps);
+	pcre2_set_offset_limit(s->context, s->pos - s->base + starts - 1);
+	*work -= CALL_WORK + (s->level > 0 ? starts * steps : min_of(starts, v->end - s->pos));
 	return pcre2_match(s->code, s->bytes + s->base, v->end - s->base, s->pos - s->base, options,
 			   s->captures, s->context);
 }
@@ -257,7 +270,7 @@ move_on(struct stream *s, uint32_t at)
 		s->was_empty = false;
 	s->pos = at;
 	s->want = 0;
-	s->steps = STEPS_MIN;
+	s->level -= s->level > 0;
 }
 
 /* A match from `from` to `to`; what is before it has been put out. */
@@ -315,8 +328,10 @@ enum step {
 static enum step
 no_match(struct stream *s, const struct view *v)
 {
-	if (s->steps > STEPS_MIN && s->pos < v->end) { /* of this one start */
-		move_on(s, next_start(s, s->pos));
+	uint32_t starts = level[s->level].starts;
+
+	if (starts <= v->end - s->pos) { /* these are done with */
+		move_on(s, next_start(s, s->pos + starts - 1));
 		return STEP_ON;
 	}
 	if (v->is_body)
@@ -338,13 +353,17 @@ look(struct stream *s, bool is_last, int64_t *work)
 	v = view_of(s, is_last);
 	if (!v.is_final && (v.end == s->pos || (s->n < s->want && !is_last)))
 		return STEP_WAIT;
-	rc = ask(s, &v, v.is_body ? 0 : v.is_final ? PCRE2_NOTEOL : PCRE2_PARTIAL_HARD, work);
+	rc = ask(s, &v, level[s->level].starts,
+		 v.is_body    ? 0
+		 : v.is_final ? PCRE2_NOTEOL
+			      : PCRE2_PARTIAL_HARD,
+		 work);
 	if (rc == PCRE2_ERROR_PARTIAL) {
 		if (!v.is_longest || found(s, 0) != s->pos) {
 			wait_from(s, found(s, 0), v.end);
 			return STEP_ON;
 		}
-		rc = ask(s, &v, PCRE2_NOTEOL | PCRE2_ANCHORED, work);
+		rc = ask(s, &v, 1, PCRE2_NOTEOL, work);
 		if (rc == PCRE2_ERROR_NOMATCH) {
 			move_on(s, next_start(s, s->pos));
 			return STEP_ON;
@@ -352,8 +371,8 @@ look(struct stream *s, bool is_last, int64_t *work)
 	}
 	if (rc == PCRE2_ERROR_NOMATCH)
 		return no_match(s, &v);
-	if (rc == PCRE2_ERROR_MATCHLIMIT && s->steps < STEPS_MAX) {
-		s->steps *= 8;
+	if (rc == PCRE2_ERROR_MATCHLIMIT && s->level + 1 < LEVELS) {
+		s->level++;
 		return STEP_ON;
 	}
 	if (rc < 0 || found(s, 1) < found(s, 0)) /* \K behind the match's end */
