@@ -242,7 +242,7 @@ is_absolute(const struct rule *rule)
 	const char *colon = rule->url.s == NULL ? NULL : strstr(rule->url.s, "://");
 
 	return rule->action == IMG_ACTION_REWRITE && colon != NULL &&
-	       strcspn(rule->url.s, "/{?") >= (size_t)(colon - rule->url.s);
+	       strcspn(rule->url.s, "/?") >= (size_t)(colon - rule->url.s);
 }
 
 /* A rule for everything after an absolute rewrite that goes on (3.3). */

@@ -3,6 +3,7 @@
 A group of cases shares its rules; README.md describes the keys. Whatever is not a known key is an
 error: a case that is misspelt must not pass.
 """
+import base64
 import json
 import os
 import re
@@ -29,7 +30,7 @@ EXPECT = {"to", "redirect", "answer", "aborts", "fails", "gives", "refused", "li
           "conditions", "contains", "lacks"}
 KNOWN = SHARED | CONFIG | SHOW | REQUEST | EXPECT
 PAGE_HOST = "http://h"
-BYTE = re.compile(r"\\x([89A-F][0-9A-F])")  # in a header: a byte that is no character
+BYTE = re.compile(r"\\x([89A-F][0-9A-F])")  # in a header or body: no character
 
 
 class Bad(Exception):
@@ -78,6 +79,10 @@ def read(path):
             found.append(Case(f"{name}, {i + 1}.{j + 1}", {**shared, **own,
                                                            "what": ": ".join(words)}))
     return found
+
+
+def bytes_in(text):
+    return BYTE.sub(lambda found: chr(0xDC00 + int(found[1], 16)), text)
 
 
 def as_list(value):
@@ -211,7 +216,7 @@ class Case:
         if "method" in given:
             argv += ["-X", given["method"]]
         for line in as_list(given.get("headers")):
-            argv += ["-H", BYTE.sub(lambda found: chr(0xDC00 + int(found[1], 16)), line)]
+            argv += ["-H", bytes_in(line)]
         for key in ("client", "target"):
             if key in given:
                 argv += [f"--{key}", given[key]]
@@ -339,6 +344,10 @@ def header_differences(which, want, lines):
 def response_differences(want, got):
     """status and body as they are; every other key is a header."""
     want = dict(want)
+    if BYTE.search(want.get("body", "")):
+        text = base64.b64encode(bytes_in(want.pop("body")).encode("utf-8", "surrogateescape"))
+        if got.get("body_base64") != text.decode():
+            yield f"response body: wanted {text.decode()}, came {got}"
     for key in ("status", "body"):
         if key in want and got.get(key) != want[key]:
             yield f"response {key}: wanted {want[key]!r}, came {got.get(key)!r}"
@@ -370,12 +379,12 @@ def response_bytes(response, repeated):
         response = {"head": [f"HTTP/1.1 {response.get('status', '200 OK')}",
                              *as_list(response.get("headers",
                                                    "Content-Type: text/html"))], **response}
-    body = repeated(response.get("body") or "").encode("utf-8", "surrogateescape")
+    body = bytes_in(repeated(response.get("body") or "")).encode("utf-8", "surrogateescape")
     coding = response.get("coding")
     lines = response["head"]
     if coding:
         body = CODINGS[coding](body)
-        lines = [*lines, f"Content-Encoding: {coding}"]
+        lines = [*lines, f"Content-Encoding: {coding.removesuffix(' raw')}"]
     if response.get("chunks"):
         lines = [*lines, "Transfer-Encoding: chunked"]
         body = b"".join(chunks(body, response["chunks"]))

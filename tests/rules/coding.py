@@ -14,6 +14,7 @@ def brotli_stored(body):
 
 
 CODINGS = {"gzip": lambda body: gzip.compress(body, mtime=0), "deflate": zlib.compress,
+           "deflate raw": lambda body: zlib.compress(body)[2:-4],  # as some servers have it
            "br": brotli_stored, "x-gzip": lambda body: gzip.compress(body, mtime=0),
            "compress": lambda body: b"\x1f\x9d" + body}
 
