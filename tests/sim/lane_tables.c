@@ -109,10 +109,53 @@ build_rules(struct img_build *b)
 	img_build_scope(b, &scope);
 }
 
-static uint32_t
-build_bind(struct img_build *b)
+/* A rule that writes what was there, and one that looks for what no body has. */
+static void
+build_outbound(struct img_build *b)
 {
-	return img_build_bind(b, &(struct img_bind){ .scope_i = 0 });
+	static const char *const regex[] = { "(.*)", "no body has this in it" };
+	struct img_input input = { .kind = IMG_INPUT_VALUE,
+				   .expr_i = (uint32_t)IMG_NONE,
+				   .blob_i = (uint32_t)IMG_NONE,
+				   .first_pattern = b->part[IMG_PATTERNS].n,
+				   .pattern_n = 2 };
+	struct img_scope scope = { .kind = IMG_SCOPE_OUTBOUND,
+				   .first_input = b->part[IMG_INPUTS].n,
+				   .input_n = 1,
+				   .rule_n = 2 };
+
+	for (uint32_t i = 0; i < 2; i++) {
+		struct img_pattern pattern = { .group_n = i == 0, .gate = (uint32_t)IMG_NONE };
+		struct img_out_rule rule = { .slot = 1 + i,
+					     .incarnation = 1,
+					     .flags = IMG_RULE_USES_R | IMG_RULE_REPLACE,
+					     .kind = i == 0 ? IMG_OUT_VARIABLE : IMG_OUT_BODY,
+					     .pre_i = (uint32_t)IMG_NONE,
+					     .variable_kind = IMG_OP_RESPONSE_FIELD,
+					     .action = IMG_ACTION_REWRITE };
+
+		pattern.text = pattern.regex = img_build_text(b, regex[i]);
+		rule.pattern_i = img_build_pattern(b, &pattern);
+		rule.name = img_build_text(b, i == 0 ? "head" : "body");
+		if (i == 0)
+			rule.variable = img_build_text(b, "x-origin");
+		rule.value_expr_i = build_expr(b, "", i == 0);
+		img_build_out_rule(b, &rule);
+	}
+	img_build_input(b, &input);
+	scope.set = img_build_text(b, "sim");
+	scope.folder = img_build_text(b, "/");
+	img_build_scope(b, &scope);
+}
+
+static uint32_t
+build_binds(const struct lw_conf *conf, struct img_build *b)
+{
+	uint32_t first = img_build_bind(b, &(struct img_bind){ .scope_i = 0 });
+
+	if (conf->has_outbound)
+		img_build_bind(b, &(struct img_bind){ .scope_i = 1 });
+	return first;
 }
 
 static void
@@ -133,8 +176,8 @@ build_listener(struct lw *w, struct img_build *b, uint32_t i)
 				      .body_ns = conf->body_ns,
 				      .idle_ns = conf->idle_ns,
 				      .send_ns = conf->client_send_ns,
-				      .first_bind = conf->has_rules ? build_bind(b) : 0,
-				      .bind_n = conf->has_rules,
+				      .first_bind = conf->has_rules ? build_binds(conf, b) : 0,
+				      .bind_n = conf->has_rules + conf->has_outbound,
 			      });
 }
 
@@ -203,6 +246,8 @@ build_view(struct lw *w)
 	build_machine(w, &b);
 	if (w->conf.has_rules)
 		build_rules(&b);
+	if (w->conf.has_outbound)
+		build_outbound(&b);
 	for (uint32_t i = 0; i < w->conf.listener_n; i++)
 		build_listener(w, &b, i);
 	if (prng_one_in(&w->prng, 2)) /* comes and goes; nobody asks there */

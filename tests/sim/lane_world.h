@@ -178,7 +178,8 @@ struct lw_conf {
 	uint64_t rest_ns;
 	uint32_t idle_max, retries;
 	uint64_t body_ns;
-	bool has_rules; /* "/r/1" is asked for, and a rule makes it "/1" for the origins */
+	bool has_rules;	   /* "/r/1" is asked for, and a rule makes it "/1" for the origins */
+	bool has_outbound; /* has_rules, and others look through every response, head and body */
 
 	/* what happens meanwhile, between these two times on average; 0: never */
 	uint64_t reload_ns;  /* tables change */

@@ -222,6 +222,7 @@ base_conf(struct lw_conf *conf, struct prng *prng, uint64_t seed)
 		draw_habits(prng, &conf->origin_habits[i]);
 	}
 	conf->has_rules = prng_one_in(prng, 2);
+	conf->has_outbound = conf->has_rules && prng_one_in(prng, 2);
 }
 
 static void
