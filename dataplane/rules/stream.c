@@ -351,7 +351,7 @@ look(struct stream *s, bool is_last, int64_t *work)
 
 	stretch(s, is_last);
 	v = view_of(s, is_last);
-	if (!v.is_final && (v.end == s->pos || (s->n < s->want && !is_last)))
+	if (!v.is_final && (v.end == s->pos || (s->valid_n < s->want && !is_last)))
 		return STEP_WAIT;
 	rc = ask(s, &v, level[s->level].starts,
 		 v.is_body    ? 0

@@ -383,6 +383,33 @@ a_hostile_pattern_ends_in_a_fault(void **state)
 	pcre2_code_free(code);
 }
 
+/*
+ * What may become a match stands before the first bytes of a character: only input can say more,
+ * and asking again for the same costs all of each turn's work.
+ */
+static void
+half_a_character_is_waited_for(void **state)
+{
+	static const char text[] = "a no\xe2\x82";
+	pcre2_code *code = compile("no body", 0, true);
+	uint8_t out[64];
+	struct sink sink = { out, sizeof(out) };
+	int64_t work = 1 << 16;
+	bool is_done;
+	uint32_t room;
+
+	(void)state;
+	stream_init(&stream, code, 0, 0, on_match, NULL);
+	stream.context = context;
+	stream.captures = captures;
+	memcpy(stream_room(&stream, &room), text, sizeof(text) - 1);
+	stream_added(&stream, sizeof(text) - 1);
+	assert_int_equal(stream_turn(&stream, false, &sink, &work, &is_done), RULES_FAULT_NONE);
+	assert_false(is_done);
+	assert_true(work > 0); /* the turn ended by itself */
+	pcre2_code_free(code);
+}
+
 int
 main(void)
 {
@@ -390,6 +417,7 @@ main(void)
 		cmocka_unit_test(every_match_goes_left_to_right),
 		cmocka_unit_test(anchors_are_the_begin_and_end_of_the_body),
 		cmocka_unit_test(characters_are_whole),
+		cmocka_unit_test(half_a_character_is_waited_for),
 		cmocka_unit_test(bytes_that_are_no_characters_match_nothing),
 		cmocka_unit_test(the_first_so_many),
 		cmocka_unit_test(random_patterns_do_as_the_whole),
