@@ -39,7 +39,8 @@ reopen(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 
 /*
  * The window, unless an older segment brings it or one that acknowledges less than is known; true
- * when it has changed.
+ * when it has changed. Beyond RFC 9293, 3.10.7.4: what fills a gap has a low number, but is the
+ * latest word when it acknowledges more; with the window of before we would overrun the peer's.
  */
 static bool
 take_window(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
@@ -48,8 +49,11 @@ take_window(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
 	uint32_t wnd = conn_window_of(conn, seg);
 	uint32_t was = conn->snd_wnd;
 
-	if (seq_lt(seg->ack, conn->snd_una) || seq_gt(conn->snd_wl1, a->seq) ||
-	    (seq_eq(conn->snd_wl1, a->seq) && seq_gt(conn->snd_wl2, seg->ack)))
+	if (seq_lt(seg->ack, conn->snd_una))
+		return false;
+	if (seq_eq(seg->ack, conn->snd_una) &&
+	    (seq_gt(conn->snd_wl1, a->seq) ||
+	     (seq_eq(conn->snd_wl1, a->seq) && seq_gt(conn->snd_wl2, seg->ack))))
 		return false;
 	conn->snd_wl1 = a->seq;
 	conn->snd_wl2 = seg->ack;

@@ -14,7 +14,11 @@ repair_need(struct tcp *tcp, struct tcp_conn *conn)
 			return NULL;
 		}
 		conn->repair = i;
-		*repair_of(tcp, conn) = (struct repair){ .fack = conn->snd_una, .wnd_mult = 1 };
+		*repair_of(tcp, conn) = (struct repair){
+			.fack = conn->snd_una,
+			.round = conn->snd_una,
+			.wnd_mult = 1,
+		};
 	}
 	return repair_of(tcp, conn);
 }

@@ -445,6 +445,14 @@ tcp_info(const struct tcp *tcp, struct tcp_id id, struct tcp_info *ret_info)
 		.bytes_in = conn->bytes_in,
 		.bytes_out = conn->bytes_out,
 		.retransmits = conn->again_n,
+		.rtt_least_ns = (uint64_t)conn->rtt.least_us * 1000,
+		.flight_bytes = conn_flight(conn),
+		.sacked_bytes = conn->sacked_bytes,
+		.lost_bytes = conn->lost_bytes,
+		.is_recovering = conn_has(conn, CONN_RECOVERY | CONN_LOSS),
+		.has_timed_out = conn_has(conn, CONN_LOSS),
+		.has_reordered = conn_has(conn, CONN_REORDERS),
+		.cc = conn->cc.kind,
 		.zero_window_ns = (uint64_t)shut_ticks(tcp, conn) << 20,
 	};
 }

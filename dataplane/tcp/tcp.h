@@ -301,7 +301,14 @@ struct tcp_info {
 	uint64_t srtt_ns, rttvar_ns, rto_ns;
 	uint64_t bytes_in, bytes_out; /* in order and acknowledged */
 	uint64_t retransmits;	      /* segments */
-	uint64_t zero_window_ns;      /* time for which the peer's window was shut */
+	uint64_t rtt_least_ns;	      /* the path's own delay; 0: none measured yet */
+	uint32_t flight_bytes;	      /* sent and not acknowledged; of these */
+	uint32_t sacked_bytes, lost_bytes;
+	bool is_recovering;	 /* fast recovery, or repair after a timeout */
+	bool has_timed_out;	 /* the timer was it */
+	bool has_reordered;	 /* the path has delivered out of order, ever */
+	uint8_t cc;		 /* enum tcp_cc */
+	uint64_t zero_window_ns; /* time for which the peer's window was shut */
 };
 
 /* clang-format off */

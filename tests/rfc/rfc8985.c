@@ -264,6 +264,141 @@ recovery_that_was_a_mistake_is_taken_back_by_dsack(void **state)
 	peer_done(&p);
 }
 
+/* Section 6 needs SACK: without it three duplicates count, not time. */
+static void
+peer_without_sack_is_not_timed(void **state)
+{
+	struct peer p = sent(8, (struct peer_conf){ .no_sack = true });
+
+	(void)state;
+	peer_send(&p, .at_ms = 100, .ack = 5000);
+	peer_wait(&p, 150);
+	peer_expect_quiet(&p);
+	peer_drop(&p);
+}
+
+/* 7.2: a FIN is an end like another. */
+static void
+silent_fin_is_probed(void **state)
+{
+	struct peer p = sent(1, (struct peer_conf){ 0 });
+
+	(void)state;
+	peer_send(&p, .at_ms = 100);
+	peer_shutdown(&p);
+	peer_expect(&p, .flags = "FA", .seq = at(1));
+	peer_wait(&p, 1000);
+	peer_expect(&p, .flags = "FA", .seq = at(1));
+	assert_int_equal(p.count.tcp_tx_tail_probes, 1);
+	peer_drop(&p);
+}
+
+/* 7.2: in a recovery nobody probes. */
+static void
+recovery_is_not_probed(void **state)
+{
+	struct peer p = sent(8, (struct peer_conf){ 0 });
+
+	(void)state;
+	peer_send(&p, .at_ms = 100, .ack = 5000, .sack = { { at(1), at(8) } });
+	peer_expect_run(&p, at(0), 1);
+	peer_wait(&p, 1000);
+	assert_int_equal(p.count.tcp_tx_tail_probes, 0);
+	assert_true(peer_info(&p).is_recovering);
+	peer_drop(&p);
+}
+
+/* 7.3: a shut window takes no new bytes; the last segment goes again. */
+static void
+probe_keeps_to_the_window(void **state)
+{
+	struct peer p = sent(2, (struct peer_conf){ .wnd = 2 * MSS });
+
+	(void)state;
+	peer_write(&p, 2 * MSS);
+	peer_expect_quiet(&p);
+	peer_wait(&p, 250);
+	peer_expect_run(&p, at(1), 1);
+	assert_int_equal(p.count.tcp_tx_tail_probes, 1);
+	peer_drop(&p);
+}
+
+/* 7.3: the timeout follows the probe, and counts from it. */
+static void
+timeout_comes_after_the_probe(void **state)
+{
+	struct peer p = sent(2, (struct peer_conf){ 0 });
+
+	(void)state;
+	peer_expect(&p, .at_ms = 200, .seq = at(1), .n = MSS);
+	peer_expect(&p, .at_ms = 500, .seq = at(0), .n = MSS);
+	assert_true(peer_info(&p).has_timed_out);
+	assert_int_equal(p.count.tcp_timeouts, 1);
+	peer_drop(&p);
+}
+
+/* What a person is shown of a repair. */
+static void
+repair_is_shown(void **state)
+{
+	struct peer p = sent(8, (struct peer_conf){ 0 });
+	struct tcp_info info;
+
+	(void)state;
+	peer_send(&p, .at_ms = 100, .ack = 5000, .sack = { { at(1), at(8) } });
+	info = peer_info(&p);
+	assert_true(info.is_recovering && !info.has_timed_out && !info.has_reordered);
+	assert_int_equal(info.flight_bytes, 8 * MSS);
+	assert_int_equal(info.sacked_bytes, 7 * MSS);
+	assert_int_equal(info.lost_bytes, 0); /* it is in flight again */
+	assert_in_range(info.rtt_least_ns, 99 * MS_NS, 101 * MS_NS);
+	peer_send(&p, .at_ms = 200, .ack = at(8));
+	info = peer_info(&p);
+	assert_true(!info.is_recovering);
+	assert_int_equal(info.flight_bytes, 0);
+	peer_drop(&p);
+}
+
+/* As sent(), from another port, so that the engine's numbers lie elsewhere. */
+static struct peer
+sent_to_port(uint16_t port, uint32_t n)
+{
+	struct peer p = peer_new();
+
+	p.port = port;
+	peer_send(&p, .flags = "S", .mss = MSS, .has_sack_ok = true);
+	peer_expect(&p, .flags = "SA");
+	peer_send(&p, .at_ms = 100);
+	p.zero_ns = p.now / MS_NS * MS_NS;
+	peer_write(&p, n * MSS);
+	peer_expect_run(&p, 5000, n);
+	return p;
+}
+
+/* 6.2, step 4: a D-SACK makes the reordering window a quarter larger, wherever numbers begin. */
+static void
+needless_retransmission_widens_the_window(void **state)
+{
+	(void)state;
+	for (uint16_t k = 0; k < 8; k++) {
+		struct peer p = sent_to_port(PEER_PORT + k, 10);
+
+		peer_send(&p, .at_ms = 100, .ack = at(1), .sack = { { at(2), at(3) } });
+		peer_ignore(&p);
+		peer_wait(&p, 127); /* a quarter of 100 ms, and at(1) goes again */
+		assert_int_equal(p.counts->tcp_tx_again, 1);
+		peer_send(&p, .ack = at(3));
+		peer_send(&p, .at_ms = 226, .ack = at(3), .sack = { { at(1), at(2) } });
+		assert_int_equal(p.count.tcp_undone, 1);
+		peer_send(&p, .at_ms = 230, .ack = at(3), .sack = { { at(4), at(5) } });
+		peer_wait(&p, 275); /* half of 100 ms after 230 */
+		assert_int_equal(p.counts->tcp_tx_again, 1);
+		peer_wait(&p, 285);
+		assert_int_equal(p.counts->tcp_tx_again, 2);
+		peer_drop(&p);
+	}
+}
+
 int
 main(void)
 {
@@ -281,6 +416,13 @@ main(void)
 		cmocka_unit_test(window_comes_down_over_a_round_trip),
 		cmocka_unit_test(timeout_that_was_a_mistake_is_taken_back_by_timestamps),
 		cmocka_unit_test(recovery_that_was_a_mistake_is_taken_back_by_dsack),
+		cmocka_unit_test(peer_without_sack_is_not_timed),
+		cmocka_unit_test(silent_fin_is_probed),
+		cmocka_unit_test(recovery_is_not_probed),
+		cmocka_unit_test(probe_keeps_to_the_window),
+		cmocka_unit_test(timeout_comes_after_the_probe),
+		cmocka_unit_test(repair_is_shown),
+		cmocka_unit_test(needless_retransmission_widens_the_window),
 	};
 
 	return cmocka_run_group_tests_name("RFC 8985, 6937, 4015: repair by time", test, NULL,
