@@ -139,6 +139,116 @@ cookie_takes_a_scale_beyond_14_as_14(void **state)
 	peer_drop(&p);
 }
 
+/* Cookies are for need: with room in the backlog nobody gets one. */
+static void
+room_in_the_backlog_needs_no_cookie(void **state)
+{
+	struct peer p = peer_new(.backlog_max = 2);
+
+	(void)state;
+	peer_send(&p, .flags = "S");
+	peer_expect(&p, .flags = "SA");
+	assert_int_equal(p.count.tcp_tx_cookies, 0);
+	peer_drop(&p);
+}
+
+/* Without a timestamp there is no place for options: none is answered. */
+static void
+cookie_without_timestamp_offers_nothing(void **state)
+{
+	struct peer p = peer_new(.backlog_max = 1);
+
+	(void)state;
+	fill_backlog(&p);
+	peer_send(&p, .flags = "S", .mss = 1460, .has_sack_ok = true, .has_wscale = true,
+		  .wscale = 7);
+	peer_expect(&p, .flags = "SA", .mss = 1460);
+	assert_false(p.heard[p.heard_n - 1].seg.has_wscale);
+	assert_false(p.heard[p.heard_n - 1].seg.has_sack_ok);
+	peer_send(&p, .wnd = 1000);
+	assert_int_equal(peer_info(&p).snd_wnd, 1000);
+	peer_drop(&p);
+}
+
+/* The MSS comes back rounded down to one of eight. */
+static void
+cookie_rounds_the_mss_down(void **state)
+{
+	struct peer p = peer_new(.backlog_max = 1);
+
+	(void)state;
+	fill_backlog(&p);
+	peer_send(&p, .flags = "S", .mss = 1399);
+	peer_expect(&p, .flags = "SA");
+	peer_send(&p);
+	assert_int_equal(peer_info(&p).mss, 1360);
+	peer_drop(&p);
+}
+
+/* The ACK of a cookie, again: the connection is there and takes it as an ACK. */
+static void
+cookie_opens_one_connection(void **state)
+{
+	struct peer p = peer_new(.backlog_max = 1);
+
+	(void)state;
+	fill_backlog(&p);
+	peer_send(&p, .flags = "S", .mss = 1460);
+	peer_expect(&p, .flags = "SA");
+	peer_send(&p);
+	peer_send(&p);
+	assert_int_equal(p.accepted_n, 1);
+	assert_int_equal(p.count.tcp_cookies_redeemed, 1);
+	peer_done(&p);
+}
+
+/* The same over IPv6. */
+static void
+cookie_opens_over_ipv6(void **state)
+{
+	struct peer p = peer_new(.backlog_max = 1, .v6 = true);
+
+	(void)state;
+	fill_backlog(&p);
+	peer_send(&p, .flags = "S", .mss = 1440);
+	peer_expect(&p, .flags = "SA", .mss = 1440);
+	peer_send(&p, .text = "hello");
+	assert_int_equal(tcp_readable(p.tcp, p.id), 5);
+	peer_drop(&p);
+}
+
+/* Where nobody listens any more a good cookie opens nothing. */
+static void
+cookie_of_a_closed_listener_gets_rst(void **state)
+{
+	static const struct ip_addr any;
+	struct peer p = peer_new(.backlog_max = 1);
+
+	(void)state;
+	fill_backlog(&p);
+	peer_send(&p, .flags = "S", .mss = 1460);
+	peer_expect(&p, .flags = "SA");
+	tcp_unlisten(p.tcp, &any, ENGINE_PORT);
+	peer_send(&p);
+	peer_expect(&p, .flags = "R", .seq = 5000);
+	peer_drop(&p);
+}
+
+/* An RST at the right place opens nothing. */
+static void
+rst_does_not_redeem_a_cookie(void **state)
+{
+	struct peer p = peer_new(.backlog_max = 1);
+
+	(void)state;
+	fill_backlog(&p);
+	peer_send(&p, .flags = "S", .mss = 1460);
+	peer_expect(&p, .flags = "SA");
+	peer_send(&p, .flags = "RA");
+	assert_int_equal(p.count.tcp_cookies_redeemed, 0);
+	peer_done(&p);
+}
+
 int
 main(void)
 {
@@ -150,6 +260,13 @@ main(void)
 		cmocka_unit_test(cookie_is_good_for_two_clocks_only),
 		cmocka_unit_test(ack_without_cookies_gets_rst),
 		cmocka_unit_test(cookie_takes_a_scale_beyond_14_as_14),
+		cmocka_unit_test(room_in_the_backlog_needs_no_cookie),
+		cmocka_unit_test(cookie_without_timestamp_offers_nothing),
+		cmocka_unit_test(cookie_rounds_the_mss_down),
+		cmocka_unit_test(cookie_opens_one_connection),
+		cmocka_unit_test(cookie_opens_over_ipv6),
+		cmocka_unit_test(cookie_of_a_closed_listener_gets_rst),
+		cmocka_unit_test(rst_does_not_redeem_a_cookie),
 	};
 
 	return cmocka_run_group_tests_name("RFC 4987: SYN cookies", test, NULL, NULL);

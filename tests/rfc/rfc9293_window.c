@@ -371,6 +371,22 @@ small_window_behind_a_flight_waits(void **state)
 	peer_drop(&p);
 }
 
+/* 3.10.7.4: what fills a gap is not old when it acknowledges more than was known; its window counts. */
+static void
+window_on_the_segment_that_fills_a_gap_counts(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_write(&p, 2 * MSS);
+	peer_expect_run(&p, 5000, 2);
+	peer_send(&p, .seq = 1100, .n = 100, .ack = 5000, .wnd = 60000);
+	peer_expect(&p, .ack = 1000);
+	peer_send(&p, .seq = 1000, .n = 100, .ack = 5000 + 2 * MSS, .wnd = 1000);
+	assert_int_equal(peer_info(&p).snd_wnd, 1000);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -397,6 +413,7 @@ main(void)
 		cmocka_unit_test(window_above_32767_is_a_large_one),
 		cmocka_unit_test(slow_reader_opens_the_window_in_segments),
 		cmocka_unit_test(small_window_behind_a_flight_waits),
+		cmocka_unit_test(window_on_the_segment_that_fills_a_gap_counts),
 	};
 
 	return cmocka_run_group_tests_name("RFC 9293, 3.8.6: windows", test, NULL, NULL);
