@@ -67,7 +67,7 @@ path_below_the_least_of_ipv6_is_not_believed(void **state)
 	peer_drop(&p);
 }
 
-/* RFC 1191, 6.5; RFC 8201, 5.4: a smaller path is no congestion. */
+/* RFC 1191, 6.4; RFC 8201, 5.4: a smaller path is no congestion. */
 static void
 smaller_path_leaves_the_window_alone(void **state)
 {

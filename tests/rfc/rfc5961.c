@@ -286,6 +286,19 @@ challenges_are_given_again_later(void **state)
 	peer_done(&p);
 }
 
+/* RFC 9293, 3.5.3 (SHLD-2): an RST may say why; that is no byte of the stream. */
+static void
+text_of_an_rst_is_not_text(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_send(&p, .flags = "R", .seq = 1000, .text = "overloaded");
+	assert_int_equal(tcp_end(p.tcp, p.id), TCP_END_RESET);
+	assert_int_equal(tcp_readable(p.tcp, p.id), 0);
+	peer_done(&p);
+}
+
 int
 main(void)
 {
@@ -308,6 +321,7 @@ main(void)
 		cmocka_unit_test(blind_rst_does_not_end_a_half_open_connection),
 		cmocka_unit_test(rst_at_a_shut_window_resets),
 		cmocka_unit_test(challenges_are_given_again_later),
+		cmocka_unit_test(text_of_an_rst_is_not_text),
 	};
 
 	return cmocka_run_group_tests_name("RFC 5961: blind attacks", test, NULL, NULL);

@@ -381,6 +381,8 @@ icmp_errors_name_the_segment_they_are_about(void **state)
 	assert_int_equal(icmp_error_parse(false, 3, 1, 0, quote, 27, &error), WIRE_DROP_ICMP_QUOTE);
 	assert_int_equal(icmp_error_parse(true, 1, 0, 0, quote, 28, &error), WIRE_DROP_ICMP_QUOTE);
 	assert_int_equal(icmp_error_parse(false, 5, 0, 0, quote, 28, &error), WIRE_DROP_ICMP_TYPE);
+	assert_int_equal(icmp_error_parse(false, 4, 0, 0, quote, 28, &error),
+			 WIRE_DROP_ICMP_TYPE); /* source quench: RFC 6633 */
 	quote[9] = 17;
 	assert_int_equal(icmp_error_parse(false, 3, 1, 0, quote, 28, &error), WIRE_DROP_ICMP_QUOTE);
 }
