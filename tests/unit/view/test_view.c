@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "abi/blob.h"
+#include "abi/build.h"
 #include "abi/rundir.h"
 #include "bench.h"
 
@@ -98,6 +99,82 @@ pins_keep_count(void **state)
 	assert_int_equal(fault.kind, ABI_FAULT_SHORT);
 }
 
+/* The image of a listener with one rule on this pattern. */
+static void *
+image_of_rule(const char *pattern, size_t *ret_n)
+{
+	struct img_machine machine = { .lanes = 1, .server_slots = 1, .journal_bytes = 65536 };
+	struct img_listener listener = { .incarnation = 1,
+					 .port_i = (uint32_t)IMG_NONE,
+					 .tcp_port = 80,
+					 .farm_i = (uint32_t)IMG_NONE,
+					 .head_ns = 1,
+					 .idle_ns = 1,
+					 .bind_n = 1 };
+	struct img_scope scope = { .kind = IMG_SCOPE_LOCAL, .input_n = 1, .rule_n = 1 };
+	struct img_rule rule = { .incarnation = 1,
+				 .flags = IMG_RULE_ALWAYS,
+				 .url_expr_i = (uint32_t)IMG_NONE,
+				 .reason_expr_i = (uint32_t)IMG_NONE,
+				 .body_expr_i = (uint32_t)IMG_NONE,
+				 .farm_i = (uint32_t)IMG_NONE };
+	struct img_pattern made = { .gate = (uint32_t)IMG_NONE };
+	struct img_port port = { .queues = 1 };
+	struct img_build b;
+	void *bytes;
+
+	img_build_init(&b, realloc);
+	machine.pseudonym = img_build_text(&b, "edge");
+	img_build_machine(&b, &machine);
+	img_build_core(&b, &(struct img_core){ .cpu = 0 });
+	port.name = port.device = img_build_text(&b, "one");
+	img_build_port(&b, &port);
+	listener.name = img_build_text(&b, "web");
+	img_build_listener(&b, &listener);
+	img_build_bind(&b, &(struct img_bind){ .scope_i = 0 });
+	made.text = made.regex = img_build_text(&b, pattern);
+	img_build_pattern(&b, &made);
+	img_build_input(&b, &(struct img_input){ .kind = IMG_INPUT_PATH,
+						 .expr_i = (uint32_t)IMG_NONE,
+						 .blob_i = (uint32_t)IMG_NONE,
+						 .pattern_n = 1,
+						 .flags = IMG_INPUT_ON_URL });
+	rule.name = img_build_text(&b, "r");
+	img_build_rule(&b, &rule);
+	scope.set = img_build_text(&b, "set");
+	scope.folder = img_build_text(&b, "/");
+	img_build_scope(&b, &scope);
+	assert_true(img_build_finish(&b, &bytes, ret_n));
+	img_build_fini(&b);
+	return bytes;
+}
+
+static void
+rules_open_with_their_view_or_refuse_it(void **state)
+{
+	struct abi_fault fault;
+	size_t n;
+	void *bytes = image_of_rule("^a", &n);
+	struct view *v = view_of(bytes, n, 1, 2, &fault);
+
+	(void)state;
+	assert_non_null(v);
+	assert_non_null(v->rules);
+	assert_true(rules_any(v->rules, 0, false));
+	assert_false(rules_any(v->rules, 0, true));
+	view_close(v);
+	v = view_of(bytes, n, 1, 0, &fault); /* for nobody to evaluate */
+	assert_non_null(v);
+	assert_null(v->rules);
+	view_close(v);
+	free(bytes);
+	bytes = image_of_rule("(a", &n);
+	assert_null(view_of(bytes, n, 1, 2, &fault));
+	assert_int_not_equal(fault.kind, ABI_FAULT_NONE);
+	assert_string_equal(fault.part, "patterns");
+	free(bytes);
+}
+
 static void
 expect_change(const struct sample *from, const struct sample *to, enum view_change change,
 	      const char *part)
@@ -142,6 +219,7 @@ main(void)
 		TEST(a_missing_or_wrong_blob_refuses_the_image),
 		TEST(the_image_must_be_the_published_one),
 		TEST(pins_keep_count),
+		TEST(rules_open_with_their_view_or_refuse_it),
 		TEST(what_waits_for_a_restart_is_named),
 	};
 
