@@ -160,6 +160,42 @@ def test_each_action_of_a_rule(lab):
 
 
 @marked("smoke")
+def test_explain_says_what_the_proxy_does(lab):
+    lab.odd_origin("a")
+    lab.start(ruled(lab, iis(lab, """<rules>
+        <rule name="old"><match url="^old/(.*)"/><action type="Rewrite" url="new/{R:1} x?p=9"/></rule>
+        <rule name="host"><match url="."/><conditions><add input="{HTTP_COOKIE}" pattern="h=(\\w+)"/></conditions>
+          <serverVariables><set name="HTTP_HOST" value="{C:1}.x.com"/><set name="HTTP_COOKIE" value=""/>
+          <set name="HTTP_X_FROM" value="{REMOTE_ADDR} {URL}"/></serverVariables></rule>
+        <rule name="away"><match url="^away"/><action type="Redirect" url="b{URL}#c"/></rule>
+        <rule name="gone"><match url="^gone"/><action type="CustomResponse" statusCode="410"
+          statusReason="Gone {QUERY_STRING}" statusDescription="{ToLower:{REQUEST_URI}}"/></rule>
+        </rules><outboundRules>
+        <rule name="back"><match serverVariable="RESPONSE_X_Origin" pattern="(.*)"/>
+          <action type="Rewrite" value="{R:1} {REQUEST_METHOD}"/></rule></outboundRules>""")))
+    sent = ("-H", "User-Agent: t/1", "-H", "Accept: */*", "-H", "Host: www.x.com", "-H", "Cookie: h=in")
+    for target in ("/old/%C3%A4//b%2Fc?X=%20", "/as//it/./is?%zz", "/old/", "/away/x?Q=1", "/gone?A=B"):
+        got = ask(lab, target, *sent)
+        for source in ((), ("--config", lab.path("penstock.yaml"))):
+            told = lab.ctl_json("explain", *source, *sent, "--client", f"{CLIENT4}:1234", "--target",
+                                target, f"http://{OUT4}/")
+            what = f"{target} {source}: {told}"
+            if told["action"] == "route":
+                lines = got.body.decode().splitlines()
+                expect(lines[0] == f"GET {told['url']} HTTP/1.1", f"{what}, the origin saw {lines}")
+                expect([tuple(line.split(": ", 1)) for line in lines[1:]]
+                       == [tuple(pair) for pair in told["upstream_headers"]],
+                       f"{what}, the origin saw {lines}")
+                expect(got.field("x-origin") == ["odd GET"], f"{what}: {got.lines}")
+                continue
+            expect((got.status, got.reason) == (told["status"], told["reason"]),
+                   f"{what}, came {got.status} {got.reason}")
+            expect(got.body.decode() == told["body"], f"{what}, came {got.body}")
+            expect(got.field("location") == [told["location"]] if "location" in told else
+                   not got.field("location"), f"{what}, came {got.lines}")
+
+
+@marked("smoke")
 def test_an_aborted_request_gets_not_a_byte(lab):
     lab.odd_origin("a")
     lab.start(ruled(lab, iis(lab, """<rules><rule name="bot"><match url=".*"/><conditions>
