@@ -5,12 +5,12 @@ import zlib
 
 def brotli_stored(body):
     """A brotli stream of uncompressed meta-blocks (RFC 7932, 9.2)."""
-    out, shift = b"", 1  # behind the one bit that says: a window of 64 KiB
+    out, shift = [], 1  # behind the one bit that says: a window of 64 KiB
     for at in range(0, len(body), 65536):
         piece = body[at:at + 65536]
-        out += ((len(piece) - 1) << (3 + shift) | 1 << (19 + shift)).to_bytes(3, "little") + piece
+        out += [((len(piece) - 1) << (3 + shift) | 1 << (19 + shift)).to_bytes(3, "little"), piece]
         shift = 0
-    return out + (b"\x03" if body else b"\x06")
+    return b"".join(out) + (b"\x03" if body else b"\x06")
 
 
 CODINGS = {"gzip": lambda body: gzip.compress(body, mtime=0), "deflate": zlib.compress,
@@ -19,9 +19,11 @@ CODINGS = {"gzip": lambda body: gzip.compress(body, mtime=0), "deflate": zlib.co
            "compress": lambda body: b"\x1f\x9d" + body}
 
 
-def chunks(body, size):
-    """A body in chunks of so many bytes (RFC 9112, 7.1)."""
-    for at in range(0, len(body), size):
-        piece = body[at:at + size]
+def chunks(body, size, dice=None):
+    """A body in chunks of so many bytes (RFC 9112, 7.1); with dice, of so many at most."""
+    at = 0
+    while at < len(body):
+        piece = body[at:at + (dice.randint(1, size) if dice else size)]
+        at += len(piece)
         yield b"%x\r\n%b\r\n" % (len(piece), piece)
     yield b"0\r\n\r\n"

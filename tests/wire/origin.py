@@ -20,11 +20,13 @@ By the request's path (query: n bytes, s seconds):
   /hints            103 before 200
   /nothing          204;  /same 304
   /both?n=          sends the request's body back while it is still coming, chunked
-  /page?n=&coding=&chunk=  200, text/html of n lines with links (page()), encoded, in chunks
+  /page?n=&coding=&chunk=&seed=  200, text/html of n lines with links (page()), encoded, in chunks
+                    of a size, or with a seed of random ones up to it
   /moved            302 to http://in.example/x
 """
 import hashlib
 import os
+import random
 import socket
 import struct
 import sys
@@ -158,7 +160,8 @@ def say_page(c, query, n):
         return
     c.sock.sendall("\r\n".join(["HTTP/1.1 200 OK", "Transfer-Encoding: chunked", *fields,
                                 "\r\n"]).encode())
-    for piece in chunks(body, size):
+    dice = random.Random(query["seed"]) if "seed" in query else None
+    for piece in chunks(body, size, dice):
         c.sock.sendall(piece)
 
 

@@ -308,6 +308,41 @@ def test_links_and_text_of_pages_are_edited_in_every_coding(lab):
                    f"{what}: {answer.lines}")
 
 
+def resident(process):
+    """Bytes of a process, and of what it started."""
+    with open(f"/proc/{process.pid}/statm", encoding="ascii") as statm:
+        return int(statm.read().split()[1]) * 4096
+
+
+def test_a_large_page_streams_through_with_little_memory(lab):
+    lab.odd_origin("a")
+    lab.start(ruled(lab, iis(lab, TAGS)))
+    lines = 2600000 if lab.full else 200000  # 100 MB, 8 MB
+    wanted = edited(page(lines))
+    out = lab.path("page")
+    before, most, over = resident(lab.dataplane), [0, 0], threading.Event()
+
+    def watch():
+        while not over.wait(0.02):
+            most[0] = max(most[0], resident(lab.dataplane))
+            most[1] = max(most[1], lab.gauge("bufs_held"))
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        for coding in ("gzip", "br") if lab.full else ("gzip",):
+            lab.get(f"/page?n={lines}&coding={coding}&chunk=20000&seed=7", "--compressed", "-H",
+                    "Accept-Encoding: gzip, br", "-o", out, timeout=300)
+            with open(out, "rb") as file:
+                got = file.read()
+            expect(got == wanted, f"{coding}: {first_difference(got, wanted)}")
+    finally:
+        over.set()
+        watcher.join()
+    grown = (most[0] - before) / (1 << 20)
+    lab.note(f"{len(wanted):,} bytes; {grown:.1f} MiB more, {most[1]} buffers at most")
+    expect(grown < 16, f"the data plane grew by {grown:.1f} MiB")
+
+
 def first_difference(got, wanted):
     at = next((i for i, (a, b) in enumerate(zip(got, wanted)) if a != b), min(len(got), len(wanted)))
     return f"byte {at} of {len(got)}: {got[at:at + 60]!r}, wanted {wanted[at:at + 60]!r}"
