@@ -29,6 +29,7 @@
 
 #define DELAYED_ACK_NS	   (40 * MS_NS)
 #define CORK_NS		   (2 * MS_NS) /* how long a short last segment waits for more */
+#define OVERRIDE_NS	   S_NS	       /* the longest wait for a window that is not silly */
 #define STALLED_NS	   (S_NS / 2) /* nothing acknowledged for so long: the peer takes nothing */
 #define RETRY_NS	   (MS_NS / 4)	       /* after the pool was dry */
 #define KEEPALIVE_EVERY_NS (30 * S_NS)	       /* between probes that nobody answers */
@@ -45,7 +46,7 @@ enum {
 	MSS_DEFAULT_V6 = 1220,
 	MSS_MIN = 88,	       /* a smaller one only makes us work */
 	MERGE_MAX = 512,       /* payloads up to this are copied to a waiting buffer's end */
-	ISLANDS_PER_CONN = 64, /* runs of out-of-order bytes */
+	ISLANDS_PER_CONN = 64, /* (island_n has eight bits) runs of out-of-order bytes */
 	SPANS_PER_CONN = 512,  /* records of what was sent */
 	REPAIRS_PART = 8,      /* one of so many connections may be in repair at once, */
 	REPAIRS_LEAST = 256,   /* and so many anyway */
@@ -130,6 +131,7 @@ struct repair {
 	bool can_undo;
 	uint32_t cwnd, ssthresh;
 	uint32_t stamp;	  /* our timestamp of the first retransmission */
+	uint16_t mss;	  /* 0, or before silence made it smaller */
 	uint32_t again_n; /* segments sent again that no D-SACK has called needless */
 	/* ECN (RFC 3168, 6.1.2): the window comes down once until CWR is sent, and to cwr_end, heard */
 	bool owes_cwr, has_cwr_end;
@@ -207,7 +209,8 @@ struct tcp_conn {
 	uint32_t flow_next;
 	uint32_t wait_prev, wait_next; /* in tcp->waiting or tcp->dialing */
 	uint16_t answer_tick;	       /* when what cannot be right was last answered */
-	uint16_t island_n;
+	uint8_t island_n;
+	uint8_t reo; /* wnd_mult and wnd_rounds of the last repair, four bits each; 0: as at first */
 	uint32_t unread_burst; /* of tcp_input, in which rcvq ceased to be empty */
 } __attribute__((aligned(32)));
 
@@ -465,6 +468,8 @@ bool undo_by_dsack(struct tcp *tcp, struct tcp_conn *conn, struct repair *r);
 void mtu_on_too_big(struct tcp *tcp, struct tcp_conn *conn, uint32_t mtu);
 /* The retransmission timer has fired, tries times before: full segments may be lost on the way. */
 void mtu_on_timeout(struct tcp *tcp, struct tcp_conn *conn);
+/* They were not: it was the peer or the path that was slow. */
+void mtu_undo(struct tcp_conn *conn, struct repair *r);
 
 /* ---- span.c, sack.c, loss.c, send.c ---- */
 

@@ -1,7 +1,8 @@
 /*
  * mtu.c - what the path carries: segments become smaller when a router says so (RFC 1191, 8201),
  * or when full ones vanish without a word (black holes: RFC 2923, 2.1; RFC 4821). Never larger
- * again: the path that shrank may do so once more, and a connection is short.
+ * again, unless the full ones turn out to have arrived: the path that shrank may do so once more,
+ * and a connection is short.
  */
 #include "tcp/conn.h"
 
@@ -40,6 +41,8 @@ mtu_on_too_big(struct tcp *tcp, struct tcp_conn *conn, uint32_t mtu)
 		COUNT(tcp, tcp_icmp_ignored);
 		return;
 	}
+	if (conn->repair != INDEX_NONE)
+		repair_of(tcp, conn)->mss = 0; /* somebody has said it: no silence any more */
 	lower(tcp, conn, is_v4 && mtu < FLOOR_V4 ? FLOOR_V4 : mtu);
 }
 
@@ -48,6 +51,7 @@ mtu_on_timeout(struct tcp *tcp, struct tcp_conn *conn)
 {
 	uint32_t headers = (conn_is_v4(conn) ? 40 : 60) + (conn_has(conn, CONN_TS) ? 12 : 0);
 	uint32_t mtu = conn->mss + headers;
+	struct repair *r = repair_of(tcp, conn);
 
 	if (conn->tries < SILENT_TRIES || conn->tries % 2 != 0 || conn_has(conn, CONN_SHUT) ||
 	    span_at(tcp, conn->span)->len < conn->mss)
@@ -57,8 +61,20 @@ mtu_on_timeout(struct tcp *tcp, struct tcp_conn *conn)
 			return;
 		if (step[i] < mtu) {
 			COUNT(tcp, tcp_black_holes);
+			if (r != NULL && r->mss == 0)
+				r->mss = conn->mss;
 			lower(tcp, conn, step[i]);
 			return;
 		}
 	}
+}
+
+void
+mtu_undo(struct tcp_conn *conn, struct repair *r)
+{
+	if (r->mss == 0)
+		return;
+	conn->mss = r->mss;
+	conn->cc.mss = r->mss;
+	r->mss = 0;
 }

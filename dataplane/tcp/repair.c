@@ -3,6 +3,26 @@
  */
 #include "tcp/conn.h"
 
+enum {
+	REO_BITS = 4,
+	REO_MAX = (1 << REO_BITS) - 1, /* nearly four times the least round trip: SRTT is less */
+};
+
+static uint32_t
+least(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+/* What D-SACK has taught of the path outlives the repair (RFC 8985, 6.2 step 4). */
+static void
+keep_reordering(struct tcp_conn *conn, const struct repair *r)
+{
+	uint32_t mult = least(r->wnd_mult, REO_MAX), rounds = least(r->wnd_rounds, REO_MAX);
+
+	conn->reo = mult > 1 ? (uint8_t)(mult << REO_BITS | rounds) : 0;
+}
+
 struct repair *
 repair_need(struct tcp *tcp, struct tcp_conn *conn)
 {
@@ -17,7 +37,8 @@ repair_need(struct tcp *tcp, struct tcp_conn *conn)
 		*repair_of(tcp, conn) = (struct repair){
 			.fack = conn->snd_una,
 			.round = conn->snd_una,
-			.wnd_mult = 1,
+			.wnd_mult = conn->reo != 0 ? conn->reo >> REO_BITS : 1,
+			.wnd_rounds = conn->reo & REO_MAX,
 		};
 	}
 	return repair_of(tcp, conn);
@@ -28,6 +49,7 @@ repair_give(struct tcp *tcp, struct tcp_conn *conn)
 {
 	if (conn->repair == INDEX_NONE)
 		return;
+	keep_reordering(conn, repair_of(tcp, conn));
 	pool_give(&tcp->repairs, conn->repair);
 	conn->repair = INDEX_NONE;
 	conn->flags &= ~(uint32_t)CONN_DSACK;

@@ -314,7 +314,12 @@ on_fresh_stopped(struct tcp *tcp, struct tcp_conn *conn, enum verdict why, uint6
 	conn->cc.is_limited =
 		why == VERDICT_CWND || (cwnd < conn->cc.ssthresh_bytes && pipe >= cwnd / 2);
 	if (why == VERDICT_WINDOW && conn_flight(conn) == 0 && conn->rto_at == UINT64_MAX) {
-		conn->rto_at = now + rtt_backed_off(&conn->rtt, conn->tries);
+		uint64_t wait_ns = rtt_backed_off(&conn->rtt, conn->tries);
+
+		/* a window that is silly rather than shut is used in the end (3.8.6.2.1) */
+		if (conn->snd_wnd > 0 && wait_ns > OVERRIDE_NS)
+			wait_ns = OVERRIDE_NS;
+		conn->rto_at = now + wait_ns;
 		time_arm(tcp, conn, conn->rto_at);
 	}
 }

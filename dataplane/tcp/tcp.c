@@ -145,6 +145,7 @@ conn_take(struct tcp *tcp, uint64_t now)
 		.life_at = UINT64_MAX,
 		.last_rx_ns = now,
 		.last_tx_tick = tick_of(now),
+		.answer_tick = (uint16_t)(tick_of(now) - ANSWER_TICKS), /* none was given yet */
 	};
 	rtt_init(&conn->rtt);
 	return conn;

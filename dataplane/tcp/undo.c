@@ -20,6 +20,7 @@ undo(struct tcp *tcp, struct tcp_conn *conn, struct repair *r)
 {
 	COUNT(tcp, tcp_undone);
 	r->can_undo = false;
+	mtu_undo(conn, r);
 	if (conn->cc.cwnd_bytes < r->cwnd)
 		conn->cc.cwnd_bytes = r->cwnd;
 	conn->cc.ssthresh_bytes = r->ssthresh;

@@ -194,6 +194,27 @@ silence_about_small_segments_says_nothing(void **state)
 	peer_drop(&p);
 }
 
+/* ... unless it turns out that the full ones had arrived, late: then they were right. */
+static void
+late_answer_to_a_full_segment_makes_them_full_again(void **state)
+{
+	struct peer p = peer_established(.ts = true);
+	uint32_t first;
+
+	(void)state;
+	peer_write_pieces(&p, 1448, 1448);
+	peer_expect(&p, .n = 1448);
+	first = p.ts_engine;
+	peer_wait(&p, 2000);
+	assert_int_equal(p.counts->tcp_black_holes, 1);
+	assert_int_equal(peer_info(&p).mss, 1240 - 12);
+	peer_ignore(&p);
+	peer_send(&p, .ack = 6448, .ts_ecr = first);
+	assert_int_equal(peer_info(&p).mss, 1448);
+	assert_int_equal(p.count.tcp_undone, 1);
+	peer_done(&p);
+}
+
 int
 main(void)
 {
@@ -209,6 +230,7 @@ main(void)
 		cmocka_unit_test(silence_that_goes_on_makes_them_smaller_still),
 		cmocka_unit_test(silence_over_ipv6_ends_at_1280),
 		cmocka_unit_test(silence_about_small_segments_says_nothing),
+		cmocka_unit_test(late_answer_to_a_full_segment_makes_them_full_again),
 	};
 
 	return cmocka_run_group_tests_name("RFC 1191, 8201, 4821: path MTU", test, NULL, NULL);

@@ -299,6 +299,21 @@ text_of_an_rst_is_not_text(void **state)
 	peer_done(&p);
 }
 
+/* 7: a connection's first challenge is given whatever the time of day. */
+static void
+first_challenge_is_always_given(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_send(&p, .flags = "S", .at_ms = 30800); /* 2^20 ns: just behind a multiple of 2^16 */
+	peer_expect(&p, .flags = "SA");
+	peer_send(&p, .flags = "R", .seq = 1007);
+	peer_expect(&p, .ack = 1000);
+	assert_int_equal(p.count.tcp_challenges_withheld, 0);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -322,6 +337,7 @@ main(void)
 		cmocka_unit_test(rst_at_a_shut_window_resets),
 		cmocka_unit_test(challenges_are_given_again_later),
 		cmocka_unit_test(text_of_an_rst_is_not_text),
+		cmocka_unit_test(first_challenge_is_always_given),
 	};
 
 	return cmocka_run_group_tests_name("RFC 5961: blind attacks", test, NULL, NULL);

@@ -399,6 +399,31 @@ needless_retransmission_widens_the_window(void **state)
 	}
 }
 
+/* ... and it is remembered when all has arrived. */
+static void
+wider_window_outlives_the_flight(void **state)
+{
+	struct peer p = sent(10, (struct peer_conf){ 0 });
+
+	(void)state;
+	peer_send(&p, .at_ms = 100, .ack = at(1), .sack = { { at(2), at(3) } });
+	peer_ignore(&p);
+	peer_wait(&p, 127);
+	peer_send(&p, .ack = at(3));
+	peer_send(&p, .at_ms = 226, .ack = at(3), .sack = { { at(1), at(2) } });
+	peer_send(&p, .at_ms = 230, .ack = at(10));
+	peer_ignore(&p);
+	assert_int_equal(p.count.tcp_tx_again, 1);
+	peer_write(&p, 8 * MSS);
+	peer_expect_run(&p, at(10), 8);
+	peer_send(&p, .at_ms = 330, .ack = at(11), .sack = { { at(12), at(13) } });
+	peer_wait(&p, 375);
+	assert_int_equal(p.counts->tcp_tx_again, 1);
+	peer_wait(&p, 385);
+	assert_int_equal(p.counts->tcp_tx_again, 2);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -423,6 +448,7 @@ main(void)
 		cmocka_unit_test(timeout_comes_after_the_probe),
 		cmocka_unit_test(repair_is_shown),
 		cmocka_unit_test(needless_retransmission_widens_the_window),
+		cmocka_unit_test(wider_window_outlives_the_flight),
 	};
 
 	return cmocka_run_group_tests_name("RFC 8985, 6937, 4015: repair by time", test, NULL,

@@ -387,6 +387,22 @@ window_on_the_segment_that_fills_a_gap_counts(void **state)
 	peer_drop(&p);
 }
 
+/* 3.8.6.2.1: however long the path, a silly window is used after a second. */
+static void
+silly_window_is_used_after_a_second(void **state)
+{
+	struct peer p = peer_established(.rtt_ms = 900, .wnd = 2000);
+
+	(void)state;
+	peer_write(&p, MSS);
+	peer_expect_run(&p, 5000, 1);
+	peer_send(&p, .at_ms = 10, .wnd = 100);
+	peer_write(&p, MSS);
+	peer_expect_quiet(&p);
+	peer_expect(&p, .at_ms = 1010, .seq = 5000 + MSS, .n = 100);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -414,6 +430,7 @@ main(void)
 		cmocka_unit_test(slow_reader_opens_the_window_in_segments),
 		cmocka_unit_test(small_window_behind_a_flight_waits),
 		cmocka_unit_test(window_on_the_segment_that_fills_a_gap_counts),
+		cmocka_unit_test(silly_window_is_used_after_a_second),
 	};
 
 	return cmocka_run_group_tests_name("RFC 9293, 3.8.6: windows", test, NULL, NULL);
