@@ -38,7 +38,7 @@ cc_begin(struct cc *cc, enum tcp_cc kind, uint16_t mss, bool syn_repeated)
 		.cwnd_bytes = syn_repeated ? mss : initial_window(mss),
 		.ssthresh_bytes = UINT32_MAX / 2,
 		.mss = mss,
-		.kind = (uint8_t)kind,
+		.kind = kind & 0x7f,
 	};
 }
 
@@ -74,15 +74,30 @@ cc_on_timeout(struct cc *cc, uint32_t flight_bytes)
 	cc->cwnd_bytes = cc->mss;
 }
 
-void
-cc_restart(struct cc *cc)
+/* Down to `least` or the initial window; slow start comes back to three quarters of what it was. */
+static void
+shrink(struct cc *cc, uint32_t least)
 {
 	uint32_t first = initial_window(cc->mss), near = cc->cwnd_bytes / 4 * 3;
 
+	if (least < first)
+		least = first;
 	if (near > cc->ssthresh_bytes)
 		cc->ssthresh_bytes = near;
-	if (cc->cwnd_bytes > first)
-		cc->cwnd_bytes = first;
+	if (cc->cwnd_bytes > least)
+		cc->cwnd_bytes = least;
 	if (ops[cc->kind]->on_slack != NULL)
 		ops[cc->kind]->on_slack(cc);
+}
+
+void
+cc_restart(struct cc *cc)
+{
+	shrink(cc, 0);
+}
+
+void
+cc_on_unused(struct cc *cc)
+{
+	shrink(cc, cc->cwnd_bytes / 2);
 }

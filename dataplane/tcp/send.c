@@ -313,6 +313,7 @@ on_fresh_stopped(struct tcp *tcp, struct tcp_conn *conn, enum verdict why, uint6
 
 	conn->cc.is_limited =
 		why == VERDICT_CWND || (cwnd < conn->cc.ssthresh_bytes && pipe >= cwnd / 2);
+	cc_note_use(&conn->cc, pipe, now);
 	if (why == VERDICT_WINDOW && conn_flight(conn) == 0 && conn->rto_at == UINT64_MAX) {
 		uint64_t wait_ns = rtt_backed_off(&conn->rtt, conn->tries);
 

@@ -277,6 +277,33 @@ limited_transmit_keeps_to_the_window(void **state)
 	peer_drop(&p);
 }
 
+/* RFC 7661, 4.4.3: a window that a trickle leaves unused for minutes becomes smaller. */
+static void
+unused_window_shrinks_in_minutes(void **state)
+{
+	struct peer p = peer_established();
+	uint32_t t = 20, most;
+
+	(void)state;
+	peer_write(&p, 10 * MSS);
+	peer_expect_run(&p, 5000, 10);
+	peer_send(&p, .at_ms = 10);
+	peer_write(&p, 20 * MSS);
+	peer_expect_run(&p, 5000 + 10 * MSS, 20);
+	peer_send(&p, .at_ms = 20);
+	most = peer_info(&p).cwnd_bytes;
+	assert_int_equal(most, 40 * MSS);
+	while (t < 400000) {
+		peer_write(&p, 10);
+		peer_expect(&p, .n = 10);
+		peer_send(&p, .at_ms = t += 100);
+		if (t == 250020)
+			assert_int_equal(peer_info(&p).cwnd_bytes, most);
+	}
+	assert_int_equal(peer_info(&p).cwnd_bytes, most / 2);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -296,6 +323,7 @@ main(void)
 		cmocka_unit_test(duplicates_after_a_timeout_begin_no_recovery),
 		cmocka_unit_test(limited_transmit_keeps_to_two_segments),
 		cmocka_unit_test(limited_transmit_keeps_to_the_window),
+		cmocka_unit_test(unused_window_shrinks_in_minutes),
 	};
 
 	return cmocka_run_group_tests_name("RFC 5681, 6582, 3042, 6928: congestion", test, NULL,
