@@ -113,8 +113,11 @@ is_given_up(const struct tcp *tcp, const struct tcp_conn *conn, uint64_t now)
 static void
 on_rack_due(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 {
+	struct repair *r = repair_of(tcp, conn);
+
 	conn->flags &= ~(uint32_t)CONN_RACK_TIMER;
-	repair_of(tcp, conn)->due_ns = 0;
+	if (r != NULL) /* else restored where records had run out */
+		r->due_ns = 0;
 	time_restart_rto(tcp, conn, now);
 	if (rack_mark_lost(tcp, conn, now)) {
 		loss_begin(tcp, conn, now);

@@ -98,6 +98,54 @@ islands_do_not_use_the_budget_up(void **state)
 	peer_drop(&p);
 }
 
+/* Opens from the next port; a segment is missing then, which takes a record of repairs. */
+static void
+open_with_a_hole(struct peer *p)
+{
+	p->port++;
+	p->seq = 999;
+	p->ack = 0;
+	peer_send(p, .flags = "S", .mss = MSS, .has_sack_ok = true);
+	peer_expect(p, .flags = "SA");
+	peer_send(p);
+	peer_write(p, 4 * MSS);
+	peer_send(p, .ack = 5000, .sack = { { 5000 + MSS, 5000 + 2 * MSS } });
+	peer_ignore(p);
+}
+
+/* Records of repairs are used up: who comes from elsewhere in the middle of one goes on without. */
+static void
+repair_goes_on_without_a_record(void **state)
+{
+	struct peer p = peer_established(.conns_max = 400, .rtt_ms = 100);
+	uint64_t bytes[4096];
+	struct tcp_id id = p.id;
+	size_t n;
+
+	(void)state;
+	peer_write(&p, 4 * MSS);
+	peer_expect_run(&p, 5000, 4);
+	peer_send(&p, .at_ms = 100, .ack = 5000, .sack = { { 5000 + MSS, 5000 + 2 * MSS } });
+	n = tcp_save_size(p.tcp, id);
+	assert_in_range(n, 1, sizeof(bytes));
+	tcp_save(p.tcp, id, bytes);
+	tcp_forget(p.tcp, id);
+	while (p.counts->tcp_repairs_none == 0)
+		open_with_a_hole(&p);
+	id = tcp_restore(p.tcp, bytes, n, 9, p.now);
+	assert_int_not_equal(id.v, 0);
+	p.id = id;
+	for (; p.port > PEER_PORT; p.port--)
+		peer_send(&p, .flags = "R", .seq = 1000);
+	peer_wait(&p, 190); /* the reordering window is over */
+	peer_ignore(&p);
+	assert_int_equal(peer_state(&p), TCP_STATE_ESTABLISHED);
+	peer_wait(&p, 2000);
+	peer_ignore(&p);
+	assert_true(peer_info(&p).retransmits > 0);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -106,6 +154,7 @@ main(void)
 		cmocka_unit_test(idle_connection_makes_room_for_a_new_one),
 		cmocka_unit_test(budget_refuses_gaps_before_it_refuses_order),
 		cmocka_unit_test(islands_do_not_use_the_budget_up),
+		cmocka_unit_test(repair_goes_on_without_a_record),
 	};
 
 	return cmocka_run_group_tests_name("memory: records and buffers", test, NULL, NULL);
