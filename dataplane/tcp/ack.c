@@ -198,6 +198,7 @@ before_repair(struct tcp *tcp, struct tcp_conn *conn, const struct tcp_seg *seg,
 {
 	struct repair *r = repair_of(tcp, conn);
 
+	repair_age(conn, r);
 	if (sack.has_dsack) {
 		rack_on_dsack(conn, r);
 		undo_by_dsack(tcp, conn, r);

@@ -54,3 +54,12 @@ repair_give(struct tcp *tcp, struct tcp_conn *conn)
 	conn->repair = INDEX_NONE;
 	conn->flags &= ~(uint32_t)CONN_DSACK;
 }
+
+void
+repair_age(const struct tcp_conn *conn, struct repair *r)
+{
+	if (seq_gt(conn->snd_una, r->round))
+		r->round = conn->snd_una;
+	if (r->has_cwr_end && seq_ge(conn->snd_una, r->cwr_end))
+		r->has_cwr_end = false;
+}

@@ -146,6 +146,24 @@ repair_goes_on_without_a_record(void **state)
 	peer_drop(&p);
 }
 
+/* RFC 6675, 4: without a record three SACKed segments make a loss, by bytes and not by time. */
+static void
+recovery_without_a_record_counts_bytes(void **state)
+{
+	struct peer p = peer_established(.conns_max = 400);
+
+	(void)state;
+	while (p.counts->tcp_repairs_none == 0)
+		open_with_a_hole(&p);
+	assert_int_equal(p.counts->tcp_recoveries, 306);
+	peer_send(&p, .ack = 5000, .sack = { { 5000 + MSS, 5000 + 4 * MSS } });
+	peer_expect(&p, .seq = 5000, .n = MSS);
+	peer_send(&p, .ack = 5000 + 4 * MSS);
+	assert_int_equal(tcp_unacked(p.tcp, p.id), 0);
+	assert_false(peer_info(&p).is_recovering);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -155,6 +173,7 @@ main(void)
 		cmocka_unit_test(budget_refuses_gaps_before_it_refuses_order),
 		cmocka_unit_test(islands_do_not_use_the_budget_up),
 		cmocka_unit_test(repair_goes_on_without_a_record),
+		cmocka_unit_test(recovery_without_a_record_counts_bytes),
 	};
 
 	return cmocka_run_group_tests_name("memory: records and buffers", test, NULL, NULL);
