@@ -287,6 +287,11 @@ check_respond(struct making *m, const struct whose *w, const struct rule *rule)
 			"statusCode %u is not from 200 to 999 without 300 to 307; use another, or "
 			"a Redirect action",
 			(unsigned)rule->status);
+	if ((rule->status == 204 || rule->status == 205) && rule->body.s != NULL)
+		say_warning(m, w, rule->body.at,
+			    "a response %u has no content (RFC 9110, 15.3): the description is not "
+			    "sent; use 200",
+			    (unsigned)rule->status);
 	if (rule->substatus > 999)
 		say_error(m, w, rule->action_at,
 			  "subStatusCode %u is not from 0 to 999; use another",

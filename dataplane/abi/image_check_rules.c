@@ -281,6 +281,13 @@ check_sets(struct check *c, uint32_t first, uint32_t n)
 	return true;
 }
 
+/* Those with a Location (12.2): 304 is none, and has no content. */
+static bool
+is_redirect(uint16_t status)
+{
+	return (status >= 301 && status <= 303) || status == 307 || status == 308;
+}
+
 static bool
 check_action(struct check *c, const struct img_rule *r)
 {
@@ -294,10 +301,12 @@ check_action(struct check *c, const struct img_rule *r)
 	    !ok(c, r->substatus <= SUBSTATUS_MOST, ABI_FAULT_RANGE, "substatus"))
 		return false;
 	if (r->action == IMG_ACTION_REDIRECT)
-		return ok(c, r->status >= 300 && r->status < 400, ABI_FAULT_RANGE, "status");
+		return ok(c, is_redirect(r->status), ABI_FAULT_RANGE, "status");
 	if (r->action == IMG_ACTION_RESPOND)
-		return ok(c, r->status >= STATUS_LEAST && r->status <= STATUS_MOST, ABI_FAULT_RANGE,
-			  "status");
+		return ok(c,
+			  r->status >= STATUS_LEAST && r->status <= STATUS_MOST &&
+				  (r->status < 300 || r->status > 307),
+			  ABI_FAULT_RANGE, "status");
 	return true;
 }
 

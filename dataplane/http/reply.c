@@ -4,6 +4,10 @@
  */
 #include "http/emit.h"
 
+enum {
+	RESET_CONTENT = 205
+};
+
 struct slice
 http_continue(void)
 {
@@ -119,12 +123,39 @@ field_unless_empty(struct emit *e, struct slice name, struct slice value)
 		emit_field(e, name, value);
 }
 
+/* These end with their head whatever else is said (RFC 9112, 6.3): bytes behind it would be the
+ * next response. */
+static bool
+ends_with_head(uint16_t status)
+{
+	return status < 200 || status == 204 || status == 304;
+}
+
+/* What there is of content, and how it is framed. */
+static void
+content_fields(struct emit *e, const struct http_reply *r)
+{
+	struct emit measure = emit_into(NULL, 0);
+
+	if (ends_with_head(r->status))
+		return;
+	if (r->status == RESET_CONTENT) {
+		emit_framing(e, HTTP_FRAMING_LENGTH, 0); /* RFC 9110, 15.3.6 */
+		return;
+	}
+	page(&measure, r);
+	if (r->html)
+		emit_text(e, "Content-Type: text/html; charset=utf-8\r\n");
+	else
+		emit_text(e, "Content-Type: text/plain; charset=utf-8\r\n");
+	emit_framing(e, HTTP_FRAMING_LENGTH, measure.need);
+}
+
 uint32_t
 http_emit_error(const struct http_reply *r, uint8_t *to, uint32_t room)
 {
-	struct emit e = emit_into(to, room), measure = emit_into(NULL, 0);
+	struct emit e = emit_into(to, room);
 
-	page(&measure, r);
 	emit_text(&e, "HTTP/1.1 ");
 	status_words(&e, r);
 	emit_text(&e, "\r\n");
@@ -139,17 +170,13 @@ http_emit_error(const struct http_reply *r, uint8_t *to, uint32_t room)
 	field_unless_empty(&e, SLICE("X-Request-Id"), r->request_id);
 	if (!r->has_no_policy)
 		emit_text(&e, "Cache-Control: no-store\r\n");
-	if (r->html)
-		emit_text(&e, "Content-Type: text/html; charset=utf-8\r\n");
-	else
-		emit_text(&e, "Content-Type: text/plain; charset=utf-8\r\n");
-	emit_framing(&e, HTTP_FRAMING_LENGTH, measure.need);
+	content_fields(&e, r);
 	if (!r->keep_alive)
 		emit_text(&e, "Connection: close\r\n");
 	else if (r->client_minor == 0)
 		emit_text(&e, "Connection: keep-alive\r\n");
 	emit_text(&e, "\r\n");
-	if (!r->head_only)
+	if (!r->head_only && !ends_with_head(r->status) && r->status != RESET_CONTENT)
 		page(&e, r);
 	return e.need;
 }

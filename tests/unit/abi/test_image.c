@@ -248,6 +248,8 @@ static const struct bad_field bad_field[] = {
 	BAD(RULES, rule, 0, url_expr_i, IMG_NONE, REFERENCE, "url_expr_i"),
 	BAD(RULES, rule, 0, reason_expr_i, 4, REFERENCE, "reason_expr_i"),
 	BAD(RULES, rule, 0, status, 200, RANGE, "status"),
+	BAD(RULES, rule, 0, status, 300, RANGE, "status"),
+	BAD(RULES, rule, 0, status, 304, RANGE, "status"),
 	BAD(RULES, rule, 1, farm_i, IMG_NONE, REFERENCE, "farm_i"),
 	BAD(RULES, rule, 1, receive_ns, UINT64_MAX, RANGE, "receive_ns"),
 	BAD(RULES, rule, 1, first_cond, 0, ORDER, "first_cond"),

@@ -6,7 +6,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -493,6 +495,36 @@ a_given_reply_leaves_as_it_is(void **state)
 			"<body><h1>403 Not &lt;here&gt;</h1>\n</body></html>\n");
 }
 
+/* RFC 9110, 6.4.1 and 15.3.6: what has no content has none of ours, nor a length; 205 says 0. */
+static void
+a_reply_without_content_ends_with_its_head(void **state)
+{
+	static const uint16_t status[] = { 100, 204, 304 };
+	struct http_reply r = { .client_minor = 1,
+				.keep_alive = true,
+				.html = true,
+				.has_body = true,
+				.has_no_policy = true };
+
+	(void)state;
+	r.phrase = SLICE("x");
+	r.body = SLICE("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil");
+	for (uint32_t i = 0; i < 3; i++) {
+		char want[64];
+
+		r.status = status[i];
+		snprintf(want, sizeof(want), "HTTP/1.1 %u x\r\n\r\n", (unsigned)status[i]);
+		r.has_body = true;
+		reply_leaves_as(&r, want);
+		r.has_body = false;
+		reply_leaves_as(&r, want);
+	}
+	r.status = 205;
+	reply_leaves_as(&r, "HTTP/1.1 205 x\r\nContent-Length: 0\r\n\r\n");
+	r.has_body = true;
+	reply_leaves_as(&r, "HTTP/1.1 205 x\r\nContent-Length: 0\r\n\r\n");
+}
+
 int
 main(void)
 {
@@ -514,6 +546,7 @@ main(void)
 		cmocka_unit_test(framing_follows_the_server_as_far_as_the_client_can),
 		cmocka_unit_test(an_error_says_what_went_wrong),
 		cmocka_unit_test(a_given_reply_leaves_as_it_is),
+		cmocka_unit_test(a_reply_without_content_ends_with_its_head),
 	};
 
 	return cmocka_run_group_tests_name("http emit", tests, NULL, NULL);

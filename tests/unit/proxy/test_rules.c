@@ -49,6 +49,31 @@ expect_target(struct stand *s, const char *text)
 
 /* ---- answers ---- */
 
+/* What a request brings shall not become a response of its own behind ours. */
+static void
+a_204_is_its_head_alone(void **state)
+{
+	static const struct made_rule rules[RULES_N] = {
+		{ "no", "^no", IMG_ACTION_RESPOND, .status = 204, .body = "{q}" },
+		{ "page", "^page", IMG_ACTION_RESPOND, .status = 204 },
+	};
+	struct stand *s = stand_of(rules, setup_plain());
+	struct peer *c = client(s);
+
+	(void)state;
+	settle(s);
+	ask(s, c, "/no?HTTP/1.1%20200%20OK%0D%0AContent-Length:%204%0D%0A%0D%0Aevil");
+	expect_has(s, c, "HTTP/1.1 204 No Content\r\n");
+	expect_none(s, c, "evil");
+	expect_none(s, c, "Content-Length");
+	assert_string_equal(c->got + c->got_n - 4, "\r\n\r\n");
+	forget(c);
+	ask(s, c, "/page");
+	expect_has(s, c, "HTTP/1.1 204 No Content\r\n");
+	assert_string_equal(c->got + c->got_n - 4, "\r\n\r\n");
+	stand_close(s);
+}
+
 static void
 a_redirect_is_answered_and_the_connection_stays(void **state)
 {
@@ -378,6 +403,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_204_is_its_head_alone),
 		cmocka_unit_test(a_redirect_is_answered_and_the_connection_stays),
 		cmocka_unit_test(a_response_is_the_rules_own),
 		cmocka_unit_test(a_long_response_is_whole),
