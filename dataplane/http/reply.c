@@ -63,6 +63,20 @@ status_html(struct emit *e, const struct http_reply *r)
 	html_escaped(e, r->phrase);
 }
 
+/* A link runs what it names: javascript: and their like stay text nobody clicks. */
+static bool
+is_web(struct slice url)
+{
+	static const struct slice scheme[] = { SLICE("http://"), SLICE("https://") };
+	const uint8_t *colon = memchr(url.p, ':', url.n), *slash = memchr(url.p, '/', url.n);
+
+	for (uint32_t i = 0; i < 2; i++)
+		if (url.n >= scheme[i].n &&
+		    slice_eq_nocase(slice_of(url.p, scheme[i].n), scheme[i]))
+			return true;
+	return colon == NULL || (slash != NULL && slash < colon); /* relative */
+}
+
 static void
 page_html(struct emit *e, const struct http_reply *r)
 {
@@ -71,7 +85,7 @@ page_html(struct emit *e, const struct http_reply *r)
 	emit_text(e, "</title></head>\n<body><h1>");
 	status_html(e, r);
 	emit_text(e, "</h1>\n");
-	if (r->location.n > 0) {
+	if (r->location.n > 0 && is_web(r->location)) {
 		emit_text(e, "<p>It is <a href=\"");
 		html_escaped(e, r->location);
 		emit_text(e, "\">here</a>.</p>\n");

@@ -467,6 +467,37 @@ an_error_says_what_went_wrong(void **state)
 		    "<p>&lt;script&gt;&amp;&quot;</p>\n</body></html>\n");
 }
 
+/* Our page links what a browser opens, not what it runs. */
+static void
+a_page_links_http_alone(void **state)
+{
+	static const struct {
+		const char *location;
+		bool links;
+	} t[] = {
+		{ "/x", true },
+		{ "/x:y", true },
+		{ "x?y", true },
+		{ "http://h/", true },
+		{ "HTTPS://h/", true },
+		{ "javascript:alert(1)", false },
+		{ "JavaScript://h/%0aalert(1)", false },
+		{ "data:text/html,x", false },
+		{ "http:x", false },
+	};
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
+		struct http_reply r = { .status = 302, .client_minor = 1, .html = true };
+		uint8_t to[1024] = { 0 };
+
+		r.location = slice_of(t[i].location, (uint32_t)strlen(t[i].location));
+		assert_true(http_emit_error(&r, to, sizeof(to)) < sizeof(to));
+		assert_non_null(strstr((char *)to, "\r\nLocation: "));
+		assert_int_equal(strstr((char *)to, "<a href") != NULL, t[i].links);
+	}
+}
+
 /* What a rule answers: its own phrase and body, and nothing said about caches. */
 static void
 a_given_reply_leaves_as_it_is(void **state)
@@ -545,6 +576,7 @@ main(void)
 		cmocka_unit_test(interim_responses_and_tunnels_have_no_framing),
 		cmocka_unit_test(framing_follows_the_server_as_far_as_the_client_can),
 		cmocka_unit_test(an_error_says_what_went_wrong),
+		cmocka_unit_test(a_page_links_http_alone),
 		cmocka_unit_test(a_given_reply_leaves_as_it_is),
 		cmocka_unit_test(a_reply_without_content_ends_with_its_head),
 	};
