@@ -293,10 +293,9 @@ scope_enter(struct rules_lane *l, const struct img_listener *listener, uint32_t 
 {
 	uint32_t scope_i = img_bind(l->img, listener->first_bind + nth)->scope_i;
 	const struct img_scope *scope = img_scope(l->img, scope_i);
-	struct slice folder = slice_of(img_text(l->img, scope->folder), scope->folder.n), input;
 
 	if (scope->kind != IMG_SCOPE_OUTBOUND || l->stopped[scope_i] == l->run ||
-	    !path_input(l->original.path, folder, &input))
+	    !scope_covers(l->img, scope, l->original.path))
 		return false;
 	lane_enter(l, scope_i);
 	return true;
