@@ -32,7 +32,7 @@ void conf_close(struct conf *conf);
  * Builds the image of a model. `before` is the image that slots and incarnations are recovered
  * from, NULL: none. The same model and the same `before` give the same bytes, and a model whose
  * image is `before` gives it again. *ret_bytes is malloc's. False: it does not fit into an image;
- * told in errs. The rules' scans have no databases: for looking and explaining.
+ * told in errs. The rules' scans have no databases: for looking, not for evaluation.
  */
 bool conf_build(const struct conf *conf, const struct img *before, void **ret_bytes, size_t *ret_n,
 		struct conf_errs *errs);

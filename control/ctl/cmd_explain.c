@@ -76,7 +76,7 @@ explain_show(const struct ctl *ctl, const struct explain_ask *ask, const struct 
 static int
 explain_file(const struct ctl *ctl, struct asked *asked)
 {
-	const struct conf_build_ask how = { 0 };
+	const struct conf_build_ask how = { .wants_databases = true };
 	struct conf_errs errs = { 0 };
 	struct conf_image image = { 0 };
 	struct tables tables = { 0 };
@@ -301,7 +301,8 @@ const struct ctl_verb ctl_verb_explain = {
 	.what = "tell what happens to a request, and why, without traffic",
 	.help = "By the running tables, or by a file. Chooses the listener that fits the URL's\n"
 		"port; several or none: exit code 2 with their names. A configuration that\n"
-		"cannot load: exit code 1 with its errors.\n\n"
+		"cannot load: exit code 1 with its errors. Patterns of a file are compiled first, as\n"
+		"penstock-control does: seconds where there are thousands.\n\n"
 		"  --config FILE       ask a configuration file\n"
 		"  --listener NAME     ask this listener\n"
 		"  --web-config FILE   ask the rules of a web.config; farms need not exist\n"

@@ -94,7 +94,7 @@ image_build(const struct rule_sets *set, struct webconfig *w, struct conf_errs *
 	    struct conf_errs *warns)
 {
 	struct slots slots = { 0 };
-	struct program_env env = { .farm = no_farm, .slots = &slots };
+	struct program_env env = { .farm = no_farm, .slots = &slots, .wants_databases = true };
 	struct img_build build;
 	struct abi_fault fault;
 	char text[ABI_FAULT_TEXT_BYTES];

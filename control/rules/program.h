@@ -33,7 +33,8 @@ struct program_env {
 	const struct img *before;
 	/* Of IMG_KIND_RULE, initialized from `before`; its owner appends what is retired. */
 	struct slots *slots;
-	/* False (check, explain): no database is compiled; the verdicts are the same. */
+	/* False (check, diff): no database is compiled. Not for evaluation: a pattern that a scan
+	 * would have excluded is tried, and may fail for its cost. */
 	bool wants_databases;
 	/* Told while databases compile: done_n of n patterns. May be NULL. */
 	void (*on_progress)(const void *ctx, uint32_t done_n, uint32_t n);

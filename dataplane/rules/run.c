@@ -95,7 +95,7 @@ rule_match(struct rules_lane *l, const struct img_rule *rule, enum rules_why *re
 	bool is_negated = (rule->flags & IMG_RULE_NEGATE) != 0;
 	bool is_used = (rule->flags & IMG_RULE_USES_R) != 0;
 	bool wants = !is_negated && (is_used || l->trace != NULL);
-	struct rules_memo *memo;
+	struct rules_memo *memo = NULL;
 	enum rules_fault fault;
 	bool holds;
 
@@ -103,9 +103,10 @@ rule_match(struct rules_lane *l, const struct img_rule *rule, enum rules_why *re
 	l->is_told = !is_used;
 	fault = match_input(l, path_of(l, rule->pattern_i), rule->pattern_i, &holds,
 			    wants ? &l->r : NULL, &memo);
+	if (memo != NULL)
+		*ret_input = memo->text;
 	if (fault != RULES_FAULT_NONE)
 		return fault;
-	*ret_input = memo->text;
 	if (holds == is_negated) {
 		*ret_why = is_negated ? RULES_WHY_NEGATED : RULES_WHY_PATTERN;
 		return RULES_FAULT_NONE;

@@ -124,6 +124,22 @@ a_rule_is_told_with_all_that_it_saw(void **state)
 	json_decref(answer);
 }
 
+/* A scan cannot exclude it, and its pattern alone takes too long. */
+static void
+a_pattern_that_fails_is_told_with_its_input(void **state)
+{
+	struct explain_ask ask = asked(
+		RULES("<rules><rule name=\"r\"><match url=\"^(?=(a+)+$)\"/></rule></rules>"),
+		"http://h/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab");
+	json_t *answer = explained(&ask);
+
+	(void)state;
+	assert_int_equal(json_integer_value(at(answer, "substatus")), 50);
+	expect(answer, "rules.0.input",
+	       "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab");
+	json_decref(answer);
+}
+
 static void
 tls_to_servers_is_a_notice(void **state)
 {
@@ -191,6 +207,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_rule_is_told_with_all_that_it_saw),
+		cmocka_unit_test(a_pattern_that_fails_is_told_with_its_input),
 		cmocka_unit_test(tls_to_servers_is_a_notice),
 		cmocka_unit_test(a_response_goes_through_outbound_rules),
 		cmocka_unit_test(a_broken_response_is_an_error),
