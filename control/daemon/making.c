@@ -144,6 +144,32 @@ image_make(struct child *child)
 			 (json_int_t)image.program.kept_n);
 }
 
+static int
+fd_order(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+/*
+ * Keeps what it works with alone: a lock counts as held until its last descriptor is closed, and
+ * whoever is killed while we read must be able to start again at once.
+ */
+static void
+child_close(const struct child *child)
+{
+	int kept[3] = { child->control_fd, child->pipe_fd, child->image_fd };
+	unsigned from = STDERR_FILENO + 1;
+
+	qsort(kept, 3, sizeof(kept[0]), fd_order);
+	for (int i = 0; i < 3; i++) {
+		if ((unsigned)kept[i] > from)
+			close_range(from, (unsigned)kept[i] - 1, 0);
+		if ((unsigned)kept[i] >= from)
+			from = (unsigned)kept[i] + 1;
+	}
+	close_range(from, ~0u, 0);
+}
+
 /* Memory is not given back: the process ends. */
 static void
 child_run(struct child *child)
@@ -175,6 +201,7 @@ making_start(struct making *making, int control_fd, const char *path, const stru
 	if (pid == 0) {
 		struct child child = { control_fd, pipe_fd[1], image_fd, path, before, 0 };
 
+		child_close(&child);
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != parent)
 			_exit(1);

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 #include "abi/publish.h"
 #include "confs.h"
@@ -426,6 +427,37 @@ a_reader_that_dies_is_an_answer(void **state)
 	apply_accepted(w, CONF_GOOD "# again\n");
 }
 
+static bool
+is_reading(const struct world *w)
+{
+	siginfo_t info = { .si_pid = 0 };
+
+	return waitid(P_PID, (id_t)w->daemon.making.pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	       info.si_pid == 0;
+}
+
+/* Who is killed can be started again at once: what it had begun does not hold its lock. */
+static void
+a_reader_holds_nothing_of_its_parent(void **state)
+{
+	struct world *w = *state;
+	int fd, lock = -1;
+
+	control_start(w);
+	config_slow(w);
+	fd = apply_begin(w);
+	close(w->daemon.lock_fd);
+	for (int i = 0; i < 1000 && lock < 0; i++) {
+		lock = rundir_lock(w->daemon.control_fd);
+		if (lock < 0)
+			usleep(1000);
+	}
+	assert_true(is_reading(w));
+	assert_true(lock >= 0);
+	w->daemon.lock_fd = lock;
+	close(fd);
+}
+
 /* What a client wishes to hear on the way, and what will surprise. */
 static void
 progress_and_warnings_are_told(void **state)
@@ -465,6 +497,7 @@ main(void)
 		TEST(blobs_are_written_kept_and_removed),
 		TEST(control_goes_on_while_an_image_is_made),
 		TEST(a_reader_that_dies_is_an_answer),
+		TEST(a_reader_holds_nothing_of_its_parent),
 		TEST(progress_and_warnings_are_told),
 	};
 
