@@ -17,6 +17,8 @@
 enum {
 	PIPE_BYTES = 16 << 10,
 	WORK_BYTES = 48 << 10, /* of a turn: rules' input and output, an encoder's output */
+	DECODE_BYTES = 4096,   /* of one call: what a decoder takes may give nothing */
+	DECODE_WORK = 8,       /* for each of them, in bytes of text: a block's tables cost most */
 };
 
 /* Bytes between two parts. */
@@ -190,12 +192,12 @@ decode(struct rewrite *r, const struct stage_turn *t)
 		return true;
 	if (b != NULL) {
 		io.in = buf_stream(b);
-		io.in_n = b->n;
+		io.in_n = b->n < DECODE_BYTES ? b->n : DECODE_BYTES;
 	}
 	if (!r->has_begun && io.in_n > 0 && !decoder_grow(r, io.in[0]))
 		return false;
 	in_n = (uint32_t)io.in_n;
-	io.is_last = t->is_last && (b == NULL || b->link == NULL);
+	io.is_last = t->is_last && (b == NULL || (b->link == NULL && in_n == b->n));
 	switch (codec_turn(r->decoder, &io)) {
 	case CODEC_VERDICT_MORE:
 	case CODEC_VERDICT_ROOM:
@@ -208,6 +210,7 @@ decode(struct rewrite *r, const struct stage_turn *t)
 									       : REWRITE_CODING);
 	}
 	to->n = PIPE_BYTES - (uint32_t)io.out_n;
+	r->work -= (int64_t)DECODE_WORK * (in_n - (uint32_t)io.in_n);
 	bufq_consume(t->in, in_n - io.in_n);
 	return true;
 }
