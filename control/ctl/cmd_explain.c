@@ -301,8 +301,8 @@ const struct ctl_verb ctl_verb_explain = {
 	.what = "tell what happens to a request, and why, without traffic",
 	.help = "By the running tables, or by a file. Chooses the listener that fits the URL's\n"
 		"port; several or none: exit code 2 with their names. A configuration that\n"
-		"cannot load: exit code 1 with its errors. Patterns of a file are compiled first, as\n"
-		"penstock-control does: seconds where there are thousands.\n\n"
+		"cannot load: exit code 1 with its errors. A file's patterns are\n"
+		"compiled first, as penstock-control does: seconds where there are thousands.\n\n"
 		"  --config FILE       ask a configuration file\n"
 		"  --listener NAME     ask this listener\n"
 		"  --web-config FILE   ask the rules of a web.config; farms need not exist\n"

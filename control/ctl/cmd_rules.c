@@ -26,11 +26,14 @@ read_close(struct read *read)
 	arena_fini(&read->arena);
 }
 
-/* XML begins with '<', behind a byte order mark and blanks; YAML of ours never does. */
+/*
+ * XML begins with '<', behind a byte order mark and blanks, of one byte or of two; YAML of ours
+ * never does.
+ */
 static bool
 is_xml(const char *path)
 {
-	static const char skipped[] = " \t\r\n\xef\xbb\xbf";
+	static const char skipped[] = "\0 \t\r\n\xef\xbb\xbf\xff\xfe";
 	FILE *file = fopen(path, "rb");
 	int c = EOF;
 
@@ -38,24 +41,33 @@ is_xml(const char *path)
 		return false;
 	do
 		c = getc(file);
-	while (c != EOF && c != 0 && strchr(skipped, c) != NULL);
+	while (c != EOF && memchr(skipped, c, sizeof(skipped) - 1) != NULL);
 	fclose(file);
 	return c == '<';
 }
 
-static void
-rules_read(const char *path, struct read *read)
+static bool
+is_iis(const struct iis_files *files)
 {
-	const struct iis_files files = { .web_config = path };
+	return files->app_host != NULL || files->site_path != NULL || is_xml(files->web_config);
+}
 
-	if (is_xml(path)) {
-		read->sets = iis_open(&read->arena, &files, &read->errs, &read->warns);
-		if (read->sets != NULL)
-			program_check(read->sets, &read->errs, &read->warns);
-	} else {
-		read->conf = conf_open(path, &read->errs);
+/* A file alone is what it looks like. */
+static void
+rules_read(struct iis_files files, struct read *read)
+{
+	if (!is_iis(&files)) {
+		read->conf = conf_open(files.web_config, &read->errs);
 		read->sets = read->conf != NULL ? read->conf->rule_sets : NULL;
+		return;
 	}
+	if (files.app_host == NULL && iis_is_app_host(files.web_config)) {
+		files.app_host = files.web_config;
+		files.web_config = NULL;
+	}
+	read->sets = iis_open(&read->arena, &files, &read->errs, &read->warns);
+	if (read->sets != NULL)
+		program_check(read->sets, &read->errs, &read->warns);
 }
 
 static json_t *
@@ -100,18 +112,18 @@ lints_show(const struct ctl *ctl, const struct rule_sets *sets)
 }
 
 static int
-lint(const struct ctl *ctl, const char *path)
+lint(const struct ctl *ctl, const struct iis_files *files)
 {
 	struct read read = { 0 };
 	int verdict = CTL_DONE;
 
-	rules_read(path, &read);
+	rules_read(*files, &read);
 	if (read.errs.n > 0)
 		verdict = ctl_failed_conf(ctl, &read.errs);
 	else if (read.sets == NULL && ctl->is_json)
 		ctl_print_json(json_pack("{s:b, s:[]}", "ok", 1, "findings"));
 	else if (read.sets == NULL)
-		printf("%s has no rules\n", path);
+		printf("%s has no rules\n", files->web_config);
 	else
 		verdict = lints_show(ctl, read.sets);
 	if (!ctl->is_json)
@@ -120,20 +132,52 @@ lint(const struct ctl *ctl, const char *path)
 	return verdict;
 }
 
+/* NULL: good; else what is wrong with the call. */
+static const char *
+args_read(int argc, char **argv, struct iis_files *files)
+{
+	for (int i = 2; i < argc; i++) {
+		const char **value = strcmp(argv[i], "--app-host") == 0	   ? &files->app_host
+				     : strcmp(argv[i], "--site-path") == 0 ? &files->site_path
+									   : NULL;
+
+		if (value == NULL && argv[i][0] == '-')
+			return "the options are --app-host FILE and --site-path /PATH";
+		if (value == NULL && files->web_config != NULL)
+			return "give one file";
+		if (value == NULL)
+			files->web_config = argv[i];
+		else if (i + 1 == argc)
+			return "an option lacks its value";
+		else
+			*value = argv[++i];
+	}
+	return files->web_config == NULL && files->app_host == NULL ? "give 'lint' and a file"
+								    : NULL;
+}
+
 static int
 run(const struct ctl *ctl, int argc, char **argv)
 {
-	if (argc != 3 || strcmp(argv[1], "lint") != 0 || argv[2][0] == '-')
-		return ctl_usage("rules", "give 'lint' and a file");
-	return lint(ctl, argv[2]);
+	struct iis_files files = { 0 };
+	const char *wrong = "give 'lint' and a file";
+
+	if (argc > 1 && strcmp(argv[1], "lint") == 0)
+		wrong = args_read(argc, argv, &files);
+	return wrong != NULL ? ctl_usage("rules", "%s", wrong) : lint(ctl, &files);
 }
 
 const struct ctl_verb ctl_verb_rules = {
 	.name = "rules",
-	.args = "lint FILE",
+	.args = "lint FILE [--app-host FILE] [--site-path /PATH]",
 	.what = "look for rules that cannot work as meant, or work slowly",
 	.help = "FILE is a configuration, or a web.config or applicationHost.config as it stands.\n"
-		"Each finding has its place, its kind, the rule's name and the cure:\n\n"
+		"Each finding has its place, its kind, the rule's name and the cure.\n\n"
+		"  --app-host FILE    the applicationHost.config above the web.config; may also\n"
+		"                     stand alone\n"
+		"  --site-path /PATH  where the web.config lies; \"Site/PATH\" when the\n"
+		"                     applicationHost.config has several sites\n\n"
+		"The kinds:\n\n"
 		"  never         the rule can never match\n"
 		"  shadowed      an earlier rule leaves nothing for it\n"
 		"  slow          its pattern cannot be scanned with the others: why\n"

@@ -92,6 +92,37 @@ iis_open(struct arena *arena, const struct iis_files *files, struct conf_errs *e
 	return sets_open(&load, &web, &host, files->site_path, files->is_strict);
 }
 
+static bool
+has_element(const struct iis_node *node, const char *name)
+{
+	for (; node != NULL; node = node->next)
+		if (iis_is(node, name) || has_element(node->first, name))
+			return true;
+	return false;
+}
+
+bool
+iis_is_app_host(const char *path)
+{
+	struct arena arena = { 0 };
+	struct conf_errs errs = { 0 }, warns = { 0 };
+	struct iis_load load = { .arena = &arena, .errs = &errs, .warns = &warns };
+	struct iis_at at = { &load, "" };
+	struct conf_pos nowhere = { 0 };
+	struct iis_text file;
+	const struct iis_node *root = NULL;
+	bool is_host;
+
+	if (iis_file_read(&at, path, nowhere, &file))
+		root = iis_tree(&load, &file);
+	is_host = root != NULL &&
+		  (has_element(root, "system.applicationHost") || has_element(root, "globalRules"));
+	conf_errs_fini(&errs);
+	conf_errs_fini(&warns);
+	arena_fini(&arena);
+	return is_host;
+}
+
 struct rule_sets *
 iis_open_text(struct arena *arena, const struct iis_texts *texts, struct conf_errs *errs,
 	      struct conf_errs *warns)

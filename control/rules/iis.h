@@ -39,6 +39,9 @@ struct iis_files {
 struct rule_sets *iis_open(struct arena *arena, const struct iis_files *files,
 			   struct conf_errs *errs, struct conf_errs *warns);
 
+/* Whether a file has what only an applicationHost.config has: sites, or global rules. */
+bool iis_is_app_host(const char *path);
+
 /* A file that is in memory; name NULL: there is none. */
 struct iis_text {
 	const char *name; /* stands in the errors; further files are looked for beside it */

@@ -218,6 +218,41 @@ rules_of_a_file_are_checked_and_explained(void **state)
 	assert_ctl("apply good.yaml", 0, "~ listener web rules: s -> none");
 }
 
+/* An applicationHost.config says so itself; a file of IIS may come in UTF-16. */
+static void
+rules_of_iis_are_linted(void **state)
+{
+	static const char wide[] = "<rewrite><rules/></rewrite>";
+	char path[128];
+	FILE *file;
+
+	(void)state;
+	config_write("host.config",
+		     "<configuration><system.webServer><rewrite><globalRules>"
+		     "<rule name='g'><match url='^/x'/></rule></globalRules></rewrite>"
+		     "</system.webServer></configuration>");
+	config_write("web.config", "<rewrite><rules><rule name='w'><match url='^/y'/></rule>"
+				   "</rules></rewrite>");
+	snprintf(path, sizeof(path), "%s/wide.config", dir);
+	file = fopen(path, "wb");
+	assert_non_null(file);
+	fputs("\xff\xfe", file);
+	for (size_t i = 0; i < sizeof(wide) - 1; i++) {
+		putc(wide[i], file);
+		putc(0, file);
+	}
+	fclose(file);
+	assert_ctl("rules lint web.config", 1, "never: rule 'w'");
+	assert_ctl("rules lint host.config", 1, "never: rule 'g'");
+	assert_ctl("rules lint --app-host host.config", 1, "never: rule 'g'");
+	assert_ctl("rules lint web.config --app-host host.config --site-path /a", 1, "rule 'w'");
+	assert_ctl("rules lint web.config --app-host host.config --site-path /a", 1, "rule 'g'");
+	assert_ctl("rules lint wide.config", 0, "nothing to say");
+	assert_ctl("rules lint", 2, "give 'lint' and a file");
+	assert_ctl("rules lint --site-path", 2, "lacks its value");
+	assert_ctl("rules lint web.config --strict", 2, "the options are");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -227,6 +262,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(servers_are_drained_and_listed),
 		cmocka_unit_test(explain_answers_offline_too),
 		cmocka_unit_test(rules_of_a_file_are_checked_and_explained),
+		cmocka_unit_test(rules_of_iis_are_linted),
 		cmocka_unit_test(every_verb_has_help_with_an_example),
 		cmocka_unit_test(a_second_daemon_refuses_to_start),
 	};
