@@ -122,9 +122,7 @@ advance(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
 	sent_ns = span_ack(tcp, conn, ack, conn_echo(conn, a->seg));
 	take_rtt(conn, a->seg, sent_ns, tries, a->now);
 	loss_on_ack(tcp, conn, acked, a->now);
-	if (conn->repair != INDEX_NONE && conn_flight(conn) == 0 && !conn_has(conn, CONN_DSACK) &&
-	    !repair_of(tcp, conn)->owes_cwr)
-		repair_give(tcp, conn);
+	repair_give_if_done(tcp, conn);
 	time_restart_rto(tcp, conn, a->now);
 	if (conn->sndq.n == 0 && (has_fin || !conn_has(conn, CONN_FIN_ASKED)))
 		conn_tell(tcp, conn, TCP_EV_SENT);

@@ -53,10 +53,17 @@ cc_on_ack(struct cc *cc, uint32_t acked_bytes, uint64_t srtt_ns, uint64_t now)
 	if (cc->cwnd_bytes < cc->ssthresh_bytes) {
 		/*
 		 * All that was acknowledged counts, unlike L = 2 of RFC 3465: receivers that gather
-		 * segments answer many with one ACK.
+		 * segments answer many with one ACK. But no further than to the threshold: the ACK
+		 * of a whole flight after a timeout must not bring the old window back.
 		 */
-		cc->cwnd_bytes += acked_bytes;
-		return;
+		uint32_t room = cc->ssthresh_bytes - cc->cwnd_bytes;
+
+		if (acked_bytes <= room) {
+			cc->cwnd_bytes += acked_bytes;
+			return;
+		}
+		cc->cwnd_bytes = cc->ssthresh_bytes;
+		acked_bytes -= room;
 	}
 	ops[cc->kind]->on_ack(cc, acked_bytes, srtt_ns, now);
 }

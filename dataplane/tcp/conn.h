@@ -432,6 +432,8 @@ repair_of(const struct tcp *tcp, const struct tcp_conn *conn)
 /* The connection's record, taken if need be; NULL: there is none left. */
 struct repair *repair_need(struct tcp *tcp, struct tcp_conn *conn);
 void repair_give(struct tcp *tcp, struct tcp_conn *conn);
+/* Nothing is in flight, and nothing is left to be told or heard. */
+void repair_give_if_done(struct tcp *tcp, struct tcp_conn *conn);
 /* At every ACK: marks that snd_una has passed do not stay until they seem to lie ahead again. */
 void repair_age(const struct tcp_conn *conn, struct repair *r);
 

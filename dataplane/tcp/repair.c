@@ -55,6 +55,18 @@ repair_give(struct tcp *tcp, struct tcp_conn *conn)
 	conn->flags &= ~(uint32_t)CONN_DSACK;
 }
 
+/* A probe's case is open until more than the probe is acknowledged (RFC 8985, 7.4.2). */
+void
+repair_give_if_done(struct tcp *tcp, struct tcp_conn *conn)
+{
+	const struct repair *r = repair_of(tcp, conn);
+
+	if (r == NULL || conn_flight(conn) > 0 || conn_has(conn, CONN_DSACK) || r->owes_cwr ||
+	    r->has_probe)
+		return;
+	repair_give(tcp, conn);
+}
+
 void
 repair_age(const struct tcp_conn *conn, struct repair *r)
 {

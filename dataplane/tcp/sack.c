@@ -139,8 +139,7 @@ sack_blocks(struct tcp *tcp, struct tcp_conn *conn, struct seg_sack *ret_block)
 	if (conn_has(conn, CONN_DSACK)) {
 		conn->flags &= ~(uint32_t)CONN_DSACK;
 		ret_block[first++] = repair_of(tcp, conn)->dsack;
-		if (conn_flight(conn) == 0 && !repair_of(tcp, conn)->owes_cwr)
-			repair_give(tcp, conn);
+		repair_give_if_done(tcp, conn);
 	}
 	for (uint32_t i = conn->island; i != INDEX_NONE;) {
 		const struct island *island = pool_at(&tcp->islands, i);

@@ -72,6 +72,9 @@ tlp_on_ack(struct tcp *tcp, struct tcp_conn *conn, struct repair *r, struct seq 
 	} else if (seq_gt(ack, r->probe_end)) { /* the probe has mended a loss (7.4.2) */
 		r->has_probe = false;
 		COUNT(tcp, tcp_tail_losses);
-		cc_on_loss(&conn->cc, conn_flight(conn));
+		/* what is in flight by now says nothing of what was (RFC 9438, 4.6) */
+		cc_on_loss(&conn->cc, conn->cc.cwnd_bytes);
+		if (conn_has(conn, CONN_ECN))
+			ecn_owe_cwr(r);
 	}
 }

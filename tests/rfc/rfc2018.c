@@ -335,6 +335,41 @@ sacked_bytes_make_room_for_new_ones(void **state)
 	peer_drop(&p);
 }
 
+/* RFC 2018, 4: of four the latest to change are reported, in the order of change. */
+static void
+order_of_blocks_is_the_order_of_change(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	for (uint32_t i = 1; i <= 5; i++)
+		peer_send(&p, .seq = 1000 + 200 * i, .n = 100);
+	peer_send(&p, .seq = 1300, .n = 10);
+	peer_send(&p, .seq = 1700, .n = 10);
+	peer_ignore(&p);
+	peer_send(&p, .seq = 1500, .n = 10);
+	peer_expect(&p, .ack = 1000,
+		    .sack = { { 1400, 1510 }, { 1600, 1710 }, { 1200, 1310 }, { 2000, 2100 } });
+	peer_drop(&p);
+}
+
+/* A run that ends where another begins is one block with it. */
+static void
+run_before_its_neighbour_is_one_block(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_send(&p, .seq = 1200, .n = 100);
+	peer_ignore(&p);
+	peer_send(&p, .seq = 1100, .n = 100);
+	peer_expect(&p, .ack = 1000, .sack = { { 1100, 1300 } });
+	peer_send(&p, .seq = 1000, .n = 100);
+	peer_expect(&p, .ack = 1300);
+	assert_int_equal(tcp_readable(p.tcp, p.id), 300);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -358,6 +393,8 @@ main(void)
 		cmocka_unit_test(report_of_a_duplicate_is_no_loss),
 		cmocka_unit_test(blocks_do_not_wait_behind_bytes),
 		cmocka_unit_test(sacked_bytes_make_room_for_new_ones),
+		cmocka_unit_test(order_of_blocks_is_the_order_of_change),
+		cmocka_unit_test(run_before_its_neighbour_is_one_block),
 	};
 
 	return cmocka_run_group_tests_name("RFC 2018, 2883, 6675: SACK", test, NULL, NULL);

@@ -249,6 +249,25 @@ rst_does_not_redeem_a_cookie(void **state)
 	peer_done(&p);
 }
 
+/* RFC 7323, 5.4: the clock of timestamps goes on from the cookie's. */
+static void
+timestamps_go_on_from_the_cookie(void **state)
+{
+	struct peer p = peer_new(.backlog_max = 1, .ts = true);
+	uint32_t cookie;
+
+	(void)state;
+	fill_backlog(&p);
+	peer_send(&p, .flags = "S", .mss = 1460);
+	peer_expect(&p, .flags = "SA", .has_ts = true);
+	cookie = p.ts_engine;
+	peer_send(&p);
+	peer_write_text(&p, "hello");
+	peer_expect(&p, .text = "hello", .has_ts = true);
+	assert_in_range(p.ts_engine - cookie, 0, 200);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -267,6 +286,7 @@ main(void)
 		cmocka_unit_test(cookie_opens_over_ipv6),
 		cmocka_unit_test(cookie_of_a_closed_listener_gets_rst),
 		cmocka_unit_test(rst_does_not_redeem_a_cookie),
+		cmocka_unit_test(timestamps_go_on_from_the_cookie),
 	};
 
 	return cmocka_run_group_tests_name("RFC 4987: SYN cookies", test, NULL, NULL);

@@ -304,6 +304,24 @@ unused_window_shrinks_in_minutes(void **state)
 	peer_drop(&p);
 }
 
+/* RFC 6582, 3.2 step 3: the ACK that ends a recovery makes no burst. */
+static void
+end_of_a_recovery_makes_no_burst(void **state)
+{
+	struct peer p = peer_established(.no_sack = true, .cc = TCP_CC_NEWRENO);
+
+	(void)state;
+	peer_write(&p, 10 * MSS);
+	peer_expect_run(&p, 5000, 10);
+	for (uint32_t i = 0; i < 3; i++)
+		peer_send(&p, .ack = 5000);
+	peer_expect_run(&p, 5000, 1);
+	peer_send(&p, .ack = 5000 + 10 * MSS);
+	assert_int_equal(peer_info(&p).ssthresh_bytes, 5 * MSS);
+	assert_int_equal(peer_info(&p).cwnd_bytes, 2 * MSS);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -324,6 +342,7 @@ main(void)
 		cmocka_unit_test(limited_transmit_keeps_to_two_segments),
 		cmocka_unit_test(limited_transmit_keeps_to_the_window),
 		cmocka_unit_test(unused_window_shrinks_in_minutes),
+		cmocka_unit_test(end_of_a_recovery_makes_no_burst),
 	};
 
 	return cmocka_run_group_tests_name("RFC 5681, 6582, 3042, 6928: congestion", test, NULL,

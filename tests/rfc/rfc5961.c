@@ -314,6 +314,19 @@ first_challenge_is_always_given(void **state)
 	peer_drop(&p);
 }
 
+/* 5.2: the largest window is the largest ever, not the first. */
+static void
+larger_window_makes_older_acks_acceptable(void **state)
+{
+	struct peer p = peer_established(.wnd = 1000);
+
+	(void)state;
+	peer_send(&p, .wnd = 5000);
+	peer_send(&p, .ack = 5000 - 4000, .text = "late");
+	assert_int_equal(tcp_readable(p.tcp, p.id), 4);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -338,6 +351,7 @@ main(void)
 		cmocka_unit_test(challenges_are_given_again_later),
 		cmocka_unit_test(text_of_an_rst_is_not_text),
 		cmocka_unit_test(first_challenge_is_always_given),
+		cmocka_unit_test(larger_window_makes_older_acks_acceptable),
 	};
 
 	return cmocka_run_group_tests_name("RFC 5961: blind attacks", test, NULL, NULL);

@@ -162,6 +162,8 @@ loss_that_a_probe_mends_costs_the_window(void **state)
 	peer_expect(&p, .seq = at(3), .n = MSS);
 	peer_send(&p, .at_ms = 550, .ack = at(4));
 	assert_int_equal(tcp_unacked(p.tcp, p.id), 0);
+	assert_int_equal(p.count.tcp_tail_losses, 1);
+	assert_int_equal(peer_info(&p).cwnd_bytes, before / 10 * 7);
 	peer_drop(&p);
 }
 
@@ -424,6 +426,60 @@ wider_window_outlives_the_flight(void **state)
 	peer_drop(&p);
 }
 
+/* 7.4.2: ... and the report may come when nothing else is in flight any more. */
+static void
+late_report_of_both_copies_costs_nothing(void **state)
+{
+	struct peer p = sent(1, (struct peer_conf){ 0 });
+	uint32_t before = peer_info(&p).cwnd_bytes;
+
+	(void)state;
+	peer_expect(&p, .at_ms = 300, .seq = at(0), .n = MSS);
+	peer_send(&p, .at_ms = 410, .ack = at(1));
+	peer_send(&p, .at_ms = 500, .ack = at(1), .sack = { { at(0), at(1) } });
+	peer_write(&p, MSS);
+	peer_expect(&p, .seq = at(1), .n = MSS);
+	peer_send(&p, .at_ms = 600, .ack = at(2));
+	assert_int_equal(p.count.tcp_tail_losses, 0);
+	assert_in_range(peer_info(&p).cwnd_bytes, before, 2 * before);
+	peer_drop(&p);
+}
+
+/* RFC 3522: an ACK that answers the second copy proves the timeout right. */
+static void
+timeout_that_was_right_is_not_taken_back(void **state)
+{
+	struct peer p = sent(
+		4, (struct peer_conf){ .ts = true, .no_sack = true, .mss = MSS + 12, .mtu = 1512 });
+
+	(void)state;
+	peer_wait(&p, 1000);
+	assert_true(peer_info(&p).has_timed_out);
+	peer_ignore(&p);
+	peer_send(&p, .ack = at(4)); /* echoes the latest timestamp heard */
+	assert_int_equal(p.count.tcp_undone, 0);
+	assert_true(peer_info(&p).ssthresh_bytes < 10 * MSS);
+	peer_drop(&p);
+}
+
+/* A timeout in the middle of a recovery ends it: slow start, to the threshold and no further. */
+static void
+timeout_in_a_recovery_ends_it(void **state)
+{
+	struct peer p = sent(10, (struct peer_conf){ 0 });
+
+	(void)state;
+	peer_send(&p, .at_ms = 100, .ack = at(0), .sack = { { at(1), at(5) } });
+	peer_expect(&p, .seq = at(0), .n = MSS);
+	peer_wait(&p, 1000);
+	peer_ignore(&p);
+	assert_true(peer_info(&p).has_timed_out);
+	peer_send(&p, .ack = at(10));
+	assert_false(peer_info(&p).is_recovering);
+	assert_in_range(peer_info(&p).cwnd_bytes, MSS, 8 * MSS);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -449,6 +505,9 @@ main(void)
 		cmocka_unit_test(repair_is_shown),
 		cmocka_unit_test(needless_retransmission_widens_the_window),
 		cmocka_unit_test(wider_window_outlives_the_flight),
+		cmocka_unit_test(late_report_of_both_copies_costs_nothing),
+		cmocka_unit_test(timeout_that_was_right_is_not_taken_back),
+		cmocka_unit_test(timeout_in_a_recovery_ends_it),
 	};
 
 	return cmocka_run_group_tests_name("RFC 8985, 6937, 4015: repair by time", test, NULL,

@@ -198,6 +198,26 @@ syn_is_repeated_until_its_own_limit(void **state)
 	peer_drop(&p);
 }
 
+/* The user timeout counts from when bytes are sent, not from when the connection was last used. */
+static void
+idle_time_is_no_user_timeout(void **state)
+{
+	struct peer p = peer_established(.user_timeout_ms = 5000);
+
+	(void)state;
+	peer_write_text(&p, "one");
+	peer_expect(&p, .text = "one");
+	peer_send(&p, .at_ms = 10);
+	peer_wait(&p, 60000);
+	peer_write_text(&p, "two");
+	peer_wait(&p, 64000);
+	peer_ignore(&p);
+	assert_int_equal(peer_state(&p), TCP_STATE_ESTABLISHED);
+	peer_wait(&p, 66000);
+	assert_int_equal(tcp_end(p.tcp, p.id), TCP_END_USER_TIMEOUT);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -215,6 +235,7 @@ main(void)
 		cmocka_unit_test(progress_begins_the_user_timeout_anew),
 		cmocka_unit_test(nobody_waits_for_ever_without_a_user_timeout),
 		cmocka_unit_test(syn_is_repeated_until_its_own_limit),
+		cmocka_unit_test(idle_time_is_no_user_timeout),
 	};
 
 	return cmocka_run_group_tests_name("RFC 9293, 3.8.3, 3.8.4: timeouts of life", test, NULL,

@@ -49,6 +49,21 @@ slow_start_adds_what_is_acknowledged(void **state)
 	assert_int_equal(cc.cwnd_bytes, 12 * MSS);
 }
 
+/* One ACK of a whole flight after a timeout: to the threshold, the rest counts in avoidance. */
+static void
+slow_start_ends_at_the_threshold(void **state)
+{
+	struct cc cc = begun();
+
+	(void)state;
+	cc_on_timeout(&cc, 10 * MSS);
+	assert_int_equal(cc.cwnd_bytes, MSS);
+	cc_on_ack(&cc, 8 * MSS, 1, 1);
+	assert_int_equal(cc.cwnd_bytes, 5 * MSS);
+	cc_on_ack(&cc, MSS, 1, 1);
+	assert_int_equal(cc.cwnd_bytes, 6 * MSS);
+}
+
 static void
 avoidance_adds_one_segment_a_window(void **state)
 {
@@ -107,6 +122,7 @@ main(void)
 	static const struct CMUnitTest test[] = {
 		cmocka_unit_test(window_begins_with_ten_segments),
 		cmocka_unit_test(slow_start_adds_what_is_acknowledged),
+		cmocka_unit_test(slow_start_ends_at_the_threshold),
 		cmocka_unit_test(avoidance_adds_one_segment_a_window),
 		cmocka_unit_test(unused_window_does_not_grow),
 		cmocka_unit_test(threshold_is_two_segments_at_least),
