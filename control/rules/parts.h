@@ -5,7 +5,7 @@
  *   build.c    sets to sections, in the order that an image wants them
  *   rule.c     rules with their texts parsed             out.c      outbound ones
  *   check.c    what the values of a rule mean            identity.c slots of rules
- *   expr.c     texts of expressions to ops
+ *   expr.c     texts of expressions to ops                url.c      URLs that can never work
  *   pattern.c  patterns to regular expressions           syntax.c   regular expressions to trees
  *   emit.c     trees to what Hyperscan is given          fold.c     characters without case
  *   scan.c     databases of an input, made or taken over
@@ -382,6 +382,15 @@ bool check_set_var(struct making *m, const struct whose *w, const struct rule_se
 /* The kind and name of what an outbound rule is about (14.1, 14.4); false with an error told. */
 bool check_out_variable(struct making *m, const struct whose *w, const struct out_rule *rule,
 			enum img_op_kind *ret_kind, const char **ret_name);
+
+/* ---- url.c ---- */
+
+/*
+ * Whether the scheme and the host of a REWRITE's or REDIRECT's URL, as far as they stand there,
+ * can be gone to; false with an error told.
+ */
+bool url_check(struct making *m, const struct whose *w, enum img_action action,
+	       const struct expr *url);
 
 /* ---- lint.c ---- */
 

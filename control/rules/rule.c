@@ -304,7 +304,8 @@ action_make(struct making *m, const struct whose *w, struct rule_made *made, int
 				  img_action_name(rule->action));
 			return false;
 		}
-		is_good = part_make(m, w, "url", &url, made, r_max, &made->url) && is_good;
+		is_good = part_make(m, w, "url", &url, made, r_max, &made->url) &&
+			  url_check(m, w, rule->action, made->url) && is_good;
 	}
 	if (rule->action == IMG_ACTION_RESPOND) {
 		is_good = part_make(m, w, "statusReason", &rule->reason, made, r_max,

@@ -105,6 +105,7 @@ static const struct broken broken[] = {
 	{ EDIT("header: X, pattern: \"(\", to: y"), 13, 42, "missing closing parenthesis", "mend the regular" },
 	{ "listeners: [{name: x, address: \"203.0.113.10:81\", farm: app, rules: nope}]\n", 11, 1, "already given", "keep one" },
 	{ "dynamic_hosts: [\"a b\"]\n", 11, 17, "'a b' is no host", "app1.internal" },
+	{ SET("{name: a, rewrite: \"ftp://x/\"}"), 13, 24, "cannot be sent by ftp", "use http" },
 	{ "plain_hosts: true\n" SET("{name: a, rewrite: \"http://us er@x/\"}"), 14, 24, "'us er@x' is no host", "http://app1.internal:8080" },
 	{ "plain_hosts: true\n" SET("{name: a, rewrite: \"http://203.0.113.10/\"}"), 14, 24, "is this proxy's own address", "give the server's address" },
 };
