@@ -1,6 +1,6 @@
 /*
- * main.c - penstock-control: takes the run directory, becomes its user, adopts what runs, applies
- * the configuration file and then serves the loop until it is told to stop.
+ * main.c - penstock-control: takes the run directory, becomes its user, adopts what runs, and
+ * serves the loop until it is told to stop; the configuration file is applied from within it.
  *
  * Nothing is read, parsed or listened to before the rights of root are given up.
  */
@@ -185,11 +185,10 @@ main(int argc, char **argv)
 		return FAILED;
 	if (daemon_open(&daemon)) {
 		apply_adopt(&daemon);
-		if (apply_first(&daemon) && daemon_listen(&daemon)) {
-			while (!daemon.must_stop)
-				daemon_turn(&daemon, LOOP_NEVER);
-			verdict = DONE;
-		}
+		apply_first(&daemon);
+		while (!daemon.must_stop)
+			daemon_turn(&daemon, LOOP_NEVER);
+		verdict = daemon.has_failed ? FAILED : DONE;
 	}
 	daemon_close(&daemon);
 	return verdict;

@@ -23,9 +23,8 @@
 
 enum {
 	GENERATIONS_MAX = 256, /* looked at when old images are removed */
-	FIRST_WAIT_MS = 1000,
-	CHANGES_TOLD = 1000, /* lines of an answer */
-	KEPT_UNSEEN = 3,     /* images kept when no data plane says what it runs */
+	CHANGES_TOLD = 1000,   /* lines of an answer */
+	KEPT_UNSEEN = 3,       /* images kept when no data plane says what it runs */
 };
 
 /* The data plane's word for a generation: none of its can wear ours out. */
@@ -359,11 +358,54 @@ progress_tell(struct daemon *daemon, uint64_t now)
 	say("rules: %u of %u patterns are compiled, %u s", making->done_n, making->all_n, seconds);
 }
 
+/* Tells the operator how an apply ended that no client waits for. */
+static void
+answer_say(const struct daemon *daemon, const json_t *answer)
+{
+	const json_t *line;
+	size_t i;
+
+	if (!json_is_true(json_object_get(answer, "ok")))
+		say("%s: %s", daemon->config, json_string_value(json_object_get(answer, "error")));
+	json_array_foreach(json_object_get(answer, "at_restart"), i, line)
+		say("  %s", json_string_value(line));
+	json_array_foreach(json_object_get(answer, "errors"), i, line)
+		say("  %s:%lld:%lld: %s", json_string_value(json_object_get(line, "file")),
+		    (long long)json_integer_value(json_object_get(line, "line")),
+		    (long long)json_integer_value(json_object_get(line, "column")),
+		    json_string_value(json_object_get(line, "text")));
+}
+
+/* The file of the command line has been applied, or not. */
+static void
+start_ended(struct daemon *daemon)
+{
+	daemon->is_starting = false;
+	if (daemon->tables.generation != 0)
+		say("generation %llu is published", (unsigned long long)daemon->tables.generation);
+	if (daemon->tables.generation == 0 || !daemon_listen(daemon))
+		daemon->has_failed = daemon->must_stop = true;
+}
+
+/* Takes the answer; NULL: the data plane is to judge first. */
+static void
+apply_ended(struct daemon *daemon, json_t *answer)
+{
+	if (answer != NULL && daemon->applying.client_id == 0) {
+		answer_say(daemon, answer);
+		json_decref(answer);
+	} else if (answer != NULL) {
+		socket_answer(&daemon->socket, daemon->applying.client_id, answer);
+	}
+	if (daemon->is_starting)
+		start_ended(daemon);
+	daemon->look_at = 0; /* somebody may wait for this end */
+}
+
 static void
 on_making(void *ctx, int fd, uint32_t events)
 {
 	struct daemon *daemon = ctx;
-	json_t *answer;
 
 	(void)fd;
 	(void)events;
@@ -372,23 +414,47 @@ on_making(void *ctx, int fd, uint32_t events)
 		return;
 	}
 	loop_forget(&daemon->loop, &daemon->making_watch);
-	answer = apply_finish(daemon);
-	if (answer != NULL)
-		socket_answer(&daemon->socket, daemon->applying.client_id, answer);
+	apply_ended(daemon, apply_finish(daemon));
 }
 
-/* Begins to make the image of a file. NULL, or the answer that says why not. */
+static bool
+is_under_way(const struct daemon *daemon)
+{
+	return daemon->making.pid != 0 || daemon->waiting.answer != NULL;
+}
+
+/* A client does not know of what control began by itself: its own waits for that. */
 static json_t *
-apply_begin(struct daemon *daemon, const char *path)
+apply_later(struct daemon *daemon, const struct apply_next *next)
+{
+	uint64_t client_id =
+		daemon->making.pid != 0 ? daemon->applying.client_id : daemon->waiting.client_id;
+
+	if (client_id != 0 || daemon->next.path != NULL || next->client_id == 0)
+		return socket_error("another apply is under way; try again in a moment");
+	daemon->next = *next;
+	daemon->next.path = strdup(next->path);
+	ensure(daemon->next.path != NULL);
+	return NULL;
+}
+
+static json_t *
+apply_begin(struct daemon *daemon, const struct apply_next *next)
 {
 	const struct img *before = daemon->tables.generation != 0 ? &daemon->tables.img : NULL;
 
-	if (daemon->making.pid != 0 || daemon->waiting.answer != NULL)
-		return socket_error("another apply is under way; try again in a moment");
-	if (!making_start(&daemon->making, daemon->control_fd, path, before))
+	if (is_under_way(daemon))
+		return apply_later(daemon, next);
+	if (!making_start(&daemon->making, daemon->control_fd, next->path, before))
 		return socket_error("no process can be had to read the configuration: %s",
 				    strerror(errno));
-	daemon->applying = (struct applying){ .began = loop_now(), .said_at = loop_now() };
+	daemon->applying = (struct applying){ .client_id = next->client_id,
+					      .at_restart = next->at_restart,
+					      .wants_progress = next->wants_progress,
+					      .began = loop_now(),
+					      .said_at = loop_now() };
+	daemon->making_watch = (struct loop_fd){ daemon->making.fd, on_making, daemon };
+	loop_watch(&daemon->loop, &daemon->making_watch, EPOLLIN);
 	return NULL;
 }
 
@@ -396,16 +462,28 @@ json_t *
 apply_file(struct daemon *daemon, const char *path, bool at_restart, bool wants_progress,
 	   uint64_t client_id)
 {
-	json_t *answer = apply_begin(daemon, path);
+	struct apply_next next = { .path = (char *)(uintptr_t)path, /* copied when it is kept */
+				   .client_id = client_id,
+				   .at_restart = at_restart,
+				   .wants_progress = wants_progress };
 
+	return apply_begin(daemon, &next);
+}
+
+/* Whoever waited for what control did by itself. */
+static void
+next_begin(struct daemon *daemon)
+{
+	struct apply_next next = daemon->next;
+	json_t *answer;
+
+	if (next.path == NULL || is_under_way(daemon))
+		return;
+	daemon->next = (struct apply_next){ 0 };
+	answer = apply_begin(daemon, &next);
 	if (answer != NULL)
-		return answer;
-	daemon->applying.client_id = client_id;
-	daemon->applying.at_restart = at_restart;
-	daemon->applying.wants_progress = wants_progress;
-	daemon->making_watch = (struct loop_fd){ daemon->making.fd, on_making, daemon };
-	loop_watch(&daemon->loop, &daemon->making_watch, EPOLLIN);
-	return NULL;
+		socket_answer(&daemon->socket, next.client_id, answer);
+	free(next.path);
 }
 
 /* ---- start ---- */
@@ -441,41 +519,16 @@ apply_adopt(struct daemon *daemon)
 	good_adopt(daemon);
 }
 
-/* Tells the operator how the first apply ended: there is no client. */
-static void
-first_told(const struct daemon *daemon, const json_t *answer)
-{
-	const json_t *line;
-	size_t i;
-
-	if (answer != NULL && !json_is_true(json_object_get(answer, "ok")))
-		say("%s: %s", daemon->config, json_string_value(json_object_get(answer, "error")));
-	json_array_foreach(json_object_get(answer, "at_restart"), i, line)
-		say("  %s", json_string_value(line));
-	json_array_foreach(json_object_get(answer, "errors"), i, line)
-		say("  %s:%lld:%lld: %s", json_string_value(json_object_get(line, "file")),
-		    (long long)json_integer_value(json_object_get(line, "line")),
-		    (long long)json_integer_value(json_object_get(line, "column")),
-		    json_string_value(json_object_get(line, "text")));
-}
-
-bool
+void
 apply_first(struct daemon *daemon)
 {
-	json_t *answer = apply_begin(daemon, daemon->config);
+	json_t *answer;
 
-	if (answer == NULL) {
-		while (!making_wait(&daemon->making, FIRST_WAIT_MS) ||
-		       !making_read(&daemon->making))
-			progress_tell(daemon, loop_now());
-		answer = apply_finish(daemon);
-	}
-	first_told(daemon, answer);
-	json_decref(answer);
-	if (daemon->tables.generation == 0)
-		return false;
-	say("generation %llu is published", (unsigned long long)daemon->tables.generation);
-	return true;
+	daemon->is_starting = true;
+	daemon_listen(daemon); /* told; what counts is whether it can be when the file is read */
+	answer = apply_file(daemon, daemon->config, false, false, 0);
+	if (answer != NULL)
+		apply_ended(daemon, answer);
 }
 
 /* ---- the verdict ---- */
@@ -561,6 +614,7 @@ apply_advance(struct daemon *daemon, uint64_t now)
 
 	if (daemon->making.pid != 0)
 		progress_tell(daemon, now);
+	next_begin(daemon);
 	if (now < daemon->look_at)
 		return;
 	dataplane_find(daemon);

@@ -61,6 +61,7 @@ daemon_close(struct daemon *daemon)
 	uint64_t now = loop_now();
 
 	making_stop(&daemon->making);
+	free(daemon->next.path);
 	socket_fini(&daemon->socket);
 	json_decref(daemon->waiting.answer);
 	journals_close(daemon->journals, now);

@@ -38,6 +38,13 @@ struct applying {
 	uint64_t began, told_at, said_at; /* progress: to the client, to the operator */
 };
 
+/* A client's apply that waits until one that control began by itself is over. */
+struct apply_next {
+	char *path; /* malloc's; NULL: none */
+	uint64_t client_id;
+	bool at_restart, wants_progress;
+};
+
 struct daemon {
 	const char *run;    /* the run directory */
 	const char *config; /* the file of the command line */
@@ -47,6 +54,8 @@ struct daemon {
 	int lock_fd;
 	uint64_t started_real;
 	bool must_stop;
+	bool is_starting; /* the file of the command line is being read */
+	bool has_failed;  /* ... and there is nothing to look after */
 
 	struct tables tables; /* published last; generation 0: none */
 	struct tables good;   /* the newest that the data plane took; may be the same generation */
@@ -55,6 +64,7 @@ struct daemon {
 	uint64_t look_at;
 	struct making making;
 	struct applying applying;
+	struct apply_next next;
 	struct loop_fd making_watch;
 	struct waiting waiting;
 
@@ -71,7 +81,7 @@ struct daemon {
 /* Opens the parts that live in the run directory. False: told; daemon_close all the same. */
 bool daemon_open(struct daemon *daemon);
 
-/* Opens the control socket. */
+/* Opens the control socket, or moves it to where the settings say it is. False: told. */
 bool daemon_listen(struct daemon *daemon);
 
 /* Does what is due, then waits for the next thing to happen, not beyond `latest`. */
@@ -93,8 +103,11 @@ void apply_adopt(struct daemon *daemon);
 json_t *apply_file(struct daemon *daemon, const char *path, bool at_restart, bool wants_progress,
 		   uint64_t client_id);
 
-/* At start: the file of the command line. False: nothing runs and nothing can (told). */
-bool apply_first(struct daemon *daemon);
+/*
+ * At start: opens the socket and begins to apply the file of the command line. Turns of the loop
+ * finish it (is_starting); has_failed and must_stop then if nothing runs and nothing can (told).
+ */
+void apply_first(struct daemon *daemon);
 
 /* Looks for the data plane's verdict. */
 void apply_advance(struct daemon *daemon, uint64_t now);

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -246,14 +245,6 @@ lines_read(struct making *making)
 		making->text_n -= n + 1;
 		memmove(making->text, end + 1, making->text_n);
 	}
-}
-
-bool
-making_wait(const struct making *making, int ms)
-{
-	struct pollfd fd = { .fd = making->fd, .events = POLLIN };
-
-	return poll(&fd, 1, ms) > 0;
 }
 
 bool

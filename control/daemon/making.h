@@ -34,9 +34,6 @@ struct making {
 bool making_start(struct making *making, int control_fd, const char *path,
 		  const struct img *before);
 
-/* Waits until the child has told something, at most so long. False: it has not. */
-bool making_wait(const struct making *making, int ms);
-
 /* Reads what the child has told; waits for it if nothing has come. True: it has ended. */
 bool making_read(struct making *making);
 

@@ -80,7 +80,9 @@ requests_answer(void *ctx, const json_t *request, uint64_t client_id)
 		return socket_error("a request needs \"verb\": apply, server or status");
 	if (strcmp(verb, "apply") == 0)
 		return answer_apply(daemon, request, client_id);
-	if (daemon->tables.generation != 0 && strcmp(verb, "server") == 0)
+	if (strcmp(verb, "server") == 0 && daemon->tables.generation == 0)
+		return socket_error("no configuration is published yet; try again in a moment");
+	if (strcmp(verb, "server") == 0)
 		return answer_server(daemon, request);
 	if (strcmp(verb, "status") == 0)
 		return answer_status(daemon);

@@ -216,12 +216,27 @@ on_listen(void *ctx, int fd, uint32_t events)
 	close(client_fd);
 }
 
+static void
+listen_end(struct socket *s)
+{
+	if (s->watch.fd < 0)
+		return;
+	loop_forget(s->loop, &s->watch);
+	close(s->watch.fd);
+	unlink(s->path);
+	free(s->path);
+	s->path = NULL;
+	s->watch.fd = -1;
+}
+
 bool
 socket_listen(struct socket *s, const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd;
 
+	if (s->watch.fd >= 0 && strcmp(s->path, path) == 0)
+		return true;
 	if (strlen(path) >= sizeof(address.sun_path)) {
 		say("the control socket's path %s is longer than 107 characters", path);
 		return false;
@@ -236,6 +251,7 @@ socket_listen(struct socket *s, const char *path)
 		close(fd);
 		return false;
 	}
+	listen_end(s);
 	s->path = strdup(path);
 	ensure(s->path != NULL);
 	s->watch = (struct loop_fd){ fd, on_listen, s };
@@ -279,11 +295,5 @@ socket_fini(struct socket *s)
 	for (int i = 0; i < SOCKET_CLIENTS_MAX; i++)
 		if (s->client[i].watch.fd >= 0)
 			client_close(&s->client[i]);
-	if (s->watch.fd < 0)
-		return;
-	loop_forget(s->loop, &s->watch);
-	close(s->watch.fd);
-	unlink(s->path);
-	free(s->path);
-	s->watch.fd = -1;
+	listen_end(s);
 }

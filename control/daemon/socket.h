@@ -44,7 +44,10 @@ void socket_init(struct socket *s, struct loop *loop,
 		 json_t *(*on_request)(void *ctx, const json_t *request, uint64_t client_id),
 		 void *ctx);
 
-/* Listens at a path, in place of a stale one. False: cannot (told). */
+/*
+ * Listens at a path, in place of a stale one, and nowhere else any more; clients that are there
+ * stay. False: cannot (told).
+ */
 bool socket_listen(struct socket *s, const char *path);
 
 /* A late answer, which is taken. Nothing happens when the client has gone. */

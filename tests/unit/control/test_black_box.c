@@ -99,7 +99,7 @@ control_start(void **state)
 		execl(control_program, control_program, "--run", run, "--config", config, NULL);
 		_exit(127);
 	}
-	snprintf(path, sizeof(path), "%s/run/control/socket", dir);
+	snprintf(path, sizeof(path), "%s/run/control/tables.1", dir);
 	for (int i = 0; i < 500 && access(path, F_OK) != 0; i++)
 		usleep(10000);
 	return 0;

@@ -334,7 +334,7 @@ blobs_are_written_kept_and_removed(void **state)
 
 /* A client that waits for an answer. */
 static int
-apply_begin(struct world *w)
+apply_send(const struct world *w)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -345,6 +345,14 @@ apply_begin(struct world *w)
 	snprintf(text, sizeof(text), "{\"verb\":\"apply\",\"file\":\"%s\",\"progress\":true}\n",
 		 w->config);
 	assert_true(send(fd, text, strlen(text), 0) == (ssize_t)strlen(text));
+	return fd;
+}
+
+static int
+apply_begin(struct world *w)
+{
+	int fd = apply_send(w);
+
 	while (w->daemon.making.pid == 0)
 		daemon_turn(&w->daemon, loop_now() + LOOP_MS);
 	return fd;
@@ -458,6 +466,93 @@ a_reader_holds_nothing_of_its_parent(void **state)
 	close(fd);
 }
 
+static unsigned
+log_lines(const struct world *w)
+{
+	FILE *file = fopen(w->log, "r");
+	unsigned n = 0;
+	int c;
+
+	assert_non_null(file);
+	while ((c = fgetc(file)) != EOF)
+		n += c == '\n';
+	fclose(file);
+	return n;
+}
+
+/* The file of the start is one like any other: nothing waits for it but who wants another. */
+static void
+control_serves_while_its_first_file_is_read(void **state)
+{
+	struct world *w = *state;
+	char text[4096];
+	json_t *answer;
+	int fd;
+
+	dataplane_start(w);
+	control_start(w);
+	notice(w);
+	control_stop(w);
+	config_slow(w);
+	control_begin(w);
+	assert_int_equal(kill(w->daemon.making.pid, SIGSTOP), 0);
+	journal_write(w, 3);
+	settle(w);
+	assert_int_equal(log_lines(w), 3);
+	answer = ask(w, json_pack("{s:s}", "verb", "status"));
+	assert_true(is_ok(answer));
+	assert_int_equal(json_integer_value(json_object_get(answer, "generation")), 1);
+	json_decref(answer);
+	fd = apply_send(w);
+	turns(w, 20);
+	answer = ask_apply(w, false); /* one waits already */
+	assert_false(is_ok(answer));
+	json_decref(answer);
+	assert_int_equal(kill(w->daemon.making.pid, SIGCONT), 0);
+	for (int i = 0; i < 2000 && w->daemon.good.generation != 2; i++)
+		turns(w, 1);
+	assert_false(w->daemon.is_starting);
+	answer_await(w, fd, text, sizeof(text));
+	assert_non_null(strstr(text, "\"ok\":true"));
+	assert_non_null(strstr(text, "\"verdict\":\"unchanged\""));
+	assert_true(w->daemon.tables.generation == 2);
+}
+
+/* There is nothing to look after. */
+static void
+a_first_file_that_does_not_load_ends_control(void **state)
+{
+	struct world *w = *state;
+
+	config_write(w, "nonsense");
+	control_begin(w);
+	assert_false(w->daemon.must_stop);
+	while (w->daemon.is_starting)
+		daemon_turn(&w->daemon, loop_now() + LOOP_MS);
+	assert_true(w->daemon.must_stop);
+	assert_true(w->daemon.has_failed);
+}
+
+/* Where it is to listen is known when the first file has been read. */
+static void
+the_socket_goes_where_the_first_file_says(void **state)
+{
+	struct world *w = *state;
+	char text[1024], path[128];
+	struct stat st;
+
+	snprintf(text, sizeof(text), CONF_GOOD "control: {socket: %s/s}\n", w->dir);
+	config_write(w, text);
+	control_begin(w);
+	assert_true(has_file(w, "control/socket"));
+	while (w->daemon.is_starting)
+		daemon_turn(&w->daemon, loop_now() + LOOP_MS);
+	assert_false(has_file(w, "control/socket"));
+	snprintf(path, sizeof(path), "%s/s", w->dir);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+}
+
 /* What a client wishes to hear on the way, and what will surprise. */
 static void
 progress_and_warnings_are_told(void **state)
@@ -498,6 +593,9 @@ main(void)
 		TEST(control_goes_on_while_an_image_is_made),
 		TEST(a_reader_that_dies_is_an_answer),
 		TEST(a_reader_holds_nothing_of_its_parent),
+		TEST(control_serves_while_its_first_file_is_read),
+		TEST(a_first_file_that_does_not_load_ends_control),
+		TEST(the_socket_goes_where_the_first_file_says),
 		TEST(progress_and_warnings_are_told),
 	};
 

@@ -35,7 +35,7 @@ config_logged(const struct world *w, const char *more)
 }
 
 void
-control_start(struct world *w)
+control_begin(struct world *w)
 {
 	struct daemon *daemon = &w->daemon;
 
@@ -47,9 +47,17 @@ control_start(struct world *w)
 	assert_true(loop_init(&daemon->loop));
 	assert_true(daemon_open(daemon));
 	apply_adopt(daemon);
-	assert_true(apply_first(daemon));
-	assert_true(daemon_listen(daemon));
+	apply_first(daemon);
 	w->is_open = true;
+}
+
+void
+control_start(struct world *w)
+{
+	control_begin(w);
+	while (w->daemon.is_starting)
+		daemon_turn(&w->daemon, loop_now() + 2 * LOOP_MS);
+	assert_false(w->daemon.has_failed);
 }
 
 void

@@ -46,8 +46,10 @@ int world_end(void **state);
 
 void config_write(const struct world *w, const char *text);
 
-/* penstock-control from its start to its socket, and its orderly end. */
+/* penstock-control from its start until its first file is applied, and its orderly end. */
 void control_start(struct world *w);
+/* ... or until that file begins to be read. */
+void control_begin(struct world *w);
 void control_stop(struct world *w);
 
 /* A data plane with one lane, which accepts what is published (w->verdict). */
