@@ -51,6 +51,19 @@ is_header_good(struct native *native, const char *name, struct conf_pos at)
 	return true;
 }
 
+/* A request of HTTP/1.1 has a Host: to take it away would do nothing. */
+static bool
+is_needed(struct native *native, const char *name, struct conf_pos at)
+{
+	if (strcasecmp(name, "Host") != 0)
+		return false;
+	conf_err_add(native->errs, at,
+		     "HTTP/1.1 needs %s, so it cannot be removed; set it to another value, or use "
+		     "the farm's host_header",
+		     name);
+	return true;
+}
+
 static bool
 is_variable_good(struct native *native, const char *name, struct conf_pos at)
 {
@@ -73,6 +86,9 @@ values_set(struct native *native, const struct conf_list *list, bool is_header, 
 			continue;
 		if (is_header ? !is_header_good(native, at->key, at->key_at)
 			      : !is_variable_good(native, at->key, at->key_at))
+			continue;
+		if (is_header && !is_response && value->value.s[0] == '\0' &&
+		    is_needed(native, at->key, at->key_at))
 			continue;
 		if (strpbrk(value->value.s, "\r\n") != NULL) {
 			conf_err_add(native->errs, value->value.at->at,
@@ -97,7 +113,8 @@ names_remove(struct native *native, const struct conf_list *list, bool is_respon
 	     struct rule_set_var **to)
 {
 	for (CONF_EACH(struct conf_str, name, list)) {
-		if (name->at == NULL || !is_header_good(native, name->s, name->at->at))
+		if (name->at == NULL || !is_header_good(native, name->s, name->at->at) ||
+		    (!is_response && is_needed(native, name->s, name->at->at)))
 			continue;
 		*to = arena_take(native->arena, sizeof(**to));
 		**to = (struct rule_set_var){ .at = name->at->at,

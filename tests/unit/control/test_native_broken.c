@@ -57,6 +57,8 @@ static const struct broken broken[] = {
 	{ SET("{name: a, set: {request: [X]}}"), 13, 30, "'request' must be a mapping of names", "request: {X-Site: owa}" },
 	{ SET("{name: a, set: {headers: {X: y}}}"), 13, 21, "unknown key 'headers'", "a set has request, response, variable" },
 	{ SET("{name: a, remove: {response: [\"\"]}}"), 13, 35, "'' is no name of a header", "letters" },
+	{ SET("{name: a, remove: {request: [Host]}}"), 13, 34, "HTTP/1.1 needs Host", "host_header" },
+	{ SET("{name: a, set: {request: {host: \"\"}}}"), 13, 31, "HTTP/1.1 needs host", "host_header" },
 	{ MATCH(""), 13, 33, "this mapping asks for nothing", "remove it" },
 	{ MATCH("pathe: /x"), 13, 34, "unknown key 'pathe'", "did you mean 'path'?" },
 	{ MATCH("path: owa"), 13, 40, "'owa' is no path", "path: /owa" },
