@@ -286,6 +286,7 @@ rules_ready(struct explain *x, json_t **ret_answer)
 	char text[ABI_FAULT_TEXT_BYTES];
 
 	x->trace.img = x->img;
+	x->trace.client = &x->ask->client;
 	if (img_n(x->img, IMG_BINDS) == 0)
 		return true;
 	x->rules = rules_open(x->img, x->ask->blob, EXPLAIN_LANES, grow, &fault);

@@ -34,6 +34,7 @@ struct url {
 /* Told by the rules step by step. */
 struct trace {
 	const struct img *img;
+	const struct ip_addr *client;
 	json_t *rules;
 	json_t *conds;	/* of the rule being looked at; NULL: none so far */
 	json_t *pres;	/* preconditions with their conditions; NULL: none so far */

@@ -26,6 +26,17 @@ input_of(const struct img *img, const struct img_cond *cond)
 	return json_string(img_input_kind_name(input->kind));
 }
 
+/* What it was found to be; of networks the engine says no text. */
+static json_t *
+value_of(const struct trace *trace, const struct img_cond *cond, struct slice value)
+{
+	char text[TEXT_ADDR_MAX];
+
+	if (cond->kind != IMG_COND_NETWORK)
+		return told_slice(value);
+	return json_stringn(text, text_addr(trace->client, text));
+}
+
 /* "10.0.0.0/8, 2001:db8::/32" */
 static json_t *
 nets_of(const struct img *img, const struct img_cond *cond)
@@ -98,7 +109,7 @@ on_cond(void *ctx, uint32_t cond_i, struct slice value, bool holds)
 	struct trace *trace = ctx;
 	const struct img_cond *cond = img_cond(trace->img, cond_i);
 	json_t *told = json_pack("{s:o, s:o, s:o, s:b}", "input", input_of(trace->img, cond),
-				 "value", told_slice(value), "pattern",
+				 "value", value_of(trace, cond, value), "pattern",
 				 pattern_of(trace->img, cond), "matched", holds);
 
 	if ((cond->flags & IMG_COND_NEGATE) != 0)
