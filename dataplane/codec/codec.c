@@ -63,7 +63,7 @@ window_bits(uint8_t first)
 size_t
 codec_bytes_of(enum codec_kind kind, uint8_t first)
 {
-	if (kind != CODEC_BR || window_bits(first) <= BR_WINDOW_USUAL_BITS)
+	if (kind != CODEC_BR)
 		return codec_bytes(kind, false);
 	return ((size_t)1 << window_bits(first)) + BR_CODES_BYTES;
 }
@@ -76,7 +76,8 @@ codec_open(void *memory, size_t n, enum codec_kind kind, bool is_encoder)
 	bool is_open;
 
 	ensure(kind == CODEC_GZIP || kind == CODEC_DEFLATE || kind == CODEC_BR);
-	ensure(n >= codec_bytes(kind, is_encoder));
+	ensure(n >=
+	       (kind == CODEC_BR && !is_encoder ? BR_CODES_BYTES : codec_bytes(kind, is_encoder)));
 	*c = (struct codec){ .kind = (uint8_t)kind, .is_encoder = is_encoder, .is_flushed = true };
 	heap_init(&c->heap, (uint8_t *)memory + own, n - own);
 	is_open = kind == CODEC_BR ? br_open(c) : z_open(c);

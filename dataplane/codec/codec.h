@@ -86,12 +86,13 @@ struct codec; /* a decoder or an encoder */
 size_t codec_bytes(enum codec_kind kind, bool is_encoder);
 
 /*
- * Bytes that a decoder needs for the stream that begins with this byte: more than codec_bytes for
- * br with a window of 8 or 16 MiB, which hardly a server sends. With less, it is a MEMORY fault.
+ * Bytes that a decoder needs for the stream that begins with this byte: for br with its window,
+ * less than codec_bytes for a small one, more for one of 8 or 16 MiB, which hardly a server sends.
+ * With less, it is a MEMORY fault.
  */
 size_t codec_bytes_of(enum codec_kind kind, uint8_t first);
 
-/* In n >= codec_bytes(kind, is_encoder) bytes of memory, aligned to 16. */
+/* In n >= codec_bytes(kind, is_encoder) or codec_bytes_of bytes of memory, aligned to 16. */
 struct codec *codec_open(void *memory, size_t n, enum codec_kind kind, bool is_encoder);
 
 /* What one call of codec_turn takes and gives; both ends move on by what was used and made. */

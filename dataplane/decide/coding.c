@@ -33,8 +33,6 @@ enum rules_fault
 decide_coding(const struct decide_facts *facts, struct decide_text *text,
 	      struct decide_coding *ret_coding)
 {
-	const struct http_edit gone = { HTTP_EDIT_REMOVE, HTTP_FIELD_CONTENT_ENCODING,
-					SLICE("content-encoding"), SLICE("") };
 	enum codec_kind kind = coding_of(&facts->response->head);
 
 	*ret_coding = (struct decide_coding){ kind, kind };
@@ -42,9 +40,18 @@ decide_coding(const struct decide_facts *facts, struct decide_text *text,
 		return RULES_FAULT_ENCODED;
 	if (kind == CODEC_NONE || is_accepted(&facts->request->head, kind))
 		return RULES_FAULT_NONE;
+	return decide_uncoded(text, ret_coding);
+}
+
+enum rules_fault
+decide_uncoded(struct decide_text *text, struct decide_coding *coding)
+{
+	const struct http_edit gone = { HTTP_EDIT_REMOVE, HTTP_FIELD_CONTENT_ENCODING,
+					SLICE("content-encoding"), SLICE("") };
+
 	if (text->edits.n == DECIDE_EDITS_MAX)
 		return RULES_FAULT_CHANGES;
-	ret_coding->to = CODEC_NONE;
+	coding->to = CODEC_NONE;
 	text->edits.edit = text->edit;
 	text->edit[text->edits.n++] = gone;
 	return RULES_FAULT_NONE;
@@ -61,7 +68,14 @@ is_edited(const struct decide_text *text)
 	return false;
 }
 
-/* The members of a list that are codings we know; false: they do not fit. */
+/* br takes ten times gzip's memory for as long as a client reads: nobody shall ask for it. */
+static bool
+is_asked_for(enum codec_kind kind)
+{
+	return kind != CODEC_OTHER && kind != CODEC_BR;
+}
+
+/* The members of a list that are codings we ask for; false: they do not fit. */
 static bool
 known_put(struct slice list, char *to, uint32_t *n, bool *ret_left_out)
 {
@@ -76,7 +90,7 @@ known_put(struct slice list, char *to, uint32_t *n, bool *ret_left_out)
 
 		end = memchr(list.p, ';', length);
 		name_n = end != NULL ? (uint32_t)(end - list.p) : length;
-		if (codec_of(slice_of(list.p, name_n)) == CODEC_OTHER) {
+		if (!is_asked_for(codec_of(slice_of(list.p, name_n)))) {
 			*ret_left_out = true;
 		} else {
 			if (length + 2 > DECIDE_CODINGS_BYTES - *n)

@@ -165,9 +165,13 @@ struct decide_coding {
 enum rules_fault decide_coding(const struct decide_facts *facts, struct decide_text *text,
 			       struct decide_coding *ret_coding);
 
+/* Without room to encode again: the body leaves without a coding after all. */
+enum rules_fault decide_uncoded(struct decide_text *text, struct decide_coding *coding);
+
 /*
  * Accept-Encoding for a server whose responses may be rewritten: without the codings that are not
- * known, "*" among them; as it is when there are none, or when rules have set it.
+ * known, "*" among them, and without br, which costs most; as it is when there are none, or when
+ * rules have set it.
  */
 void decide_accept(const struct http_head *request, struct decide_text *text);
 

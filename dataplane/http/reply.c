@@ -63,17 +63,20 @@ status_html(struct emit *e, const struct http_reply *r)
 	html_escaped(e, r->phrase);
 }
 
+static bool
+begins_nocase(struct slice s, struct slice with)
+{
+	return s.n >= with.n && slice_eq_nocase(slice_of(s.p, with.n), with);
+}
+
 /* A link runs what it names: javascript: and their like stay text nobody clicks. */
 static bool
 is_web(struct slice url)
 {
-	static const struct slice scheme[] = { SLICE("http://"), SLICE("https://") };
 	const uint8_t *colon = memchr(url.p, ':', url.n), *slash = memchr(url.p, '/', url.n);
 
-	for (uint32_t i = 0; i < 2; i++)
-		if (url.n >= scheme[i].n &&
-		    slice_eq_nocase(slice_of(url.p, scheme[i].n), scheme[i]))
-			return true;
+	if (begins_nocase(url, SLICE("http://")) || begins_nocase(url, SLICE("https://")))
+		return true;
 	return colon == NULL || (slash != NULL && slash < colon); /* relative */
 }
 

@@ -8,6 +8,10 @@
  * room the response is answered 500.52, for a page that passes with its rules left out may tell
  * what they hide. Only a br stream with a window of 8 or 16 MiB may meet a shortage later.
  *
+ * A client that reads slowly keeps a body's memory for as long. So that a few addresses cannot have
+ * all of it, one may hold no more than it leaves free: n greedy ones leave one part in n + 1, and
+ * an address that holds nothing is refused only when there is nothing.
+ *
  * The rules are those of the view that was current then: it is pinned for as long. A turn does so
  * much work as fits into a fraction of a millisecond and says that there is more.
  */
@@ -29,7 +33,10 @@ struct pipe {
 };
 
 struct rewrite {
+	struct rewrite *next, **before; /* in proxy.rewrites */
 	struct proxy *p;
+	struct ip_addr client; /* of IPv6 the /64, which is a customer's */
+	size_t bytes;	       /* of the rewrite memory */
 	struct view *view;
 	struct rules_body *rules;
 	struct codec *decoder, *encoder; /* NULL: none */
@@ -66,10 +73,37 @@ rewrite_fini(struct stage_state *state)
 
 	if (r == NULL)
 		return;
+	*r->before = r->next;
+	if (r->next != NULL)
+		r->next->before = r->before;
 	view_unpin(r->view);
 	r->p->gauge.rewrites--;
 	rewrite_give(r);
 	state->own = NULL;
+}
+
+static struct ip_addr
+customer(const struct exch *e)
+{
+	struct ip_addr a = e->ends.remote;
+
+	if (!ip_is_v4(&a))
+		memset(&a.b[8], 0, 8);
+	return a;
+}
+
+/* Whether the client may have so much more: see above. At most as many steps as bodies fit. */
+static bool
+has_share(const struct proxy *p, const struct ip_addr *client, size_t need)
+{
+	size_t held = 0, free_n = p->rewrite_memory.free_bytes;
+
+	if (need > free_n)
+		return false;
+	for (const struct rewrite *r = p->rewrites; r != NULL; r = r->next)
+		if (ip_eq(&r->client, client))
+			held += r->bytes;
+	return held == 0 || held + need <= free_n - need;
 }
 
 static bool
@@ -93,13 +127,10 @@ codecs_take(struct rewrite *r, bool is_encoded)
 }
 
 static bool
-rules_take(struct rewrite *r, uint32_t listener_i)
+rules_take(struct rewrite *r, uint32_t listener_i, size_t n)
 {
 	struct proxy *p = r->p;
-	size_t n = rules_body_bytes(p->view->rules, p->conf.lane_i, &p->reply);
 
-	if (n == 0)
-		return false;
 	r->rules_memory = heap_take(&p->rewrite_memory, n);
 	if (r->rules_memory == NULL)
 		return false;
@@ -108,13 +139,34 @@ rules_take(struct rewrite *r, uint32_t listener_i)
 	return true;
 }
 
+static void
+link_in(struct rewrite *r)
+{
+	struct proxy *p = r->p;
+
+	r->next = p->rewrites;
+	r->before = &p->rewrites;
+	if (r->next != NULL)
+		r->next->before = &r->next;
+	p->rewrites = r;
+}
+
 enum rules_fault
-rewrite_begin(struct proxy *p, uint32_t listener_i, enum codec_kind coding, bool is_encoded,
+rewrite_begin(struct proxy *p, const struct exch *e, enum codec_kind coding, bool is_encoded,
 	      struct stage_state *ret)
 {
+	uint32_t listener_i = conn_listener(p, conn_at(p, e->client));
+	size_t rules_n = rules_body_bytes(p->view->rules, p->conf.lane_i, &p->reply);
+	struct ip_addr client = customer(e);
 	struct rewrite *r;
+	size_t need;
 
 	ensure(coding != CODEC_OTHER);
+	need = sizeof(*r) + rules_n;
+	if (coding != CODEC_NONE)
+		need += codec_bytes(coding, false) + (is_encoded ? codec_bytes(coding, true) : 0);
+	if (rules_n == 0 || !has_share(p, &client, need))
+		return RULES_FAULT_ROOM;
 	r = heap_take(&p->rewrite_memory, sizeof(*r));
 	if (r == NULL)
 		return RULES_FAULT_ROOM;
@@ -122,15 +174,18 @@ rewrite_begin(struct proxy *p, uint32_t listener_i, enum codec_kind coding, bool
 	r->text.at = r->text.n = r->page.at = r->page.n = r->coded.at = r->coded.n = 0;
 	r->text.is_ended = r->page.is_ended = r->coded.is_ended = false;
 	r->p = p;
+	r->client = client;
+	r->bytes = need;
 	r->coding = coding;
 	r->rule_i = IMG_NONE;
 	r->substatus = rules_substatus(p->view->rules, p->reply.body_rule[0]);
-	if (!codecs_take(r, is_encoded) || !rules_take(r, listener_i)) {
+	if (!codecs_take(r, is_encoded) || !rules_take(r, listener_i, rules_n)) {
 		rewrite_give(r);
 		return RULES_FAULT_ROOM;
 	}
 	r->view = (struct view *)(uintptr_t)p->view; /* its counts are nobody's alone */
 	view_pin(r->view);
+	link_in(r);
 	p->gauge.rewrites++;
 	p->conf.count->proxy_rewrites++;
 	*ret = (struct stage_state){ .own = r };
@@ -161,20 +216,21 @@ fail(struct rewrite *r, enum rewrite_fault fault)
 
 /* ---- parts: false: a fault ---- */
 
-/* A decoder is made for the usual; a large window is asked for when its first byte tells. */
+/* A decoder is made for the usual; when its first byte tells, it gets what its window takes. */
 static bool
-decoder_grow(struct rewrite *r, uint8_t first)
+decoder_fit(struct rewrite *r, uint8_t first)
 {
 	struct heap *heap = &r->p->rewrite_memory;
 	size_t need = codec_bytes_of(r->coding, first);
 
 	r->has_begun = true;
-	if (need <= r->decoder_bytes)
+	if (need == r->decoder_bytes)
 		return true;
 	heap_give(heap, r->codec_memory[0]);
 	r->codec_memory[0] = heap_take(heap, need);
 	if (r->codec_memory[0] == NULL)
 		return fail(r, REWRITE_MEMORY);
+	r->bytes += need - r->decoder_bytes;
 	r->decoder_bytes = need;
 	r->decoder = codec_open(r->codec_memory[0], need, r->coding, false);
 	return true;
@@ -194,7 +250,7 @@ decode(struct rewrite *r, const struct stage_turn *t)
 		io.in = buf_stream(b);
 		io.in_n = b->n < DECODE_BYTES ? b->n : DECODE_BYTES;
 	}
-	if (!r->has_begun && io.in_n > 0 && !decoder_grow(r, io.in[0]))
+	if (!r->has_begun && io.in_n > 0 && !decoder_fit(r, io.in[0]))
 		return false;
 	in_n = (uint32_t)io.in_n;
 	io.is_last = t->is_last && (b == NULL || (b->link == NULL && in_n == b->n));

@@ -270,6 +270,8 @@ struct exch {
 
 /* ---- the proxy ---- */
 
+struct rewrite; /* stage_rewrite.c */
+
 /* One address and port that is listened on. */
 struct listen {
 	struct ip_addr ip;
@@ -318,6 +320,7 @@ struct proxy {
 	struct http_limits listener_limits; /* for request bodies: chunk extensions, trailers */
 	const struct stage *stage[DIRS];    /* of every body that has no other; NULL: none */
 	struct heap rewrite_memory;	    /* of bodies that are rewritten */
+	struct rewrite *rewrites;	    /* these, in no order */
 
 	struct proxy_gauges gauge;
 	uint32_t bufs_held;
@@ -531,11 +534,11 @@ extern const struct stage stage_rewrite;
 
 /*
  * The body that follows goes through p->reply's rules: pins the view, takes memory. ROOM: there is
- * none.
+ * none, or the client has its share.
  *   is_encoded  the coding is put on again
  *   ret         for body.state, whose body has stage_rewrite
  */
-enum rules_fault rewrite_begin(struct proxy *p, uint32_t listener_i, enum codec_kind coding,
+enum rules_fault rewrite_begin(struct proxy *p, const struct exch *e, enum codec_kind coding,
 			       bool is_encoded, struct stage_state *ret);
 /* The exchange ends: BODY_FAULT came of its response. */
 void rewrite_failed(struct proxy *p, struct exch *e);

@@ -211,8 +211,12 @@ rewrite_start(struct proxy *p, struct exch *e, struct http_response_out *out,
 		return true;
 	p->reply.fault = decide_coding(&p->reply_facts, &p->text, &coding);
 	if (p->reply.fault == RULES_FAULT_NONE)
-		p->reply.fault = rewrite_begin(p, conn_listener(p, conn_at(p, e->client)),
-					       coding.from, coding.to != CODEC_NONE, ret_state);
+		p->reply.fault =
+			rewrite_begin(p, e, coding.from, coding.to != CODEC_NONE, ret_state);
+	/* Without room for an encoder the page may still go. */
+	if (p->reply.fault == RULES_FAULT_ROOM && coding.to != CODEC_NONE &&
+	    decide_uncoded(&p->text, &coding) == RULES_FAULT_NONE)
+		p->reply.fault = rewrite_begin(p, e, coding.from, false, ret_state);
 	if (p->reply.fault != RULES_FAULT_NONE) {
 		p->conf.count->proxy_rewrites_none += p->reply.fault == RULES_FAULT_ROOM;
 		p->reply.status = 500;

@@ -320,14 +320,16 @@ servers_are_asked_for_codings_that_are_known(void **state)
 		const char *sent, *got;
 	} row[] = {
 		{ "Accept-Encoding: zstd, gzip,deflate, zstd;q=1, br\r\n",
-		  "ccept-encoding: gzip, deflate, br\r\n" },
-		{ "Accept-Encoding: gzip, br;q=0.5\r\n", "ccept-Encoding: gzip, br;q=0.5\r\n" },
+		  "ccept-encoding: gzip, deflate\r\n" },
+		{ "Accept-Encoding: gzip, deflate;q=0.5\r\n",
+		  "ccept-Encoding: gzip, deflate;q=0.5\r\n" },
+		{ "Accept-Encoding: br\r\n", "ccept-encoding: identity\r\n" },
 		{ "Accept-Encoding: zstd\r\n", "ccept-encoding: identity\r\n" },
 		{ "Accept-Encoding: gzip\r\nAccept-Encoding: *\r\n", "ccept-encoding: gzip\r\n" },
 	};
 
 	(void)state;
-	for (uint32_t i = 0; i < 4; i++) {
+	for (uint32_t i = 0; i < 5; i++) {
 		struct stand *s = stand_usual();
 		struct peer *c, *o;
 		char text[512];
@@ -336,6 +338,7 @@ servers_are_asked_for_codings_that_are_known(void **state)
 		asked(s, text, &c, &o);
 		expect_has(s, o, row[i].got);
 		expect_none(s, o, "zstd");
+		expect_none(s, o, "br");
 		expect_none(s, o, "*");
 		close_whole(s);
 	}
@@ -384,6 +387,51 @@ without_room_it_is_answered_500_52(void **state)
 		free(page.p);
 		close_whole(s);
 	}
+}
+
+/* An encoder is most of what a gzip body takes: where there is no room for it the page goes plain. */
+static void
+without_room_for_an_encoder_it_goes_plain(void **state)
+{
+	struct stand *s = stand_rewriting(600 << 10);
+	struct bytes page = coded(CODEC_GZIP, true, PAGE, strlen(PAGE));
+	struct peer *c, *o;
+
+	(void)state;
+	asked(s, GET("Accept-Encoding: gzip\r\n"), &c, &o);
+	answer(s, o, HTML "Content-Encoding: gzip\r\n", page.p, page.n);
+	expect_has(s, c, "HTTP/1.1 200 OK\r\n");
+	expect_none(s, c, "Content-Encoding");
+	expect_content(c, CODEC_NONE, PAGE_PUBLIC);
+	expect_record(s, 200, JOURNAL_CAUSE_NONE);
+	free(page.p);
+	close_whole(s);
+}
+
+/* Slow clients of one address, of servers that send br whatever they are asked for. */
+static void
+one_address_leaves_room_for_others(void **state)
+{
+	struct stand *s = stand_usual();
+	struct bytes page = coded(CODEC_BR, true, PAGE, strlen(PAGE));
+	struct peer *c, *o;
+	uint32_t begun = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < 40; i++) {
+		asked(s, GET("Accept-Encoding: br\r\n"), &c, &o);
+		say(s, o, HTML "Content-Encoding: br\r\nTransfer-Encoding: chunked\r\n\r\n");
+		settle(s);
+		begun += strstr(c->got, "HTTP/1.1 200") != NULL;
+	}
+	assert_true(begun >= 1 && begun < 40);
+	assert_true(s->proxy->rewrite_memory.free_bytes >= 4 << 20);
+	free(page.p);
+	for (uint32_t i = 0; i < s->peer_n; i++)
+		if (s->peer[i].is_client)
+			cut(s, &s->peer[i]);
+	settle(s);
+	close_whole(s);
 }
 
 static void
@@ -678,6 +726,8 @@ main(void)
 		cmocka_unit_test(servers_are_asked_for_codings_that_are_known),
 		cmocka_unit_test(an_unknown_coding_is_answered_500_52),
 		cmocka_unit_test(without_room_it_is_answered_500_52),
+		cmocka_unit_test(without_room_for_an_encoder_it_goes_plain),
+		cmocka_unit_test(one_address_leaves_room_for_others),
 		cmocka_unit_test(a_broken_coding_cuts_the_client),
 		cmocka_unit_test(a_server_that_goes_amid_a_page_is_not_taken_for_its_end),
 		cmocka_unit_test(a_page_comes_as_far_as_it_is_there),
