@@ -233,11 +233,20 @@ progress_told(const void *ctx, uint32_t done_n, uint32_t n)
 }
 
 static bool
+has_blob(const void *ctx, const uint8_t hash[32], uint64_t n)
+{
+	const struct build *build = ctx;
+
+	return build->ask->has_blob == NULL || build->ask->has_blob(build->ask->ctx, hash, n);
+}
+
+static bool
 rules_build(struct build *build, struct conf_errs *errs)
 {
 	struct program_env env = { .ctx = build,
 				   .farm = farm_find,
 				   .before = build->before,
+				   .has_blob = has_blob,
 				   .slots = &build->slots[IMG_KIND_RULE],
 				   .wants_databases = build->ask->wants_databases,
 				   .on_progress = progress_told };

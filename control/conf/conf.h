@@ -45,10 +45,12 @@ struct conf_image {
 };
 
 struct conf_build_ask {
-	const struct img *before; /* its blobs lie in their place */
+	const struct img *before; /* its blobs are used again */
 	bool wants_databases;	  /* may take seconds for many rules */
 	void (*on_progress)(const void *ctx, uint32_t done_n, uint32_t n); /* may be NULL */
-	const void *ctx;
+	/* Whether a blob of `before` lies in its place, whole. NULL: it does. */
+	bool (*has_blob)(const void *ctx, const uint8_t hash[32], uint64_t n);
+	const void *ctx; /* of both */
 };
 
 bool conf_build_image(const struct conf *conf, const struct conf_build_ask *ask,

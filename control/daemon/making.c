@@ -66,6 +66,14 @@ on_progress(const void *ctx, uint32_t done_n, uint32_t n)
 	write_all(child->pipe_fd, line, strlen(line));
 }
 
+static bool
+has_blob(const void *ctx, const uint8_t hash[BLOB_HASH_BYTES], uint64_t n)
+{
+	const struct child *child = ctx;
+
+	return blob_is_whole(child->control_fd, hash, (size_t)n);
+}
+
 json_t *
 making_errs_json(const struct conf_errs *errs)
 {
@@ -121,6 +129,7 @@ image_make(struct child *child)
 	struct conf_build_ask ask = { .before = child->before,
 				      .wants_databases = true,
 				      .on_progress = on_progress,
+				      .has_blob = has_blob,
 				      .ctx = child };
 	struct conf_errs errs = { 0 };
 	struct conf *conf = conf_open(child->path, &errs);

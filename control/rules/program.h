@@ -25,12 +25,14 @@
 
 /* What the compiler is told of the world around the rules. */
 struct program_env {
-	const void *ctx; /* of farm and on_progress */
+	const void *ctx; /* of farm, has_blob and on_progress */
 	/* The index of the farm of this name in the image, without case; IMG_NONE: there is none. */
 	uint32_t (*farm)(const void *ctx, const char *name);
 	/* The image before: rules keep their slots, unchanged databases keep their blobs. May be
 	 * NULL. */
 	const struct img *before;
+	/* Whether a blob of the image before lies in its place, whole. NULL: it does. */
+	bool (*has_blob)(const void *ctx, const uint8_t hash[32], uint64_t n);
 	/* Of IMG_KIND_RULE, initialized from `before`; its owner appends what is retired. */
 	struct slots *slots;
 	/* False (check, diff): no database is compiled. Not for evaluation: a pattern that a scan

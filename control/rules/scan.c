@@ -123,10 +123,12 @@ take_over(struct making *m, struct input *input)
 	}
 	if (same == NULL)
 		return false;
+	blob = img_blob(before, same->blob_i);
+	if (m->env->has_blob != NULL && !m->env->has_blob(m->env->ctx, blob->hash, blob->bytes))
+		return false;
 	for (struct pattern *pattern = input->first; pattern != NULL; pattern = pattern->next, i++)
 		pattern->flags |= img_pattern(before, same->first_pattern + i)->flags &
 				  (IMG_PATTERN_SCANNED | IMG_PATTERN_EXACT);
-	blob = img_blob(before, same->blob_i);
 	input->blob_i = blob_add(m, IMG_BLOB_SCAN, NULL, blob->bytes, blob->hash);
 	m->program->kept_n++;
 	return true;

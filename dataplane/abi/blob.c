@@ -4,11 +4,8 @@
 #include "abi/blob.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* FIPS 180-4, 4.2.2: first 32 bits of the fractional parts of the cube roots of 64 primes. */
 static const uint32_t k[64] = {
@@ -97,20 +94,36 @@ blob_name(char *name, const uint8_t hash[BLOB_HASH_BYTES])
 	return name;
 }
 
+bool
+blob_is_whole(int control_fd, const uint8_t hash[BLOB_HASH_BYTES], size_t n)
+{
+	uint8_t found[BLOB_HASH_BYTES];
+	char name[RUNDIR_NAME_MAX];
+	struct rundir_map map;
+	bool is_whole;
+
+	if (rundir_map_open(control_fd, blob_name(name, hash), false, &map) != 0)
+		return false; /* an empty one too: it costs nothing to be written again */
+	is_whole = map.n == n;
+	if (is_whole) {
+		blob_hash(map.p, n, found);
+		is_whole = memcmp(found, hash, sizeof(found)) == 0;
+	}
+	rundir_map_close(&map);
+	return is_whole;
+}
+
 int
 blob_make(int control_fd, const void *bytes, size_t n, uint8_t ret_hash[BLOB_HASH_BYTES])
 {
 	char name[RUNDIR_NAME_MAX];
-	struct stat st;
 
 	if (n > BLOB_BYTES_MAX)
 		return -EFBIG;
 	blob_hash(bytes, n, ret_hash);
-	blob_name(name, ret_hash);
-	if (fstatat(control_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
-	    (size_t)st.st_size == n)
+	if (blob_is_whole(control_fd, ret_hash, n))
 		return 0;
-	return rundir_write(control_fd, name, bytes, n, RUNDIR_MODE_FIXED);
+	return rundir_write(control_fd, blob_name(name, ret_hash), bytes, n, RUNDIR_MODE_FIXED);
 }
 
 bool

@@ -370,7 +370,13 @@ blobs_are_named_by_their_bytes_and_checked(void **state)
 	assert_int_equal(rundir_write(b->control, name, "same bytes", 10, 0440), 0);
 	assert_false(blob_read(b->control, hash, got, 10, &fault));
 	assert_int_equal(fault.kind, ABI_FAULT_CHECKSUM);
+	assert_false(blob_is_whole(b->control, hash, 10));
+	assert_int_equal(blob_make(b->control, "some bytes", 10, hash), 0); /* mended */
+	assert_true(blob_read(b->control, hash, got, 10, &fault));
+	assert_true(blob_is_whole(b->control, hash, 10));
+	assert_false(blob_is_whole(b->control, hash, 9));
 	hash[0]++;
+	assert_false(blob_is_whole(b->control, hash, 10));
 	assert_false(blob_read(b->control, hash, got, 10, &fault));
 	assert_int_equal(fault.kind, ABI_FAULT_FILE);
 }

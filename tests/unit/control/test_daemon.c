@@ -9,6 +9,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#include "abi/blob.h"
 #include "abi/publish.h"
 #include "confs.h"
 
@@ -332,6 +333,64 @@ blobs_are_written_kept_and_removed(void **state)
 	assert_int_equal(blobs_n(w), 0);
 }
 
+/* Calls for every blob of the newest tables. */
+static void
+each_blob(const struct world *w,
+	  void (*on_blob)(const struct world *w, const struct img_blob *blob))
+{
+	const struct img *img = &w->daemon.tables.img;
+
+	assert_true(img_n(img, IMG_BLOBS) >= 2);
+	for (uint32_t i = 0; i < img_n(img, IMG_BLOBS); i++)
+		on_blob(w, img_blob(img, i));
+}
+
+static void
+blob_spoil(const struct world *w, const struct img_blob *blob)
+{
+	char name[RUNDIR_NAME_MAX];
+	uint8_t *bytes = calloc(1, blob->bytes);
+
+	assert_int_equal(rundir_write(w->daemon.control_fd, blob_name(name, blob->hash), bytes,
+				      blob->bytes, RUNDIR_MODE_FIXED),
+			 0);
+	free(bytes);
+}
+
+static void
+blob_lose(const struct world *w, const struct img_blob *blob)
+{
+	char name[RUNDIR_NAME_MAX];
+
+	assert_int_equal(rundir_unlink(w->daemon.control_fd, blob_name(name, blob->hash)), 0);
+}
+
+static void
+blob_expect(const struct world *w, const struct img_blob *blob)
+{
+	void *bytes = malloc(blob->bytes);
+	struct abi_fault fault;
+
+	assert_true(blob_read(w->daemon.control_fd, blob->hash, bytes, blob->bytes, &fault));
+	free(bytes);
+}
+
+/* What lies there from before is looked at before it is relied on. */
+static void
+spoilt_and_lost_blobs_are_made_again(void **state)
+{
+	struct world *w = *state;
+
+	control_start(w);
+	apply_accepted(w, RULES("one", "1"));
+	each_blob(w, blob_spoil);
+	apply_accepted(w, RULES("one", "1") "  - {name: more, match: {path: /x}, deny: 403}\n");
+	each_blob(w, blob_expect);
+	each_blob(w, blob_lose);
+	apply_accepted(w, RULES("one", "1"));
+	each_blob(w, blob_expect);
+}
+
 /* A client that waits for an answer. */
 static int
 apply_send(const struct world *w)
@@ -590,6 +649,7 @@ main(void)
 		TEST(what_was_refused_later_can_be_applied_again),
 		TEST(nonsense_is_answered_in_words),
 		TEST(blobs_are_written_kept_and_removed),
+		TEST(spoilt_and_lost_blobs_are_made_again),
 		TEST(control_goes_on_while_an_image_is_made),
 		TEST(a_reader_that_dies_is_an_answer),
 		TEST(a_reader_holds_nothing_of_its_parent),
