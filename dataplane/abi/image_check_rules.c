@@ -246,6 +246,7 @@ check_cond(struct check *c, const struct img_scope *scope, uint32_t i)
 	if (cond.kind == IMG_COND_NETWORK)
 		return ok(c, cond.net_n <= IMG_COND_NETS_MAX, ABI_FAULT_COUNT, "net_n");
 	return check_input_of(c, scope, cond.input_i, &input) &&
+	       ok(c, input.kind != IMG_INPUT_VALUE, ABI_FAULT_REFERENCE, "input_i") &&
 	       ok(c, cond.kind != IMG_COND_PATTERN || is_pattern_of(&input, cond.pattern_i),
 		  ABI_FAULT_REFERENCE, "pattern_i");
 }

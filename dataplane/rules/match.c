@@ -54,6 +54,7 @@ lane_begin(struct rules_lane *l, const struct rules_subject *subject,
 	l->change_n = 0;
 	l->before = NULL;
 	l->before_n = 0;
+	l->value = slice_of("", 0);
 	l->run++;
 	l->url_epoch = l->vars_epoch = 0;
 	l->regex_n = 0;

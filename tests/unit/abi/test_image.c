@@ -262,6 +262,8 @@ static const struct bad_field bad_field[] = {
 	BAD(CONDS, cond, 0, pattern_i, 1, REFERENCE, "pattern_i"),
 	BAD(CONDS, cond, 1, net_n, 2, REFERENCE, "first_net"),
 	BAD(INPUTS, input, 0, kind, IMG_INPUTS_KINDS, ENUM, "kind"),
+	BAD(INPUTS, input, 1, kind, IMG_INPUT_VALUE, REFERENCE, "conds.input_i"),
+	BAD(INPUTS, input, 2, kind, IMG_INPUT_VALUE, REFERENCE, "conds.input_i"),
 	BAD(INPUTS, input, 1, expr_i, IMG_NONE, REFERENCE, "expr_i"),
 	BAD(INPUTS, input, 0, flags, 1u << 31, FLAGS, "flags"),
 	BAD(INPUTS, input, 0, blob_i, 0, REFERENCE, "blob_i"),
