@@ -45,4 +45,24 @@ slice_eq_nocase(struct slice a, struct slice b)
 	return true;
 }
 
+/*
+ * Names of header fields that a server which makes variables of them cannot tell apart (RFC 3875,
+ * 4.1.18): without case, and '_' is '-'.
+ */
+static inline bool
+slice_eq_twin(struct slice a, struct slice b)
+{
+	if (a.n != b.n)
+		return false;
+	for (uint32_t i = 0; i < a.n; i++) {
+		uint8_t x = a.p[i] == '_' ? '-' : a.p[i], y = b.p[i] == '_' ? '-' : b.p[i];
+
+		if (x == y)
+			continue;
+		if ((x ^ y) != 0x20 || (uint8_t)((x | 0x20) - 'a') > 'z' - 'a')
+			return false;
+	}
+	return true;
+}
+
 #endif

@@ -30,12 +30,13 @@ emit_field(struct emit *e, struct slice name, struct slice value)
 	emit_text(e, "\r\n");
 }
 
+/* Twins too: who takes X-Auth away does not want the server to see X_Auth in its place. */
 static bool
 is_edit_of(const struct http_edit *edit, enum http_field_id id, struct slice name)
 {
-	if (edit->id != id)
-		return false;
-	return id != HTTP_FIELD_UNKNOWN || slice_eq_nocase(edit->name, name);
+	if (id != HTTP_FIELD_UNKNOWN && edit->id == id)
+		return true;
+	return !http_is_ours(edit->id) && slice_eq_twin(edit->name, name);
 }
 
 struct emit_drop
@@ -48,9 +49,8 @@ emit_drop_of(uint64_t ids, const struct http_edits *edits)
 
 		if (edit->op == HTTP_EDIT_APPEND || http_is_ours(edit->id))
 			continue;
-		if (edit->id == HTTP_FIELD_UNKNOWN)
-			d.has_unknown = true;
-		else
+		d.has_names = true;
+		if (edit->id != HTTP_FIELD_UNKNOWN)
 			d.ids |= 1ull << edit->id;
 	}
 	return d;
@@ -61,9 +61,7 @@ is_dropped(const struct emit_drop *drop, const struct http_field *f)
 {
 	if (f->hop || (drop->ids >> f->id & 1) != 0)
 		return true;
-	if (!drop->has_unknown || f->id != HTTP_FIELD_UNKNOWN)
-		return false;
-	for (uint32_t i = 0; i < drop->edits->n; i++) {
+	for (uint32_t i = 0; drop->has_names && i < drop->edits->n; i++) {
 		const struct http_edit *edit = &drop->edits->edit[i];
 
 		if (edit->op != HTTP_EDIT_APPEND &&

@@ -50,7 +50,7 @@ void emit_field(struct emit *e, struct slice name, struct slice value);
 struct emit_drop {
 	uint64_t ids;			/* these */
 	const struct http_edits *edits; /* and the names removed or set here; may be NULL */
-	bool has_unknown;		/* edits has names without an id */
+	bool has_names;			/* edits has some */
 };
 
 /* The drops that edits ask for, on top of the given ids. */

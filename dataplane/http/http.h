@@ -452,8 +452,9 @@ struct http_edit {
 };
 
 /*
- * Edits apply in order; a later one sees what an earlier one did. Names for which
- * http_is_ours() holds are written by emission alone: edits of them have no effect.
+ * Edits apply in order; a later one sees what an earlier one did. Fields whose name differs by '_'
+ * and '-' go with those that are removed or set (slice_eq_twin). Names for which http_is_ours()
+ * holds are written by emission alone: edits of them have no effect.
  */
 struct http_edits {
 	const struct http_edit *edit;

@@ -27,7 +27,7 @@ change_at(const struct rules_lane *l, uint32_t i)
 static bool
 is_about(const struct rules_change *c, bool is_response, struct slice name)
 {
-	return !c->is_variable && c->is_response == is_response && slice_eq_nocase(c->name, name);
+	return !c->is_variable && c->is_response == is_response && slice_eq_twin(c->name, name);
 }
 
 /* Changes to look at for this header: from the last that leaves none of the lines before it. */

@@ -282,6 +282,32 @@ edits_apply_in_order(void **state)
 				"X-Forwarded-For: me\r\nX-Forwarded-For: you\r\n\r\n");
 }
 
+/* Servers that make variables of headers read X_Auth as they do X-Auth. */
+static void
+an_edit_takes_away_twins_with_underscores(void **state)
+{
+	const struct http_edit edit[] = {
+		EDIT(REMOVE, "x-auth-user", ""),
+		EDIT(SET, "authorization", "ours"),
+		EDIT(SET, "x_one", "new"),
+		EDIT(SET, "accept_language", "de"),
+		EDIT(APPEND, "x-two", "second"),
+		EDIT(APPEND, "x-three", "gone"),
+		EDIT(REMOVE, "x_three", ""),
+	};
+	struct http_edits edits = { edit, sizeof(edit) / sizeof(edit[0]) };
+	struct http_request_out out = { .keep_alive = true, .edits = &edits };
+
+	(void)state;
+	out.request = request_of("GET / HTTP/1.1\r\nHost: h\r\nX_Auth-User: root\r\n"
+				 "X_AUTH_USER: root\r\nX-Auth-User: root\r\n"
+				 "Authorization_: stays\r\nX-One: 1\r\nX_Two: stays\r\n"
+				 "Accept-Language: en\r\nX-Auth+User: stays\r\n\r\n");
+	request_leaves_as(&out, "GET / HTTP/1.1\r\nHost: h\r\nAuthorization_: stays\r\n"
+				"X_Two: stays\r\nX-Auth+User: stays\r\nauthorization: ours\r\n"
+				"x_one: new\r\naccept_language: de\r\nx-two: second\r\n\r\n");
+}
+
 static void
 edits_do_not_reach_the_framing(void **state)
 {
@@ -569,6 +595,7 @@ main(void)
 		cmocka_unit_test(a_tunnel_is_offered_only_when_asked),
 		cmocka_unit_test(max_forwards_counts_down),
 		cmocka_unit_test(edits_apply_in_order),
+		cmocka_unit_test(an_edit_takes_away_twins_with_underscores),
 		cmocka_unit_test(edits_do_not_reach_the_framing),
 		cmocka_unit_test(fields_from_elsewhere_are_written_one_by_one),
 		cmocka_unit_test(a_response_keeps_its_phrase_and_gets_our_framing),
