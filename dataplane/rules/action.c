@@ -185,24 +185,29 @@ scheme_of(struct slice scheme, bool *ret_is_secure)
 	return true;
 }
 
-/* The new path; what the substitution has ready stays where it is. */
+/*
+ * The new path; what the substitution has ready stays where it is. The reference does not say what
+ * "..", "//" and '\\' that a rule brings in mean. In a path of our own they mean what they do in a
+ * target, so that a value of the client's cannot go around later rules about a folder; the path of
+ * an absolute URL is another host's and goes as the rule has it.
+ */
 static enum rules_fault
 path_make(struct rules_lane *l, const struct parts *u, struct rules_url *url)
 {
-	struct put t;
+	bool has_slash = u->path.n > 0 && u->path.p[0] == '/';
 
-	if (u->path.n > 0 && u->path.p[0] == '/') {
-		url->path = u->path;
+	url->path = has_slash ? u->path : SLICE("/");
+	if (url->is_absolute)
 		return RULES_FAULT_NONE;
+	if (!has_slash) {
+		struct put t = put_begin(l, &l->keep);
+
+		put_path(&t, u);
+		if (t.fault != RULES_FAULT_NONE)
+			return t.fault;
+		url->path = put_text(&t);
 	}
-	if (url->is_absolute) {
-		url->path = SLICE("/");
-		return RULES_FAULT_NONE;
-	}
-	t = put_begin(l, &l->keep);
-	put_path(&t, u);
-	url->path = put_text(&t);
-	return t.fault;
+	return path_settle(l, &url->path, path_rule_of(l->scope->flags));
 }
 
 static enum rules_fault
@@ -371,20 +376,24 @@ respond(struct rules_lane *l, const struct img_rule *rule)
 }
 
 /* A rule of our own words may choose a farm and times beside what else it does. */
-static void
+static enum rules_fault
 choose(struct rules_lane *l, const struct img_rule *rule)
 {
+	enum rules_fault fault = RULES_FAULT_NONE;
 	struct rules_verdict *v = l->verdict;
 
 	if (rule->farm_i != IMG_NONE) {
 		v->farm_i = rule->farm_i;
-		if (l->url.is_absolute)
+		if (l->url.is_absolute) { /* its path is ours again */
 			l->url_epoch++;
-		l->url.is_absolute = false;
+			l->url.is_absolute = false;
+			fault = path_settle(l, &l->url.path, path_rule_of(l->url_flags));
+		}
 	}
 	v->connect_ns = rule->connect_ns != 0 ? rule->connect_ns : v->connect_ns;
 	v->send_ns = rule->send_ns != 0 ? rule->send_ns : v->send_ns;
 	v->receive_ns = rule->receive_ns != 0 ? rule->receive_ns : v->receive_ns;
+	return fault;
 }
 
 enum rules_fault
@@ -414,12 +423,11 @@ action_do(struct rules_lane *l, const struct img_rule *rule, bool *ret_ends)
 	case IMG_ACTIONS:
 		break;
 	}
-	if (fault != RULES_FAULT_NONE)
-		return fault;
-	if (!ends)
-		choose(l, rule);
-	*ret_ends = ends;
-	return RULES_FAULT_NONE;
+	if (fault == RULES_FAULT_NONE && !ends)
+		fault = choose(l, rule);
+	if (fault == RULES_FAULT_NONE)
+		*ret_ends = ends;
+	return fault;
 }
 
 /*

@@ -69,6 +69,12 @@ enum {
 	PATH_SPELLING = 1 << 2, /* what came from the target is spelled as there (choice 9) */
 };
 
+/*
+ * Makes a path that a rule made canonical (3.1): slashes, "." and ".." segments, backslashes. With
+ * PATH_ESCAPES "%2e" in a segment is a dot, since it is sent as that. path has a '/' in front.
+ */
+enum rules_fault path_settle(struct rules_lane *l, struct slice *path, uint32_t rule);
+
 /* How a scope of these IMG_SCOPE_… flags encodes the URLs that it sends (3.4). */
 uint32_t path_rule_of(uint32_t scope_flags);
 

@@ -141,33 +141,51 @@ move(struct put *t, uint32_t to, uint32_t from, uint32_t n)
 	memmove(a->mark + t->from + to, a->mark + t->from + from, n);
 }
 
-/* Whether a segment is empty or begins with a dot. */
+/* Whether a segment is empty or begins with a dot, or with an escape where these stay. */
 static bool
-has_odd_segment(struct slice s)
+has_odd_segment(struct slice s, bool has_escapes)
 {
 	for (uint32_t i = 0; i + 1 < s.n; i++)
-		if (s.p[i] == '/' && (s.p[i + 1] == '/' || s.p[i + 1] == '.'))
+		if (s.p[i] == '/' &&
+		    (s.p[i + 1] == '/' || s.p[i + 1] == '.' || (has_escapes && s.p[i + 1] == '%')))
 			return true;
 	return false;
 }
 
+/* 1 and 2: the segment is "." and "..", some of it as "%2e" where escapes stay; 0: another. */
+static uint32_t
+dots_of(struct slice s, bool has_escapes)
+{
+	uint32_t dots = 0;
+
+	for (; s.n > 0 && dots < 3; dots++) {
+		uint32_t n = s.p[0] == '.' ? 1 : has_escapes && path_escape(s) == '.' ? 3 : 0;
+
+		if (n == 0)
+			return 0;
+		s = slice_of(s.p + n, s.n - n);
+	}
+	return dots < 3 ? dots : 0;
+}
+
 /* Collapses '/', resolves "." and ".." segments, never above the root (3.1). */
 static void
-flatten(struct put *t)
+flatten(struct put *t, bool has_escapes)
 {
 	struct slice s = put_text(t);
 	uint32_t r = 0, w = 0;
 
 	while (r < s.n) {
-		uint32_t slash = r, n;
+		uint32_t slash = r, n, dots;
 
 		while (r < s.n && s.p[r] == '/')
 			r++;
 		n = segment_n(s, r);
-		if (n == 2 && s.p[r] == '.' && s.p[r + 1] == '.') {
+		dots = dots_of(slice_of(s.p + r, n), has_escapes);
+		if (dots == 2) {
 			while (w > 0 && s.p[--w] != '/') {
 			}
-		} else if (n != 1 || s.p[r] != '.') {
+		} else if (dots == 0) {
 			move(t, w, slash, 1);
 			move(t, w + 1, r, n);
 			w += 1 + n;
@@ -249,14 +267,35 @@ path_canonical(struct rules_lane *l, struct slice target, struct rules_url *ret)
 
 		if (fault != RULES_FAULT_NONE)
 			return fault;
-		if (has_odd_segment(put_text(&t)))
-			flatten(&t);
+		if (has_odd_segment(put_text(&t), false))
+			flatten(&t, false);
 		t.to->mark[t.from] = MARK_TARGET; /* whichever slash came to be the first */
 		u.path = put_text(&t);
 	}
 	if (u.path.n > RULES_TEXT_MAX)
 		return RULES_FAULT_LONG;
 	*ret = u;
+	return RULES_FAULT_NONE;
+}
+
+enum rules_fault
+path_settle(struct rules_lane *l, struct slice *path, uint32_t rule)
+{
+	bool has_escapes = (rule & PATH_ESCAPES) != 0;
+	struct put t;
+	uint8_t *p;
+
+	if (memchr(path->p, '\\', path->n) == NULL && !has_odd_segment(*path, has_escapes))
+		return RULES_FAULT_NONE;
+	t = put_begin(l, &l->keep);
+	put_slice(&t, *path);
+	if (t.fault != RULES_FAULT_NONE)
+		return t.fault;
+	p = t.to->p + t.from;
+	for (uint32_t i = 0; i < put_n(&t); i++)
+		p[i] = p[i] == '\\' ? '/' : p[i];
+	flatten(&t, has_escapes);
+	*path = put_text(&t);
 	return RULES_FAULT_NONE;
 }
 

@@ -172,6 +172,32 @@ sets(struct naive *v, const struct made_rule *rule)
 	return RULES_FAULT_NONE;
 }
 
+/* As a target's path (3.1): no segment that is empty, "." or "..". */
+static void
+settle(struct text *path)
+{
+	static struct text from;
+	bool names_folder = true;
+
+	from = *path;
+	path->n = 0;
+	for (uint32_t at = 0, n; at < from.n; at += n + 1) {
+		const char *s = from.s + at;
+
+		for (n = 0; at + n < from.n && s[n] != '/' && s[n] != '\\'; n++)
+			;
+		names_folder = n == 0 || is_name(s, n, ".") || is_name(s, n, "..");
+		while (is_name(s, n, "..") && path->n > 0 && path->s[--path->n] != '/')
+			;
+		if (!names_folder) {
+			add(path, "/");
+			add_n(path, s, n);
+		}
+	}
+	if (names_folder || from.s[from.n - 1] == '/' || from.s[from.n - 1] == '\\')
+		add(path, "/");
+}
+
 /* Sets *ret_ends. */
 static enum rules_fault
 act(struct naive *v, const struct made_scope *scope, const struct made_rule *rule, bool *ret_ends)
@@ -222,6 +248,7 @@ act(struct naive *v, const struct made_scope *scope, const struct made_rule *rul
 		add(&scratch[3], "&");
 	if (keeps)
 		add_n(&scratch[3], v->query.s, v->query.n);
+	settle(&scratch[2]);
 	v->path = scratch[2];
 	v->query = scratch[3];
 	v->query.s[v->query.n] = '\0';

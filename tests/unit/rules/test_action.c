@@ -62,9 +62,11 @@ a_rewrite_replaces_the_path(void **state)
 		{ "/", "/a", "/x#frag?y", NULL, "/x" },
 		{ "/", "/a", "/x?a?b", NULL, "/x?a?b" }, /* at the first '?' */
 		{ "/", "/a", "mailto:x", NULL, "/mailto:x" },
-		{ "/", "/a", "a/://b", NULL, "/a/://b" },
-		{ "/", "/a", "://b", NULL, "/://b" },
-		{ "/", "/a", "//b/c", NULL, "//b/c" },
+		{ "/", "/a", "a/://b", NULL, "/a/:/b" }, /* as canonical as a target's path */
+		{ "/", "/a", "://b", NULL, "/:/b" },
+		{ "/", "/a", "//b/c", NULL, "/b/c" },
+		{ "/", "/a", "/b/../../c/.", NULL, "/c/" },
+		{ "/f", "/f/a", "../c", NULL, "/c" },
 		/* absolute */
 		{ "/", "/a/b", "http://app/{R:0}", "app", "/a/b" },
 		{ "/b", "/b/c", "http://app/{R:0}", "app", "/c" },
