@@ -49,14 +49,10 @@ take_window(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
 	uint32_t wnd = conn_window_of(conn, seg);
 	uint32_t was = conn->snd_wnd;
 
-	if (seq_lt(seg->ack, conn->snd_una))
-		return false;
-	if (seq_eq(seg->ack, conn->snd_una) &&
-	    (seq_gt(conn->snd_wl1, a->seq) ||
-	     (seq_eq(conn->snd_wl1, a->seq) && seq_gt(conn->snd_wl2, seg->ack))))
+	if (seq_lt(seg->ack, conn->snd_una) ||
+	    (seq_eq(seg->ack, conn->snd_una) && seq_gt(conn->snd_wl1, a->seq)))
 		return false;
 	conn->snd_wl1 = a->seq;
-	conn->snd_wl2 = seg->ack;
 	conn->snd_wnd = wnd;
 	if (wnd > conn->snd_wnd_max)
 		conn->snd_wnd_max = wnd;

@@ -164,12 +164,15 @@ struct tcp_conn {
 
 	/* sequence space */
 	struct seq rcv_nxt;
-	struct seq rcv_adv;   /* right edge promised, never moves back */
-	struct seq rcv_shown; /* the same rounded up to the window scale: what is accepted */
-	struct seq room_edge; /* right edge the owner has room for */
-	struct seq rcv_acked; /* last ACK sent */
-	struct seq snd_una;   /* until the handshake is done: our SYN's number */
-	struct seq snd_nxt, snd_wl1, snd_wl2;
+	struct seq rcv_adv;	     /* right edge promised, never moves back */
+	struct seq rcv_shown;	     /* the same rounded up to the window scale: what is accepted */
+	struct seq room_edge;	     /* right edge the owner has room for */
+	struct seq rcv_acked;	     /* last ACK sent */
+	struct seq snd_una;	     /* until the handshake is done: our SYN's number */
+	struct seq snd_nxt, snd_wl1; /* SND.WL2 is snd_una: older ACKs bring no window */
+	uint16_t mss_told;	     /* mss before the path became smaller; 0: it has not */
+	uint8_t mss_tick;	     /* ... when, of 2^34 ns */
+	bool no_ect;		     /* ECN is agreed, but we mark nothing as capable */
 	uint32_t snd_wnd, snd_wnd_max;
 	uint32_t ts_recent, ts_offset;
 	uint32_t island; /* first of the list */
@@ -472,6 +475,8 @@ bool undo_by_dsack(struct tcp *tcp, struct tcp_conn *conn, struct repair *r);
 void mtu_on_too_big(struct tcp *tcp, struct tcp_conn *conn, uint32_t mtu);
 /* The retransmission timer has fired, tries times before: full segments may be lost on the way. */
 void mtu_on_timeout(struct tcp *tcp, struct tcp_conn *conn);
+/* Before bytes are sent, where mss_told is not 0: whether to try what the path was. */
+void mtu_age(struct tcp_conn *conn, uint64_t now);
 /* They were not: it was the peer or the path that was slow. */
 void mtu_undo(struct tcp_conn *conn, struct repair *r);
 

@@ -104,7 +104,6 @@ conn_agree(struct tcp *tcp, struct tcp_conn *conn, const struct tcp_seg *syn)
 	conn->snd_wnd = syn->wnd; /* a SYN's window is never scaled */
 	conn->snd_wnd_max = syn->wnd;
 	conn->snd_wl1 = syn->seq;
-	conn->snd_wl2 = conn->snd_una;
 }
 
 /* Both SYNs are acknowledged. */

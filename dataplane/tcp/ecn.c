@@ -2,6 +2,7 @@
  * ecn.c - explicit congestion notification (RFC 3168): routers mark instead of dropping; what is
  * marked comes back as ECE until CWR answers it, and takes the window down once a round trip.
  *
+ * Who has said a SYN without an offer, or heard one, marks nothing as capable (6.1.1).
  * New bytes are ECT(0); what is sent again, bare ACKs and probes are not (6.1.4, 6.1.5, 6.1.6).
  */
 #include "tcp/conn.h"
@@ -33,15 +34,17 @@ ecn_mark(struct tcp *tcp, struct tcp_conn *conn, const struct emit *e, struct tc
 	if ((e->flags & TCP_SYN) != 0) {
 		if (conn->state != TCP_STATE_SYN_SENT)
 			seg->flags |= TCP_ECE;
-		else if (!conn_has(conn, CONN_SYN_REPEATED)) /* 6.1.1.1: some paths fail on it */
+		else if (!conn_has(conn, CONN_SYN_REPEATED))
 			seg->flags |= TCP_ECE | TCP_CWR;
+		else /* 6.1.1.1: some paths fail on it */
+			conn->no_ect = true;
 		return;
 	}
 	if (conn_has(conn, CONN_ECE) && (e->flags & TCP_ACK) != 0)
 		seg->flags |= TCP_ECE;
 	if (e->n == 0 || !seq_eq(e->seq, conn->snd_nxt))
 		return;
-	seg->ecn = ECT_0;
+	seg->ecn = conn->no_ect ? NOT_ECT : ECT_0;
 	if (r != NULL && r->owes_cwr) {
 		seg->flags |= TCP_CWR;
 		r->owes_cwr = false;

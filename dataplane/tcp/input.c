@@ -110,7 +110,6 @@ syn_sent_to_established(struct tcp *tcp, struct tcp_conn *conn, struct arrival *
 	if (!conn_has(conn, CONN_SYN_REPEATED))
 		rtt_sample(&conn->rtt, a->now - conn->una_ns);
 	conn->snd_una = seg->ack;
-	conn->snd_wl2 = seg->ack;
 	time_life(tcp, conn, UINT64_MAX);
 	conn_establish(tcp, conn, a->now);
 	conn_tell(tcp, conn, TCP_EV_CONNECTED);
@@ -257,6 +256,8 @@ check_sequence(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a)
 	if (is_old_syn) {
 		if ((a->flags & TCP_ACK) == 0) { /* the peer repeats its SYN, so do we */
 			conn->flags |= CONN_SYN;
+			if (!ecn_is_offered(a->flags)) /* RFC 3168, 6.1.1 */
+				conn->no_ect = true;
 			conn_dirty(tcp, conn);
 			return false;
 		}
@@ -342,7 +343,6 @@ check_ack_of_syn(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a, stru
 	conn->snd_wnd = conn_window_of(conn, seg);
 	conn->snd_wnd_max = conn->snd_wnd;
 	conn->snd_wl1 = seg->seq;
-	conn->snd_wl2 = seg->ack;
 	if (conn_has(conn, CONN_PASSIVE)) {
 		tcp->half_open--;
 		conn_establish(tcp, conn, a->now);
@@ -420,7 +420,6 @@ reuse(struct tcp *tcp, struct tcp_conn *old, const struct tcp_seg *syn, uint16_t
 		return;
 	conn->snd_una = floor;
 	conn->snd_nxt = floor;
-	conn->snd_wl2 = floor;
 }
 
 void

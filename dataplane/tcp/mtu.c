@@ -1,14 +1,15 @@
 /*
  * mtu.c - what the path carries: segments become smaller when a router says so (RFC 1191, 8201),
- * or when full ones vanish without a word (black holes: RFC 2923, 2.1; RFC 4821). Never larger
- * again, unless the full ones turn out to have arrived: the path that shrank may do so once more,
- * and a connection is short.
+ * or when full ones vanish without a word (black holes: RFC 2923, 2.1; RFC 4821). They are full again
+ * when the full ones turn out to have arrived, and to try after ten minutes (RFC 1191, 6.3).
  */
 #include "tcp/conn.h"
 
 enum {
 	FLOOR_V4 = 552, /* less than this is an attack or a mistake */
 	FLOOR_V6 = 1280,
+	AGE_SHIFT = 34,	  /* 17 s, of which */
+	AGE_TICKS = 36,	  /* so many make ten minutes */
 	SILENT_TRIES = 2, /* timeouts in a row that may be a router's or the peer's trouble */
 };
 
@@ -25,6 +26,9 @@ lower(struct tcp *tcp, struct tcp_conn *conn, uint32_t mtu)
 	if (mss >= conn->mss)
 		return;
 	COUNT(tcp, tcp_mss_lowered);
+	if (conn->mss_told == 0)
+		conn->mss_told = conn->mss;
+	conn->mss_tick = (uint8_t)(tcp->now >> AGE_SHIFT);
 	conn->mss = (uint16_t)mss;
 	conn->cc.mss = (uint16_t)mss;
 	loss_mark_all(tcp, conn);
@@ -74,7 +78,19 @@ mtu_undo(struct tcp_conn *conn, struct repair *r)
 {
 	if (r->mss == 0)
 		return;
+	if (r->mss == conn->mss_told)
+		conn->mss_told = 0;
 	conn->mss = r->mss;
 	conn->cc.mss = r->mss;
 	r->mss = 0;
+}
+
+void
+mtu_age(struct tcp_conn *conn, uint64_t now)
+{
+	if ((uint8_t)((uint8_t)(now >> AGE_SHIFT) - conn->mss_tick) < AGE_TICKS)
+		return;
+	conn->mss = conn->mss_told;
+	conn->cc.mss = conn->mss_told;
+	conn->mss_told = 0;
 }

@@ -333,6 +333,8 @@ send_fresh(struct tcp *tcp, struct tcp_conn *conn, uint64_t now, struct tcp_out 
 
 	if (!can_send_fresh(conn))
 		return true;
+	if (conn->mss_told != 0)
+		mtu_age(conn, now);
 	if (conn_flight(conn) == 0 &&
 	    tick_of(now) - conn->last_tx_tick > tick_of(rtt_backed_off(&conn->rtt, 0)))
 		cc_restart(&conn->cc);

@@ -215,6 +215,33 @@ late_answer_to_a_full_segment_makes_them_full_again(void **state)
 	peer_done(&p);
 }
 
+/* RFC 1191, 6.3; RFC 8201, 5.3: after ten minutes, and not before five, the old size is tried. */
+static void
+smaller_path_is_tried_again_after_ten_minutes(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_write(&p, MSS);
+	peer_expect_run(&p, 5000, 1);
+	peer_icmp(&p, ICMP_ERROR_TOO_BIG, 5000, 1000);
+	peer_expect(&p, .seq = 5000, .n = 960);
+	peer_expect(&p, .seq = 5960, .n = 500);
+	peer_send(&p, .at_ms = 100);
+	peer_wait(&p, 590000);
+	peer_write(&p, MSS);
+	peer_expect(&p, .seq = 6460, .n = 960);
+	peer_expect(&p, .seq = 7420, .n = 500);
+	peer_send(&p);
+	peer_wait(&p, 640000);
+	peer_write(&p, MSS);
+	peer_expect(&p, .seq = 7920, .n = MSS);
+	assert_int_equal(peer_info(&p).mss, MSS);
+	peer_icmp(&p, ICMP_ERROR_TOO_BIG, 7920, 1000);
+	peer_expect(&p, .seq = 7920, .n = 960);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -231,6 +258,7 @@ main(void)
 		cmocka_unit_test(silence_over_ipv6_ends_at_1280),
 		cmocka_unit_test(silence_about_small_segments_says_nothing),
 		cmocka_unit_test(late_answer_to_a_full_segment_makes_them_full_again),
+		cmocka_unit_test(smaller_path_is_tried_again_after_ten_minutes),
 	};
 
 	return cmocka_run_group_tests_name("RFC 1191, 8201, 4821: path MTU", test, NULL, NULL);

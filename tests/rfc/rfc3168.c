@@ -313,6 +313,42 @@ echo_without_agreement_is_noise(void **state)
 	peer_drop(&p);
 }
 
+/* 6.1.1: who has heard a SYN without an offer, too, marks nothing as capable; marks are still told. */
+static void
+second_syn_without_offer_forbids_ect(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_send(&p, .flags = "SEC", .seq = 999, .mss = MSS);
+	peer_expect(&p, .flags = "SAE");
+	peer_send(&p, .flags = "S", .seq = 999, .mss = MSS);
+	peer_expect(&p, .flags = "SAE");
+	peer_send(&p, .seq = 1000);
+	peer_write(&p, MSS);
+	peer_expect(&p, .n = MSS, .ecn = PEER_NOT_ECT);
+	peer_send(&p, .n = 10, .ecn = PEER_CE);
+	peer_expect(&p, .flags = "AE", .ack = 1010);
+	peer_drop(&p);
+}
+
+/* ... and who has sent one. */
+static void
+our_second_syn_forbids_ect(void **state)
+{
+	struct peer p = peer_new(.asks_ecn = true);
+
+	(void)state;
+	peer_dial(&p);
+	peer_expect(&p, .flags = "SEC");
+	peer_expect(&p, .flags = "S", .at_ms = 1000);
+	peer_send(&p, .flags = "SAE", .seq = 999, .mss = MSS);
+	peer_expect(&p, .flags = "A", .ack = 1000);
+	peer_write(&p, 100);
+	peer_expect(&p, .n = 100, .ecn = PEER_NOT_ECT);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -335,6 +371,8 @@ main(void)
 		cmocka_unit_test(window_probe_is_not_ect),
 		cmocka_unit_test(echo_with_nothing_in_flight_changes_nothing),
 		cmocka_unit_test(echo_without_agreement_is_noise),
+		cmocka_unit_test(second_syn_without_offer_forbids_ect),
+		cmocka_unit_test(our_second_syn_forbids_ect),
 	};
 
 	return cmocka_run_group_tests_name("RFC 3168: ECN", test, NULL, NULL);

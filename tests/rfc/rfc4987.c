@@ -258,8 +258,8 @@ timestamps_go_on_from_the_cookie(void **state)
 
 	(void)state;
 	fill_backlog(&p);
-	peer_send(&p, .flags = "S", .mss = 1460);
-	peer_expect(&p, .flags = "SA", .has_ts = true);
+	peer_send(&p, .flags = "S", .mss = 1460, .ts_val = 4711);
+	peer_expect(&p, .flags = "SA", .has_ts = true, .ts_ecr = 4711);
 	cookie = p.ts_engine;
 	peer_send(&p);
 	peer_write_text(&p, "hello");
