@@ -119,6 +119,15 @@ generations_sweep(struct daemon *daemon)
 	free(generation);
 }
 
+/* Images that nobody needs, and then blobs that no image names. */
+static void
+files_sweep(struct daemon *daemon)
+{
+	generations_sweep(daemon);
+	if (daemon->making.pid == 0) /* else some are about to be named */
+		blobs_sweep(daemon->control_fd);
+}
+
 /* Everything an image brings with it beside its bytes: done before the data plane sees it. */
 static bool
 image_prepare(struct daemon *daemon, const struct img *img, const struct settings *settings)
@@ -147,8 +156,9 @@ settings_use(struct daemon *daemon, const struct settings *settings)
 	settings_save(settings, daemon->control_fd);
 }
 
-/* Writes and announces an image. Takes `tables` (without a generation). False: told. */
-static bool
+/* Writes and announces an image. Takes `tables` (without a generation). 0 or a negative errno,
+ * told. */
+static int
 publish(struct daemon *daemon, struct tables *tables, const struct settings *settings)
 {
 	char name[RUNDIR_NAME_MAX];
@@ -156,7 +166,7 @@ publish(struct daemon *daemon, struct tables *tables, const struct settings *set
 
 	tables->generation = generation_next(daemon);
 	if (!image_prepare(daemon, &tables->img, settings))
-		return false;
+		return -ENOSPC;
 	error = rundir_write(daemon->control_fd, rundir_tables_name(name, tables->generation),
 			     tables->bytes, tables->bytes_n, RUNDIR_MODE_FIXED);
 	if (error == 0)
@@ -164,14 +174,14 @@ publish(struct daemon *daemon, struct tables *tables, const struct settings *set
 				      tables->img.crc, loop_realtime());
 	if (error != 0) {
 		say("the tables cannot be written: %s", strerror(-error));
-		return false;
+		return error;
 	}
 	if (daemon->tables.generation != daemon->good.generation)
 		tables_close(&daemon->tables);
 	daemon->tables = *tables;
 	*tables = (struct tables){ 0 };
 	settings_use(daemon, settings);
-	return true;
+	return 0;
 }
 
 /* ---- an answer ---- */
@@ -250,6 +260,7 @@ apply_tables(struct daemon *daemon, struct tables *tables, const struct settings
 	struct arena arena = { 0 };
 	struct conf_changes changes;
 	json_t *answer;
+	int error = 0;
 
 	if (daemon->tables.generation != 0 && is_same_image(tables, &daemon->tables) &&
 	    !(client_id != 0 && is_refused_now(daemon))) {
@@ -265,8 +276,9 @@ apply_tables(struct daemon *daemon, struct tables *tables, const struct settings
 				   "nothing was applied. Say --at-restart to publish them now and "
 				   "have them at the next start",
 				   "at_restart", lines_json(&changes, true));
-	} else if (!publish(daemon, tables, settings)) {
-		answer = socket_error("the tables cannot be written to the run directory");
+	} else if ((error = publish(daemon, tables, settings)) != 0) {
+		answer = socket_error("the tables cannot be written to the run directory: %s",
+				      strerror(-error));
 	} else {
 		answer = json_pack("{s:b, s:I, s:o, s:o, s:O}", "ok", 1, "generation",
 				   (json_int_t)daemon->tables.generation, "changes",
@@ -333,6 +345,7 @@ apply_finish(struct daemon *daemon)
 	if (answer == NULL)
 		answer = apply_made(daemon, result, bytes, n);
 	json_decref(result);
+	files_sweep(daemon);
 	return answer;
 }
 
@@ -551,9 +564,7 @@ taken(struct daemon *daemon)
 		tables_close(&daemon->good);
 	daemon->good = daemon->tables;
 	settings_copy(&daemon->good_settings, &daemon->settings);
-	generations_sweep(daemon);
-	if (daemon->making.pid == 0) /* else some are about to be named */
-		blobs_sweep(daemon->control_fd);
+	files_sweep(daemon);
 }
 
 /* Back to the good image, under a generation of its own. */
@@ -581,13 +592,14 @@ refused(struct daemon *daemon, const struct abi_fault *fault)
 	ensure(bytes != NULL);
 	memcpy(bytes, daemon->good.bytes, daemon->good.bytes_n);
 	if (tables_open_bytes(bytes, daemon->good.bytes_n, 0, &again, &none) &&
-	    publish(daemon, &again, &daemon->good_settings)) {
+	    publish(daemon, &again, &daemon->good_settings) == 0) {
 		generation_remove(daemon, generation);
 		tables_close(&daemon->good);
 		daemon->good = daemon->tables;
 		daemon->judged = daemon->tables.generation; /* known to be good: no second round */
 	}
 	tables_close(&again);
+	files_sweep(daemon);
 }
 
 /* The data plane has said what it thinks of the newest image. */

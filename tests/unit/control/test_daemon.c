@@ -4,8 +4,10 @@
  */
 #include "world.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
@@ -333,6 +335,60 @@ blobs_are_written_kept_and_removed(void **state)
 	assert_int_equal(blobs_n(w), 0);
 }
 
+static uint32_t
+tables_n(const struct world *w)
+{
+	uint64_t generation[64];
+
+	return (uint32_t)rundir_generations(w->daemon.control_fd, generation, 64);
+}
+
+/* Nobody says what is needed: a few of the newest are kept, with their blobs. */
+static void
+without_a_data_plane_old_images_go_too(void **state)
+{
+	struct world *w = *state;
+	char text[1024];
+
+	control_start(w);
+	for (int i = 0; i < 8; i++) {
+		snprintf(text, sizeof(text), RULES("p%d", "1"), i);
+		apply_accepted(w, text);
+	}
+	assert_true(w->daemon.tables.generation == 9);
+	assert_int_equal(tables_n(w), 3);
+	assert_true(has_file(w, "control/tables.9"));
+	assert_int_equal(blobs_n(w), 2 + 3); /* a map and a database of all, one of each */
+}
+
+/* What a refused file's image would have named is removed with the refusal. */
+static void
+a_refused_file_leaves_no_blobs(void **state)
+{
+	struct world *w = *state;
+	json_t *answer;
+	char text[2048] = RULES("one", "1");
+	char *cores = strstr(text, "cores: [1]");
+
+	control_start(w);
+	dataplane_start(w);
+	notice(w);
+	assert_non_null(cores);
+	memcpy(cores, "cores: [2]", 10);
+	config_write(w, text);
+	answer = ask_apply(w, false);
+	assert_false(is_ok(answer));
+	assert_non_null(json_object_get(answer, "at_restart"));
+	json_decref(answer);
+	assert_int_equal(blobs_n(w), 0);
+	w->verdict = INSTANCE_VERDICT_REFUSED;
+	config_write(w, RULES("one", "1"));
+	answer = ask_apply(w, false);
+	assert_false(is_ok(answer));
+	json_decref(answer);
+	assert_int_equal(blobs_n(w), 0);
+}
+
 /* Calls for every blob of the newest tables. */
 static void
 each_blob(const struct world *w,
@@ -612,6 +668,30 @@ the_socket_goes_where_the_first_file_says(void **state)
 	assert_int_equal(st.st_mode & 0777, 0600);
 }
 
+static void
+why_tables_cannot_be_written_is_said(void **state)
+{
+	struct world *w = *state;
+	struct rlimit was, small;
+	char text[4096];
+	int fd;
+
+	control_start(w);
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+	small = (struct rlimit){ 100, was.rlim_max };
+	config_slow(w);
+	fd = apply_begin(w);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0); /* the child began before */
+	answer_await(w, fd, text, sizeof(text));
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+	signal(SIGXFSZ, SIG_DFL);
+	assert_non_null(strstr(text, "\"ok\":false"));
+	assert_non_null(strstr(text, strerror(EFBIG)));
+	assert_true(w->daemon.tables.generation == 1);
+	assert_int_equal(blobs_n(w), 0);
+}
+
 /* What a client wishes to hear on the way, and what will surprise. */
 static void
 progress_and_warnings_are_told(void **state)
@@ -650,6 +730,9 @@ main(void)
 		TEST(nonsense_is_answered_in_words),
 		TEST(blobs_are_written_kept_and_removed),
 		TEST(spoilt_and_lost_blobs_are_made_again),
+		TEST(without_a_data_plane_old_images_go_too),
+		TEST(a_refused_file_leaves_no_blobs),
+		TEST(why_tables_cannot_be_written_is_said),
 		TEST(control_goes_on_while_an_image_is_made),
 		TEST(a_reader_that_dies_is_an_answer),
 		TEST(a_reader_holds_nothing_of_its_parent),
