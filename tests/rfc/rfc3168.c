@@ -349,6 +349,46 @@ our_second_syn_forbids_ect(void **state)
 	peer_drop(&p);
 }
 
+/* 6.1.2: a loss that no mark has announced is told as well, and deaf to what was marked before it. */
+static void
+plain_loss_is_told_by_cwr(void **state)
+{
+	struct peer p = established();
+
+	(void)state;
+	peer_write(&p, 40 * MSS);
+	peer_expect_run(&p, 5000, 10);
+	peer_send(&p, .at_ms = 100, .ack = 5000, .sack = { { at(1), at(10) } });
+	peer_send(&p, .at_ms = 150, .flags = "AE", .ack = 5000, .sack = { { at(1), at(10) } });
+	peer_send(&p, .at_ms = 200, .flags = "AE", .ack = at(10));
+	peer_ignore(&p);
+	assert_true(has_heard_cwr(&p));
+	peer_send(&p, .at_ms = 201, .flags = "AE", .ack = at(10), .n = 10);
+	assert_int_equal(p.count.tcp_ecn_reductions, 0);
+	assert_int_equal(peer_info(&p).ssthresh_bytes, 7 * MSS);
+	peer_drop(&p);
+}
+
+/* A tail loss is one of them. */
+static void
+tail_loss_is_told_by_cwr(void **state)
+{
+	struct peer p = established();
+
+	(void)state;
+	peer_write(&p, MSS);
+	peer_expect_run(&p, 5000, 1);
+	peer_expect(&p, .at_ms = 300, .seq = 5000, .n = MSS);
+	peer_send(&p, .at_ms = 400, .ack = at(1));
+	peer_write(&p, MSS);
+	peer_expect(&p, .flags = "A", .seq = at(1), .n = MSS);
+	peer_send(&p, .at_ms = 500, .ack = at(2));
+	assert_int_equal(p.count.tcp_tail_losses, 1);
+	peer_write(&p, MSS);
+	peer_expect(&p, .flags = "AC", .seq = at(2), .n = MSS);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -373,6 +413,8 @@ main(void)
 		cmocka_unit_test(echo_without_agreement_is_noise),
 		cmocka_unit_test(second_syn_without_offer_forbids_ect),
 		cmocka_unit_test(our_second_syn_forbids_ect),
+		cmocka_unit_test(plain_loss_is_told_by_cwr),
+		cmocka_unit_test(tail_loss_is_told_by_cwr),
 	};
 
 	return cmocka_run_group_tests_name("RFC 3168: ECN", test, NULL, NULL);

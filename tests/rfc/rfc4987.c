@@ -268,6 +268,41 @@ timestamps_go_on_from_the_cookie(void **state)
 	peer_drop(&p);
 }
 
+/* A cookie is of one host: another one cannot use it, were all else the same. */
+static void
+cookie_of_another_host_gets_rst(void **state)
+{
+	struct peer p = peer_new(.backlog_max = 1);
+
+	(void)state;
+	fill_backlog(&p);
+	peer_send(&p, .flags = "S", .mss = 1460);
+	peer_expect(&p, .flags = "SA");
+	p.self.b[15]++;
+	peer_send(&p);
+	peer_expect(&p, .flags = "R");
+	assert_int_equal(p.accepted_n, 0);
+	assert_int_equal(p.count.tcp_rx_bad_cookie, 1);
+	peer_drop(&p);
+}
+
+/* Our own scale is told in the SYN-ACK of a cookie, and holds for the connection, which is the listener's. */
+static void
+cookie_tells_our_scale(void **state)
+{
+	struct peer p = peer_new(.backlog_max = 1, .ts = true, .recv_max = 1 << 20);
+
+	(void)state;
+	fill_backlog(&p);
+	peer_send(&p, .flags = "S", .mss = 1460, .has_wscale = true, .wscale = 3);
+	peer_expect(&p, .flags = "SA", .has_wscale = true, .wscale = 5);
+	peer_send(&p);
+	assert_int_equal(p.out.event[0].owner, 9);
+	peer_room(&p, 1 << 20);
+	peer_expect(&p, .wnd = (1 << 20) >> 5);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -287,6 +322,8 @@ main(void)
 		cmocka_unit_test(cookie_of_a_closed_listener_gets_rst),
 		cmocka_unit_test(rst_does_not_redeem_a_cookie),
 		cmocka_unit_test(timestamps_go_on_from_the_cookie),
+		cmocka_unit_test(cookie_of_another_host_gets_rst),
+		cmocka_unit_test(cookie_tells_our_scale),
 	};
 
 	return cmocka_run_group_tests_name("RFC 4987: SYN cookies", test, NULL, NULL);

@@ -480,6 +480,23 @@ timeout_in_a_recovery_ends_it(void **state)
 	peer_drop(&p);
 }
 
+/* RFC 6937, 3: when all is mended the window is the threshold. */
+static void
+window_after_a_recovery_is_the_threshold(void **state)
+{
+	struct peer p = sent(10, (struct peer_conf){ 0 });
+
+	(void)state;
+	peer_send(&p, .at_ms = 100, .ack = at(0), .sack = { { at(1), at(10) } });
+	peer_expect(&p, .seq = at(0), .n = MSS);
+	assert_true(peer_info(&p).is_recovering);
+	peer_send(&p, .at_ms = 200, .ack = at(10));
+	assert_false(peer_info(&p).is_recovering);
+	assert_int_equal(peer_info(&p).cwnd_bytes, 7 * MSS);
+	assert_int_equal(peer_info(&p).ssthresh_bytes, 7 * MSS);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -508,6 +525,7 @@ main(void)
 		cmocka_unit_test(late_report_of_both_copies_costs_nothing),
 		cmocka_unit_test(timeout_that_was_right_is_not_taken_back),
 		cmocka_unit_test(timeout_in_a_recovery_ends_it),
+		cmocka_unit_test(window_after_a_recovery_is_the_threshold),
 	};
 
 	return cmocka_run_group_tests_name("RFC 8985, 6937, 4015: repair by time", test, NULL,

@@ -525,6 +525,35 @@ syn_with_a_shut_window_opens_all_the_same(void **state)
 	peer_done(&p);
 }
 
+/* No neighbour answers for a destination: dials to it are over, others go on. */
+static void
+dials_to_an_unreachable_host_end(void **state)
+{
+	struct peer p = peer_new();
+	struct ip_addr other = p.self;
+	struct tcp_dial dial = { .local = p.engine, .local_port = 2222, .remote_port = 80 };
+	struct tcp_id there, here;
+
+	(void)state;
+	other.b[15]++;
+	dial.remote = other;
+	there = tcp_connect(p.tcp, &dial, p.now);
+	peer_dial(&p);
+	here = p.id;
+	dial.local_port++;
+	tcp_connect(p.tcp, &dial, p.now);
+	peer_advance(&p);
+	peer_ignore(&p);
+	tcp_unreachable(p.tcp, &other, p.now);
+	peer_advance(&p);
+	assert_int_equal(tcp_end(p.tcp, there), TCP_END_UNREACHABLE);
+	assert_int_equal(tcp_end(p.tcp, here), TCP_END_NONE);
+	p.id = here;
+	tcp_unreachable(p.tcp, &p.self, p.now);
+	assert_int_equal(tcp_end(p.tcp, here), TCP_END_UNREACHABLE);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -562,6 +591,7 @@ main(void)
 		cmocka_unit_test(connections_outlive_their_listener),
 		cmocka_unit_test(second_dial_of_a_tuple_is_refused),
 		cmocka_unit_test(syn_with_a_shut_window_opens_all_the_same),
+		cmocka_unit_test(dials_to_an_unreachable_host_end),
 	};
 
 	return cmocka_run_group_tests_name("RFC 9293, 3.5: opening", test, NULL, NULL);

@@ -82,6 +82,38 @@ backing_off_doubles_up_to_a_minute(void **state)
 	assert_int_equal(rtt_backed_off(&rtt, 200), RTT_RTO_MAX_NS);
 }
 
+/* 2.2, 2.3: max(G, K RTTVAR): a path without any jitter still has the clock's. */
+static void
+steady_path_keeps_the_granularity(void **state)
+{
+	struct rtt rtt;
+
+	(void)state;
+	rtt_init(&rtt);
+	for (uint32_t i = 0; i < 200; i++)
+		rtt_sample(&rtt, 500000000);
+	assert_in_range(rtt_backed_off(&rtt, 0), 501000000, 501100000);
+}
+
+/* The path's own delay: the least, and a longer path is believed in the end. */
+static void
+least_falls_at_once_and_rises_slowly(void **state)
+{
+	struct rtt rtt;
+
+	(void)state;
+	rtt_init(&rtt);
+	rtt_sample(&rtt, 100000000);
+	rtt_sample(&rtt, 50000000);
+	assert_int_equal(rtt.least_us, 50000);
+	for (uint32_t i = 0; i < 100; i++)
+		rtt_sample(&rtt, 200000000);
+	assert_in_range(rtt.least_us, 50001, 60000);
+	for (uint32_t i = 0; i < 20000; i++)
+		rtt_sample(&rtt, 200000000);
+	assert_in_range(rtt.least_us, 190000, 200000);
+}
+
 int
 main(void)
 {
@@ -91,6 +123,8 @@ main(void)
 		cmocka_unit_test(later_samples_weigh_an_eighth_and_a_quarter),
 		cmocka_unit_test(timeout_stays_within_its_bounds),
 		cmocka_unit_test(backing_off_doubles_up_to_a_minute),
+		cmocka_unit_test(steady_path_keeps_the_granularity),
+		cmocka_unit_test(least_falls_at_once_and_rises_slowly),
 	};
 
 	return cmocka_run_group_tests_name("tcp/rtt", test, NULL, NULL);
