@@ -183,8 +183,8 @@ finish(struct proxy *p, struct exch *e, enum up_end how)
 	bufq_give(&e->built);
 	bufq_give(&e->replay);
 	way_fini(p, e);
-	body_fini(&e->body[DIR_UP]);
-	body_fini(&e->body[DIR_DOWN]);
+	body_fini(p, &e->body[DIR_UP]);
+	body_fini(p, &e->body[DIR_DOWN]);
 	if (e->is_tunnel)
 		p->gauge.tunnels--;
 	p->gauge.exchanges--;

@@ -193,18 +193,22 @@ struct stall {
 static struct stall
 stall_of(const struct proxy *p, struct conn *c)
 {
-	uint64_t down = tcp_unacked(p->tcp, c->leg.id), up = 0, since = c->since_ns;
+	uint64_t down = tcp_unacked(p->tcp, c->leg.id), up = 0, held = 0, since = c->since_ns;
 
 	if (c->exch != (uint32_t)NONE) {
 		const struct exch *e = exch_at(p, c->exch);
 
 		if (e->up != (uint32_t)NONE && e->state != EXCH_EXPECT_UP)
 			up = tcp_unacked(p->tcp, conn_at(p, e->up)->leg.id);
+		for (uint32_t dir = 0; dir < DIRS; dir++)
+			held += e->body[dir].held.bytes + e->body[dir].made.bytes;
+		if (e->up != (uint32_t)NONE)
+			held += conn_at(p, e->up)->leg.in.bytes;
 		up += e->head.bytes + e->replay.bytes;
 		since = up > down && e->up_ack_at < e->client_ack_at ? e->up_ack_at
 								     : e->client_ack_at;
 	}
-	return (struct stall){ c, down + up + c->leg.in.bytes, since };
+	return (struct stall){ c, down + up + held + c->leg.in.bytes, since };
 }
 
 static void

@@ -19,6 +19,7 @@ body_init(struct body *b, enum http_framing in, enum http_framing out, uint64_t 
 	b->left = in == HTTP_FRAMING_LENGTH ? length : 0;
 	b->bytes_in = b->bytes_out = 0;
 	b->held = b->made = (struct bufq){ 0 };
+	b->counted_n = 0;
 	b->stage = in == HTTP_FRAMING_NONE ? NULL : stage;
 	b->state = (struct stage_state){ 0 };
 	b->trailer = NULL;
@@ -30,11 +31,22 @@ body_init(struct body *b, enum http_framing in, enum http_framing out, uint64_t 
 		http_chunk_init(&b->chunk);
 }
 
+/* What waits here is the lane's budget's as well as what waits in a leg. */
+static void
+count_held(struct proxy *p, struct body *b)
+{
+	uint32_t n = b->held.n + b->made.n;
+
+	p->bufs_held += n - b->counted_n;
+	b->counted_n = n;
+}
+
 void
-body_fini(struct body *b)
+body_fini(struct proxy *p, struct body *b)
 {
 	bufq_give(&b->held);
 	bufq_give(&b->made);
+	count_held(p, b);
 	if (b->stage != NULL && b->stage->fini != NULL)
 		b->stage->fini(&b->state);
 	b->stage = NULL;
@@ -337,7 +349,7 @@ run_stage(struct proxy *p, struct body *b, enum body_verdict v, uint64_t room)
 		return BODY_FAULT;
 	case STAGE_ON:
 		if (b->held.bytes == 0)
-			return v;
+			return v == BODY_AGAIN && room == 0 ? BODY_WAIT : v;
 		break;
 	case STAGE_MORE:
 		break;
@@ -345,16 +357,20 @@ run_stage(struct proxy *p, struct body *b, enum body_verdict v, uint64_t room)
 	return b->made.bytes >= room ? BODY_WAIT : BODY_AGAIN;
 }
 
-enum body_verdict
-body_move(struct proxy *p, struct body *b, struct bufq *in, bool is_eof,
-	  const struct http_limits *limits, uint64_t body_max, uint64_t room, struct bufq *out)
+static enum body_verdict
+move(struct proxy *p, struct body *b, struct bufq *in, bool is_eof,
+     const struct http_limits *limits, uint64_t body_max, uint64_t room, struct bufq *out)
 {
 	struct bufq *payload = b->stage != NULL ? &b->made : &b->held;
+	uint64_t most = NEVER;
 	enum body_verdict v;
 
 	if (b->out_done)
 		return BODY_END;
-	v = deframe(p, b, in, is_eof, limits, b->stage != NULL ? TURN_BYTES : NEVER);
+	/* What a stage will not take now stays in the leg, whose window it closes. */
+	if (b->stage != NULL)
+		most = room != 0 ? TURN_BYTES : 0;
+	v = deframe(p, b, in, is_eof, limits, most);
 	if (body_max != 0 && b->bytes_in > body_max)
 		return BODY_LARGE;
 	if (b->stage != NULL && v != BODY_REFUSED)
@@ -364,5 +380,15 @@ body_move(struct proxy *p, struct body *b, struct bufq *in, bool is_eof,
 	if (!frame(p, b, payload, v == BODY_END, out))
 		return BODY_DRY;
 	b->out_done = v == BODY_END;
+	return v;
+}
+
+enum body_verdict
+body_move(struct proxy *p, struct body *b, struct bufq *in, bool is_eof,
+	  const struct http_limits *limits, uint64_t body_max, uint64_t room, struct bufq *out)
+{
+	enum body_verdict v = move(p, b, in, is_eof, limits, body_max, room, out);
+
+	count_held(p, b);
 	return v;
 }

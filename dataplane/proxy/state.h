@@ -147,6 +147,7 @@ struct body {
 	uint64_t bytes_out; /* payload, given on */
 	struct bufq held; /* payload deframed and not given on: a stage's or for want of buffers */
 	struct bufq made; /* by the stage, and not framed yet */
+	uint32_t counted_n;	   /* of both, in proxy.bufs_held */
 	const struct stage *stage; /* NULL: none, the payload passes as it is */
 	struct stage_state state;
 	struct http_chunk chunk;
@@ -508,7 +509,7 @@ enum body_verdict {
 
 void body_init(struct body *b, enum http_framing in, enum http_framing out, uint64_t length,
 	       const struct stage *stage);
-void body_fini(struct body *b);
+void body_fini(struct proxy *p, struct body *b);
 /*
  * Deframe, stages, frame: from in to out.
  *   is_eof  no byte follows those in `in`

@@ -113,7 +113,7 @@ begin_body(struct proxy *p, struct exch *e)
 
 	if (stage != NULL && stage->changes_length && out == HTTP_FRAMING_LENGTH)
 		out = HTTP_FRAMING_CHUNKED;
-	body_fini(&e->body[DIR_UP]);
+	body_fini(p, &e->body[DIR_UP]);
 	body_init(&e->body[DIR_UP], h->framing, out, h->length, stage);
 }
 

@@ -168,7 +168,7 @@ switch_protocol(struct proxy *p, struct exch *e, struct conn *up)
 	p->conf.count->proxy_tunnels++;
 	e->is_replayable = false;
 	bufq_give(&e->replay);
-	body_fini(&e->body[DIR_UP]); /* trailers may be there */
+	body_fini(p, &e->body[DIR_UP]); /* trailers may be there */
 	for (uint32_t dir = 0; dir < DIRS; dir++)
 		body_init(&e->body[dir], HTTP_FRAMING_CLOSE, HTTP_FRAMING_CLOSE, 0, NULL);
 	timers_begin(p, e);

@@ -434,6 +434,46 @@ one_address_leaves_room_for_others(void **state)
 	close_whole(s);
 }
 
+/* Whatever waits for a client that does not read is the lane's budget's. */
+static void
+what_waits_in_a_body_is_counted(void **state)
+{
+	struct stand *s = stand_usual();
+	const struct exch *e = NULL;
+	struct peer *c, *o;
+	char *text = pattern(4000000);
+	struct bytes page = coded(CODEC_GZIP, true, text, 4000000);
+	uint32_t held_most = 0;
+
+	(void)state;
+	s->client_room = 4096;
+	asked(s, GET(""), &c, &o);
+	answer(s, o, HTML "Content-Encoding: gzip\r\n", page.p, page.n);
+	for (uint32_t k = 0; k < 20; k++) {
+		const struct conn *conn, *up;
+
+		run(s, 5 * MS);
+		for (uint32_t i = 0; i < s->proxy->conf.exchanges_max && e == NULL; i++)
+			if (pool_is_taken(&s->proxy->exchs, i))
+				e = exch_at(s->proxy, i);
+		assert_non_null(e);
+		conn = conn_at(s->proxy, e->client);
+		up = conn_at(s->proxy, e->up);
+		assert_int_equal(s->proxy->bufs_held, e->head.n + conn->leg.in.n + up->leg.in.n +
+							      e->body[DIR_DOWN].held.n +
+							      e->body[DIR_DOWN].made.n);
+		if (e->body[DIR_DOWN].held.n > held_most)
+			held_most = e->body[DIR_DOWN].held.n;
+	}
+	assert_true(held_most > 0);
+	cut(s, c);
+	settle(s);
+	assert_int_equal(s->proxy->bufs_held, 0);
+	free(text);
+	free(page.p);
+	close_whole(s);
+}
+
 static void
 a_broken_coding_cuts_the_client(void **state)
 {
@@ -727,6 +767,7 @@ main(void)
 		cmocka_unit_test(an_unknown_coding_is_answered_500_52),
 		cmocka_unit_test(without_room_it_is_answered_500_52),
 		cmocka_unit_test(without_room_for_an_encoder_it_goes_plain),
+		cmocka_unit_test(what_waits_in_a_body_is_counted),
 		cmocka_unit_test(one_address_leaves_room_for_others),
 		cmocka_unit_test(a_broken_coding_cuts_the_client),
 		cmocka_unit_test(a_server_that_goes_amid_a_page_is_not_taken_for_its_end),
