@@ -231,6 +231,7 @@ struct exch {
 	bool is_starved; /* waits for buffers */
 	bool is_own;	 /* the response is ours */
 	bool is_tunnel;
+	bool has_outbound; /* when it was routed, its listener had rules of responses */
 	uint8_t tries;
 	uint32_t client, up;	 /* conns; up may be NONE */
 	struct tcp_ends ends;	 /* of the client's connection */

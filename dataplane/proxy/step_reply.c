@@ -8,6 +8,10 @@
 #include "proxy/state.h"
 #include "view/view.h"
 
+enum {
+	SUBSTATUS_OUTBOUND = 52 /* of 500: an outbound rule could not be carried out (15) */
+};
+
 static struct slice
 date_text(struct proxy *p)
 {
@@ -105,6 +109,14 @@ rules_edit(struct proxy *p, struct exch *e, struct http_response_out *out)
 	struct decide_way way = { 0 };
 
 	p->reply = (struct rules_reply){ .rule_i = IMG_NONE };
+	if (listener_i == (uint32_t)NONE && e->has_outbound) {
+		/* Nobody can be asked any more what the response must not tell. */
+		p->reply.status = 500;
+		p->reply.substatus = SUBSTATUS_OUTBOUND;
+		p->reply.fault = RULES_FAULT_GONE;
+		reply_fail(p, e);
+		return false;
+	}
 	if (!has_outbound && e->way.texts.n == 0)
 		return true;
 	way_read(p, e, &way);

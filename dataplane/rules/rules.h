@@ -117,7 +117,8 @@ struct rules_subject {
 	x(ENCODED, "the body has a content coding that is not known")                              \
 	x(ROOM, "scratch memory is used up")                                                       \
 	x(NOT_ALLOWED, "a variable that allowedServerVariables does not name")                     \
-	x(CODING, "the body is not what its content coding says, or too much of it")
+	x(CODING, "the body is not what its content coding says, or too much of it")               \
+	x(GONE, "the listener that has the rules has gone")
 /* clang-format on */
 
 enum rules_fault {

@@ -474,6 +474,28 @@ what_waits_in_a_body_is_counted(void **state)
 	close_whole(s);
 }
 
+/* What rules hide stays hidden when their listener goes before the response comes. */
+static void
+a_listener_that_goes_takes_its_pages_along(void **state)
+{
+	struct stand *s = stand_usual();
+	struct setup u = s->setup;
+	struct peer *c, *o;
+
+	(void)state;
+	asked(s, GET(""), &c, &o);
+	u.is_without_listener = true;
+	stand_view(s, &u);
+	settle(s);
+	answer(s, o, HTML, PAGE, strlen(PAGE));
+	expect_has(s, c, "HTTP/1.1 500 ");
+	expect_none(s, c, "Internal one");
+	expect_record(s, 500, JOURNAL_CAUSE_RULE_ERROR);
+	assert_int_equal(s->record.substatus, 52);
+	assert_int_equal(s->record.detail, RULES_FAULT_GONE);
+	close_whole(s);
+}
+
 static void
 a_broken_coding_cuts_the_client(void **state)
 {
@@ -767,6 +789,7 @@ main(void)
 		cmocka_unit_test(an_unknown_coding_is_answered_500_52),
 		cmocka_unit_test(without_room_it_is_answered_500_52),
 		cmocka_unit_test(without_room_for_an_encoder_it_goes_plain),
+		cmocka_unit_test(a_listener_that_goes_takes_its_pages_along),
 		cmocka_unit_test(what_waits_in_a_body_is_counted),
 		cmocka_unit_test(one_address_leaves_room_for_others),
 		cmocka_unit_test(a_broken_coding_cuts_the_client),
