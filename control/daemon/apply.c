@@ -365,7 +365,7 @@ progress_tell(struct daemon *daemon, uint64_t now)
 			    json_pack("{s:{s:I, s:I, s:I}}", "progress", "done",
 				      (json_int_t)making->done_n, "of", (json_int_t)making->all_n,
 				      "seconds", (json_int_t)seconds));
-	if (now - applying->said_at < SAY_EVERY)
+	if (making->pid == 0 || now - applying->said_at < SAY_EVERY) /* told to nobody: ended */
 		return;
 	applying->said_at = now;
 	say("rules: %u of %u patterns are compiled, %u s", making->done_n, making->all_n, seconds);
@@ -497,6 +497,23 @@ next_begin(struct daemon *daemon)
 	if (answer != NULL)
 		socket_answer(&daemon->socket, next.client_id, answer);
 	free(next.path);
+}
+
+void
+apply_gone(void *ctx, uint64_t client_id)
+{
+	struct daemon *daemon = ctx;
+
+	if (daemon->next.path != NULL && daemon->next.client_id == client_id) {
+		free(daemon->next.path);
+		daemon->next = (struct apply_next){ 0 };
+	}
+	if (daemon->making.pid == 0 || daemon->applying.client_id != client_id)
+		return;
+	say("an apply was given up by whoever asked for it");
+	loop_forget(&daemon->loop, &daemon->making_watch);
+	making_stop(&daemon->making);
+	files_sweep(daemon);
 }
 
 /* ---- start ---- */

@@ -14,7 +14,7 @@ bool
 daemon_open(struct daemon *daemon)
 {
 	access_log_init(&daemon->log);
-	socket_init(&daemon->socket, &daemon->loop, requests_answer, daemon);
+	socket_init(&daemon->socket, &daemon->loop, requests_answer, apply_gone, daemon);
 	daemon->journals = calloc(1, sizeof(*daemon->journals));
 	ensure(daemon->journals != NULL);
 	if (!overrides_open(&daemon->overrides, daemon->control_fd) ||
@@ -61,8 +61,8 @@ daemon_close(struct daemon *daemon)
 	uint64_t now = loop_now();
 
 	making_stop(&daemon->making);
-	free(daemon->next.path);
 	socket_fini(&daemon->socket);
+	free(daemon->next.path);
 	json_decref(daemon->waiting.answer);
 	journals_close(daemon->journals, now);
 	access_log_fini(&daemon->log, now);

@@ -103,6 +103,9 @@ void apply_adopt(struct daemon *daemon);
 json_t *apply_file(struct daemon *daemon, const char *path, bool at_restart, bool wants_progress,
 		   uint64_t client_id);
 
+/* A client that waits for an answer has gone: what is not published yet is given up. */
+void apply_gone(void *daemon, uint64_t client_id);
+
 /*
  * At start: opens the socket and begins to apply the file of the command line. Turns of the loop
  * finish it (is_starting); has_failed and must_stop then if nothing runs and nothing can (told).

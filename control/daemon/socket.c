@@ -21,9 +21,12 @@ static void on_client(void *ctx, int fd, uint32_t events);
 
 void
 socket_init(struct socket *s, struct loop *loop,
-	    json_t *(*on_request)(void *ctx, const json_t *request, uint64_t client_id), void *ctx)
+	    json_t *(*on_request)(void *ctx, const json_t *request, uint64_t client_id),
+	    void (*on_gone)(void *ctx, uint64_t client_id), void *ctx)
 {
-	*s = (struct socket){ .loop = loop, .on_request = on_request, .ctx = ctx, .next_id = 1 };
+	*s = (struct socket){
+		.loop = loop, .on_request = on_request, .on_gone = on_gone, .ctx = ctx, .next_id = 1
+	};
 	s->watch.fd = -1;
 	for (int i = 0; i < SOCKET_CLIENTS_MAX; i++) {
 		s->client[i].socket = s;
@@ -53,6 +56,8 @@ socket_error(const char *format, ...)
 static void
 client_close(struct socket_client *client)
 {
+	uint64_t id = client->is_waiting ? client->id : 0;
+
 	loop_forget(client->socket->loop, &client->watch);
 	close(client->watch.fd);
 	free(client->in);
@@ -65,6 +70,8 @@ client_close(struct socket_client *client)
 	client->is_waiting = false;
 	json_decref(client->answer);
 	client->answer = NULL;
+	if (id != 0)
+		client->socket->on_gone(client->socket->ctx, id);
 }
 
 static bool client_put(struct socket_client *client, json_t *object);

@@ -35,6 +35,8 @@ struct socket {
 	char *path;
 	/* Returns the answer, or NULL: socket_answer(client_id) will follow. Borrows the request. */
 	json_t *(*on_request)(void *ctx, const json_t *request, uint64_t client_id);
+	/* Whoever waits for an answer has closed the connection. */
+	void (*on_gone)(void *ctx, uint64_t client_id);
 	void *ctx;
 	uint64_t next_id;
 	struct socket_client client[SOCKET_CLIENTS_MAX];
@@ -42,7 +44,7 @@ struct socket {
 
 void socket_init(struct socket *s, struct loop *loop,
 		 json_t *(*on_request)(void *ctx, const json_t *request, uint64_t client_id),
-		 void *ctx);
+		 void (*on_gone)(void *ctx, uint64_t client_id), void *ctx);
 
 /*
  * Listens at a path, in place of a stale one, and nowhere else any more; clients that are there

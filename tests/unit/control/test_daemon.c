@@ -532,6 +532,41 @@ control_goes_on_while_an_image_is_made(void **state)
 	assert_true(w->daemon.tables.generation == 2);
 }
 
+/* Whoever goes before the image is made does not want it any more. */
+static void
+an_apply_ends_with_its_client(void **state)
+{
+	struct world *w = *state;
+	int fd, later;
+
+	control_start(w);
+	config_slow(w);
+	fd = apply_begin(w);
+	assert_int_equal(kill(w->daemon.making.pid, SIGSTOP), 0);
+	turns(w, 10);
+	assert_true(w->daemon.making.pid != 0);
+	shutdown(fd, SHUT_RDWR); /* of it a child that is stopped early has a copy */
+	close(fd);
+	turns(w, 20);
+	assert_true(w->daemon.making.pid == 0);
+	assert_true(waitpid(-1, NULL, WNOHANG) < 0); /* nobody is left */
+	assert_true(w->daemon.tables.generation == 1);
+	apply_accepted(w, CONF_GOOD "# again\n");
+
+	control_stop(w); /* one that waits for the start's, too */
+	config_slow(w);
+	control_begin(w);
+	assert_int_equal(kill(w->daemon.making.pid, SIGSTOP), 0);
+	later = apply_send(w);
+	turns(w, 20);
+	assert_non_null(w->daemon.next.path);
+	shutdown(later, SHUT_RDWR);
+	close(later);
+	turns(w, 20);
+	assert_null(w->daemon.next.path);
+	assert_true(w->daemon.is_starting);
+}
+
 static void
 a_reader_that_dies_is_an_answer(void **state)
 {
@@ -734,6 +769,7 @@ main(void)
 		TEST(a_refused_file_leaves_no_blobs),
 		TEST(why_tables_cannot_be_written_is_said),
 		TEST(control_goes_on_while_an_image_is_made),
+		TEST(an_apply_ends_with_its_client),
 		TEST(a_reader_that_dies_is_an_answer),
 		TEST(a_reader_holds_nothing_of_its_parent),
 		TEST(control_serves_while_its_first_file_is_read),
