@@ -486,6 +486,20 @@ peer_read(struct peer *p)
 }
 
 void
+peer_read_text(struct peer *p, const char *text)
+{
+	struct bufq q = { 0 };
+	uint32_t n = tcp_recv(p->tcp, p->id, &q);
+
+	assert_int_equal(n, strlen(text));
+	for (const struct buf *b = q.head; b != NULL; b = b->link) {
+		assert_memory_equal(buf_stream(b), text, b->n);
+		text += b->n;
+	}
+	bufq_give(&q);
+}
+
+void
 peer_room(struct peer *p, uint32_t n)
 {
 	tcp_set_room(p->tcp, p->id, n);

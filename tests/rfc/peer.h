@@ -128,6 +128,8 @@ void peer_write(struct peer *p, uint32_t n);
 void peer_write_text(struct peer *p, const char *text);
 void peer_write_pieces(struct peer *p, uint32_t n, uint32_t piece);
 uint32_t peer_read(struct peer *p); /* all; gives the bytes back */
+/* All that can be read, which is this text. */
+void peer_read_text(struct peer *p, const char *text);
 void peer_room(struct peer *p, uint32_t n);
 void peer_shutdown(struct peer *p);
 void peer_release(struct peer *p);

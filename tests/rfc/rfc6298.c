@@ -188,6 +188,39 @@ short_paths_have_a_least_timeout(void **state)
 	peer_drop(&p);
 }
 
+/* Karn holds for SYNs: the answer to one that was sent twice is no sample. */
+static void
+repeated_syn_gives_no_sample(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_dial(&p);
+	peer_expect(&p, .flags = "S");
+	peer_expect(&p, .flags = "S", .at_ms = 1000);
+	peer_send(&p, .at_ms = 1100, .flags = "SA", .seq = 999, .mss = MSS);
+	peer_expect(&p, .ack = 1000);
+	assert_int_equal(peer_info(&p).srtt_ns, 0);
+	assert_int_equal(peer_info(&p).rto_ns, 3000 * MS_NS);
+	peer_drop(&p);
+}
+
+/* ... and one that was sent once is. */
+static void
+handshake_gives_the_first_sample(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_dial(&p);
+	peer_expect(&p, .flags = "S");
+	peer_send(&p, .at_ms = 100, .flags = "SA", .seq = 999, .mss = MSS);
+	peer_expect(&p, .ack = 1000);
+	assert_in_range(peer_info(&p).srtt_ns, 99 * MS_NS, 101 * MS_NS);
+	assert_in_range(peer_info(&p).rto_ns, 299 * MS_NS, 302 * MS_NS);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -203,6 +236,8 @@ main(void)
 		cmocka_unit_test(new_ack_begins_the_timer_anew),
 		cmocka_unit_test(later_bytes_do_not_move_the_timer),
 		cmocka_unit_test(short_paths_have_a_least_timeout),
+		cmocka_unit_test(repeated_syn_gives_no_sample),
+		cmocka_unit_test(handshake_gives_the_first_sample),
 	};
 
 	return cmocka_run_group_tests_name("RFC 6298: timer", test, NULL, NULL);

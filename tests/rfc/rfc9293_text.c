@@ -93,15 +93,13 @@ static void
 segment_over_an_island_gives_both_its_ends(void **state)
 {
 	struct peer p = peer_established();
-	struct bufq q = { 0 };
 
 	(void)state;
 	peer_send(&p, .seq = 1003, .text = "def");
 	peer_ignore(&p);
 	peer_send(&p, .seq = 1000, .text = "abcdefghi");
 	peer_expect(&p, .ack = 1009);
-	assert_int_equal(tcp_recv(p.tcp, p.id, &q), 9);
-	bufq_give(&q);
+	peer_read_text(&p, "abcdefghi");
 	peer_done(&p);
 }
 
@@ -168,6 +166,82 @@ sequence_numbers_wrap(void **state)
 	peer_drop(&p);
 }
 
+/* Of a segment that begins in the past the new bytes are taken, and those only. */
+static void
+new_bytes_of_an_old_segment_are_the_right_ones(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_send(&p, .seq = 1000, .text = "abcd");
+	peer_send(&p, .seq = 1002, .text = "cdefgh");
+	peer_read_text(&p, "abcdefgh");
+	peer_send(&p, .seq = 1004, .text = "efghij");
+	peer_read_text(&p, "ij");
+	peer_drop(&p);
+}
+
+/* Runs beyond gaps that overlap on either side, and what fills the gap, make one text. */
+static void
+overlapping_runs_make_one_text(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_send(&p, .seq = 1004, .text = "efg");
+	peer_send(&p, .seq = 1010, .text = "klm");
+	peer_send(&p, .seq = 1005, .text = "fghi");
+	peer_send(&p, .seq = 1008, .text = "ijkl");
+	peer_send(&p, .seq = 1002, .text = "cdef");
+	peer_ignore(&p);
+	peer_send(&p, .seq = 1000, .text = "abcd");
+	peer_expect(&p, .ack = 1013);
+	peer_read_text(&p, "abcdefghijklm");
+	peer_drop(&p);
+}
+
+/* A FIN behind bytes that the window had no room for comes with them again. */
+static void
+fin_beyond_the_window_is_not_taken(void **state)
+{
+	struct peer p = peer_established(.recv_max = 2000);
+	uint32_t room = peer_info(&p).rcv_wnd;
+
+	(void)state;
+	peer_room(&p, 0);
+	peer_send(&p, .n = room - 2);
+	peer_ignore(&p);
+	peer_send(&p, .flags = "FA", .seq = 1000 + room - 2, .text = "abcd");
+	peer_expect(&p, .ack = 1000 + room);
+	assert_int_equal(peer_state(&p), TCP_STATE_ESTABLISHED);
+	assert_false(tcp_is_eof(p.tcp, p.id));
+	assert_int_equal(peer_read(&p), room);
+	peer_drop(&p);
+}
+
+/* Full segments beyond a gap, one after another: kept as they lie, in order, and all given back. */
+static void
+full_segments_beyond_a_gap_are_kept_as_they_lie(void **state)
+{
+	struct peer p = peer_established();
+	struct tcp_load load;
+
+	(void)state;
+	for (uint32_t i = 1; i < 6; i++)
+		peer_send(&p, .seq = 1000 + i * MSS, .n = MSS);
+	tcp_load(p.tcp, &load);
+	assert_int_equal(load.bufs_held, 5);
+	peer_ignore(&p);
+	peer_send(&p, .seq = 1000, .n = MSS);
+	peer_expect(&p, .ack = 1000 + 6 * MSS);
+	tcp_load(p.tcp, &load);
+	assert_int_equal(load.bufs_held, 6);
+	assert_int_equal(peer_read(&p), 6 * MSS);
+	tcp_load(p.tcp, &load);
+	assert_int_equal(load.bufs_held, 0);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -182,6 +256,10 @@ main(void)
 		cmocka_unit_test(text_and_fin_beyond_a_gap_wait_for_it),
 		cmocka_unit_test(bytes_beyond_a_gap_are_no_event),
 		cmocka_unit_test(sequence_numbers_wrap),
+		cmocka_unit_test(new_bytes_of_an_old_segment_are_the_right_ones),
+		cmocka_unit_test(overlapping_runs_make_one_text),
+		cmocka_unit_test(fin_beyond_the_window_is_not_taken),
+		cmocka_unit_test(full_segments_beyond_a_gap_are_kept_as_they_lie),
 	};
 
 	return cmocka_run_group_tests_name("RFC 9293, 3.10.7.4: text", test, NULL, NULL);

@@ -403,6 +403,18 @@ silly_window_is_used_after_a_second(void **state)
 	peer_drop(&p);
 }
 
+/* Whatever room the owner has, no more is offered than the configured most. */
+static void
+window_has_a_most(void **state)
+{
+	struct peer p = peer_established(.recv_max = 30000);
+
+	(void)state;
+	peer_room(&p, 1 << 30);
+	peer_expect(&p, .wnd = 30000);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -431,6 +443,7 @@ main(void)
 		cmocka_unit_test(small_window_behind_a_flight_waits),
 		cmocka_unit_test(window_on_the_segment_that_fills_a_gap_counts),
 		cmocka_unit_test(silly_window_is_used_after_a_second),
+		cmocka_unit_test(window_has_a_most),
 	};
 
 	return cmocka_run_group_tests_name("RFC 9293, 3.8.6: windows", test, NULL, NULL);
