@@ -299,17 +299,63 @@ image_read(int fd, size_t *ret_n)
 	return bytes;
 }
 
+/* Ends the child, unless it has ended by itself. Returns how it did: waitpid's status. */
+static int
+child_end(struct making *making)
+{
+	int status = 0;
+
+	kill(making->pid, SIGKILL); /* changes nothing for one that has begun to end */
+	waitpid(making->pid, &status, 0);
+	close(making->fd);
+	close(making->image_fd);
+	free(making->text);
+	json_decref(making->result);
+	*making = (struct making){ 0 };
+	return status;
+}
+
+/* Why there is no result. */
+static json_t *
+end_json(int status, bool is_too_long)
+{
+	static const char who[] = "the process that reads the configuration";
+	int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+	json_t *error;
+
+	if (is_too_long)
+		error = json_sprintf("%s has more to tell than there is room for; shorten the "
+				     "longest patterns and names",
+				     who);
+	else if (signal == SIGKILL)
+		error = json_sprintf("%s was ended by signal %d (%s), by whoever looks after this "
+				     "machine's memory if nobody did; give it more, or split the "
+				     "rules' largest sets",
+				     who, signal, strsignal(signal));
+	else if (signal != 0)
+		error = json_sprintf("%s was ended by signal %d (%s), which is a fault of "
+				     "penstock-control; its log may say more",
+				     who, signal, strsignal(signal));
+	else
+		error = json_sprintf("%s ended with exit code %d before it was done; "
+				     "penstock-control's log may say more",
+				     who, WEXITSTATUS(status));
+	return json_pack("{s:{s:b, s:o}}", "answer", "ok", 0, "error", error);
+}
+
 json_t *
 making_take(struct making *making, void **ret_bytes, size_t *ret_n)
 {
 	json_t *result = making->result;
+	bool is_too_long = making->text_n > TEXT_MAX;
 	void *bytes = NULL;
 	size_t n = 0;
+	int status;
 
 	making->result = NULL;
 	if (result != NULL && json_object_get(result, "answer") == NULL)
 		bytes = image_read(making->image_fd, &n);
-	making_stop(making);
+	status = child_end(making);
 	if (result != NULL && (bytes != NULL || json_object_get(result, "answer") != NULL)) {
 		*ret_bytes = bytes;
 		*ret_n = n;
@@ -319,21 +365,12 @@ making_take(struct making *making, void **ret_bytes, size_t *ret_n)
 	free(bytes);
 	*ret_bytes = NULL;
 	*ret_n = 0;
-	return json_pack("{s:{s:b, s:s}}", "answer", "ok", 0, "error",
-			 "reading the configuration ended before it was done; penstock-control's "
-			 "log may say more");
+	return end_json(status, is_too_long);
 }
 
 void
 making_stop(struct making *making)
 {
-	if (making->pid == 0)
-		return;
-	kill(making->pid, SIGKILL); /* nothing, when it has ended by itself */
-	waitpid(making->pid, NULL, 0);
-	close(making->fd);
-	close(making->image_fd);
-	free(making->text);
-	json_decref(making->result);
-	*making = (struct making){ 0 };
+	if (making->pid != 0)
+		child_end(making);
 }

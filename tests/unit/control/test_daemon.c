@@ -580,9 +580,16 @@ a_reader_that_dies_is_an_answer(void **state)
 	assert_int_equal(kill(w->daemon.making.pid, SIGKILL), 0);
 	answer_await(w, fd, text, sizeof(text));
 	assert_non_null(strstr(text, "\"ok\":false"));
-	assert_non_null(strstr(text, "ended before it was done"));
+	assert_non_null(strstr(text, "was ended by signal 9 (Killed)"));
+	assert_non_null(strstr(text, "memory"));
 	assert_true(w->daemon.tables.generation == 1);
 	apply_accepted(w, CONF_GOOD "# again\n");
+	config_slow(w);
+	fd = apply_begin(w);
+	assert_int_equal(kill(w->daemon.making.pid, SIGUSR1), 0);
+	answer_await(w, fd, text, sizeof(text));
+	assert_non_null(strstr(text, "was ended by signal 10 (User defined signal 1)"));
+	assert_null(strstr(text, "memory"));
 }
 
 static bool
