@@ -53,7 +53,7 @@ http_emit_response(const struct http_response_out *out, uint8_t *to, uint32_t ro
 
 	if (out->via.n > 0)
 		ids |= FIELD_BIT(VIA);
-	if (out->framing != HTTP_FRAMING_CHUNKED)
+	if (out->framing != HTTP_FRAMING_CHUNKED || out->drops_trailers)
 		ids |= FIELD_BIT(TRAILER);
 	drop = emit_drop_of(ids, out->edits);
 	status_line(&e, r);

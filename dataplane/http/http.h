@@ -499,6 +499,7 @@ struct http_response_out {
 	bool keep_alive; /* ours with the client */
 	uint8_t client_minor; /* of the client's request; HTTP/1.0 is told of keep-alive */
 	bool upgrade;	      /* 101: the tunnel is agreed */
+	bool drops_trailers;  /* the content has been changed: Trailer goes */
 	struct slice via;     /* our pseudonym; n = 0: Via passes untouched */
 	struct slice date;    /* written when the server sent no Date (RFC 9110, 6.6.1) */
 };

@@ -118,11 +118,15 @@ own(struct proxy *p, struct buf *b)
 	return copy;
 }
 
-/* The room in which the trailer section is kept; none when buffers are out: it is dropped. */
+/*
+ * The room in which the trailer section is kept; none when buffers are out: it is dropped. What it
+ * says of a body (a digest, a signature) is not so of what a stage has made.
+ */
 static void
 trailer_begin(struct proxy *p, struct body *b)
 {
-	if (b->framing_out != HTTP_FRAMING_CHUNKED)
+	if (b->framing_out != HTTP_FRAMING_CHUNKED ||
+	    (b->stage != NULL && b->stage->changes_length))
 		return;
 	b->trailer = buf_take(p->bufs);
 	if (b->trailer == NULL)

@@ -263,6 +263,7 @@ pass_final(struct proxy *p, struct exch *e, struct conn *up)
 	framing = framing_for(e, in, stage);
 	e->client_keeps = e->client_keeps && framing != HTTP_FRAMING_CLOSE;
 	out.framing = framing;
+	out.drops_trailers = stage != NULL && stage->changes_length;
 	out.length = h->length;
 	out.keep_alive = e->client_keeps;
 	out.date = date_text(p);

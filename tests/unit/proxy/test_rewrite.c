@@ -496,6 +496,25 @@ a_listener_that_goes_takes_its_pages_along(void **state)
 	close_whole(s);
 }
 
+/* A digest behind a body is of the body that was. */
+static void
+trailers_of_a_rewritten_page_stay_behind(void **state)
+{
+	struct stand *s = stand_usual();
+	struct peer *c, *o;
+
+	(void)state;
+	asked(s, GET("TE: trailers\r\n"), &c, &o);
+	say(s, o,
+	    HTML "Trailer: Content-Digest\r\nTransfer-Encoding: chunked\r\n\r\n"
+		 "c\r\nInternal one\r\n0\r\nContent-Digest: old\r\n\r\n");
+	expect_has(s, c, "\r\n0\r\n\r\n");
+	expect_none(s, c, "Trailer");
+	expect_none(s, c, "Digest");
+	expect_content(c, CODEC_NONE, "Public one");
+	close_whole(s);
+}
+
 static void
 a_broken_coding_cuts_the_client(void **state)
 {
@@ -789,6 +808,7 @@ main(void)
 		cmocka_unit_test(an_unknown_coding_is_answered_500_52),
 		cmocka_unit_test(without_room_it_is_answered_500_52),
 		cmocka_unit_test(without_room_for_an_encoder_it_goes_plain),
+		cmocka_unit_test(trailers_of_a_rewritten_page_stay_behind),
 		cmocka_unit_test(a_listener_that_goes_takes_its_pages_along),
 		cmocka_unit_test(what_waits_in_a_body_is_counted),
 		cmocka_unit_test(one_address_leaves_room_for_others),
