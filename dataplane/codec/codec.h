@@ -8,7 +8,7 @@
  *
  * gzip may be several members (RFC 1952, 2.2). deflate is zlib's format (RFC 9110, 8.4.1.2); the
  * raw form that some servers send is understood too, and never sent. Behind the end of a coding
- * nothing may follow. An empty body is the coding of nothing.
+ * nothing may follow but, behind gzip, zeros. An empty body is the coding of nothing.
  *
  * A small body may decode to a very large one. Decoded bytes stream, so they cost no memory, but
  * they cost time and somebody's bandwidth: beyond CODEC_FREE_BYTES a stream may not have made more

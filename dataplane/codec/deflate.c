@@ -129,6 +129,14 @@ decode_first(struct codec *c, struct codec_io *io)
 	return v;
 }
 
+/* Zeros behind gzip are padding (of tapes, and of servers that fill blocks): passed over. */
+static void
+skip_padding(struct codec *c, struct codec_io *io)
+{
+	for (; c->kind == CODEC_GZIP && io->in_n > 0 && *io->in == 0; io->in++, io->in_n--)
+		c->is_padded = true;
+}
+
 enum codec_verdict
 z_decode(struct codec *c, struct codec_io *io)
 {
@@ -148,10 +156,12 @@ z_decode(struct codec *c, struct codec_io *io)
 		enum codec_verdict v;
 
 		if (c->is_whole) {
+			skip_padding(c, io);
 			if (io->in_n == 0)
 				return CODEC_VERDICT_MORE;
 			/* Another member of gzip; its header is checked as the first's was. */
-			if (c->kind != CODEC_GZIP || *io->in != 0x1f || inflateReset(&c->z) != Z_OK)
+			if (c->kind != CODEC_GZIP || c->is_padded || *io->in != 0x1f ||
+			    inflateReset(&c->z) != Z_OK)
 				return codec_fail(c, CODEC_FAULT_TRAILING);
 			c->is_whole = false;
 		}

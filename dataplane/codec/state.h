@@ -26,6 +26,7 @@ struct codec {
 	bool is_encoder;
 	bool has_begun;	 /* bytes were given */
 	bool is_whole;	 /* decoder: at an end of the coding */
+	bool is_padded;	 /* ... zeros came behind it */
 	bool is_ended;	 /* encoder: all is out */
 	uint8_t first_n; /* DEFLATE, decoder: bytes in `first`, until the format is known */
 	uint8_t first[2];

@@ -177,7 +177,7 @@ struct body {
 	x(RESPONSE_END, response_end)                                                              \
 	x(REQUEST_END, request_end)                                                                \
 	x(ENDS, ends)                        /* both directions of a tunnel */                     \
-	x(ANSWERED, answered)                /* by ourselves */                                    \
+	x(ANSWERED, answered)                /* by ourselves; no byte of a response has left */    \
 	x(BROKEN, broken)
 /* clang-format on */
 

@@ -221,12 +221,23 @@ relay_join_tiny(struct proxy *p, struct bufq *q)
 	buf_give(tail);
 }
 
+/* No byte of the response has left: its head goes back, and an answer of ours may come instead. */
+static void
+head_back(struct exch *e, struct bufq *head)
+{
+	e->response_head_bytes -= (uint32_t)head->bytes;
+	e->has_begun = false;
+	e->body[DIR_DOWN].framing_out = HTTP_FRAMING_NONE;
+	bufq_give(head);
+}
+
 void
 relay_down(struct proxy *p, struct exch *e)
 {
 	struct conn *c = conn_at(p, e->client), *up = conn_at(p, e->up);
 	struct body *b = &e->body[DIR_DOWN];
 	struct bufq out = e->built;
+	bool has_head = out.n != 0;
 	enum body_verdict v;
 
 	/* After its response a server has nothing to say but that it goes. */
@@ -240,6 +251,8 @@ relay_down(struct proxy *p, struct exch *e)
 	e->built = (struct bufq){ 0 };
 	v = body_move(p, b, &up->leg.in, up->leg.end == LEG_CLEAN, &p->response_limits, 0,
 		      leg_room(p, &c->leg), &out);
+	if (v == BODY_FAULT && has_head)
+		head_back(e, &out);
 	if (out.n == 2)
 		relay_join_tiny(p, &out);
 	leg_send(p, &c->leg, &out);

@@ -404,6 +404,37 @@ a_brotli_window_of_any_size_decodes_in_the_room_asked_for(void **state)
 	free(page.p);
 }
 
+/* Some servers fill the last block of a gzip file with zeros; nothing else may follow these. */
+static void
+zeros_behind_gzip_are_padding(void **state)
+{
+	struct bytes page = page_make(300);
+
+	(void)state;
+	for (size_t k = 0; k < 3; k++) {
+		struct bytes in = coded(kinds[k], page), out;
+		size_t n = codec_bytes(kinds[k], false);
+		struct codec *c = codec_open(aligned_alloc(16, n), n, kinds[k], false);
+		enum codec_verdict v;
+
+		memset(in.p + in.n, 0, 3);
+		in.n += 3;
+		if (kinds[k] != CODEC_GZIP) {
+			expect_fault(kinds[k], in, CODEC_FAULT_TRAILING);
+		} else {
+			out = run(c, in, 7, 1000, &v);
+			assert_int_equal(v, CODEC_VERDICT_END);
+			assert_int_equal(out.n, page.n);
+			free(out.p);
+			in.p[in.n++] = 0x1f;
+			expect_fault(kinds[k], in, CODEC_FAULT_TRAILING);
+		}
+		free(c);
+		free(in.p);
+	}
+	free(page.p);
+}
+
 int
 main(void)
 {
@@ -419,6 +450,7 @@ main(void)
 		cmocka_unit_test(deflate_without_its_header_is_understood),
 		cmocka_unit_test(a_bomb_is_not_let_through),
 		cmocka_unit_test(a_page_of_one_line_is_no_bomb),
+		cmocka_unit_test(zeros_behind_gzip_are_padding),
 		cmocka_unit_test(a_brotli_window_of_any_size_decodes_in_the_room_asked_for),
 	};
 

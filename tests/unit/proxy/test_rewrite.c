@@ -515,19 +515,59 @@ trailers_of_a_rewritten_page_stay_behind(void **state)
 	close_whole(s);
 }
 
+/* As long as no byte of a response has left it is answered, not cut. */
 static void
-a_broken_coding_cuts_the_client(void **state)
+a_coding_that_is_broken_at_once_is_answered_500_52(void **state)
 {
 	struct stand *s = stand_usual();
 	struct bytes page = coded(CODEC_GZIP, true, PAGE, strlen(PAGE));
 	struct peer *c, *o;
+	char text[1024];
+	int n;
 
 	(void)state;
 	page.p[page.n - 6] ^= 1; /* of its check sum */
 	asked(s, GET(""), &c, &o);
-	answer(s, o, HTML "Content-Encoding: gzip\r\n", page.p, page.n);
+	n = snprintf(text, 512, HTML "Content-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n",
+		     page.n);
+	memcpy(text + n, page.p, page.n);
+	say_bytes(s, o, text, (size_t)n + page.n);
+	expect_has(s, c, "HTTP/1.1 500 ");
+	expect_none(s, c, "HTTP/1.1 200");
+	expect_record(s, 500, JOURNAL_CAUSE_RULE_ERROR);
+	assert_int_equal(s->record.substatus, 52);
+	assert_int_equal(s->record.detail, RULES_FAULT_CODING);
+	assert_int_equal(s->record.upstream_status, 200);
+	assert_int_equal(s->record.response_body_bytes, 0);
+	assert_true((s->record.flags & JOURNAL_OWN_RESPONSE) != 0);
+	assert_int_equal(s->proxy_side.count.proxy_rewrites_failed, 1);
+	forget(c);
+	say(s, c, GET("")); /* the client's connection stays */
+	o = origin(s);
+	answer(s, o, HTML, PAGE, strlen(PAGE));
 	settle(s);
+	expect_content(c, CODEC_NONE, PAGE_PUBLIC);
+	free(page.p);
+	close_whole(s);
+}
+
+static void
+a_coding_that_breaks_later_cuts_the_client(void **state)
+{
+	struct stand *s = stand_usual();
+	struct bytes page = coded(CODEC_GZIP, true, PAGE, strlen(PAGE));
+	struct peer *c, *o;
+	char head[256];
+
+	(void)state;
+	page.p[page.n - 6] ^= 1;
+	asked(s, GET(""), &c, &o);
+	snprintf(head, sizeof(head), HTML "Content-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n",
+		 page.n);
+	say(s, o, head);
 	expect_has(s, c, "HTTP/1.1 200 OK\r\n");
+	say_bytes(s, o, page.p, page.n);
+	settle(s);
 	expect_none(s, c, "\r\n0\r\n\r\n");
 	assert_true(c->is_eof || c->is_gone);
 	expect_record(s, 200, JOURNAL_CAUSE_RULE_ERROR);
@@ -812,7 +852,8 @@ main(void)
 		cmocka_unit_test(a_listener_that_goes_takes_its_pages_along),
 		cmocka_unit_test(what_waits_in_a_body_is_counted),
 		cmocka_unit_test(one_address_leaves_room_for_others),
-		cmocka_unit_test(a_broken_coding_cuts_the_client),
+		cmocka_unit_test(a_coding_that_is_broken_at_once_is_answered_500_52),
+		cmocka_unit_test(a_coding_that_breaks_later_cuts_the_client),
 		cmocka_unit_test(a_server_that_goes_amid_a_page_is_not_taken_for_its_end),
 		cmocka_unit_test(a_page_comes_as_far_as_it_is_there),
 		cmocka_unit_test(a_view_is_pinned_for_as_long),
