@@ -87,6 +87,7 @@ proxy_init(void *mem, const struct proxy_conf *conf, uint64_t wall_ns, uint64_t 
 	p->wall_ns = wall_ns;
 	p->now = now;
 	p->room_cap = UINT32_MAX;
+	p->sweep_at = NEVER;
 	p->retry_budget = RETRIES_AT_ONCE * RETRY_COST;
 	listen_init(p);
 	return p;
@@ -270,6 +271,8 @@ proxy_advance(struct proxy *p, uint64_t now)
 	if (p->is_cutting)
 		cut_longest_stalled(p);
 	run_awake(p);
+	if (p->rewrites != NULL && p->sweep_at <= now)
+		rewrite_sweep(p);
 	while ((i = wheel_next(p->wheel, now)) != WHEEL_NONE)
 		conn_on_timer(p, conn_at(p, i));
 }
@@ -281,6 +284,8 @@ proxy_deadline(const struct proxy *p)
 
 	if (p->wake_first != (uint32_t)NONE)
 		return 0;
+	if (p->rewrites != NULL && p->sweep_at < at)
+		at = p->sweep_at;
 	/* Who is to be cut may have no timer of its own for long. */
 	return p->is_cutting && at > p->now + CUT_LOOK_NS ? p->now + CUT_LOOK_NS : at;
 }
@@ -292,6 +297,7 @@ proxy_set_view(struct proxy *p, const struct view *view, uint64_t now)
 	p->view = view;
 	p->img = &view->img;
 	p->view_seq++;
+	p->sweep_at = now;
 	listen_set_view(p);
 	pool_up_prune(p);
 }

@@ -35,6 +35,7 @@ struct pipe {
 struct rewrite {
 	struct rewrite *next, **before; /* in proxy.rewrites */
 	struct proxy *p;
+	uint32_t exch_i;
 	struct ip_addr client; /* of IPv6 the /64, which is a customer's */
 	size_t bytes;	       /* of the rewrite memory */
 	struct view *view;
@@ -174,6 +175,7 @@ rewrite_begin(struct proxy *p, const struct exch *e, enum codec_kind coding, boo
 	r->text.at = r->text.n = r->page.at = r->page.n = r->coded.at = r->coded.n = 0;
 	r->text.is_ended = r->page.is_ended = r->coded.is_ended = false;
 	r->p = p;
+	r->exch_i = exch_index(p, e);
 	r->client = client;
 	r->bytes = need;
 	r->coding = coding;
@@ -486,4 +488,21 @@ rewrite_failed(struct proxy *p, struct exch *e)
 		e->rule_incarnation = rule->incarnation;
 	}
 	exch_fail(p, e, 500, cause, (uint16_t)detail);
+}
+
+void
+rewrite_sweep(struct proxy *p)
+{
+	p->sweep_at = NEVER;
+	for (struct rewrite *r = p->rewrites; r != NULL; r = r->next) {
+		if (r->view != p->view)
+			p->sweep_at = p->now + SWEEP_NS;
+		if (!view_must_go(r->view))
+			continue;
+		/* Its end may begin and end others: one at a time. */
+		p->sweep_at = p->now;
+		fail(r, REWRITE_VIEW);
+		rewrite_failed(p, exch_at(p, r->exch_i));
+		return;
+	}
 }

@@ -45,6 +45,7 @@ enum {
 #define LINGER_GAP_NS 2000000000ull  /* without a byte from the client */
 #define LINGER_ALL_NS 30000000000ull /* in all */
 #define STARVED_NS    1000000ull     /* until buffers are asked for again */
+#define SWEEP_NS      50000000ull    /* between two looks at bodies of old views */
 
 /* ---- legs: TCP and a codec, which so far is none: bytes on the wire are plaintext ---- */
 
@@ -323,6 +324,7 @@ struct proxy {
 	const struct stage *stage[DIRS];    /* of every body that has no other; NULL: none */
 	struct heap rewrite_memory;	    /* of bodies that are rewritten */
 	struct rewrite *rewrites;	    /* these, in no order */
+	uint64_t sweep_at; /* when to look for those of a view that must go; NEVER: all are new */
 
 	struct proxy_gauges gauge;
 	uint32_t bufs_held;
@@ -542,6 +544,8 @@ extern const struct stage stage_rewrite;
  */
 enum rules_fault rewrite_begin(struct proxy *p, const struct exch *e, enum codec_kind coding,
 			       bool is_encoded, struct stage_state *ret);
+/* Ends those whose view must go, also when their client does not read. */
+void rewrite_sweep(struct proxy *p);
 /* The exchange ends: BODY_FAULT came of its response. */
 void rewrite_failed(struct proxy *p, struct exch *e);
 

@@ -692,6 +692,31 @@ a_view_is_pinned_for_as_long(void **state)
 	close_whole(s);
 }
 
+/* A view that must go does not wait for a client that reads nothing. */
+static void
+a_client_that_does_not_read_keeps_no_view(void **state)
+{
+	struct stand *s = stand_usual();
+	char *text = pattern(4000000);
+	struct bytes page = coded(CODEC_GZIP, true, text, 4000000);
+	struct peer *c, *o;
+
+	(void)state;
+	s->client_room = 4096;
+	asked(s, GET(""), &c, &o);
+	answer(s, o, HTML "Content-Encoding: gzip\r\n", page.p, page.n);
+	run(s, 100 * MS);
+	assert_int_equal(s->view->pins, 1);
+	s->view->must_go = 1;
+	proxy_set_view(s->proxy, s->view, s->now);
+	run(s, 100 * MS);
+	assert_int_equal(s->view->pins, 0);
+	expect_record(s, 200, JOURNAL_CAUSE_VIEW);
+	free(text);
+	free(page.p);
+	close_whole(s);
+}
+
 /* ---- a long page ---- */
 
 /* A page of n bytes at least, of lines like those of PAGE; and what it becomes. */
@@ -848,6 +873,7 @@ main(void)
 		cmocka_unit_test(an_unknown_coding_is_answered_500_52),
 		cmocka_unit_test(without_room_it_is_answered_500_52),
 		cmocka_unit_test(without_room_for_an_encoder_it_goes_plain),
+		cmocka_unit_test(a_client_that_does_not_read_keeps_no_view),
 		cmocka_unit_test(trailers_of_a_rewritten_page_stay_behind),
 		cmocka_unit_test(a_listener_that_goes_takes_its_pages_along),
 		cmocka_unit_test(what_waits_in_a_body_is_counted),
