@@ -96,6 +96,20 @@ refers_back(const pcre2_code *code)
 	return most > 0;
 }
 
+/* How far an attempt to match runs, and how dear that is. */
+static void
+code_reach(struct rules_code *code, struct slice regex)
+{
+	bool refers = refers_back(code->code);
+
+	code->reach = reach_of(regex, refers);
+	reach_read(regex, code);
+	if (refers) {
+		memset(code->run, 0xff, sizeof(code->run));
+		code->gap_n = 0;
+	}
+}
+
 static bool
 code_compile(struct rules *rules, uint32_t i, struct abi_fault *ret_fault)
 {
@@ -113,8 +127,7 @@ code_compile(struct rules *rules, uint32_t i, struct abi_fault *ret_fault)
 								 : ABI_FAULT_STRING,
 				"patterns", i, "regex");
 	code_starts(code);
-	code->reach = reach_of(slice_of(img_text(rules->img, p->regex), p->regex.n),
-			       refers_back(code->code));
+	code_reach(code, slice_of(img_text(rules->img, p->regex), p->regex.n));
 	/* Failure means that it is interpreted: slower, not different. */
 	if (!refers_back(code->code))
 		pcre2_jit_compile(code->code, PCRE2_JIT_COMPLETE);

@@ -57,4 +57,9 @@ no_memory(struct abi_fault *ret)
 bool codes_open(struct rules *rules, struct abi_fault *ret_fault);
 void codes_close(struct rules *rules);
 
+/* ---- reach.c ---- */
+
+/* Fills code->run and gap_n: regex is one that PCRE2 takes, without references to groups. */
+void reach_read(struct slice regex, struct rules_code *code);
+
 #endif

@@ -4,6 +4,7 @@
  *
  *   open.c    opens databases, makes lanes                 code.c    compiles patterns
  *   run.c     walks scopes and rules                       match.c   patterns and conditions
+ *   reach.c   how far a pattern may run
  *   scan.c    Hyperscan: which patterns of an input may match
  *   expr.c    expressions                                vars.c    variables
  *   fields.c  headers, cookies, what rules have set        map.c     rewrite maps
@@ -190,7 +191,9 @@ struct rules_code {
 	uint64_t first[4];	  /* bitmap */
 	enum rules_starts starts; /* where a match can begin */
 	enum rules_reach reach;
-	bool is_owner; /* equal patterns share one */
+	uint64_t run[4]; /* bytes that repeats may pass; an attempt sees stretches of them, */
+	uint32_t gap_n;	 /* and of others so many */
+	bool is_owner;	 /* equal patterns share one */
 };
 
 struct rules_map; /* map.c */

@@ -380,6 +380,52 @@ honest_patterns_have_room(void **state)
 	made_close(&made);
 }
 
+/* "name=value; " of 40 bytes, up to 16 KiB of them. */
+static struct slice
+cookies(char *text)
+{
+	uint32_t n = 16000;
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t at = i % 40;
+
+		text[i] = at == 10 ? '=' : at == 38 ? ';' : at == 39 ? ' ' : (char)('a' + at % 26);
+	}
+	return slice_of(text, n);
+}
+
+/* A cookie is as long as a browser makes it; what one pair may match ends with the pair. */
+static void
+honest_patterns_have_room_in_cookies(void **state)
+{
+	static const char *const pattern[] = {
+		"[^;]*token=([^;]*)", "([^;]*)token=([^;]*)",	   "[^;]*token=(.*)",
+		"(\\w+)=secret",      "([a-z]+)token=(?!x)(\\w+)", "([a-z]+)[0-9][a-z]",
+		"\\w+\\s*=\\s*\\w+!",
+	};
+	static char text[16384];
+	const struct slice value = cookies(text);
+
+	(void)state;
+	for (size_t i = 0; i < N(pattern); i++) {
+		const struct made_rule rule[] = {
+			{ .pattern = ".*",
+			  .cond = { { .input = "{HTTP_COOKIE}", .pattern = pattern[i] } },
+			  .cond_n = 1,
+			  .action = IMG_ACTION_ABORT },
+		};
+		struct made_request r = { .target = "/",
+					  .line = { { SLICE("cookie"), value } },
+					  .line_n = 1 };
+		struct made made;
+
+		made_open(&made, &(struct made_scope){ .rule = rule, .rule_n = 1 }, 1,
+			  MADE_NO_SCAN);
+		assert_int_equal(made_run(&made, &r, NULL).outcome, RULES_ROUTE);
+		made_close(&made);
+	}
+}
+
 /* A URL of 64 KiB and a pattern that a fast machine would search for seconds. */
 static void
 long_strings_end(void **state)
@@ -496,6 +542,7 @@ main(void)
 		cmocka_unit_test(networks_go_by_prefix),
 		cmocka_unit_test(catastrophic_patterns_end),
 		cmocka_unit_test(honest_patterns_have_room),
+		cmocka_unit_test(honest_patterns_have_room_in_cookies),
 		cmocka_unit_test(long_strings_end),
 		cmocka_unit_test(bytes_that_are_not_utf8),
 		cmocka_unit_test(machine_code_that_errs_is_not_used),
