@@ -4,8 +4,38 @@
 #include "conf/errs.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Texts quote what they are about, which may be 64 KiB: its beginning tells enough, and the cure
+ * stands at the end. */
+enum {
+	HEAD_BYTES = 200,
+	TAIL_BYTES = 400,
+};
+
+static bool
+is_within_character(char c)
+{
+	return ((unsigned char)c & 0xc0) == 0x80; /* UTF-8 */
+}
+
+static const char *
+middle_left_out(struct arena *arena, const char *text)
+{
+	size_t n = strlen(text), head = HEAD_BYTES, tail;
+
+	if (n <= CONF_ERR_TEXT_MAX)
+		return text;
+	tail = n - TAIL_BYTES;
+	while (head > 0 && is_within_character(text[head]))
+		head--;
+	while (tail < n && is_within_character(text[tail]))
+		tail++;
+	return arena_format(arena, "%.*s[... %zu bytes ...]%s", (int)head, text, tail - head,
+			    text + tail);
+}
 
 void
 conf_err_add(struct conf_errs *errs, struct conf_pos at, const char *format, ...)
@@ -21,7 +51,7 @@ conf_err_add(struct conf_errs *errs, struct conf_pos at, const char *format, ...
 	err->at = at;
 	err->at.file = arena_text(&errs->arena, at.file, strlen(at.file));
 	va_start(args, format);
-	err->text = arena_vformat(&errs->arena, format, args);
+	err->text = middle_left_out(&errs->arena, arena_vformat(&errs->arena, format, args));
 	va_end(args);
 }
 

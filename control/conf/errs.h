@@ -13,7 +13,8 @@
 #include "conf/arena.h"
 
 enum {
-	CONF_ERRS_MAX = 20
+	CONF_ERRS_MAX = 20,
+	CONF_ERR_TEXT_MAX = 1024, /* bytes; longer ones lose their middle */
 };
 
 /* A place in a file. line 0: the file as a whole. */

@@ -710,6 +710,44 @@ the_socket_goes_where_the_first_file_says(void **state)
 	assert_int_equal(st.st_mode & 0777, 0600);
 }
 
+/* Errors that quote what is wrong with them, each of the largest pattern there may be. */
+static void
+many_errors_with_long_patterns_are_told(void **state)
+{
+	struct world *w = *state;
+	static char text[200000];
+	char *pattern = calloc(1, 65001);
+	json_t *answer, *err;
+	FILE *file;
+	size_t i;
+
+	control_start(w);
+	for (int c = 0; c < 65000; c += 2)
+		memcpy(pattern + c, "\xc3\xa4", 2); /* never cut within a character */
+	config_write(w, CONF_GOOD "rules:\n  s:\n");
+	file = fopen(w->config, "a");
+	for (int n = 0; n < 25; n++)
+		fprintf(file, "  - {name: r%d, match: {path_regex: \"^(x%.*s%s\"}, deny: 403}\n", n,
+			n % 2, "x", pattern);
+	fclose(file);
+	answer_await(w, apply_begin(w), text, sizeof(text));
+	answer = json_loads(text + (text[0] == '\0'), JSON_DISABLE_EOF_CHECK, NULL);
+	assert_non_null(answer);
+	assert_int_equal(json_array_size(json_object_get(answer, "errors")), 20);
+	assert_int_equal(json_integer_value(json_object_get(answer, "more")), 5);
+	json_array_foreach(json_object_get(answer, "errors"), i, err)
+	{
+		const char *said = text_of(err, "text");
+
+		assert_int_equal(json_integer_value(json_object_get(err, "line")), 13 + (int)i);
+		assert_true(strlen(said) < 1024);
+		assert_non_null(strstr(said, "^(x"));
+		assert_non_null(strstr(said, "mend the regular expression"));
+	}
+	json_decref(answer);
+	free(pattern);
+}
+
 static void
 why_tables_cannot_be_written_is_said(void **state)
 {
@@ -775,6 +813,7 @@ main(void)
 		TEST(without_a_data_plane_old_images_go_too),
 		TEST(a_refused_file_leaves_no_blobs),
 		TEST(why_tables_cannot_be_written_is_said),
+		TEST(many_errors_with_long_patterns_are_told),
 		TEST(control_goes_on_while_an_image_is_made),
 		TEST(an_apply_ends_with_its_client),
 		TEST(a_reader_that_dies_is_an_answer),
