@@ -360,7 +360,7 @@ respond(struct rules_lane *l, const struct img_rule *rule)
 
 	if (rule->reason_expr_i != IMG_NONE)
 		fault = expr_expand(l, &l->keep, rule->reason_expr_i, &reason);
-	if (fault == RULES_FAULT_NONE && has_line_break(reason))
+	if (fault == RULES_FAULT_NONE && !field_is_value(reason))
 		fault = RULES_FAULT_BYTES;
 	if (fault == RULES_FAULT_NONE && rule->body_expr_i != IMG_NONE)
 		fault = expr_expand(l, &l->keep, rule->body_expr_i, &body);

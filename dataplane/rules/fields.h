@@ -56,6 +56,9 @@ void fields_put(struct put *t, bool is_raw);
  */
 enum rules_fault field_fit(struct slice name, struct slice *value);
 
+/* Whether a field's value or a phrase may have these bytes. */
+bool field_is_value(struct slice s);
+
 /* ---- path.c ---- */
 
 bool path_is_unreserved(uint8_t c);

@@ -110,7 +110,7 @@ struct rules_subject {
 	x(LONG, "an expansion is longer than 64 KiB")                                              \
 	x(REFERENCE, "a back-reference to a group that no matched pattern has")                    \
 	x(MATCH_LIMIT, "a pattern needed more steps than the match limit allows")                  \
-	x(BYTES, "CR, LF or NUL in a header, URL or status line")                                  \
+	x(BYTES, "a control in a header or status line, or CR, LF or NUL in a URL")                \
 	x(CHANGES, "more headers and variables set than an evaluation may")                        \
 	x(READ_ONLY, "a variable that cannot be set")                                              \
 	x(URL, "the rewritten URL is none")                                                        \

@@ -47,8 +47,8 @@ is_token(struct slice s)
 }
 
 /* RFC 9110, 5.5: no control but the tabulator. */
-static bool
-is_value(struct slice s)
+bool
+field_is_value(struct slice s)
 {
 	for (uint32_t i = 0; i < s.n; i++)
 		if ((s.p[i] < ' ' && s.p[i] != '\t') || s.p[i] == 0x7f)
@@ -72,7 +72,7 @@ field_fit(struct slice name, struct slice *value)
 {
 	if (is_framing(name))
 		return RULES_FAULT_READ_ONLY;
-	if (!is_token(name) || !is_value(*value))
+	if (!is_token(name) || !field_is_value(*value))
 		return RULES_FAULT_BYTES;
 	*value = trimmed(*value);
 	return RULES_FAULT_NONE;
@@ -142,7 +142,7 @@ set_do(struct rules_lane *l, const struct img_set *set)
 	fault = expr_expand(l, &l->keep, set->expr_i, &c.value);
 	if (fault != RULES_FAULT_NONE)
 		return fault;
-	if (!c.is_variable && (!is_token(c.name) || !is_value(c.value)))
+	if (!c.is_variable && (!is_token(c.name) || !field_is_value(c.value)))
 		return RULES_FAULT_BYTES;
 	if (c.value.n == 0)
 		c.op = RULES_CHANGE_REMOVE;

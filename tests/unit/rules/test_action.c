@@ -457,6 +457,12 @@ a_response_is_made_of_expressions(void **state)
 	assert_int_equal(act(s, IMG_ACTION_RESPOND, NULL), RULES_FAULT_BYTES);
 	s->rule.reason_expr_i = stand_expr(s, "{R:1}");
 	assert_int_equal(act(s, IMG_ACTION_RESPOND, NULL), RULES_FAULT_REFERENCE);
+	s->rule.reason_expr_i = stand_expr(s, "a\tb");
+	assert_int_equal(act(s, IMG_ACTION_RESPOND, NULL), RULES_FAULT_NONE);
+	s->rule.reason_expr_i = stand_expr(s, "a\x7f");
+	assert_int_equal(act(s, IMG_ACTION_RESPOND, NULL), RULES_FAULT_BYTES);
+	s->rule.reason_expr_i = stand_expr(s, "a\x01");
+	assert_int_equal(act(s, IMG_ACTION_RESPOND, NULL), RULES_FAULT_BYTES);
 }
 
 static void
