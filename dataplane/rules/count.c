@@ -30,13 +30,16 @@ count_start(const struct rules_lane *l)
 }
 
 void
-count_rule(const struct rules_lane *l, uint32_t slot, enum rules_why why, uint64_t start_ns)
+count_rule(const struct rules_lane *l, uint32_t slot, uint32_t incarnation, enum rules_why why,
+	   uint64_t start_ns)
 {
 	struct board_rule *row;
 
 	if (l->row == NULL)
 		return;
 	row = &l->row[slot];
+	if (row->incarnation != incarnation)
+		return; /* of a rule that a body still has: the row is its successor's */
 	row->tried++;
 	row->matched += why == RULES_WHY_MATCHED;
 	row->faults += why == RULES_WHY_FAULT;

@@ -225,7 +225,8 @@ lines_run(struct rules_lane *l, uint32_t rule_i, bool *ret_matched)
 	}
 	if (fault == RULES_FAULT_NONE && is_changed)
 		fault = lines_set(l, &about, line, n);
-	count_rule(l, rule->slot, fault == RULES_FAULT_NONE ? why : RULES_WHY_FAULT, start_ns);
+	count_rule(l, rule->slot, rule->incarnation,
+		   fault == RULES_FAULT_NONE ? why : RULES_WHY_FAULT, start_ns);
 	*ret_matched = why == RULES_WHY_MATCHED;
 	return fault;
 }
@@ -338,7 +339,7 @@ rule_run(struct rules_lane *l, struct run *run, uint32_t rule_i)
 
 	if (rule->pre_i != IMG_NONE && !run->is_held[rule->pre_i]) {
 		lane_rule(l);
-		count_rule(l, rule->slot, RULES_WHY_PRECONDITION, 0);
+		count_rule(l, rule->slot, rule->incarnation, RULES_WHY_PRECONDITION, 0);
 		out_tell(l, rule_i, RULES_WHY_PRECONDITION, slice_of("", 0));
 		return RULES_FAULT_NONE;
 	}

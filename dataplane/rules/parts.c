@@ -51,7 +51,7 @@ value_rule(struct rules_body *b, uint32_t rule_i, struct slice *value, enum rule
 	b->work -= work_left - l->work_left;
 	if (fault != RULES_FAULT_NONE)
 		*ret_why = RULES_WHY_FAULT;
-	count_rule(l, rule->slot, *ret_why, start_ns);
+	count_rule(l, rule->slot, rule->incarnation, *ret_why, start_ns);
 	out_tell(l, rule_i, *ret_why, old);
 	return fault;
 }
@@ -113,7 +113,8 @@ part_on_match(void *ctx, const struct rules_refs *groups, bool *ret_goes, struct
 	if (fault == RULES_FAULT_NONE && *ret_goes)
 		fault = expr_expand(l, &l->keep, rule->value_expr_i, ret);
 	b->work -= work_left - l->work_left;
-	count_rule(l, rule->slot, fault == RULES_FAULT_NONE ? why : RULES_WHY_FAULT, start_ns);
+	count_rule(l, rule->slot, rule->incarnation,
+		   fault == RULES_FAULT_NONE ? why : RULES_WHY_FAULT, start_ns);
 	out_tell(l, rule_i, fault == RULES_FAULT_NONE ? why : RULES_WHY_FAULT, groups->s[0]);
 	if (fault != RULES_FAULT_NONE)
 		return part_fault(b, rule_i, fault);

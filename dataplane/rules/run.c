@@ -195,7 +195,7 @@ rule_run(struct rules_lane *l, uint32_t rule_i)
 		l->verdict->rule_i = rule_i;
 		l->verdict->scope_i = l->scope_i;
 	}
-	count_rule(l, rule->slot, why, start_ns);
+	count_rule(l, rule->slot, rule->incarnation, why, start_ns);
 	tell(l, rule_i, why, input);
 	return run;
 }

@@ -291,7 +291,8 @@ enum rules_fault action_finish(struct rules_lane *l);
 uint64_t count_start(const struct rules_lane *l);
 
 /* A rule was looked at by itself; start_ns is count_start's. */
-void count_rule(const struct rules_lane *l, uint32_t slot, enum rules_why why, uint64_t start_ns);
+void count_rule(const struct rules_lane *l, uint32_t slot, uint32_t incarnation, enum rules_why why,
+		uint64_t start_ns);
 
 /* ---- run.c ---- */
 
