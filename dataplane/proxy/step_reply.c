@@ -133,6 +133,13 @@ rules_edit(struct proxy *p, struct exch *e, struct http_response_out *out)
 	return true;
 }
 
+/* What became of a head that others follow. */
+enum passed {
+	PASSED,
+	PASS_DRY,   /* no buffer */
+	PASS_ENDED, /* a rule has ended the exchange */
+};
+
 static void
 send_now(struct proxy *p, struct exch *e)
 {
@@ -143,7 +150,7 @@ send_now(struct proxy *p, struct exch *e)
  * 1xx but 101: passed on, but not to HTTP/1.0, which has none (RFC 9110, 15.2); nor without end to
  * a client that does not read, for nothing but this keeps a server from filling our memory.
  */
-static bool
+static enum passed
 pass_interim(struct proxy *p, struct exch *e, struct conn *up)
 {
 	struct http_response_out out;
@@ -153,21 +160,27 @@ pass_interim(struct proxy *p, struct exch *e, struct conn *up)
 	if (e->minor == 0 || is_unread) {
 		bufq_consume(&up->leg.in, p->response.head.head_n);
 		up->up_resume = (struct http_resume){ 0 };
-		return true;
+		return PASSED;
 	}
 	edits_of(p, e, &out);
+	/* The links of a 103 tell what those of the final head do. */
+	if (p->response.head.field_n != 0 && !rules_edit(p, e, &out))
+		return PASS_ENDED;
 	if (!put_head(p, e, up, &out))
-		return false;
+		return PASS_DRY;
 	send_now(p, e);
-	return true;
+	return PASSED;
 }
 
+/* As pass_final. */
 static bool
 switch_protocol(struct proxy *p, struct exch *e, struct conn *up)
 {
 	struct http_response_out out;
 
 	edits_of(p, e, &out);
+	if (!rules_edit(p, e, &out))
+		return true;
 	out.upgrade = true;
 	out.keep_alive = true;
 	if (!put_head(p, e, up, &out))
@@ -334,7 +347,11 @@ step_reply(struct proxy *p, struct exch *e)
 		if (p->response.status >= 200) {
 			is_put = pass_final(p, e, up);
 		} else if (p->response.status != 101) {
-			is_put = pass_interim(p, e, up);
+			enum passed passed = pass_interim(p, e, up);
+
+			if (passed == PASS_ENDED)
+				return;
+			is_put = passed == PASSED;
 		} else if (e->wants_upgrade && e->body[DIR_UP].out_done) {
 			is_put = switch_protocol(p, e, up);
 		} else {

@@ -230,6 +230,7 @@ way_ask(struct proxy *p, struct exch *e, const struct decide_facts *facts,
 	kept = texts_keep(p, e, ret_way);
 	if (kept == JOURNAL_CAUSE_NONE)
 		return true;
+	e->way.logs_rewritten = false; /* the record would look for what is not there */
 	e->substatus = kept == JOURNAL_CAUSE_RULE_ERROR ? 50 : 0;
 	exch_fail(p, e, kept == JOURNAL_CAUSE_RULE_ERROR ? 500 : 503, kept,
 		  kept == JOURNAL_CAUSE_RULE_ERROR ? RULES_FAULT_LONG : 0);

@@ -203,6 +203,19 @@ proxy_open(struct stand *s)
 	s->proxy = proxy_init(s->proxy_mem, &conf, 1700000000 * S, s->now);
 }
 
+/* As a lane does: rows that are another rule's begin anew. */
+static void
+rows_own(struct stand *s)
+{
+	const struct img *img = &s->view->img;
+
+	for (uint32_t i = 0; i < img_n(img, IMG_RULES); i++)
+		s->rule_rows[img_rule(img, i)->slot].incarnation = img_rule(img, i)->incarnation;
+	for (uint32_t i = 0; i < img_n(img, IMG_OUT_RULES); i++)
+		s->rule_rows[img_out_rule(img, i)->slot].incarnation =
+			img_out_rule(img, i)->incarnation;
+}
+
 struct stand *
 stand_open(const struct setup *setup)
 {
@@ -219,6 +232,7 @@ stand_open(const struct setup *setup)
 	side_open(s, &s->peer_side, setup->peer_bufs_max, 64 << 20);
 	proxy_open(s);
 	s->view = view_build(s);
+	rows_own(s);
 	proxy_set_view(s->proxy, s->view, s->now);
 	for (uint32_t i = 0; i < setup->server_n; i++)
 		origin_listen(s, i, true);
@@ -232,6 +246,7 @@ stand_view(struct stand *s, const struct setup *setup)
 
 	s->setup = *setup;
 	s->view = view_build(s);
+	rows_own(s);
 	proxy_set_view(s->proxy, s->view, s->now);
 	view_close(old); /* the proxy must not look at it any more */
 }

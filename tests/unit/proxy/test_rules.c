@@ -379,6 +379,106 @@ outbound_rules_change_the_response_head(void **state)
 	stand_close(s);
 }
 
+/* What rules hide in a response's head is hidden in those before it, and in the head of a tunnel. */
+static void
+outbound_rules_change_103_and_101(void **state)
+{
+	static const struct made_rule rules[RULES_N] = { { NULL } };
+	static const struct made_out outs[] = {
+		{ "link", "link", "^<http://inner/(.*)", "<http://outer/{1}" },
+		{ "bad", "x-bad", ".+", "{q}" },
+		{ NULL },
+	};
+	static const char upgrade[] = "GET /?%0A HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\n"
+				      "Upgrade: x\r\n\r\n";
+	struct stand *s;
+	struct peer *c, *o;
+
+	(void)state;
+	made_out = outs;
+	s = stand_of(rules, setup_plain());
+	asked(s, upgrade, &c, &o);
+	say(s, o, "HTTP/1.1 103 Early Hints\r\nLink: <http://inner/a>\r\n\r\n");
+	expect_has(s, c, "HTTP/1.1 103 Early Hints\r\n");
+	expect_has(s, c, "link: <http://outer/a>\r\n");
+	expect_none(s, c, "inner");
+	forget(c);
+	say(s, o,
+	    "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n"
+	    "Link: <http://inner/b>\r\n\r\n");
+	expect_has(s, c, "HTTP/1.1 101 Switching Protocols\r\n");
+	expect_has(s, c, "link: <http://outer/b>\r\n");
+	expect_none(s, c, "inner");
+	cut(s, c);
+	settle(s);
+	expect_record(s, 101, JOURNAL_CAUSE_CLIENT_RESET);
+	for (uint32_t i = 0; i < 2; i++) { /* one that cannot be carried out ends it */
+		asked(s, upgrade, &c, &o);
+		say(s, o,
+		    i == 0 ? "HTTP/1.1 103 Early Hints\r\nX-Bad: 1\r\n\r\n"
+			   : "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
+			     "Upgrade: x\r\nX-Bad: 1\r\n\r\n");
+		expect_has(s, c, "HTTP/1.1 500 ");
+		expect_none(s, c, "HTTP/1.1 10");
+		expect_record(s, 500, JOURNAL_CAUSE_RULE_ERROR);
+		cut(s, c);
+		settle(s);
+	}
+	stand_close(s);
+}
+
+/* Too long to be kept, a rewritten target is none for the record either. */
+static void
+a_way_that_cannot_be_kept_is_logged_as_it_came(void **state)
+{
+	static const struct made_rule rules[RULES_N] = {
+		{ "in", "^in", IMG_ACTION_REWRITE, "/out",
+		  .set = { { IMG_SET_REQUEST_FIELD, "x-a", "{q}" },
+			   { IMG_SET_REQUEST_FIELD, "x-b", "{q}" } },
+		  .flags = IMG_RULE_LOG_REWRITTEN },
+	};
+	struct setup u = setup_plain();
+	struct stand *s;
+	struct peer *c;
+	static char text[41000] = "GET /in?";
+	size_t n = strlen(text);
+
+	(void)state;
+	memset(text + n, 'a', 40000);
+	strcpy(text + n + 40000, " HTTP/1.1\r\nHost: h\r\n\r\n");
+	u.machine.head_max_bytes = u.machine.target_max_bytes = 60000;
+	s = stand_of(rules, u);
+	c = client(s);
+	settle(s);
+	say(s, c, text);
+	expect_has(s, c, "HTTP/1.1 500 ");
+	expect_record(s, 500, JOURNAL_CAUSE_RULE_ERROR);
+	assert_int_equal(s->record.substatus, 50);
+	assert_true(s->record.target_n > 4);
+	assert_memory_equal(s->text.target, "/in?", 4);
+	stand_close(s);
+}
+
+/* A row is a rule's by its incarnation: what an old view's rules still do is not the new one's. */
+static void
+a_row_of_another_rule_is_left_alone(void **state)
+{
+	static const struct made_rule rules[RULES_N] = {
+		{ "old", "^old", IMG_ACTION_REDIRECT, "/new", .status = 301 },
+	};
+	struct stand *s = stand_of(rules, setup_plain());
+	struct peer *c = client(s);
+
+	(void)state;
+	settle(s);
+	s->rule_rows[0].incarnation = 2;
+	ask(s, c, "/old");
+	expect_has(s, c, "HTTP/1.1 301 ");
+	assert_int_equal(s->rule_rows[0].matched, 0);
+	assert_int_equal(s->rule_rows[0].tried, 0);
+	stand_close(s);
+}
+
 static void
 a_rules_time_outs_come_before_the_farms(void **state)
 {
@@ -414,6 +514,9 @@ main(void)
 		cmocka_unit_test(an_absolute_url_goes_to_its_farm),
 		cmocka_unit_test(further_tries_keep_the_verdict),
 		cmocka_unit_test(outbound_rules_change_the_response_head),
+		cmocka_unit_test(outbound_rules_change_103_and_101),
+		cmocka_unit_test(a_row_of_another_rule_is_left_alone),
+		cmocka_unit_test(a_way_that_cannot_be_kept_is_logged_as_it_came),
 		cmocka_unit_test(a_rules_time_outs_come_before_the_farms),
 	};
 
