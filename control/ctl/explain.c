@@ -213,6 +213,8 @@ facts_set(struct explain *x)
 		.local = ip_is_none(&listener->ip) ? ip_from_v4(documentation) : listener->ip,
 		.local_port = x->ask->is_alone ? x->url.port : listener->tcp_port,
 		.is_secure = x->url.is_secure,
+		.wants_body = x->rules != NULL && decide_wants_body(x->rules, EXPLAIN_LANE_REQUEST,
+								    x->listener_i, &x->request),
 	};
 }
 

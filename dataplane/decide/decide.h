@@ -33,7 +33,8 @@ struct decide_facts {
 	const struct decide_way *way;	      /* as rules said; NULL: the listener's */
 	struct ip_addr client, local;	      /* the ends of the client's connection */
 	uint16_t client_port, local_port;
-	bool is_secure; /* the client came by TLS */
+	bool is_secure;	 /* the client came by TLS */
+	bool wants_body; /* the response may have to be rewritten: decide_wants_body */
 };
 
 /*
@@ -77,6 +78,10 @@ struct decide_way {
 
 /* The request as rules see it; facts must live as long as *ret_subject is used. */
 void decide_subject(const struct decide_facts *facts, struct rules_subject *ret_subject);
+
+/* Whether outbound rules may rewrite the response's body. An evaluation of the lane. */
+bool decide_wants_body(struct rules *rules, uint32_t lane_i, uint32_t listener_i,
+		       const struct http_request *request);
 
 /*
  * Runs the listener's rules. True: the request passes (ROUTE, PROXY) on *ret_way. False: the

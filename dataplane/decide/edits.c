@@ -126,24 +126,6 @@ way_edits(const struct decide_way *way, struct decide_text *text, struct http_re
 	out->host = host_of(&text->edits);
 }
 
-static bool
-has_body_rules(const struct img *img, uint32_t listener_i)
-{
-	const struct img_listener *listener = img_listener(img, listener_i);
-
-	for (uint32_t i = 0; i < listener->bind_n; i++) {
-		uint32_t scope_i = img_bind(img, listener->first_bind + i)->scope_i;
-		const struct img_scope *scope = img_scope(img, scope_i);
-
-		if (scope->kind != IMG_SCOPE_OUTBOUND)
-			continue;
-		for (uint32_t k = 0; k < scope->rule_n; k++)
-			if (img_out_rule(img, scope->first_rule + k)->kind != IMG_OUT_VARIABLE)
-				return true;
-	}
-	return false;
-}
-
 /* A part of a body cannot be rewritten: the server is asked for all of it (14.5, choice 26). */
 static void
 range_remove(struct decide_text *text)
@@ -171,7 +153,7 @@ decide_request(const struct img *img, uint32_t listener_i, const struct decide_r
 	text->edits = (struct http_edits){ .edit = text->edit };
 	if (facts->way != NULL)
 		way_edits(facts->way, text, ret_out);
-	if (listener->bind_n != 0 && has_body_rules(img, listener_i)) {
+	if (facts->wants_body) {
 		if ((facts->request->head.seen >> HTTP_FIELD_RANGE & 1) != 0)
 			range_remove(text);
 		decide_accept(&facts->request->head, text);

@@ -76,6 +76,13 @@ decide_subject(const struct decide_facts *facts, struct rules_subject *ret_subje
 	}
 }
 
+bool
+decide_wants_body(struct rules *rules, uint32_t lane_i, uint32_t listener_i,
+		  const struct http_request *request)
+{
+	return rules_wants_body(rules, lane_i, listener_i, target_of(request));
+}
+
 /* ---- a verdict ---- */
 
 /* The farm of a URL's host, which may write the port that its scheme has anyway. */

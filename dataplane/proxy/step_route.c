@@ -115,6 +115,8 @@ step_route(struct proxy *p, struct exch *e)
 	e->listener_i = listener_i;
 	e->generation = p->view->generation;
 	e->has_outbound = p->listener[listener_i].has_outbound;
+	facts.wants_body = e->has_outbound && decide_wants_body(p->view->rules, p->conf.lane_i,
+								listener_i, &p->request);
 	if (e->way.is_set || (e->tries == 0 && p->listener[listener_i].has_rules)) {
 		if (e->way.is_set)
 			way_read(p, e, &way);

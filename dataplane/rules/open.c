@@ -73,6 +73,15 @@ databases_close(struct rules *rules)
 /* ---- tables by scope, by listener, by name ---- */
 
 static bool
+has_body_rule(const struct img *img, const struct img_scope *scope)
+{
+	for (uint32_t i = 0; i < scope->rule_n; i++)
+		if (img_out_rule(img, scope->first_rule + i)->kind != IMG_OUT_VARIABLE)
+			return true;
+	return false;
+}
+
+static bool
 scope_open(struct rules *rules, const struct img_scope *scope, struct rules_scope *ret)
 {
 	const struct img *img = rules->img;
@@ -86,8 +95,10 @@ scope_open(struct rules *rules, const struct img_scope *scope, struct rules_scop
 		if ((input->flags & IMG_INPUT_GATES) != 0)
 			ret->gate_flags |= input->flags;
 	}
-	if (scope->kind == IMG_SCOPE_OUTBOUND)
+	if (scope->kind == IMG_SCOPE_OUTBOUND) {
+		ret->has_body = has_body_rule(img, scope);
 		return true;
+	}
 	ret->always = bits_take(rules, scope->rule_n);
 	for (uint32_t k = 0; ret->always.word != NULL && k < scope->rule_n; k++)
 		if ((img_rule(img, scope->first_rule + k)->flags & IMG_RULE_ALWAYS) != 0)
@@ -118,16 +129,15 @@ scopes_close(struct rules *rules)
 }
 
 static uint8_t
-any_of(const struct img *img, const struct img_scope *scope)
+any_of(const struct rules *rules, uint32_t scope_i)
 {
+	const struct img_scope *scope = img_scope(rules->img, scope_i);
+
 	if (scope->rule_n == 0)
 		return 0;
 	if (scope->kind != IMG_SCOPE_OUTBOUND)
 		return RULES_ANY_IN;
-	for (uint32_t i = 0; i < scope->rule_n; i++)
-		if (img_out_rule(img, scope->first_rule + i)->kind != IMG_OUT_VARIABLE)
-			return RULES_ANY_OUT | RULES_ANY_BODY;
-	return RULES_ANY_OUT;
+	return rules->scope[scope_i].has_body ? RULES_ANY_OUT | RULES_ANY_BODY : RULES_ANY_OUT;
 }
 
 static bool
@@ -143,10 +153,8 @@ listeners_open(struct rules *rules, struct abi_fault *ret_fault)
 
 		for (uint32_t k = 0; k < listener->bind_n; k++) {
 			uint32_t scope_i = img_bind(rules->img, listener->first_bind + k)->scope_i;
-			const struct img_scope *scope = img_scope(rules->img, scope_i);
 
-			if (scope->rule_n > 0)
-				rules->any[i] |= any_of(rules->img, scope);
+			rules->any[i] |= any_of(rules, scope_i);
 		}
 	}
 	return true;
@@ -366,12 +374,6 @@ bool
 rules_any(const struct rules *rules, uint32_t listener_i, bool is_outbound)
 {
 	return (rules->any[listener_i] & (is_outbound ? RULES_ANY_OUT : RULES_ANY_IN)) != 0;
-}
-
-bool
-rules_any_body(const struct rules *rules, uint32_t listener_i)
-{
-	return (rules->any[listener_i] & RULES_ANY_BODY) != 0;
 }
 
 uint32_t

@@ -406,6 +406,28 @@ out_url(struct rules_lane *l, struct slice target)
 	l->url = l->original;
 }
 
+bool
+rules_wants_body(struct rules *rules, uint32_t lane_i, uint32_t listener_i, struct slice target)
+{
+	static const struct rules_subject nothing = { 0 };
+	const struct img_listener *listener = img_listener(rules->img, listener_i);
+	struct rules_lane *l = &rules->lane[lane_i];
+
+	ensure(lane_i < rules->lane_n);
+	if ((rules->any[listener_i] & RULES_ANY_BODY) == 0)
+		return false;
+	lane_begin(l, &nothing, NULL);
+	out_url(l, target);
+	for (uint32_t i = 0; i < listener->bind_n; i++) {
+		uint32_t scope_i = img_bind(rules->img, listener->first_bind + i)->scope_i;
+
+		if (rules->scope[scope_i].has_body &&
+		    scope_covers(rules->img, img_scope(rules->img, scope_i), l->original.path))
+			return true;
+	}
+	return false;
+}
+
 uint16_t
 rules_substatus(const struct rules *rules, uint32_t out_rule_i)
 {

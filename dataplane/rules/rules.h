@@ -273,9 +273,6 @@ void rules_close(struct rules *rules);
 /* Whether the listener binds any rule (of a request; of a response). */
 bool rules_any(const struct rules *rules, uint32_t listener_i, bool is_outbound);
 
-/* Whether it binds rules that rewrite bodies: requests then go to servers without Range (14.5). */
-bool rules_any_body(const struct rules *rules, uint32_t listener_i);
-
 /* The farm of this name, without case, IMG_NONE: none. For the host of an absolute URL. */
 uint32_t rules_farm(const struct rules *rules, struct slice name);
 
@@ -301,6 +298,13 @@ void rules_count(struct rules *rules, uint32_t lane_i, struct board_rule *row,
 void rules_request(struct rules *rules, uint32_t lane_i, uint32_t listener_i,
 		   const struct rules_subject *subject, const struct rules_trace *trace,
 		   struct rules_verdict *ret_verdict);
+
+/*
+ * Whether outbound rules may rewrite the body of what is answered to this target, as it came: the
+ * request then goes to its server without Range (14.5). An evaluation of the lane.
+ */
+bool rules_wants_body(struct rules *rules, uint32_t lane_i, uint32_t listener_i,
+		      struct slice target);
 
 /*
  * Runs the listener's outbound rules on a response head.

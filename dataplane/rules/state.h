@@ -202,6 +202,7 @@ struct rules_scope {
 	struct bits always;  /* rules that no scan leaves out; word NULL: outbound */
 	uint32_t path_i;     /* the input that is the path; IMG_NONE: none */
 	uint32_t gate_flags; /* IMG_INPUT_ON_… of inputs that have gates */
+	bool has_body;	     /* rules that rewrite bodies are among its own */
 };
 
 struct rules {

@@ -54,17 +54,14 @@ page_line(struct page *p, bool is_response, const char *name, const char *value)
 		(struct rules_line){ page_text(name), page_text(value) };
 }
 
-/* outbound: what stands in <outboundRules>. The request is GET /dir/page?q=1 of www.x.com. */
+/* Rules of a whole web.config. The request is GET /dir/page?q=1 of www.x.com. */
 static inline struct page *
-page_open(const char *outbound)
+page_open_web(const char *xml)
 {
 	static const uint8_t client[4] = { 192, 0, 2, 7 }, local[4] = { 10, 0, 0, 1 };
-	static char xml[1 << 20];
 	struct page *p = calloc(1, sizeof(*p));
 	struct abi_fault fault;
 
-	snprintf(xml, sizeof(xml), "<rewrite><outboundRules>%s</outboundRules></rewrite>",
-		 outbound);
 	p->c = programs_of_text(xml, NULL, NULL, false);
 	if (!p->c->is_good)
 		conf_errs_print(&p->c->errs, stderr);
@@ -86,6 +83,17 @@ page_open(const char *outbound)
 		.phrase = SLICE("OK"),
 	};
 	return p;
+}
+
+/* outbound: what stands in <outboundRules>. */
+static inline struct page *
+page_open(const char *outbound)
+{
+	static char xml[1 << 20];
+
+	snprintf(xml, sizeof(xml), "<rewrite><outboundRules>%s</outboundRules></rewrite>",
+		 outbound);
+	return page_open_web(xml);
 }
 
 static inline void

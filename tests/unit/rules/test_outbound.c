@@ -273,6 +273,12 @@ some_responses_have_no_body_to_rewrite(void **state)
 	page_close(p);
 }
 
+static bool
+wants_body(struct page *p, const char *target)
+{
+	return rules_wants_body(p->rules, 0, 0, page_text(target));
+}
+
 static void
 rules_that_may_want_bodies_are_known_before(void **state)
 {
@@ -280,10 +286,37 @@ rules_that_may_want_bodies_are_known_before(void **state)
 
 	(void)state;
 	assert_true(rules_any(p->rules, 0, true));
-	assert_false(rules_any_body(p->rules, 0));
+	assert_false(wants_body(p, "/"));
 	page_close(p);
 	p = page_open(RULE("o", "filterByTags='A' pattern='x'", GIVES("y")));
-	assert_true(rules_any_body(p->rules, 0));
+	assert_true(wants_body(p, "/"));
+	assert_true(wants_body(p, "*"));
+	page_close(p);
+}
+
+/* Where a folder has such rules, elsewhere ranges and codings stay. */
+static void
+bodies_are_wanted_in_folders_whose_rules_do(void **state)
+{
+	static const char xml[] =
+		"<configuration><location path='a'><system.webServer><rewrite>"
+		"<outboundRules>" RULE(
+			"o", "pattern='x'",
+			GIVES("y")) "</outboundRules></rewrite></system.webServer></location>"
+				    "<system.webServer><rewrite><outboundRules>" RULE(
+					    "p", X_A("x"),
+					    GIVES("y")) "</outboundRules></rewrite></"
+							"system.webServer></configuration>";
+	struct page *p = page_open_web(xml);
+
+	(void)state;
+	assert_true(wants_body(p, "/a"));
+	assert_true(wants_body(p, "/A/x?y"));
+	assert_true(wants_body(p, "/b/%2e%2e/a/x"));
+	assert_false(wants_body(p, "/"));
+	assert_false(wants_body(p, "/ab"));
+	assert_false(wants_body(p, "/a/../b?/a/"));
+	assert_false(wants_body(p, "/%zz"));
 	page_close(p);
 }
 
@@ -305,6 +338,7 @@ main(void)
 		cmocka_unit_test(a_changed_body_has_other_validators),
 		cmocka_unit_test(some_responses_have_no_body_to_rewrite),
 		cmocka_unit_test(rules_that_may_want_bodies_are_known_before),
+		cmocka_unit_test(bodies_are_wanted_in_folders_whose_rules_do),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
