@@ -289,6 +289,10 @@ lex_text(struct arena *arena, const char *file, const void *text, size_t n, stru
 	struct lex lex = { .arena = arena, .errs = errs, .file = file };
 	bool is_good;
 
+	if (n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) { /* libyaml counts it as a column */
+		text = (const char *)text + 3;
+		n -= 3;
+	}
 	ensure(yaml_parser_initialize(&lex.yaml) == 1);
 	yaml_parser_set_encoding(&lex.yaml, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&lex.yaml, text, n);

@@ -54,6 +54,22 @@ what_is_left_out_has_its_default(void **state)
 	conf_close(conf);
 }
 
+/* Windows' editors begin a file with one; places do not count it. */
+static void
+a_byte_order_mark_is_skipped(void **state)
+{
+	static const char text[] = "\xef\xbb\xbf" CONF_GOOD, bad[] = "\xef\xbb\xbf"
+								     "machin: {}\n";
+	struct conf_errs errs = { 0 };
+
+	(void)state;
+	conf_close(opened(text));
+	assert_null(conf_open_text("x.yaml", bad, strlen(bad), &errs));
+	assert_int_equal(errs.err[0].at.line, 1);
+	assert_int_equal(errs.err[0].at.col, 1);
+	conf_errs_fini(&errs);
+}
+
 static const char conf_every_key[] =
 	"machine:\n"
 	"  cores: [2, 3]\n"
@@ -280,6 +296,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_left_out_has_its_default),
+		cmocka_unit_test(a_byte_order_mark_is_skipped),
 		cmocka_unit_test(every_key_is_read),
 		cmocka_unit_test(json_is_yaml),
 		cmocka_unit_test(included_files_join_in_sorted_order),
