@@ -5,19 +5,17 @@
  * Says only what holds for every request as far as it is told apart here; what holds for nearly
  * all is a notice. Goes by the same parsed rules as the compiler.
  */
+#include <ctype.h>
+#include <hs/hs.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/ensure.h"
-#include "rules/parts.h"
-#include "rules/regex.h"
+#include "rules/lint.h"
 
-struct linting {
-	struct making *m;
-	struct lints *lints;
-	const char *rule; /* the one that is looked at */
-	struct conf_pos at;
+enum {
+	PAIRS_MAX = 4000000 /* of 2800 rules; of more only what is equal is found */
 };
 
 const char *
@@ -32,8 +30,8 @@ lint_kind_name(enum lint_kind kind)
 	return (uint32_t)kind < LINT_KINDS ? name[kind] : "unknown";
 }
 
-static void __attribute__((format(printf, 4, 5)))
-say(struct linting *l, enum lint_kind kind, bool is_notice, const char *format, ...)
+void
+lint_say(struct linting *l, enum lint_kind kind, bool is_notice, const char *format, ...)
 {
 	struct lints *lints = l->lints;
 	struct lint *lint;
@@ -57,6 +55,43 @@ say(struct linting *l, enum lint_kind kind, bool is_notice, const char *format, 
 
 /* ---- one pattern ---- */
 
+static int
+on_found(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *ctx)
+{
+	uint32_t *found = ctx;
+
+	(void)id, (void)from, (void)to, (void)flags;
+	*found = 1;
+	return 1; /* once is enough */
+}
+
+/* Whether what a scan looks for instead of the pattern is found in any text, so it spares nothing. */
+static bool
+is_found_anywhere(const struct scan_form *form)
+{
+	static const char *const sample[] = { "q", "7~", "W-e_x/y.z", "a=1&b=%20 (cd);EF,gh" };
+	hs_database_t *db = NULL;
+	hs_compile_error_t *error = NULL;
+	hs_scratch_t *scratch = NULL;
+	uint32_t n = 0;
+
+	if (form->is_exact)
+		return false;
+	if (hs_compile(form->text, form->flags, HS_MODE_BLOCK, NULL, &db, &error) == HS_SUCCESS &&
+	    hs_alloc_scratch(db, &scratch) == HS_SUCCESS)
+		for (size_t i = 0; i < sizeof(sample) / sizeof(sample[0]); i++) {
+			uint32_t found = 0;
+
+			hs_scan(db, sample[i], (unsigned)strlen(sample[i]), 0, scratch, on_found,
+				&found);
+			n += found;
+		}
+	hs_free_compile_error(error);
+	hs_free_scratch(scratch);
+	hs_free_database(db);
+	return n == sizeof(sample) / sizeof(sample[0]);
+}
+
 static void
 lint_pattern(struct linting *l, struct pattern *pattern, const struct input *input)
 {
@@ -65,25 +100,35 @@ lint_pattern(struct linting *l, struct pattern *pattern, const struct input *inp
 	if ((pattern->flags & IMG_PATTERN_ANY) != 0)
 		return;
 	if (pattern_is_catastrophic(pattern, &why))
-		say(l, LINT_CATASTROPHIC, false,
-		    "pattern '%s' may take very long: %s; make each repeat end at what the next "
-		    "one "
-		    "begins with",
-		    pattern->text, why);
+		lint_say(l, LINT_CATASTROPHIC, false,
+			 "pattern '%s' may take very long: %s; make each repeat end at what the "
+			 "next "
+			 "one "
+			 "begins with",
+			 pattern->text, why);
 	if (input->kind == IMG_INPUT_VALUE)
 		return;
 	if ((input->flags & IMG_INPUT_ON_REFS) != 0)
-		say(l, LINT_SLOW, true,
-		    "pattern '%s' is matched by itself each time: its input has back-references, "
-		    "so "
-		    "no scan can look at it before",
-		    pattern->text);
+		lint_say(l, LINT_SLOW, true,
+			 "pattern '%s' is matched by itself each time: its input has "
+			 "back-references, "
+			 "so "
+			 "no scan can look at it before",
+			 pattern->text);
 	else if (!scan_try(&l->m->arena, pattern))
-		say(l, LINT_SLOW, false,
-		    "pattern '%s' is matched by itself each time, for no scan covers it: %s; write "
-		    "it "
-		    "in plain ECMAScript, or take it apart",
-		    pattern->text, pattern->form.why);
+		lint_say(l, LINT_SLOW, false,
+			 "pattern '%s' is matched by itself each time, for no scan covers it: %s; "
+			 "write "
+			 "it "
+			 "in plain ECMAScript, or take it apart",
+			 pattern->text, pattern->form.why);
+	else if (is_found_anywhere(&pattern->form))
+		lint_say(l, LINT_SLOW, false,
+			 "pattern '%s' is matched by itself each time: without its assertions and "
+			 "back-references, which no scan knows, it matches nearly every text; "
+			 "begin it "
+			 "with what is always there, or take it apart",
+			 pattern->text);
 }
 
 static void
@@ -95,12 +140,13 @@ lint_conds(struct linting *l, const struct conds_made *conds)
 		if (cond->pattern != NULL)
 			lint_pattern(l, cond->pattern, cond->input);
 		if (cond->from->kind == IMG_COND_FILE || cond->from->kind == IMG_COND_DIRECTORY)
-			say(l, LINT_FILES, true,
-			    "matchType %s is always %s: a proxy has no files; remove the condition "
-			    "if "
-			    "the rule does not need it",
-			    img_cond_kind_name(cond->from->kind),
-			    cond->from->is_negated ? "true (negated)" : "false");
+			lint_say(l, LINT_FILES, true,
+				 "matchType %s is always %s: a proxy has no files; remove the "
+				 "condition "
+				 "if "
+				 "the rule does not need it",
+				 img_cond_kind_name(cond->from->kind),
+				 cond->from->is_negated ? "true (negated)" : "false");
 	}
 }
 
@@ -128,16 +174,12 @@ begins_with_slash(const struct pattern *pattern)
 	       second->chars.range[0].first == '/' && second->chars.range[0].last == '/';
 }
 
+/* "%20": an ASCII character, which is never left so (3.2). */
 static bool
-has_empty_set(const struct tree *tree)
+has_escape(const char *text)
 {
-	if (tree->kind == TREE_CHARS)
-		return tree->chars.n == 0;
-	if (tree->kind == TREE_ALT || tree->kind == TREE_LOOK ||
-	    (tree->kind == TREE_REPEAT && tree->least == 0))
-		return false; /* there is another way */
-	for (const struct tree *child = tree->child; child != NULL; child = child->next)
-		if (has_empty_set(child))
+	for (const char *at = strchr(text, '%'); at != NULL; at = strchr(at + 1, '%'))
+		if (at[1] >= '0' && at[1] <= '7' && isxdigit((unsigned char)at[2]))
 			return true;
 	return false;
 }
@@ -154,87 +196,47 @@ lint_never(struct linting *l, const struct rule_made *made)
 
 		if ((cond->kind == IMG_COND_FILE || cond->kind == IMG_COND_DIRECTORY) && is_alone &&
 		    !cond->is_negated)
-			say(l, LINT_NEVER, false,
-			    "it never fires: a condition wants a file or directory, and a proxy "
-			    "has "
-			    "none; remove the condition or the rule");
+			lint_say(l, LINT_NEVER, false,
+				 "it never fires: a condition wants a file or directory, and a "
+				 "proxy "
+				 "has "
+				 "none; remove the condition or the rule");
 	}
 	if (rule->is_negated)
 		return;
 	if (begins_with_slash(made->match))
-		say(l, LINT_NEVER, false,
-		    "it never matches: the path is matched without its leading '/', and pattern "
-		    "'%s' "
-		    "begins with one; remove it",
-		    made->match->text);
+		lint_say(l, LINT_NEVER, false,
+			 "it never matches: the path is matched without its leading '/', and "
+			 "pattern "
+			 "'%s' "
+			 "begins with one; remove it",
+			 made->match->text);
 	else if (strstr(made->match->text, "://") != NULL)
-		say(l, LINT_NEVER, false,
-		    "it never matches: pattern '%s' has a scheme and host, which the path has not; "
-		    "use conditions on {HTTPS} and {HTTP_HOST}",
-		    made->match->text);
-	else if (made->match->tree != NULL && has_empty_set(made->match->tree))
-		say(l, LINT_NEVER, false,
-		    "it never matches: a class of pattern '%s' has no character; mend the class",
-		    made->match->text);
+		lint_say(l, LINT_NEVER, false,
+			 "it never matches: pattern '%s' has a scheme and host, which the path has "
+			 "not; "
+			 "use conditions on {HTTPS} and {HTTP_HOST}",
+			 made->match->text);
+	else if (made->match->tree != NULL && tree_is_nothing(made->match->tree))
+		lint_say(l, LINT_NEVER, false,
+			 "it never matches: pattern '%s' asks for something before the beginning, "
+			 "behind "
+			 "the end, or of a class without characters; mend it",
+			 made->match->text);
+	else if (has_escape(made->match->text))
+		lint_say(l, LINT_NEVER, true,
+			 "pattern '%s' has an escape, and the path is matched without: write the "
+			 "character itself for %%20 and its like",
+			 made->match->text);
 	else if (rule->syntax != IMG_SYNTAX_EXACT && strstr(made->match->text, "\\?") != NULL)
-		say(l, LINT_NEVER, true,
-		    "pattern '%s' wants a '?': the query is no part of what it is matched against; "
-		    "use a condition on {QUERY_STRING}",
-		    made->match->text);
+		lint_say(l, LINT_NEVER, true,
+			 "pattern '%s' wants a '?': the query is no part of what it is matched "
+			 "against; "
+			 "use a condition on {QUERY_STRING}",
+			 made->match->text);
 }
 
-/* ---- rules behind others ---- */
-
-static bool
-is_final(const struct rule *rule)
-{
-	return rule->stops || rule->action == IMG_ACTION_REDIRECT ||
-	       rule->action == IMG_ACTION_RESPOND || rule->action == IMG_ACTION_ABORT;
-}
-
-static bool
-is_any(const struct rule_made *made)
-{
-	return (made->match->flags & IMG_PATTERN_ANY) != 0 && !made->from->is_negated;
-}
-
-static bool
-is_same_pattern(const struct rule_made *a, const struct rule_made *b)
-{
-	return a->from->is_negated == b->from->is_negated &&
-	       a->match->is_caseless == b->match->is_caseless &&
-	       strcmp(a->match->regex, b->match->regex) == 0;
-}
-
-static void
-lint_shadowed(struct linting *l, const struct rule_made *first, const struct rule_made *made)
-{
-	const struct rule_made *same = NULL;
-
-	for (const struct rule_made *other = first; other != made; other = other->next) {
-		const struct rule *rule = other->from;
-
-		if (is_final(rule) && other->conds.n == 0) {
-			if (is_any(other)) {
-				say(l, LINT_SHADOWED, false,
-				    "it is never reached: rule '%s' before it matches everything "
-				    "and "
-				    "ends the rules; move it up",
-				    rule->name.s);
-				return;
-			}
-			if (is_same_pattern(other, made))
-				same = other;
-		} else if (rule->action == IMG_ACTION_REWRITE) {
-			same = NULL; /* another URL may come by */
-		}
-	}
-	if (same != NULL)
-		say(l, LINT_SHADOWED, false,
-		    "it never fires: rule '%s' before it has the same pattern and ends the rules; "
-		    "move it up, or give it a pattern of its own",
-		    same->from->name.s);
-}
+/* ---- rules that undo others ---- */
 
 static bool
 is_absolute(const struct rule *rule)
@@ -249,15 +251,16 @@ is_absolute(const struct rule *rule)
 static void
 lint_undone(struct linting *l, const struct rule_made *first, const struct rule_made *made)
 {
-	if (made->from->action != IMG_ACTION_REWRITE || !is_any(made))
+	if (made->from->action != IMG_ACTION_REWRITE || !lint_is_any(made))
 		return;
 	for (const struct rule_made *other = first; other != made; other = other->next)
 		if (is_absolute(other->from) && !other->from->stops) {
-			say(l, LINT_UNDONE, false,
-			    "it matches everything, also what rule '%s' has sent to another host, "
-			    "and "
-			    "undoes that; set stopProcessing there",
-			    other->from->name.s);
+			lint_say(l, LINT_UNDONE, false,
+				 "it matches everything, also what rule '%s' has sent to another "
+				 "host, "
+				 "and "
+				 "undoes that; set stopProcessing there",
+				 other->from->name.s);
 			return;
 		}
 }
@@ -271,7 +274,8 @@ lint_rules(struct linting *l, const struct scope_made *scope)
 		l->rule = made->from->name.s;
 		l->at = made->from->at;
 		lint_never(l, made);
-		lint_shadowed(l, scope->rules, made);
+		lint_demands(l, path, made);
+		lint_shadowed(l, path, scope->rules, made);
 		lint_undone(l, scope->rules, made);
 		lint_pattern(l, made->match, path);
 		lint_conds(l, &made->conds);
@@ -307,24 +311,6 @@ sample_of(struct arena *arena, const struct expr *expr)
 }
 
 static bool
-matches(const struct pattern *pattern, const char *text)
-{
-	int error;
-	PCRE2_SIZE offset;
-	pcre2_code *code = pcre2_compile(
-		(PCRE2_SPTR)pattern->regex, PCRE2_ZERO_TERMINATED,
-		REGEX_OPTIONS | (pattern->is_caseless ? PCRE2_CASELESS : 0), &error, &offset, NULL);
-	pcre2_match_data *data = pcre2_match_data_create(1, NULL);
-	bool holds;
-
-	ensure(code != NULL && data != NULL);
-	holds = pcre2_match(code, (PCRE2_SPTR)text, strlen(text), 0, 0, data, NULL) >= 0;
-	pcre2_match_data_free(data);
-	pcre2_code_free(code);
-	return holds;
-}
-
-static bool
 is_same_value(const struct out_made *a, const struct out_made *b)
 {
 	if (a->from->kind != b->from->kind)
@@ -348,12 +334,13 @@ lint_double(struct linting *l, const struct out_made *first, const struct out_ma
 		before = constant_of(&l->m->arena, other->value);
 		now = constant_of(&l->m->arena, made->value);
 		if (*now == '\0' || strcmp(before, now) != 0 ||
-		    !matches(made->match, sample_of(&l->m->arena, other->value)))
+		    !lint_matches(made->match, sample_of(&l->m->arena, other->value)))
 			continue;
-		say(l, LINT_DOUBLE, false,
-		    "it matches what rule '%s' before it has written, so '%s' comes twice; set "
-		    "stopProcessing there, or leave out what begins with it",
-		    other->from->name.s, now);
+		lint_say(
+			l, LINT_DOUBLE, false,
+			"it matches what rule '%s' before it has written, so '%s' comes twice; set "
+			"stopProcessing there, or leave out what begins with it",
+			other->from->name.s, now);
 		return;
 	}
 }
@@ -387,7 +374,7 @@ program_lint(const struct rule_sets *sets, struct lints *ret_lints)
 	struct conf_errs errs = { 0 };
 	struct img_build img;
 	struct making m = { .env = &env, .img = &img, .program = &program, .errs = &errs };
-	struct linting l = { .m = &m, .lints = ret_lints };
+	struct linting l = { .m = &m, .lints = ret_lints, .pairs_left = PAIRS_MAX };
 
 	*ret_lints = (struct lints){ 0 };
 	img_build_init(&img, realloc);

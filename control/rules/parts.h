@@ -10,7 +10,7 @@
  *   emit.c     trees to what Hyperscan is given          fold.c     characters without case
  *   scan.c     databases of an input, made or taken over
  *   input.c    strings of a scope and their patterns     map.c      rewrite maps
- *   lint.c     what is doubtful
+ *   lint.c     what is doubtful (lint.h, lint_demands.c)  imply.c    what patterns have in common
  */
 #ifndef PENSTOCK_CONTROL_RULES_PARTS_H
 #define PENSTOCK_CONTROL_RULES_PARTS_H
@@ -382,6 +382,17 @@ bool check_set_var(struct making *m, const struct whose *w, const struct rule_se
 /* The kind and name of what an outbound rule is about (14.1, 14.4); false with an error told. */
 bool check_out_variable(struct making *m, const struct whose *w, const struct out_rule *rule,
 			enum img_op_kind *ret_kind, const char **ret_name);
+
+/* ---- imply.c: what two patterns say of each other; false: not seen ---- */
+
+/* Whether `implied` matches in every text in which `by` matches. */
+bool tree_implies(const struct tree *by, const struct tree *implied);
+
+/* Whether no text is matched by both. */
+bool tree_excludes(const struct tree *x, const struct tree *y);
+
+/* Whether no text is matched at all. */
+bool tree_is_nothing(const struct tree *tree);
 
 /* ---- url.c ---- */
 

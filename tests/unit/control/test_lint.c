@@ -1,6 +1,8 @@
 /*
  * test_lint.c - what is doubtful in rules: each finding, and what looks like one and is none.
  */
+#include "conf/conf.h"
+#include "confs.h"
 #include "programs.h"
 
 #define RULE(name, match, rest) "<rule name='" name "'><match url='" match "'/>" rest "</rule>"
@@ -28,6 +30,163 @@ found(const char *xml, enum lint_kind kind, const char *rule)
 	lints_fini(&lints);
 	programs_close(c);
 	return n;
+}
+
+/* The same of rules of penstock.yaml. */
+static uint32_t
+found_native(const char *rules, enum lint_kind kind, const char *rule)
+{
+	char text[4096];
+	struct conf_errs errs = { 0 };
+	struct conf *conf;
+	struct lints lints;
+	uint32_t n = 0;
+
+	snprintf(text, sizeof(text), "%s%s%srules: {s: [%s]}\n", CONF_MACHINE, CONF_FARMS,
+		 CONF_LISTENERS, rules);
+	conf = conf_open_text("test.yaml", text, strlen(text), &errs);
+	conf_errs_print(&errs, stderr);
+	assert_non_null(conf);
+	program_lint(conf->rule_sets, &lints);
+	for (uint32_t i = 0; i < lints.n; i++)
+		n += lints.lint[i].kind == kind && strcmp(lints.lint[i].rule, rule) == 0;
+	lints_fini(&lints);
+	conf_close(conf);
+	conf_errs_fini(&errs);
+	return n;
+}
+
+#define IF_HTTPS(pattern) "<add input='{HTTPS}' pattern='" pattern "'/>"
+#define CONDS(conds)	  "<conditions>" conds "</conditions>"
+
+static void
+demands_that_do_not_go_together_are_found(void **state)
+{
+	static const struct {
+		const char *rule;
+		uint32_t n;
+	} native[] = {
+		{ "{name: a, match: {path: /x, not: {path: /x}}, deny: 403}", 1 },
+		{ "{name: a, match: {path: /x, not: {path: /x/y}}, deny: 403}", 0 },
+		{ "{name: a, match: {path: /x/y, not: {path: /x}}, deny: 403}", 1 },
+		{ "{name: a, match: {method: get}, deny: 403}", 1 },
+		{ "{name: a, match: {method: GET}, deny: 403}", 0 },
+		{ "{name: a, match: {not: {method: get}}, deny: 403}", 0 },
+		{ "{name: a, match: {path: \"/x%20y\"}, deny: 403}", 1 },
+		{ "{name: a, match: {path: \"/x y\"}, deny: 403}", 0 },
+		{ "{name: a, match: {from: 10.1.0.0/16, not: {from: 10.0.0.0/8}}, deny: 403}", 1 },
+		{ "{name: a, match: {from: 10.0.0.0/8, not: {from: 10.1.0.0/16}}, deny: 403}", 0 },
+		{ "{name: a, match: {all: [{host: a.x.com}, {host: b.x.com}]}, deny: 403}", 1 },
+		{ "{name: a, match: {any: [{host: a.x.com}, {host: b.x.com}]}, deny: 403}", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(native) / sizeof(native[0]); i++) {
+		if (found_native(native[i].rule, LINT_NEVER, "a") != native[i].n)
+			fail_msg("%s", native[i].rule);
+	}
+	assert_int_equal(
+		found(PROGRAMS_RULES(RULE("a", ".*", CONDS(IF_HTTPS("on") IF_HTTPS("off")))),
+		      LINT_NEVER, "a"),
+		1);
+	assert_int_equal(
+		found(PROGRAMS_RULES(RULE("a", ".*", CONDS(IF_HTTPS("^(on)$") IF_HTTPS("n")))),
+		      LINT_NEVER, "a"),
+		0);
+	assert_int_equal(
+		found(PROGRAMS_RULES(RULE("a", ".*",
+					  "<conditions logicalGrouping='MatchAny'>" IF_HTTPS("on")
+						  IF_HTTPS("off") "</conditions>")),
+		      LINT_NEVER, "a"),
+		0);
+	assert_int_equal(found(PROGRAMS_RULES(RULE("a", "a^b", "")), LINT_NEVER, "a"), 1);
+	assert_int_equal(found(PROGRAMS_RULES(RULE("a", "a$b", "")), LINT_NEVER, "a"), 1);
+	assert_int_equal(found(PROGRAMS_RULES(RULE("a", "a?^b|c", "")), LINT_NEVER, "a"), 0);
+	assert_int_equal(found(PROGRAMS_RULES(RULE("a", "(?:^|/)b(?:$|/)", "")), LINT_NEVER, "a"),
+			 0);
+	assert_int_equal(found(PROGRAMS_RULES(RULE("a", ".*",
+						   CONDS("<add input='{QUERY_STRING}' "
+							 "pattern='x$y'/>"))),
+			       LINT_NEVER, "a"),
+			 1);
+}
+
+/* An earlier rule that is wider. */
+static void
+rules_within_others_are_found(void **state)
+{
+	static const struct {
+		const char *rules;
+		uint32_t n;
+	} native[] = {
+		{ "{name: a, match: {path: /x}, deny: 403}, {name: b, match: {path: /x/y}, deny: "
+		  "404}",
+		  1 },
+		{ "{name: a, match: {path: /x/y}, deny: 403}, {name: b, match: {path: /x}, deny: "
+		  "404}",
+		  0 },
+		{ "{name: a, match: {path: /x}, deny: 403}, {name: b, match: {path: /xy}, deny: "
+		  "404}",
+		  0 },
+		{ "{name: a, match: {path: [/w, /x]}, deny: 403}, "
+		  "{name: b, match: {path: [/x/y, /w]}, deny: 404}",
+		  1 },
+		{ "{name: a, match: {path: [/w, /x]}, deny: 403}, "
+		  "{name: b, match: {path: [/x/y, /v]}, deny: 404}",
+		  0 },
+		{ "{name: a, match: {from: 10.0.0.0/8}, deny: 403}, "
+		  "{name: b, match: {from: 10.1.0.0/16}, deny: 404}",
+		  1 },
+		{ "{name: a, match: {from: 10.1.0.0/16}, deny: 403}, "
+		  "{name: b, match: {from: [10.1.2.0/24, 10.2.0.0/16]}, deny: 404}",
+		  0 },
+		{ "{name: a, match: {method: GET}, deny: 403}, "
+		  "{name: b, match: {method: GET, path: /x}, deny: 404}",
+		  1 },
+		{ "{name: a, match: {method: GET, path: /x}, deny: 403}, "
+		  "{name: b, match: {method: GET}, deny: 404}",
+		  0 },
+		{ "{name: a, match: {method: [GET, POST]}, deny: 403}, "
+		  "{name: b, match: {method: POST, path: /x}, deny: 404}",
+		  1 },
+		{ "{name: a, match: {host: \"*.x.com\"}, farm: app}, "
+		  "{name: b, match: {host: a.x.com}, farm: app}",
+		  1 },
+		{ "{name: a, match: {host: \"*.x.com\"}, farm: app}, "
+		  "{name: b, match: {host: x.com}, farm: app}",
+		  0 },
+		{ "{name: a, match: {host: \"*.x.com\"}, farm: app, stop: false}, "
+		  "{name: b, match: {host: a.x.com}, farm: app}",
+		  0 },
+		{ "{name: a, match: {not: {path: /x}}, deny: 403}, "
+		  "{name: b, match: {not: {path: [/x, /y]}}, deny: 404}",
+		  1 },
+		{ "{name: a, match: {host: a.x.com}, deny: 403}, {name: c, match: {path: /x}, set: "
+		  "{request: {Host: b}}}, {name: b, match: {host: a.x.com, path: /y}, deny: 404}",
+		  0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(native) / sizeof(native[0]); i++)
+		if (found_native(native[i].rules, LINT_SHADOWED, "b") != native[i].n)
+			fail_msg("%s", native[i].rules);
+	assert_int_equal(found(PROGRAMS_RULES(STOP("a", "^blog/", "") RULE("b", "^blog/post", "")),
+			       LINT_SHADOWED, "b"),
+			 1);
+	assert_int_equal(found(PROGRAMS_RULES(STOP("a", "log", "") RULE("b", "^blog/post", "")),
+			       LINT_SHADOWED, "b"),
+			 1);
+	assert_int_equal(found(PROGRAMS_RULES(STOP("a", "^blog/$", "") RULE("b", "^blog/post", "")),
+			       LINT_SHADOWED, "b"),
+			 0);
+	assert_int_equal(
+		found(PROGRAMS_RULES(STOP("a", "^[a-z]+/\\d*", "") RULE("b", "^blog/12$", "")),
+		      LINT_SHADOWED, "b"),
+		1);
+	assert_int_equal(
+		found(PROGRAMS_RULES(STOP("a", "^blog/(?!post)", "") RULE("b", "^blog/post", "")),
+		      LINT_SHADOWED, "b"),
+		0);
 }
 
 static void
@@ -103,6 +262,10 @@ patterns_that_cost_much_are_found(void **state)
 	assert_int_equal(found(PROGRAMS_RULES(RULE("a", "^(?i)x", "")), LINT_SLOW, "a"), 1);
 	assert_int_equal(found(PROGRAMS_RULES(RULE("a", "^x(?=y)(z)\\1", "")), LINT_SLOW, "a"), 0);
 	assert_int_equal(
+		found(PROGRAMS_RULES(RULE("a", "^(?=.*foo)(?=.*bar).*$", "")), LINT_SLOW, "a"), 1);
+	assert_int_equal(found(PROGRAMS_RULES(RULE("a", "^(.+)\\1$", "")), LINT_SLOW, "a"), 1);
+	assert_int_equal(found(PROGRAMS_RULES(RULE("a", "^.+$", "")), LINT_SLOW, "a"), 0);
+	assert_int_equal(
 		found(PROGRAMS_RULES(
 			      RULE("a", "(.*)",
 				   "<conditions><add input='{R:1}' pattern='^a'/></conditions>")),
@@ -168,6 +331,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rules_that_never_match_are_found),
+		cmocka_unit_test(demands_that_do_not_go_together_are_found),
+		cmocka_unit_test(rules_within_others_are_found),
 		cmocka_unit_test(rules_behind_others_are_found),
 		cmocka_unit_test(a_rule_that_undoes_an_absolute_rewrite_is_found),
 		cmocka_unit_test(patterns_that_cost_much_are_found),
