@@ -15,6 +15,9 @@
 
 /* ---- saying ---- */
 
+static const char *whole_text(struct making *m, const struct whose *w, const char *format,
+			      va_list args) __attribute__((format(printf, 3, 0)));
+
 static const char *
 whole_text(struct making *m, const struct whose *w, const char *format, va_list args)
 {
