@@ -327,6 +327,10 @@ iis_add(struct sets *sets, const struct conf_iis *from)
 	struct rule_allowed **end = &sets->set->allowed;
 	struct rule_map *next;
 
+	if (from->file.at != NULL)
+		files.web_config_at = from->file.at->at;
+	if (from->app_host.at != NULL)
+		files.app_host_at = from->app_host.at->at;
 	read = iis_open(sets->native.arena, &files, sets->native.errs, sets->native.warns);
 	if (read == NULL)
 		return;

@@ -80,13 +80,12 @@ iis_open(struct arena *arena, const struct iis_files *files, struct conf_errs *e
 	struct iis_load load = { .arena = arena, .errs = errs, .warns = warns };
 	struct iis_text web = { 0 }, host = { 0 };
 	struct iis_at at = { &load, "" };
-	struct conf_pos nowhere = { 0 };
 	bool is_read = true;
 
 	if (files->web_config != NULL)
-		is_read = iis_file_read(&at, files->web_config, nowhere, &web);
+		is_read = iis_file_read(&at, files->web_config, files->web_config_at, &web);
 	if (files->app_host != NULL)
-		is_read &= iis_file_read(&at, files->app_host, nowhere, &host);
+		is_read &= iis_file_read(&at, files->app_host, files->app_host_at, &host);
 	if (!is_read)
 		return NULL;
 	return sets_open(&load, &web, &host, files->site_path, files->is_strict);
