@@ -3,10 +3,13 @@
  */
 #include "conf/errs.h"
 
+#include <errno.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Texts quote what they are about, which may be 64 KiB: its beginning tells enough, and the cure
  * stands at the end. */
@@ -53,6 +56,19 @@ conf_err_add(struct conf_errs *errs, struct conf_pos at, const char *format, ...
 	va_start(args, format);
 	err->text = middle_left_out(&errs->arena, arena_vformat(&errs->arena, format, args));
 	va_end(args);
+}
+
+const char *
+conf_errno_text(int error, struct arena *arena)
+{
+	const struct passwd *user;
+
+	if (error != EACCES && error != EPERM)
+		return strerror(error);
+	user = getpwuid(geteuid());
+	if (user != NULL)
+		return arena_format(arena, "%s for user %s", strerror(error), user->pw_name);
+	return arena_format(arena, "%s for user %u", strerror(error), (unsigned)geteuid());
 }
 
 static int

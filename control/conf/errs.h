@@ -39,6 +39,9 @@ struct conf_errs {
 void conf_err_add(struct conf_errs *errs, struct conf_pos at, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* strerror, and for whom when a right is missing: who checks is often not who applies. */
+const char *conf_errno_text(int error, struct arena *arena);
+
 /* By file and place; for one file the order in which a reader meets them. */
 void conf_errs_sort(struct conf_errs *errs);
 

@@ -47,7 +47,7 @@ file_open(const char *path, struct conf_errs *errs)
 	if (file != NULL)
 		return file;
 	conf_err_add(errs, whole(path), "cannot be opened (%s); check the path and its rights",
-		     strerror(errno));
+		     conf_errno_text(errno, &errs->arena));
 	if (fd >= 0)
 		close(fd);
 	return NULL;

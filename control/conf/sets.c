@@ -166,7 +166,7 @@ file_bytes(struct sets *sets, const struct conf_str *name, const char *path, siz
 	ssize_t got = 1;
 
 	if (fd < 0 || fstat(fd, &st) != 0)
-		why = strerror(errno);
+		why = conf_errno_text(errno, sets->native.arena);
 	else if (!S_ISREG(st.st_mode))
 		why = "it is no plain file";
 	else if (st.st_size > MAP_FILE_BYTES_MAX)
@@ -178,7 +178,7 @@ file_bytes(struct sets *sets, const struct conf_str *name, const char *path, siz
 			n += got > 0 ? (size_t)got : 0;
 		}
 		if (got < 0)
-			why = strerror(errno);
+			why = conf_errno_text(errno, sets->native.arena);
 		else if (memchr(bytes, 0, n) != NULL)
 			why = "it has a NUL byte";
 	}

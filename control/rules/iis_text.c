@@ -221,14 +221,14 @@ iis_decode(struct iis_load *load, const struct iis_text *file, char **ret_text, 
 
 /* A plain file; anything else might keep the reader waiting for ever. */
 static FILE *
-file_open(const char *path, const char **ret_why)
+file_open(struct arena *arena, const char *path, const char **ret_why)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct stat st;
 	FILE *file = NULL;
 
 	if (fd < 0 || fstat(fd, &st) != 0)
-		*ret_why = strerror(errno);
+		*ret_why = conf_errno_text(errno, arena);
 	else if (!S_ISREG(st.st_mode) && strncmp(path, "/dev/", 5) != 0)
 		*ret_why = "it is no plain file";
 	else if (fcntl(fd, F_SETFL, 0) != 0 || (file = fdopen(fd, "r")) == NULL)
@@ -254,7 +254,7 @@ iis_file_read(const struct iis_at *at, const char *path, struct conf_pos pos,
 			   path);
 		return false;
 	}
-	file = file_open(path, &why);
+	file = file_open(at->load->arena, path, &why);
 	if (at->load->file_n++ == IIS_FILES_MAX)
 		why = "too many files";
 	bytes = malloc(room);

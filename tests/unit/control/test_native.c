@@ -519,6 +519,42 @@ maps_and_files_of_iis_lie_beside_the_file(void **state)
 	assert_int_equal(system(command), 0);
 }
 
+/* Control has its own user: what root's check may read is not always for it. */
+static void
+who_may_not_read_is_named(void **state)
+{
+	static const char *const names[] = { "x.yaml", "m.tsv", "web.config" };
+	char folder[] = "/tmp/penstock-native-XXXXXX", command[64], path[256];
+
+	(void)state;
+	if (geteuid() != 0)
+		skip(); /* root alone can be somebody else */
+	assert_non_null(mkdtemp(folder));
+	assert_int_equal(chmod(folder, 0755), 0);
+	snprintf(path, sizeof(path), "%s/x.yaml", folder);
+	for (size_t i = 0; i < N(names); i++) {
+		struct conf_errs errs = { 0 };
+		char secret[256];
+
+		file_write(folder, "x.yaml",
+			   CONF_GOOD "rules:\n  s:\n  - {map: m, file: m.tsv}\n"
+				     "  - {iis: web.config}\n");
+		file_write(folder, "m.tsv", "a\tb\n");
+		file_write(folder, "web.config", "<rewrite/>");
+		snprintf(secret, sizeof(secret), "%s/%s", folder, names[i]);
+		assert_int_equal(chmod(secret, 0600), 0);
+		assert_int_equal(seteuid(65534), 0);
+		assert_null(conf_open(path, &errs));
+		assert_int_equal(seteuid(0), 0);
+		assert_int_equal(errs.n, 1);
+		assert_non_null(strstr(errs.err[0].text, "Permission denied for user nobody"));
+		assert_int_equal(chmod(secret, 0644), 0);
+		conf_errs_fini(&errs);
+	}
+	snprintf(command, sizeof(command), "rm -rf %s", folder);
+	assert_int_equal(system(command), 0);
+}
+
 /* Lists of one name join, and a file's own files lie beside it. */
 static void
 sets_of_included_files_join(void **state)
@@ -701,6 +737,7 @@ main(void)
 		cmocka_unit_test(groups_are_scopes_in_the_order_of_work),
 		cmocka_unit_test(edits_of_headers_tags_and_bodies),
 		cmocka_unit_test(maps_and_files_of_iis_lie_beside_the_file),
+		cmocka_unit_test(who_may_not_read_is_named),
 		cmocka_unit_test(sets_of_included_files_join),
 		cmocka_unit_test(hosts_that_rules_name_become_farms),
 		cmocka_unit_test(what_will_surprise_is_a_warning),
