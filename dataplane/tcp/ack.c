@@ -191,6 +191,7 @@ before_repair(struct tcp *tcp, struct tcp_conn *conn, const struct tcp_seg *seg,
 	      struct sack_news sack)
 {
 	struct repair *r = repair_of(tcp, conn);
+	bool has_both;
 
 	repair_age(conn, r);
 	if (sack.has_dsack) {
@@ -199,7 +200,10 @@ before_repair(struct tcp *tcp, struct tcp_conn *conn, const struct tcp_seg *seg,
 	}
 	if (is_new)
 		undo_by_echo(tcp, conn, r, conn_echo(conn, seg));
-	tlp_on_ack(tcp, conn, r, seg->ack, sack.has_dsack);
+	/* of the probe's end, again and bare: of peers that report no duplicates */
+	has_both = !is_new && seg->payload_n == 0 && seg->sack_n == 0 &&
+		   seq_eq(seg->ack, r->probe_end);
+	tlp_on_ack(tcp, conn, r, seg->ack, sack.has_dsack || has_both);
 }
 
 bool

@@ -458,7 +458,7 @@ void rack_calm(struct repair *r);
 uint64_t tlp_wait(const struct tcp *tcp, const struct tcp_conn *conn);
 void tlp_on_due(struct tcp *tcp, struct tcp_conn *conn, uint64_t now);
 void tlp_on_ack(struct tcp *tcp, struct tcp_conn *conn, struct repair *r, struct seq ack,
-		bool has_dsack);
+		bool has_both);
 
 void prr_begin(struct repair *r, uint32_t flight);
 /* So many bytes were delivered by this ACK: sets the window (RFC 6937, 3). */

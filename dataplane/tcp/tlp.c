@@ -63,11 +63,11 @@ tlp_on_due(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 }
 
 void
-tlp_on_ack(struct tcp *tcp, struct tcp_conn *conn, struct repair *r, struct seq ack, bool has_dsack)
+tlp_on_ack(struct tcp *tcp, struct tcp_conn *conn, struct repair *r, struct seq ack, bool has_both)
 {
 	if (!r->has_probe || seq_lt(ack, r->probe_end))
 		return;
-	if (!r->is_probe_again || has_dsack) { /* both copies came: nothing was lost */
+	if (!r->is_probe_again || has_both) { /* both copies came: nothing was lost */
 		r->has_probe = false;
 	} else if (seq_gt(ack, r->probe_end)) { /* the probe has mended a loss (7.4.2) */
 		r->has_probe = false;

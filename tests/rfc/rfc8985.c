@@ -497,6 +497,23 @@ window_after_a_recovery_is_the_threshold(void **state)
 	peer_drop(&p);
 }
 
+/* 7.4.2, case 2: a peer without D-SACK answers both copies alike; the second time says it. */
+static void
+bare_duplicate_tells_of_both_copies(void **state)
+{
+	struct peer p = sent(1, (struct peer_conf){ 0 });
+
+	(void)state;
+	peer_expect(&p, .at_ms = 300, .seq = at(0), .n = MSS);
+	peer_send(&p, .at_ms = 310, .ack = at(1));
+	peer_send(&p, .at_ms = 400, .ack = at(1));
+	peer_write(&p, MSS);
+	peer_expect(&p, .seq = at(1), .n = MSS);
+	peer_send(&p, .at_ms = 500, .ack = at(2));
+	assert_int_equal(p.count.tcp_tail_losses, 0);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -526,6 +543,7 @@ main(void)
 		cmocka_unit_test(timeout_that_was_right_is_not_taken_back),
 		cmocka_unit_test(timeout_in_a_recovery_ends_it),
 		cmocka_unit_test(window_after_a_recovery_is_the_threshold),
+		cmocka_unit_test(bare_duplicate_tells_of_both_copies),
 	};
 
 	return cmocka_run_group_tests_name("RFC 8985, 6937, 4015: repair by time", test, NULL,
