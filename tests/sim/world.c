@@ -133,9 +133,12 @@ save_one(struct world *w)
 	struct app *a = &w->app[prng_below(&w->prng, w->conf.pairs * HOSTS)];
 	struct tcp *tcp = w->host[a->host].tcp;
 	size_t n = a->is_open && !a->is_done ? tcp_save_size(tcp, a->id) : 0;
+	struct tcp_load load;
 	uint8_t *bytes;
 
-	if (n == 0)
+	/* it may need a second record: the first has perhaps something to be done yet */
+	tcp_load(tcp, &load);
+	if (n == 0 || load.conns == w->conf.tcp[a->host].conns_max)
 		return;
 	bytes = malloc(n);
 	ensure(bytes != NULL);
