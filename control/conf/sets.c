@@ -257,6 +257,17 @@ map_file(struct sets *sets, struct rule_map *map, const struct conf_str *name,
 }
 
 static void
+key_twice(void *ctx, const struct rule_text *key, const struct rule_text *before)
+{
+	struct sets *sets = ctx;
+
+	conf_err_add(sets->native.warns, key->at,
+		     "the key '%s' is already given in %s line %u, which counts; remove one of the "
+		     "two",
+		     key->s, before->at.file, before->at.line);
+}
+
+static void
 map_append(struct sets *sets, struct rule_map *map)
 {
 	struct rule_map **end = &sets->set->maps;
@@ -309,6 +320,8 @@ map_add(struct sets *sets, const struct conf_rule_map *from)
 		conf_err_add(sets->native.errs, from->at->at,
 			     "the map '%s' has no keys; add keys: {/old: /new} or file: moved.tsv",
 			     from->name.s);
+	if (map->kind == IMG_MAP_KEYS)
+		rule_map_twice(map, key_twice, sets);
 	map_append(sets, map);
 }
 

@@ -10,56 +10,20 @@
 
 /* ---- keys ---- */
 
-static int
-case_order(const void *a, const void *b)
-{
-	const struct rule_pair *x = *(struct rule_pair *const *)a,
-			       *y = *(struct rule_pair *const *)b;
-	int order = strcmp(x->key.s, y->key.s);
-
-	return order != 0 ? order : (x->key.at.line > y->key.at.line) * 2 - 1;
-}
-
-static int
-caseless_order(const void *a, const void *b)
-{
-	const struct rule_pair *x = *(struct rule_pair *const *)a,
-			       *y = *(struct rule_pair *const *)b;
-	int order = strcasecmp(x->key.s, y->key.s);
-
-	return order != 0 ? order : (x->key.at.line > y->key.at.line) * 2 - 1;
-}
-
-/* Pairs of the map whose key stands before them too: refused, or (of a file) the first counts. */
 static void
-twice_check(const struct iis_at *at, const struct rule_map *map, bool is_file)
+refuse_twice(void *ctx, const struct rule_text *key, const struct rule_text *before)
 {
-	struct rule_pair **pairs = calloc(map->pair_n + 1, sizeof(*pairs));
-	uint32_t n = 0;
+	iis_refuse(ctx, key->at, "the key '%s' is already given in line %u; keep one of the two",
+		   key->s, before->at.line);
+}
 
-	if (pairs == NULL)
-		return;
-	for (struct rule_pair *pair = map->first; pair != NULL; pair = pair->next)
-		pairs[n++] = pair;
-	qsort(pairs, n, sizeof(*pairs), map->ignores_case ? caseless_order : case_order);
-	for (uint32_t i = 1; i < n; i++) {
-		const struct rule_text *key = &pairs[i]->key;
-		const struct rule_text *before = &pairs[i - 1]->key;
-
-		if ((map->ignores_case ? strcasecmp : strcmp)(before->s, key->s) != 0)
-			continue;
-		if (is_file)
-			iis_warn(at, key->at,
-				 "the key '%s' stands in line %u already, which counts; "
-				 "remove one of the two",
-				 key->s, before->at.line);
-		else
-			iis_refuse(at, key->at,
-				   "the key '%s' is already given in line %u; keep one "
-				   "of the two",
-				   key->s, before->at.line);
-	}
-	free(pairs);
+/* Of a file, as its provider has it. */
+static void
+warn_twice(void *ctx, const struct rule_text *key, const struct rule_text *before)
+{
+	iis_warn(ctx, key->at,
+		 "the key '%s' stands in line %u already, which counts; remove one of the two",
+		 key->s, before->at.line);
 }
 
 static struct rule_pair *
@@ -152,7 +116,7 @@ iis_map_read(struct iis_load *load, const struct iis_node *node)
 	map->ignores_case = iis_bool_of(&at, node, "ignoreCase", true);
 	iis_attrs_end(&at, node);
 	pairs_read(&at, node, map);
-	twice_check(&at, map, false);
+	rule_map_twice(map, refuse_twice, &at);
 	return map;
 }
 
@@ -279,6 +243,7 @@ lines_read(const struct iis_at *at, const struct provider *provider, struct rule
 {
 	struct rule_pair *last = NULL;
 	struct conf_pos place = { NULL, 0, 1 };
+	struct iis_at told = *at;
 	char *text, *p;
 	size_t n;
 
@@ -296,7 +261,7 @@ lines_read(const struct iis_at *at, const struct provider *provider, struct rule
 		p = next;
 	}
 	if (map->kind == IMG_MAP_KEYS)
-		twice_check(at, map, true);
+		rule_map_twice(map, warn_twice, &told);
 }
 
 /* The class in "Name.Space.Class, Assembly, Version=..." */

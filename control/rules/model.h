@@ -178,4 +178,10 @@ struct rule_sets {
 	struct rule_sets *next;
 };
 
+/* Calls for each key of a map that stands before it too: the first counts. */
+void rule_map_twice(const struct rule_map *map,
+		    void (*on_twice)(void *ctx, const struct rule_text *key,
+				     const struct rule_text *before),
+		    void *ctx);
+
 #endif

@@ -473,6 +473,21 @@ opened_in(const char *folder, const char *rules, struct conf **ret_conf, char *w
 	return *ret_conf == NULL ? wrong : NULL;
 }
 
+/* There is such a warning at this place, and it says both. */
+static void
+warned(const struct conf *conf, const char *file, uint32_t line, const char *says, const char *too)
+{
+	for (uint32_t i = 0; i < conf->warns.n; i++) {
+		const struct conf_err *warn = &conf->warns.err[i];
+
+		if (strcmp(strrchr(warn->at.file, '/') + 1, file) == 0 && warn->at.line == line &&
+		    strstr(warn->text, says) != NULL && strstr(warn->text, too) != NULL)
+			return;
+	}
+	conf_errs_print(&conf->warns, stdout);
+	fail();
+}
+
 static void
 maps_and_files_of_iis_lie_beside_the_file(void **state)
 {
@@ -506,6 +521,18 @@ maps_and_files_of_iis_lie_beside_the_file(void **state)
 				 "n: /.*/i CustomResponse 403\n"
 				 "[distributed /blog]\n"
 				 "w: /x/i AbortRequest\n");
+	conf_close(conf);
+
+	file_write(folder, "m.tsv", "/a\t/1\n/B\t/2\n/b\t/3\n/k\t/4\n");
+	assert_null(opened_in(folder, "  - {map: m, keys: {/k: v}, file: m.tsv}\n", &conf, wrong,
+			      sizeof(wrong)));
+	warned(conf, "m.tsv", 3, "the key '/b' is already given in ", "m.tsv line 2");
+	warned(conf, "m.tsv", 4, "the key '/k' is already given in ", "x.yaml line 13");
+	conf_close(conf);
+	assert_null(opened_in(folder, "  - {map: m, file: m.tsv, ignore_case: false}\n", &conf,
+			      wrong, sizeof(wrong)));
+	for (uint32_t i = 0; i < conf->warns.n; i++)
+		assert_null(strstr(conf->warns.err[i].text, "is already given"));
 	conf_close(conf);
 
 	file_write(folder, "m.tsv", "/a\t/b\nno tab\n");
