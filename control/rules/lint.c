@@ -15,7 +15,7 @@
 #include "rules/lint.h"
 
 enum {
-	PAIRS_MAX = 4000000 /* of 2800 rules; of more only what is equal is found */
+	PAIRS_MAX = 500000 /* of 1000 rules; of more only what is equal is found */
 };
 
 const char *
