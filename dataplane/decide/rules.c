@@ -99,9 +99,10 @@ farm_of_host(const struct rules *rules, struct slice host, bool is_secure)
 	return farm_i;
 }
 
+/* "OPTIONS *" is of the server and not of a path: rules may answer it or choose a farm. */
 static void
 way_of(const struct img *img, const struct rules *rules, uint32_t listener_i,
-       const struct rules_verdict *v, struct decide_way *ret_way)
+       const struct http_request *r, const struct rules_verdict *v, struct decide_way *ret_way)
 {
 	*ret_way = (struct decide_way){ .farm_i = v->farm_i,
 					.is_proxied = v->outcome == RULES_PROXY,
@@ -109,6 +110,8 @@ way_of(const struct img *img, const struct rules *rules, uint32_t listener_i,
 					.target = v->target,
 					.change = v->change,
 					.change_n = v->change_n };
+	if (r->form == HTTP_FORM_ASTERISK)
+		ret_way->target = r->target;
 	if (v->farm_i != (uint32_t)IMG_NONE)
 		return;
 	if (v->outcome == RULES_ROUTE) {
@@ -134,7 +137,7 @@ decide_rules(const struct img *img, struct rules *rules, uint32_t lane_i, uint32
 	switch (ret_verdict->outcome) {
 	case RULES_ROUTE:
 	case RULES_PROXY:
-		way_of(img, rules, listener_i, ret_verdict, ret_way);
+		way_of(img, rules, listener_i, facts->request, ret_verdict, ret_way);
 		return true;
 	case RULES_REDIRECT:
 	case RULES_RESPOND:
