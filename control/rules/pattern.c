@@ -157,6 +157,48 @@ hint_of(const char *text)
 	return "";
 }
 
+/*
+ * What stands at `at` if PCRE2 takes it and ECMAScript, which is all that IIS has, does not; bytes
+ * of it. 0: nothing of that kind.
+ */
+static size_t
+foreign_n(const char *at, bool is_class)
+{
+	if (at[0] == '\\' && at[1] != '\0')
+		return strchr(is_class ? "pPhHQ" : "pPKAzZQEhHRGX", at[1]) != NULL ? 2 : 0;
+	if (is_class)
+		return at[0] == '[' && at[1] == ':' ? 2 : 0;
+	if (at[0] == '(' && (at[1] == '*' || (at[1] == '?' && strchr(":=!", at[2]) == NULL)))
+		return 3;
+	return (at[0] == '+' || at[0] == '*' || at[0] == '?' || at[0] == '}') && at[1] == '+' ? 2
+											      : 0;
+}
+
+/* Such a pattern works here; said, for it says something else in IIS, or nothing. */
+static void
+foreign_warn(struct making *m, const struct whose *w, const struct rule_text *text)
+{
+	bool is_class = false;
+
+	for (const char *at = text->s; *at != '\0'; at++) {
+		size_t n = foreign_n(at, is_class);
+
+		if (n > 0) {
+			say_warning(m, w, text->at,
+				    "pattern '%.80s': '%.*s' is no ECMAScript, which is what IIS "
+				    "has; write it without if this file is IIS' as well",
+				    text->s, (int)n, at);
+			return;
+		}
+		if (*at == '\\' && at[1] != '\0')
+			at++;
+		else if (*at == '[' && !is_class)
+			is_class = true;
+		else if (*at == ']')
+			is_class = false;
+	}
+}
+
 /* False with an error told; else the number of groups. */
 static bool
 regex_try(struct making *m, const struct whose *w, const struct rule_text *text,
@@ -216,6 +258,8 @@ pattern_make(struct making *m, const struct whose *w, const struct rule_text *te
 			    "nothing in braces is expanded in a pattern: '%s' is taken as it "
 			    "stands; put what varies into the input of a condition",
 			    from);
+	if (syntax == IMG_SYNTAX_REGEX)
+		foreign_warn(m, w, text);
 	plain = syntax == IMG_SYNTAX_WILDCARD ? regex_of_wildcard(&m->arena, from, false)
 					      : pattern->regex;
 	pattern->tree = syntax_parse(&m->arena, plain, is_caseless, &why);

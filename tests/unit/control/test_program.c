@@ -51,6 +51,17 @@ warned(const char *xml, const char *words)
 	programs_close(c);
 }
 
+static void
+unwarned(const char *xml)
+{
+	struct compiled *c = programs_of_text(xml, NULL, NULL, false);
+
+	assert_true(c->is_good);
+	conf_errs_print(&c->warns, stderr);
+	assert_int_equal(c->warns.n, 0);
+	programs_close(c);
+}
+
 static const struct img_rule *
 rule_named(const struct compiled *c, const char *name)
 {
@@ -235,6 +246,18 @@ bad_patterns_are_refused_with_the_character(void **state)
 }
 
 static void
+what_is_no_ecmascript_is_said(void **state)
+{
+	(void)state;
+	warned(PROGRAMS_RULES(RULE("a", "^(?i)b", "")), "'(?i' is no ECMAScript");
+	warned(PROGRAMS_RULES(RULE("a", "^a++b", "")), "'++' is no ECMAScript");
+	warned(PROGRAMS_RULES(RULE("a", "\\p{L}", "")), "'\\p' is no ECMAScript");
+	warned(PROGRAMS_RULES(RULE("a", "a\\Kb", "")), "'\\K' is no ECMAScript");
+	warned(PROGRAMS_RULES(RULE("a", "[[:alpha:]]", "")), "'[:' is no ECMAScript");
+	unwarned(PROGRAMS_RULES(RULE("a", "^(?:a|(?=b)|(?!c))[+*+?+]\\++$", "")));
+}
+
+static void
 patterns_of_everything_are_known(void **state)
 {
 	static const struct {
@@ -414,6 +437,7 @@ main(void)
 		cmocka_unit_test(indexes_that_no_pattern_provides_are_refused),
 		cmocka_unit_test(each_syntax_becomes_its_regular_expression),
 		cmocka_unit_test(bad_patterns_are_refused_with_the_character),
+		cmocka_unit_test(what_is_no_ecmascript_is_said),
 		cmocka_unit_test(patterns_of_everything_are_known),
 		cmocka_unit_test(a_rule_is_opened_by_its_pattern_or_its_first_condition),
 		cmocka_unit_test(conditions_share_equal_patterns),
