@@ -260,6 +260,11 @@ contradiction(const struct asked *asked)
 
 	if (asked->ask.url == NULL)
 		return "give a URL";
+	if (!explain_is_url(asked->ask.url))
+		return "that is no URL; write for example http://www.example.com/path";
+	for (uint32_t i = 0; i < asked->ask.field_n; i++)
+		if (strpbrk(asked->ask.field[i], "\r\n") != NULL)
+			return "a header of -H has a line break; give each its own -H";
 	if (is_iis && (asked->config != NULL || asked->ask.listener != NULL))
 		return "--web-config and --app-host stand alone, without --config or --listener";
 	if (!is_iis && asked->files.site_path != NULL)
@@ -279,8 +284,12 @@ run(const struct ctl *ctl, int argc, char **argv)
 		const char *word = argv[i];
 
 		if (word[0] == '-' && !option_take(argc, argv, &i, &asked))
-			return ctl_usage("explain", "'%s' is not understood, or lacks its value",
-					 word);
+			return ctl_usage("explain", "'%s' is not understood, or lacks its value%s",
+					 word,
+					 strcmp(word, "--client") == 0
+						 ? "; it takes ADDR:PORT, as 192.0.2.10:50000 or "
+						   "[2001:db8::10]:50000"
+						 : "");
 		if (word[0] == '-')
 			continue;
 		if (asked.ask.url != NULL)

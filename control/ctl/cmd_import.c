@@ -41,6 +41,17 @@ option_of(struct import *import, const char *name)
 	return NULL;
 }
 
+/* As penstock.yaml takes it. */
+static bool
+is_name(const char *text)
+{
+	size_t n = strlen(text);
+
+	return n > 0 && n <= IMG_NAME_MAX &&
+	       strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
+		       n;
+}
+
 /* NULL: good; else what is wrong with the call. */
 static const char *
 args_read(struct import *import, int argc, char **argv)
@@ -61,6 +72,11 @@ args_read(struct import *import, int argc, char **argv)
 		else
 			import->files.web_config = argv[i];
 	}
+	if (!is_name(import->set))
+		return arena_format(&import->arena,
+				    "'%s' is no name of a set; use up to 63 letters, digits, '.', "
+				    "'_' and '-'",
+				    import->set);
 	if (import->files.web_config == NULL && import->files.app_host == NULL)
 		return "give a web.config, or an applicationHost.config with --app-host";
 	return NULL;

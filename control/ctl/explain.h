@@ -52,6 +52,9 @@ enum explain_verdict {
  * question, "listeners" with their names.
  * EXPLAIN_BROKEN: "error" says what is wrong with the tables or the response.
  */
+/* Whether it is one that explain understands. */
+bool explain_is_url(const char *text);
+
 enum explain_verdict explain(const struct explain_ask *ask, json_t **ret_answer);
 
 #endif

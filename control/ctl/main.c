@@ -1,6 +1,7 @@
 /*
  * main.c - penstockctl: finds the verb, takes the options that every verb has, and runs it.
  */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,6 +148,16 @@ common_take(int *argc, char **argv, struct ctl *ctl, bool *ret_help)
 	return true;
 }
 
+/* What could not be written was not done. */
+static int
+said(int verdict)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return verdict;
+	fprintf(stderr, "penstockctl: standard output cannot be written: %s\n", strerror(errno));
+	return verdict == CTL_DONE ? CTL_FAILED : verdict;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -170,7 +181,7 @@ main(int argc, char **argv)
 	}
 	if (wants_help) {
 		print_help(verb);
-		return CTL_DONE;
+		return said(CTL_DONE);
 	}
-	return verb->run(&ctl, argc - 1, argv + 1);
+	return said(verb->run(&ctl, argc - 1, argv + 1));
 }

@@ -50,6 +50,14 @@ url_split(const char *text, struct url *ret_url)
 	return true;
 }
 
+bool
+explain_is_url(const char *text)
+{
+	struct url url;
+
+	return url_split(text, &url);
+}
+
 /* The URL's host as an address, when it is one. */
 static bool
 url_address(const struct url *url, struct ip_addr *ret_ip)

@@ -253,6 +253,23 @@ rules_of_iis_are_linted(void **state)
 	assert_ctl("rules lint web.config --strict", 2, "the options are");
 }
 
+static void
+words_that_cannot_be_meant_are_refused(void **state)
+{
+	(void)state;
+	config_write("named.config", "<rewrite><rules/></rewrite>");
+	assert_ctl("import iis named.config --set 'a b'", 2, "'a b' is no name of a set");
+	assert_ctl("explain ftp://x/", 2, "that is no URL");
+	assert_ctl("explain --run /nowhere no-url", 2, "that is no URL");
+	assert_ctl("explain --client 192.0.2.1 http://203.0.113.10/", 2, "it takes ADDR:PORT");
+	assert_ctl("explain -H \"$(printf 'X-A: b\\r\\nX-B: c')\" http://203.0.113.10/", 2,
+		   "has a line break");
+	/* also what it says of that goes there */
+	assert_ctl("version > /dev/full", 1, "");
+	assert_ctl("explain --json --config good.yaml http://203.0.113.10/ > /dev/full", 1, "");
+	assert_ctl("version --help > /dev/full", 1, "");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -263,6 +280,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(explain_answers_offline_too),
 		cmocka_unit_test(rules_of_a_file_are_checked_and_explained),
 		cmocka_unit_test(rules_of_iis_are_linted),
+		cmocka_unit_test(words_that_cannot_be_meant_are_refused),
 		cmocka_unit_test(every_verb_has_help_with_an_example),
 		cmocka_unit_test(a_second_daemon_refuses_to_start),
 	};
