@@ -344,8 +344,9 @@ key_unknown(struct parse *parse, const struct key_section *section, const struct
 		if (section->keys[i].type != KEY_LATER)
 			known = arena_format(parse->arena, "%s%s%s", known, known[0] ? ", " : "",
 					     section->keys[i].name);
-	conf_err_add(parse->errs, node->key_at, "unknown key '%s'; a %s has %s",
-		     parse_shown(parse, node->key), section->name, known);
+	conf_err_add(parse->errs, node->key_at, "unknown key '%s'; %s %s has %s",
+		     parse_shown(parse, node->key),
+		     strchr("aeiou", section->name[0]) != NULL ? "an" : "a", section->name, known);
 }
 
 static void

@@ -93,12 +93,16 @@ is_found_anywhere(const struct scan_form *form)
 }
 
 static void
-lint_pattern(struct linting *l, struct pattern *pattern, const struct input *input)
+lint_pattern(struct linting *l, struct pattern *pattern, const struct input *input,
+	     struct conf_pos at)
 {
+	const struct conf_pos rule_at = l->at;
 	const char *why;
 
 	if ((pattern->flags & IMG_PATTERN_ANY) != 0)
 		return;
+	if (at.line != 0)
+		l->at = at;
 	if (pattern_is_catastrophic(pattern, &why))
 		lint_say(l, LINT_CATASTROPHIC, false,
 			 "pattern '%s' may take very long: %s; make each repeat end at what the "
@@ -107,8 +111,8 @@ lint_pattern(struct linting *l, struct pattern *pattern, const struct input *inp
 			 "begins with",
 			 pattern->text, why);
 	if (input->kind == IMG_INPUT_VALUE)
-		return;
-	if ((input->flags & IMG_INPUT_ON_REFS) != 0)
+		;
+	else if ((input->flags & IMG_INPUT_ON_REFS) != 0)
 		lint_say(l, LINT_SLOW, true,
 			 "pattern '%s' is matched by itself each time: its input has "
 			 "back-references, "
@@ -129,6 +133,7 @@ lint_pattern(struct linting *l, struct pattern *pattern, const struct input *inp
 			 "begin it "
 			 "with what is always there, or take it apart",
 			 pattern->text);
+	l->at = rule_at;
 }
 
 static void
@@ -138,7 +143,7 @@ lint_conds(struct linting *l, const struct conds_made *conds)
 		const struct cond_made *cond = &conds->cond[i];
 
 		if (cond->pattern != NULL)
-			lint_pattern(l, cond->pattern, cond->input);
+			lint_pattern(l, cond->pattern, cond->input, cond->from->pattern.at);
 		if (cond->from->kind == IMG_COND_FILE || cond->from->kind == IMG_COND_DIRECTORY)
 			lint_say(l, LINT_FILES, true,
 				 "matchType %s is always %s: a proxy has no files; remove the "
@@ -204,6 +209,8 @@ lint_never(struct linting *l, const struct rule_made *made)
 	}
 	if (rule->is_negated)
 		return;
+	if (rule->match.at.line != 0)
+		l->at = rule->match.at;
 	if (begins_with_slash(made->match))
 		lint_say(l, LINT_NEVER, false,
 			 "it never matches: the path is matched without its leading '/', and "
@@ -234,6 +241,7 @@ lint_never(struct linting *l, const struct rule_made *made)
 			 "against; "
 			 "use a condition on {QUERY_STRING}",
 			 made->match->text);
+	l->at = rule->at;
 }
 
 /* ---- rules that undo others ---- */
@@ -277,7 +285,7 @@ lint_rules(struct linting *l, const struct scope_made *scope)
 		lint_demands(l, path, made);
 		lint_shadowed(l, path, scope->rules, made);
 		lint_undone(l, scope->rules, made);
-		lint_pattern(l, made->match, path);
+		lint_pattern(l, made->match, path, made->from->match.at);
 		lint_conds(l, &made->conds);
 	}
 }
@@ -359,7 +367,7 @@ lint_outs(struct linting *l, const struct scope_made *scope)
 		l->rule = made->from->name.s;
 		l->at = made->from->at;
 		lint_double(l, scope->outs, made);
-		lint_pattern(l, made->match, &value);
+		lint_pattern(l, made->match, &value, made->from->match.at);
 		lint_conds(l, &made->conds);
 	}
 }

@@ -102,6 +102,7 @@ static const struct broken broken[] = {
 	{ SET("{map: m, keys: {a: b}, contains: true}"), 13, 14, "has them in a file", "file: texts.txt" },
 	{ SET("{iis: /nonexistent/web.config}"), 13, 11, "cannot read '/nonexistent/web.config' (No such file", "check the path" },
 	{ SET("{app_host: /nonexistent/a.config}"), 13, 16, "cannot read '/nonexistent/a.config' (No such file", "check the path" },
+	{ SET("{name: a, edit: {header: X}, foo: 1}"), 13, 34, "unknown key 'foo'", "an edit rule has" },
 	{ MATCH("path_regex: \"^(a\""), 13, 46, "missing closing parenthesis", "mend the regular expression" },
 	{ MATCH("where: {\"{Nope:x}\": y}"), 13, 42, "'Nope' is no function, rewrite map or provider", "functions are" },
 	{ SET("{name: a, match: {path_regex: a}, redirect: \"/{R:1}\"}"), 13, 49, "uses {R:1}, but the rule's pattern gives {R:0}", "add a group" },
