@@ -75,20 +75,28 @@ done(const json_t *answer)
 		fprintf(stderr, "warning: %s\n", json_string_value(line));
 }
 
-/* Compiling many rules takes a while: on a terminal it is shown, in place. */
+static bool is_line_open; /* what is shown in place has no end yet */
+
+/*
+ * Compiling many rules takes a while: on a terminal it is shown, in place. Patterns of one string
+ * are compiled at one go, so often there is nothing to count until all is done.
+ */
 static void
 on_news(const json_t *news)
 {
 	const json_t *progress = json_object_get(news, "progress");
 	long long done = json_integer_value(json_object_get(progress, "done"));
 	long long of = json_integer_value(json_object_get(progress, "of"));
-
 	long long seconds = json_integer_value(json_object_get(progress, "seconds"));
 
 	if (progress == NULL || !isatty(STDERR_FILENO))
 		return;
-	fprintf(stderr, "\rcompiling rules: %lld of %lld patterns, %lld s%s", done, of, seconds,
-		done == of ? "\n" : "");
+	if (done == 0)
+		fprintf(stderr, "\rcompiling rules: %lld patterns, %lld s", of, seconds);
+	else
+		fprintf(stderr, "\rcompiling rules: %lld of %lld patterns, %lld s", done, of,
+			seconds);
+	is_line_open = true;
 }
 
 static int
@@ -106,6 +114,8 @@ apply(const struct ctl *ctl, const char *path, bool at_restart)
 				      "at_restart", at_restart, "progress", 1),
 			    on_news, &why);
 	free(absolute);
+	if (is_line_open)
+		fprintf(stderr, "\n");
 	if (answer == NULL)
 		return ctl_failed(ctl, "%s", why);
 	is_ok = json_is_true(json_object_get(answer, "ok"));

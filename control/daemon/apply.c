@@ -349,7 +349,8 @@ apply_finish(struct daemon *daemon)
 	return answer;
 }
 
-/* Patterns that are looked up by one scan are compiled at one go: the seconds show that it lives. */
+/* Patterns that are looked up by one scan are compiled at one go: the seconds show that it lives,
+ * and "0 of" would look as if nothing were done. */
 static void
 progress_tell(struct daemon *daemon, uint64_t now)
 {
@@ -368,7 +369,11 @@ progress_tell(struct daemon *daemon, uint64_t now)
 	if (making->pid == 0 || now - applying->said_at < SAY_EVERY) /* told to nobody: ended */
 		return;
 	applying->said_at = now;
-	say("rules: %u of %u patterns are compiled, %u s", making->done_n, making->all_n, seconds);
+	if (making->done_n == 0)
+		say("rules: %u patterns are being compiled, %u s", making->all_n, seconds);
+	else
+		say("rules: %u of %u patterns are compiled, %u s", making->done_n, making->all_n,
+		    seconds);
 }
 
 /* Tells the operator how an apply ended that no client waits for. */

@@ -2,6 +2,7 @@
  * test_black_box.c - the two programs as they are installed, in a run directory of the test's own:
  * exit codes, and what stands on the terminal.
  */
+#include <pty.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -270,6 +271,55 @@ words_that_cannot_be_meant_are_refused(void **state)
 	assert_ctl("version --help > /dev/full", 1, "");
 }
 
+/* What a terminal shows of penstockctl with these words. */
+static void
+shown_on_a_terminal(const char *words, char *ret_text, size_t room)
+{
+	char command[512];
+	size_t n = 0;
+	ssize_t got;
+	int fd, status;
+	pid_t pid;
+
+	snprintf(command, sizeof(command), "cd %s && exec %s --run %s/run %s", dir, ctl_program,
+		 dir, words);
+	pid = forkpty(&fd, NULL, NULL, NULL);
+	if (pid == 0) {
+		execl("/bin/sh", "sh", "-c", command, NULL);
+		_exit(127);
+	}
+	assert_true(pid > 0);
+	while (n < room - 1 && (got = read(fd, ret_text + n, room - 1 - n)) > 0)
+		n += (size_t)got;
+	ret_text[n] = '\0';
+	close(fd);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+/* One scan is compiled at one go: what is said meanwhile is how many there are, not "0 of". */
+static void
+a_terminal_sees_rules_compile(void **state)
+{
+	static char text[65536];
+	char path[128];
+	FILE *file;
+
+	(void)state;
+	config_write("many.yaml", CONF_GOOD "rules:\n  s:\n");
+	snprintf(path, sizeof(path), "%s/many.yaml", dir);
+	file = fopen(path, "a");
+	assert_non_null(file);
+	for (int i = 0; i < 300; i++)
+		fprintf(file, "  - {name: r%d, match: {path_regex: \"^a%d(b|c)*d\"}, deny: 403}\n",
+			i, i);
+	fclose(file);
+	shown_on_a_terminal("apply many.yaml", text, sizeof(text));
+	assert_non_null(strstr(text, "compiling rules: 300 patterns, 0 s"));
+	assert_null(strstr(text, " 0 of "));
+	assert_ctl("apply good.yaml", 0, "is published");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -281,6 +331,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(rules_of_a_file_are_checked_and_explained),
 		cmocka_unit_test(rules_of_iis_are_linted),
 		cmocka_unit_test(words_that_cannot_be_meant_are_refused),
+		cmocka_unit_test(a_terminal_sees_rules_compile),
 		cmocka_unit_test(every_verb_has_help_with_an_example),
 		cmocka_unit_test(a_second_daemon_refuses_to_start),
 	};
