@@ -287,12 +287,9 @@ static void
 an_edit_takes_away_twins_with_underscores(void **state)
 {
 	const struct http_edit edit[] = {
-		EDIT(REMOVE, "x-auth-user", ""),
-		EDIT(SET, "authorization", "ours"),
-		EDIT(SET, "x_one", "new"),
-		EDIT(SET, "accept_language", "de"),
-		EDIT(APPEND, "x-two", "second"),
-		EDIT(APPEND, "x-three", "gone"),
+		EDIT(REMOVE, "x-auth-user", ""), EDIT(SET, "authorization", "ours"),
+		EDIT(SET, "x_one", "new"),	 EDIT(SET, "accept_language", "de"),
+		EDIT(APPEND, "x-two", "second"), EDIT(APPEND, "x-three", "gone"),
 		EDIT(REMOVE, "x_three", ""),
 	};
 	struct http_edits edits = { edit, sizeof(edit) / sizeof(edit[0]) };
