@@ -170,7 +170,8 @@ write_atom(struct writer *w, int depth)
 		if (w->group_n > 0 && below(4) == 0) {
 			to_pattern(w, "\\1");
 			return;
-		} /* fall through */
+		}
+		__attribute__((fallthrough));
 	case 5:
 	case 6:
 	case 7:
