@@ -285,7 +285,7 @@ static const struct key map_keys[] = {
 	  AT(conf_rule_map, keys), .example = "keys: {/old: /new}",
 	  .what = "keys and their values" },
 	{ .name = "file", .type = KEY_TEXT, AT(conf_rule_map, file), .example = "file: moved.tsv",
-	  .what = "more of them: lines of key, tab, value; read when the configuration is applied" },
+	  .what = "more of them: lines of key, tab, value; read again when it changes" },
 	{ .name = "default", .type = KEY_TEXT, AT(conf_rule_map, absent), .example = "default: /",
 	  .what = "the value of a key that is not there; left out: empty" },
 	{ .name = "ignore_case", .type = KEY_BOOL, .absent = "true",

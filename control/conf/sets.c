@@ -236,11 +236,14 @@ static void
 map_file(struct sets *sets, struct rule_map *map, const struct conf_str *name,
 	 struct rule_pair **to)
 {
-	const char *path = path_of(sets, name);
+	struct conf_pos pos = { .file = path_of(sets, name), .line = 1, .col = 1 };
+	char *at, *end;
 	size_t n = 0;
-	char *at = file_bytes(sets, name, path, &n), *end = at != NULL ? at + n : NULL;
-	struct conf_pos pos = { .file = path, .line = 1, .col = 1 };
 
+	map->file = pos.file;
+	map->stamp = rule_stamp_of(pos.file);
+	at = file_bytes(sets, name, pos.file, &n);
+	end = at != NULL ? at + n : NULL;
 	if (n >= 3 && memcmp(at, "\xef\xbb\xbf", 3) == 0)
 		at += 3;
 	for (; at != NULL && at < end; pos.line++) {

@@ -308,6 +308,16 @@ warnings_say(const json_t *warnings)
 	json_array_foreach(warnings, i, line) say("warning: %s", json_string_value(line));
 }
 
+/* What is published now came from these. */
+static void
+files_watch(struct daemon *daemon, const json_t *files)
+{
+	watch_set(&daemon->watch, files, loop_now());
+	free(daemon->watched_by);
+	daemon->watched_by = strdup(daemon->applying.path);
+	ensure(daemon->watched_by != NULL);
+}
+
 /* What the child has made, to an answer. Takes the bytes. */
 static json_t *
 apply_made(struct daemon *daemon, const json_t *result, void *bytes, size_t n)
@@ -328,6 +338,8 @@ apply_made(struct daemon *daemon, const json_t *result, void *bytes, size_t n)
 	else
 		answer = socket_error("the data plane would refuse this: %s",
 				      abi_fault_print(&fault, text, sizeof(text)));
+	if (answer == NULL || json_is_true(json_object_get(answer, "ok")))
+		files_watch(daemon, json_object_get(result, "files"));
 	tables_close(&tables);
 	settings_fini(&settings);
 	return answer;
@@ -384,7 +396,8 @@ answer_say(const struct daemon *daemon, const json_t *answer)
 	size_t i;
 
 	if (!json_is_true(json_object_get(answer, "ok")))
-		say("%s: %s", daemon->config, json_string_value(json_object_get(answer, "error")));
+		say("%s: %s", daemon->applying.path,
+		    json_string_value(json_object_get(answer, "error")));
 	json_array_foreach(json_object_get(answer, "at_restart"), i, line)
 		say("  %s", json_string_value(line));
 	json_array_foreach(json_object_get(answer, "errors"), i, line)
@@ -417,6 +430,9 @@ apply_ended(struct daemon *daemon, json_t *answer)
 	}
 	if (daemon->is_starting)
 		start_ended(daemon);
+	else if (daemon->watched_at != 0 && daemon->watched_at != daemon->tables.generation)
+		say("generation %llu is published", (unsigned long long)daemon->tables.generation);
+	daemon->watched_at = 0;
 	daemon->look_at = 0; /* somebody may wait for this end */
 }
 
@@ -463,10 +479,14 @@ apply_begin(struct daemon *daemon, const struct apply_next *next)
 
 	if (is_under_way(daemon))
 		return apply_later(daemon, next);
+	free(daemon->applying.path);
+	daemon->applying = (struct applying){ .path = strdup(next->path) };
+	ensure(daemon->applying.path != NULL);
 	if (!making_start(&daemon->making, daemon->control_fd, next->path, before))
 		return socket_error("no process can be had to read the configuration: %s",
 				    strerror(errno));
-	daemon->applying = (struct applying){ .client_id = next->client_id,
+	daemon->applying = (struct applying){ .path = daemon->applying.path,
+					      .client_id = next->client_id,
 					      .at_restart = next->at_restart,
 					      .wants_progress = next->wants_progress,
 					      .began = loop_now(),
@@ -486,6 +506,28 @@ apply_file(struct daemon *daemon, const char *path, bool at_restart, bool wants_
 				   .wants_progress = wants_progress };
 
 	return apply_begin(daemon, &next);
+}
+
+/* A map's file has changed: an apply that nobody asked for, of what is in force. */
+static void
+watch_advance(struct daemon *daemon, uint64_t now)
+{
+	struct apply_next next = { .path = daemon->watched_by };
+	const char *file;
+	json_t *answer;
+
+	if (is_under_way(daemon)) {
+		watch_put_off(&daemon->watch, now);
+		return;
+	}
+	file = watch_look(&daemon->watch, now);
+	if (file == NULL)
+		return;
+	say("%s has changed; %s is applied again", file, daemon->watched_by);
+	daemon->watched_at = daemon->tables.generation;
+	answer = apply_begin(daemon, &next);
+	if (answer != NULL)
+		apply_ended(daemon, answer);
 }
 
 /* Whoever waited for what control did by itself. */
@@ -649,6 +691,7 @@ apply_advance(struct daemon *daemon, uint64_t now)
 	if (daemon->making.pid != 0)
 		progress_tell(daemon, now);
 	next_begin(daemon);
+	watch_advance(daemon, now);
 	if (now < daemon->look_at)
 		return;
 	dataplane_find(daemon);

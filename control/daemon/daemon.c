@@ -52,6 +52,8 @@ daemon_turn(struct daemon *daemon, uint64_t latest)
 	}
 	if (daemon->look_at < deadline)
 		deadline = daemon->look_at;
+	at = watch_deadline(&daemon->watch);
+	deadline = at < deadline ? at : deadline;
 	loop_wait(&daemon->loop, latest < deadline ? latest : deadline);
 }
 
@@ -62,6 +64,9 @@ daemon_close(struct daemon *daemon)
 
 	making_stop(&daemon->making);
 	socket_fini(&daemon->socket);
+	watch_fini(&daemon->watch);
+	free(daemon->watched_by);
+	free(daemon->applying.path);
 	free(daemon->next.path);
 	json_decref(daemon->waiting.answer);
 	journals_close(daemon->journals, now);

@@ -22,6 +22,7 @@
 #include "daemon/resolver.h"
 #include "daemon/settings.h"
 #include "daemon/socket.h"
+#include "daemon/watch.h"
 #include "run/tables.h"
 
 /* An apply whose client waits for the data plane's verdict. */
@@ -33,6 +34,7 @@ struct waiting {
 
 /* Whose image is being made. */
 struct applying {
+	char *path;	    /* malloc's; stays until the next one begins */
 	uint64_t client_id; /* 0: nobody waits for the answer */
 	bool at_restart, wants_progress;
 	uint64_t began, told_at, said_at; /* progress: to the client, to the operator */
@@ -67,6 +69,9 @@ struct daemon {
 	struct apply_next next;
 	struct loop_fd making_watch;
 	struct waiting waiting;
+	struct watch watch;  /* files of what is published */
+	char *watched_by;    /* malloc's: the configuration that named them */
+	uint64_t watched_at; /* generation when the last change was seen; 0: nothing to tell */
 
 	struct overrides overrides;
 	struct resolver *resolver; /* NULL: DNS did not start */

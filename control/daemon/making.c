@@ -20,6 +20,7 @@
 #include "conf/conf.h"
 #include "daemon/loop.h"
 #include "daemon/settings.h"
+#include "daemon/watch.h"
 
 enum {
 	TEXT_MAX = 1 << 20, /* of what a child tells at once: errors and warnings are bounded */
@@ -146,9 +147,9 @@ image_make(struct child *child)
 					      "run directory: %s",
 					      strerror(-error)));
 	settings_of(conf, &settings);
-	return json_pack("{s:o, s:o, s:I, s:I}", "settings", settings_json(&settings), "warnings",
-			 warnings_json(&conf->warns), "compiled",
-			 (json_int_t)image.program.compiled_n, "kept",
+	return json_pack("{s:o, s:o, s:o, s:I, s:I}", "settings", settings_json(&settings),
+			 "warnings", warnings_json(&conf->warns), "files", watch_files_json(conf),
+			 "compiled", (json_int_t)image.program.compiled_n, "kept",
 			 (json_int_t)image.program.kept_n);
 }
 

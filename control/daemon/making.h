@@ -38,7 +38,7 @@ bool making_start(struct making *making, int control_fd, const char *path,
 bool making_read(struct making *making);
 
 /*
- * After the end. The result: {"settings": …, "warnings": […]} and the image's bytes (malloc's), or
+ * After the end. The result: {"settings": …, "warnings": […], "files": […]} and the image's bytes (malloc's), or
  * {"answer": …}, an answer that says what is wrong, and NULL. Ends the making.
  */
 json_t *making_take(struct making *making, void **ret_bytes, size_t *ret_n);

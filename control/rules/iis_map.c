@@ -185,7 +185,7 @@ settings_read(const struct iis_at *at, const struct iis_node *node, struct provi
 /* The file's text; the document root is the folder of the web.config. */
 static bool
 lines_open(const struct iis_at *at, struct rule_text path, char **ret_text, size_t *ret_n,
-	   const char **ret_file)
+	   struct rule_map *map)
 {
 	static const char root[] = "{DOCUMENT_ROOT}";
 	const char *name = path.s;
@@ -203,9 +203,12 @@ lines_open(const struct iis_at *at, struct rule_text path, char **ret_text, size
 		return false;
 	}
 	full = iis_path_beside(at, path.at.file, name, path.at, "FilePath");
-	if (full == NULL || !iis_file_read(at, full, path.at, &file))
+	if (full == NULL)
 		return false;
-	*ret_file = file.name;
+	map->stamp = rule_stamp_of(full);
+	if (!iis_file_read(at, full, path.at, &file))
+		return false;
+	map->file = file.name;
 	if (file.n == 0) {
 		*ret_text = arena_text(at->load->arena, "", 0);
 		*ret_n = 0;
@@ -247,8 +250,9 @@ lines_read(const struct iis_at *at, const struct provider *provider, struct rule
 	char *text, *p;
 	size_t n;
 
-	if (provider->path.s == NULL || !lines_open(at, provider->path, &text, &n, &place.file))
+	if (provider->path.s == NULL || !lines_open(at, provider->path, &text, &n, map))
 		return;
+	place.file = map->file;
 	for (p = text; p < text + n;) {
 		size_t length = strcspn(p, "\n");
 		char *next = p + length + 1;

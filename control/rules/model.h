@@ -127,10 +127,18 @@ struct rule_pair {
 };
 
 /* A rewrite map; also a provider that is as good as one (11.3). */
+/* What a file was when it was read: another value is another content. */
+struct rule_stamp {
+	int64_t mtime_ns, bytes;
+	uint64_t inode; /* 0: there is no such file */
+};
+
 struct rule_map {
 	struct conf_pos at;
 	struct rule_text name;
 	struct rule_text absent; /* defaultValue */
+	const char *file;	 /* where the keys were read from; NULL: they stand in the rules */
+	struct rule_stamp stamp; /* ... just before it was read */
 	bool ignores_case;
 	enum img_map_kind kind;
 	struct rule_pair *first;
@@ -166,6 +174,9 @@ struct rule_allowed {
 	struct rule_text name;
 	struct rule_allowed *next;
 };
+
+struct rule_stamp rule_stamp_of(const char *path);
+bool rule_stamp_is(struct rule_stamp a, struct rule_stamp b);
 
 /* A named set, as a listener binds it. Maps are visible to all of its scopes. */
 struct rule_sets {
