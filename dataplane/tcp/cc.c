@@ -38,7 +38,7 @@ cc_begin(struct cc *cc, enum tcp_cc kind, uint16_t mss, bool syn_repeated)
 		.cwnd_bytes = syn_repeated ? mss : initial_window(mss),
 		.ssthresh_bytes = UINT32_MAX / 2,
 		.mss = mss,
-		.kind = kind & 0x7f,
+		.kind = (uint8_t)kind,
 	};
 }
 

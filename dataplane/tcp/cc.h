@@ -18,8 +18,6 @@ enum {
 	CC_INITIAL_SEGMENTS = 10, /* RFC 6928 */
 	CC_INITIAL_BYTES = 14600,
 	CC_WINDOW_MAX = 1 << 30,
-	CC_USED_SHIFT = 34,   /* 17 s, so that a byte holds the time of the last use: */
-	CC_UNUSED_TICKS = 18, /* after five minutes the window is too old (RFC 7661, 4.4.3) */
 };
 
 struct cc {
@@ -27,9 +25,8 @@ struct cc {
 	uint32_t ssthresh_bytes;
 	uint32_t own[4]; /* the algorithm's */
 	uint16_t mss;
-	bool is_limited : 1; /* the window, not the sender's data, held the last flight back */
-	uint8_t kind : 7;    /* enum tcp_cc */
-	uint8_t used;	     /* when half of the window was last in flight, ns >> CC_USED_SHIFT */
+	bool is_limited; /* the window, not the sender's data, held the last flight back */
+	uint8_t kind;	 /* enum tcp_cc */
 };
 
 struct cc_ops {
@@ -55,20 +52,6 @@ void cc_on_timeout(struct cc *cc, uint32_t flight_bytes);
 
 /* For minutes less than half of the window was used: it is halved, down to the initial one. */
 void cc_on_unused(struct cc *cc);
-
-/* So much of the window is in flight; at every turn of sending. */
-static inline void
-cc_note_use(struct cc *cc, uint32_t flight_bytes, uint64_t now)
-{
-	uint8_t tick = (uint8_t)(now >> CC_USED_SHIFT);
-
-	if (flight_bytes >= cc->cwnd_bytes / 2) {
-		cc->used = tick;
-	} else if ((uint8_t)(tick - cc->used) >= CC_UNUSED_TICKS) {
-		cc->used = tick;
-		cc_on_unused(cc);
-	}
-}
 
 /*
  * After an idle time longer than the timeout the path is unknown again (RFC 5681, 4.1); slow start

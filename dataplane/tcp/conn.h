@@ -46,7 +46,7 @@ enum {
 	MSS_DEFAULT_V6 = 1220,
 	MSS_MIN = 88,	       /* a smaller one only makes us work */
 	MERGE_MAX = 512,       /* payloads up to this are copied to a waiting buffer's end */
-	ISLANDS_PER_CONN = 64, /* (island_n has eight bits) runs of out-of-order bytes */
+	ISLANDS_PER_CONN = 64, /* (island_n has seven bits) runs of out-of-order bytes */
 	SPANS_PER_CONN = 512,  /* records of what was sent */
 	REPAIRS_PART = 8,      /* one of so many connections may be in repair at once, */
 	REPAIRS_LEAST = 256,   /* and so many anyway */
@@ -172,7 +172,7 @@ struct tcp_conn {
 	struct seq snd_nxt, snd_wl1; /* SND.WL2 is snd_una: older ACKs bring no window */
 	uint16_t mss_told;	     /* mss before the path became smaller; 0: it has not */
 	uint8_t mss_tick;	     /* ... when, of 2^34 ns */
-	bool no_ect;		     /* ECN is agreed, but we mark nothing as capable */
+	uint8_t used_tick;	     /* when half of the window was last in flight, of 2^34 ns */
 	uint32_t snd_wnd, snd_wnd_max;
 	uint32_t ts_recent, ts_offset;
 	uint32_t island; /* first of the list */
@@ -212,7 +212,8 @@ struct tcp_conn {
 	uint32_t flow_next;
 	uint32_t wait_prev, wait_next; /* in tcp->waiting or tcp->dialing */
 	uint16_t answer_tick;	       /* when what cannot be right was last answered */
-	uint8_t island_n;
+	uint8_t island_n : 7;
+	bool no_ect : 1; /* ECN is agreed, but we mark nothing as capable */
 	uint8_t reo; /* wnd_mult and wnd_rounds of the last repair, four bits each; 0: as at first */
 	uint32_t unread_burst; /* of tcp_input, in which rcvq ceased to be empty */
 } __attribute__((aligned(32)));

@@ -9,6 +9,8 @@
 #include "tcp/conn.h"
 
 enum {
+	USED_SHIFT = 34,   /* 17 s, of which */
+	UNUSED_TICKS = 18, /* so many make five minutes */
 	JOIN_MAX = 512, /* bytes given to send that are copied behind others rather than queued */
 };
 
@@ -305,6 +307,23 @@ can_send_fresh(const struct tcp_conn *conn)
 	return conn->state == TCP_STATE_ESTABLISHED || conn->state == TCP_STATE_CLOSE_WAIT;
 }
 
+/*
+ * RFC 7661, 4.4.3: five minutes in which less than half of the window was in flight make it too
+ * old. A byte beside what is written anyway: a bit field of struct cc was 8 % of an output.
+ */
+static void
+note_use(struct tcp_conn *conn, uint32_t pipe, uint64_t now)
+{
+	uint8_t tick = (uint8_t)(now >> USED_SHIFT);
+
+	if (pipe >= conn->cc.cwnd_bytes / 2) {
+		conn->used_tick = tick;
+	} else if ((uint8_t)(tick - conn->used_tick) >= UNUSED_TICKS) {
+		conn->used_tick = tick;
+		cc_on_unused(&conn->cc);
+	}
+}
+
 /* What stopped us: the peer's window is probed, the congestion window counts as used. */
 static void
 on_fresh_stopped(struct tcp *tcp, struct tcp_conn *conn, enum verdict why, uint64_t now)
@@ -313,7 +332,7 @@ on_fresh_stopped(struct tcp *tcp, struct tcp_conn *conn, enum verdict why, uint6
 
 	conn->cc.is_limited =
 		why == VERDICT_CWND || (cwnd < conn->cc.ssthresh_bytes && pipe >= cwnd / 2);
-	cc_note_use(&conn->cc, pipe, now);
+	note_use(conn, pipe, now);
 	if (why == VERDICT_WINDOW && conn_flight(conn) == 0 && conn->rto_at == UINT64_MAX) {
 		uint64_t wait_ns = rtt_backed_off(&conn->rtt, conn->tries);
 
