@@ -184,6 +184,8 @@ const struct ctl_verb ctl_verb_rules = {
 		"  catastrophic  its pattern's time grows with a power of the input's length\n"
 		"  double        two outbound rules change one value, one after the other\n"
 		"  undone        a rule that undoes an absolute rewrite before it\n"
+		"  unknown       a variable that is always empty, or a header's name without its\n"
+		"                RESPONSE_\n"
 		"  files         IsFile and IsDirectory are false here (notice)\n\n"
 		"Exit code 1 when something wants mending; notices alone are 0.\n\n"
 		"Example: penstockctl rules lint web.config\n",

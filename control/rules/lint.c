@@ -383,13 +383,15 @@ program_lint(const struct rule_sets *sets, struct lints *ret_lints)
 	struct img_build img;
 	struct making m = { .env = &env, .img = &img, .program = &program, .errs = &errs };
 	struct linting l = { .m = &m, .lints = ret_lints, .pairs_left = PAIRS_MAX };
+	const struct scope_made *scopes;
 
 	*ret_lints = (struct lints){ 0 };
 	img_build_init(&img, realloc);
-	for (const struct scope_made *scope = scopes_make(&m, sets); scope != NULL;
-	     scope = scope->next) {
+	scopes = scopes_make(&m, sets);
+	for (const struct scope_made *scope = scopes; scope != NULL; scope = scope->next) {
 		lint_rules(&l, scope);
 		lint_outs(&l, scope);
+		lint_names(&l, scopes, scope);
 	}
 	arena_fini(&m.arena);
 	program_fini(&program);

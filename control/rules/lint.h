@@ -1,6 +1,7 @@
 /*
  * lint.h - what the files of lint share: lint.c (the doors, patterns, outbound rules, pairs that
- * undo each other) and lint_demands.c. Private to control/rules.
+ * undo each other), lint_demands.c and
+ * lint_names.c. Private to control/rules.
  */
 #ifndef PENSTOCK_CONTROL_RULES_LINT_H
 #define PENSTOCK_CONTROL_RULES_LINT_H
@@ -27,6 +28,9 @@ bool lint_matches(const struct pattern *pattern, const char *text);
 /* SHADOWED: a rule from `first` on, before this one, leaves nothing for it. */
 void lint_shadowed(struct linting *l, const struct input *path, const struct rule_made *first,
 		   const struct rule_made *made);
+
+/* UNKNOWN: variables in a scope's rules that none of all scopes sets. */
+void lint_names(struct linting *l, const struct scope_made *scopes, const struct scope_made *scope);
 
 /* NEVER: the rule's conditions. */
 void lint_demands(struct linting *l, const struct input *path, const struct rule_made *made);

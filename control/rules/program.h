@@ -94,6 +94,7 @@ void program_check(const struct rule_sets *sets, struct conf_errs *errs, struct 
 	x(CATASTROPHIC, catastrophic) /* a pattern whose time grows with a power of its input */    \
 	x(DOUBLE, double)	    /* outbound rules that change one value twice (14.3) */         \
 	x(UNDONE, undone)	    /* a rule that undoes an absolute rewrite before it (3.3) */    \
+	x(UNKNOWN, unknown)	    /* a variable that is always empty, or is no header */          \
 	x(FILES, files)		    /* IsFile, IsDirectory: false here (6) */
 /* clang-format on */
 

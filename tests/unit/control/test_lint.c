@@ -312,6 +312,32 @@ outbound_rules_that_prefix_twice_are_found(void **state)
 		0);
 }
 
+#define SET_SITE "<serverVariables><set name='SITE' value='x'/></serverVariables>"
+#define OUT_OF(variable)                                                                           \
+	"<rule name='o'><match serverVariable='" variable                                          \
+	"' pattern='.*'/><action type='Rewrite' value='x'/></rule>"
+
+static void
+variables_that_nobody_sets_are_found(void **state)
+{
+	(void)state;
+	assert_int_equal(found(PROGRAMS_RULES(RULE("a", ".*", REWRITE("/x{REQUEST_URL}"))),
+			       LINT_UNKNOWN, "a"),
+			 1);
+	assert_int_equal(found(PROGRAMS_RULES(RULE("a", ".*",
+						   CONDS("<add input='{SITE}' pattern='x'/>")
+							   REWRITE("/x{HTTP_X_A}{URL}"))),
+			       LINT_UNKNOWN, "a"),
+			 1);
+	assert_int_equal(found(PROGRAMS_RULES(RULE("b", ".*", SET_SITE) RULE(
+				       "a", ".*", CONDS("<add input='{SITE}' pattern='x'/>"))),
+			       LINT_UNKNOWN, "a"),
+			 0);
+	assert_int_equal(found(OUTS(OUT_OF("Location")), LINT_UNKNOWN, "o"), 1);
+	assert_int_equal(found(OUTS(OUT_OF("RESPONSE_Location")), LINT_UNKNOWN, "o"), 0);
+	assert_int_equal(found(OUTS(OUT_OF("MINE")), LINT_UNKNOWN, "o"), 0);
+}
+
 static void
 files_get_a_notice(void **state)
 {
@@ -337,6 +363,7 @@ main(void)
 		cmocka_unit_test(a_rule_that_undoes_an_absolute_rewrite_is_found),
 		cmocka_unit_test(patterns_that_cost_much_are_found),
 		cmocka_unit_test(outbound_rules_that_prefix_twice_are_found),
+		cmocka_unit_test(variables_that_nobody_sets_are_found),
 		cmocka_unit_test(files_get_a_notice),
 	};
 
