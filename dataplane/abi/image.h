@@ -476,7 +476,11 @@ struct img_name {
 	struct ip_addr ip;
 };
 
-/* A content-addressed file control/blob.<hash in hex> that this image needs. */
+/*
+ * A content-addressed file control/blob.<hash in hex> that this image needs. The data plane checks
+ * the hash and, of maps, what they say; a scan database is Hyperscan's to run, so whoever writes
+ * blobs and images is trusted with the data plane.
+ */
 struct img_blob {
 	uint8_t hash[32]; /* abi/blob.h */
 	uint64_t bytes;

@@ -10,6 +10,10 @@
  * captures. Without databases every pattern is asked by itself and the verdict is the same, but
  * that a pattern which would take too long is given more time.
  *
+ * A scan database is a program: Hyperscan runs what it deserializes, and checks version, platform
+ * and a checksum of it alone. Blobs must come from control's folder of the run directory, under
+ * the hash that the image names, and from nowhere else.
+ *
  * Text is bytes, UTF-8 where it matters; paths are decoded, queries raw. Numbers in comments are
  * sections of the reference that the tests go by (url-rewrite).
  */
