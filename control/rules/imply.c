@@ -14,7 +14,7 @@
 enum {
 	CELLS_MAX = 1024,
 	NODES_MAX = 64,
-	STEPS_MAX = 4096,
+	STEPS_MAX = 1024,
 };
 
 /* The rest of a sequence. */

@@ -65,17 +65,35 @@ on_found(unsigned id, unsigned long long from, unsigned long long to, unsigned f
 	return 1; /* once is enough */
 }
 
+static bool
+has_look(const struct tree *tree)
+{
+	if (tree->kind == TREE_LOOK)
+		return true;
+	for (const struct tree *child = tree->child; child != NULL; child = child->next)
+		if (has_look(child))
+			return true;
+	return false;
+}
+
 /* Whether what a scan looks for instead of the pattern is found in any text, so it spares nothing. */
 static bool
-is_found_anywhere(const struct scan_form *form)
+is_found_anywhere(struct linting *l, const struct pattern *pattern)
 {
 	static const char *const sample[] = { "q", "7~", "W-e_x/y.z", "a=1&b=%20 (cd);EF,gh" };
 	hs_database_t *db = NULL;
 	hs_compile_error_t *error = NULL;
 	hs_scratch_t *scratch = NULL;
+	static const char run_end[] = { EMIT_RUN_END, 0 };
+	const struct scan_form *form = &pattern->form;
+	const char *runs;
 	uint32_t n = 0;
+	bool is_caseless;
 
 	if (form->is_exact)
+		return false;
+	runs = emit_runs(&l->m->arena, pattern->tree, &is_caseless);
+	if (!has_look(pattern->tree) && runs[strspn(runs, run_end)] != '\0')
 		return false;
 	if (hs_compile(form->text, form->flags, HS_MODE_BLOCK, NULL, &db, &error) == HS_SUCCESS &&
 	    hs_alloc_scratch(db, &scratch) == HS_SUCCESS)
@@ -126,7 +144,7 @@ lint_pattern(struct linting *l, struct pattern *pattern, const struct input *inp
 			 "it "
 			 "in plain ECMAScript, or take it apart",
 			 pattern->text, pattern->form.why);
-	else if (is_found_anywhere(&pattern->form))
+	else if (is_found_anywhere(l, pattern))
 		lint_say(l, LINT_SLOW, false,
 			 "pattern '%s' is matched by itself each time: without its assertions and "
 			 "back-references, which no scan knows, it matches nearly every text; "
