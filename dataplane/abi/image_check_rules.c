@@ -337,6 +337,24 @@ check_match(struct check *c, const struct img_scope *scope, uint32_t pattern_i,
 		  ABI_FAULT_REFERENCE, "pattern_i");
 }
 
+/* What rules of requests and of responses begin with. */
+struct head {
+	uint32_t slot, incarnation;
+	struct img_str name, file;
+	uint32_t flags, syntax;
+};
+
+static bool
+check_head(struct check *c, const struct head *h)
+{
+	return check_slot(c, IMG_KIND_RULE, h->slot, h->incarnation) &&
+	       ok(c, h->slot < IMG_RULES_MAX, ABI_FAULT_RANGE, "slot") &&
+	       check_text(c, h->name, IMG_RULE_NAME_MAX, "name") &&
+	       check_str(c, h->file, FILE_MAX, "file") &&
+	       ok(c, (h->flags & ~(uint32_t)IMG_RULE_FLAGS) == 0, ABI_FAULT_FLAGS, "flags") &&
+	       ok(c, h->syntax < IMG_SYNTAXES, ABI_FAULT_ENUM, "syntax");
+}
+
 static bool
 check_rule(struct check *c, const struct img_scope *scope, uint32_t i)
 {
@@ -344,12 +362,8 @@ check_rule(struct check *c, const struct img_scope *scope, uint32_t i)
 
 	at(c, IMG_RULES, i);
 	img_get(c->img, IMG_RULES, i, &r);
-	return check_slot(c, IMG_KIND_RULE, r.slot, r.incarnation) &&
-	       ok(c, r.slot < IMG_RULES_MAX, ABI_FAULT_RANGE, "slot") &&
-	       check_text(c, r.name, IMG_RULE_NAME_MAX, "name") &&
-	       check_str(c, r.file, FILE_MAX, "file") &&
-	       ok(c, (r.flags & ~(uint32_t)IMG_RULE_FLAGS) == 0, ABI_FAULT_FLAGS, "flags") &&
-	       ok(c, r.syntax < IMG_SYNTAXES, ABI_FAULT_ENUM, "syntax") &&
+	return check_head(c, &(struct head){ r.slot, r.incarnation, r.name, r.file, r.flags,
+					     r.syntax }) &&
 	       check_match(c, scope, r.pattern_i, IMG_INPUT_PATH) && check_action(c, &r) &&
 	       check_time(c, r.connect_ns, "connect_ns") && check_time(c, r.send_ns, "send_ns") &&
 	       check_time(c, r.receive_ns, "receive_ns") &&
@@ -406,12 +420,8 @@ check_out_rule(struct check *c, const struct img_scope *scope, uint32_t i)
 
 	at(c, IMG_OUT_RULES, i);
 	img_get(c->img, IMG_OUT_RULES, i, &r);
-	return check_slot(c, IMG_KIND_RULE, r.slot, r.incarnation) &&
-	       ok(c, r.slot < IMG_RULES_MAX, ABI_FAULT_RANGE, "slot") &&
-	       check_text(c, r.name, IMG_RULE_NAME_MAX, "name") &&
-	       check_str(c, r.file, FILE_MAX, "file") &&
-	       ok(c, (r.flags & ~(uint32_t)IMG_RULE_FLAGS) == 0, ABI_FAULT_FLAGS, "flags") &&
-	       ok(c, r.syntax < IMG_SYNTAXES, ABI_FAULT_ENUM, "syntax") &&
+	return check_head(c, &(struct head){ r.slot, r.incarnation, r.name, r.file, r.flags,
+					     r.syntax }) &&
 	       ok(c, r.kind < IMG_OUTS_KINDS, ABI_FAULT_ENUM, "kind") &&
 	       ok(c,
 		  r.pre_i == ABI_NONE || (r.pre_i >= scope->first_pre &&

@@ -1,23 +1,8 @@
 /*
  * name.c - codings by name: Content-Encoding's, and what Accept-Encoding says of them.
  */
+#include "base/trim.h"
 #include "codec/codec.h"
-
-static bool
-is_blank(uint8_t c)
-{
-	return c == ' ' || c == '\t';
-}
-
-static struct slice
-trim(struct slice s)
-{
-	while (s.n > 0 && is_blank(s.p[0]))
-		s = slice_of(s.p + 1, s.n - 1);
-	while (s.n > 0 && is_blank(s.p[s.n - 1]))
-		s.n--;
-	return s;
-}
 
 /* The next part of a list before `by`, without blanks; false: there is none. */
 static bool
@@ -29,11 +14,11 @@ next(struct slice *list, char by, struct slice *ret)
 		return false;
 	at = list->n > 0 ? memchr(list->p, by, list->n) : NULL;
 	if (at == NULL) {
-		*ret = trim(*list);
+		*ret = slice_trim(*list);
 		*list = (struct slice){ 0 };
 		return true;
 	}
-	*ret = trim(slice_of(list->p, (uint32_t)(at - list->p)));
+	*ret = slice_trim(slice_of(list->p, (uint32_t)(at - list->p)));
 	*list = slice_of(at + 1, list->n - (uint32_t)(at - list->p) - 1);
 	return true;
 }

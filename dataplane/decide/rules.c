@@ -85,24 +85,10 @@ decide_wants_body(struct rules *rules, uint32_t lane_i, uint32_t listener_i,
 
 /* ---- a verdict ---- */
 
-/* The farm of a URL's host, which may write the port that its scheme has anyway. */
-static uint32_t
-farm_of_host(const struct rules *rules, struct slice host, bool is_secure)
-{
-	uint32_t farm_i = rules_farm(rules, host);
-	struct slice name;
-	uint16_t port;
-
-	if (farm_i == (uint32_t)IMG_NONE && http_split_host(host, &name, &port) &&
-	    port == (is_secure ? 443 : 80))
-		return rules_farm(rules, name);
-	return farm_i;
-}
-
 /* "OPTIONS *" is of the server and not of a path: rules may answer it or choose a farm. */
 static void
-way_of(const struct img *img, const struct rules *rules, uint32_t listener_i,
-       const struct http_request *r, const struct rules_verdict *v, struct decide_way *ret_way)
+way_of(const struct img *img, uint32_t listener_i, const struct http_request *r,
+       const struct rules_verdict *v, struct decide_way *ret_way)
 {
 	*ret_way = (struct decide_way){ .farm_i = v->farm_i,
 					.is_proxied = v->outcome == RULES_PROXY,
@@ -120,9 +106,7 @@ way_of(const struct img *img, const struct rules *rules, uint32_t listener_i,
 								       : DECIDE_CAUSE_NO_FARM;
 		return;
 	}
-	ret_way->farm_i = farm_of_host(rules, v->host, v->is_secure);
-	if (ret_way->farm_i == (uint32_t)IMG_NONE)
-		ret_way->cause = DECIDE_CAUSE_HOST;
+	ret_way->cause = DECIDE_CAUSE_HOST; /* the rules have looked for its farm */
 }
 
 bool
@@ -137,7 +121,7 @@ decide_rules(const struct img *img, struct rules *rules, uint32_t lane_i, uint32
 	switch (ret_verdict->outcome) {
 	case RULES_ROUTE:
 	case RULES_PROXY:
-		way_of(img, rules, listener_i, facts->request, ret_verdict, ret_way);
+		way_of(img, listener_i, facts->request, ret_verdict, ret_way);
 		return true;
 	case RULES_REDIRECT:
 	case RULES_RESPOND:

@@ -2,6 +2,7 @@
  * fields.c - headers and cookies as they came and as rules have left them, and the variables that
  * rules set (13).
  */
+#include "base/trim.h"
 #include "rules/fields.h"
 
 enum {
@@ -141,16 +142,6 @@ field_put(struct put *t, bool is_response, struct slice name)
 
 /* ---- cookies (RFC 6265, 4.2.1) ---- */
 
-static struct slice
-trimmed(struct slice s)
-{
-	while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))
-		s = slice_of(s.p + 1, s.n - 1);
-	while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-		s.n--;
-	return s;
-}
-
 /* The value of a pair with this name among those of a line. */
 static bool
 cookie_in(struct slice line, struct slice name, struct slice *ret)
@@ -165,9 +156,9 @@ cookie_in(struct slice line, struct slice name, struct slice *ret)
 		if (equals == NULL)
 			continue;
 		n = (uint32_t)(equals - pair.p);
-		if (!slice_eq(trimmed(slice_of(pair.p, n)), name))
+		if (!slice_eq(slice_trim(slice_of(pair.p, n)), name))
 			continue;
-		*ret = trimmed(slice_of(equals + 1, pair.n - n - 1));
+		*ret = slice_trim(slice_of(equals + 1, pair.n - n - 1));
 		return true;
 	}
 	return false;

@@ -4,6 +4,7 @@
  * A change is kept once a name: what replaces a value takes its place. Header names and values are
  * fit for a head when they are here, whatever a substitution made.
  */
+#include "base/trim.h"
 #include "rules/fields.h"
 
 /* Headers that say where a message ends: the wire's, no rule's. */
@@ -56,17 +57,6 @@ field_is_value(struct slice s)
 	return true;
 }
 
-/* Blanks at the ends are no part of a value on the wire. */
-static struct slice
-trimmed(struct slice s)
-{
-	while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))
-		s = slice_of(s.p + 1, s.n - 1);
-	while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-		s.n--;
-	return s;
-}
-
 enum rules_fault
 field_fit(struct slice name, struct slice *value)
 {
@@ -74,7 +64,7 @@ field_fit(struct slice name, struct slice *value)
 		return RULES_FAULT_READ_ONLY;
 	if (!is_token(name) || !field_is_value(*value))
 		return RULES_FAULT_BYTES;
-	*value = trimmed(*value);
+	*value = slice_trim(*value);
 	return RULES_FAULT_NONE;
 }
 
@@ -151,7 +141,7 @@ set_do(struct rules_lane *l, const struct img_set *set)
 	if (c.op == RULES_CHANGE_REMOVE && !replaces)
 		return RULES_FAULT_NONE; /* no value for a header that may have one */
 	if (!c.is_variable)
-		c.value = trimmed(c.value);
+		c.value = slice_trim(c.value);
 	return note(l, &c);
 }
 
