@@ -507,7 +507,8 @@ number(const char *arg, const char *name, uint64_t otherwise)
 int
 main(int argc, char **argv)
 {
-	uint64_t count = getenv("PENSTOCK_FULL") != NULL ? FULL : SMOKE;
+	const char *full = getenv("PENSTOCK_FULL");
+	uint64_t count = full != NULL && strtoul(full, NULL, 10) != 0 ? FULL : SMOKE;
 	uint64_t seed = number(argc > 2 ? argv[2] : NULL, "PENSTOCK_SEED", 1);
 	struct tally tally = { 0 };
 
