@@ -45,7 +45,8 @@ sink_put_owed(struct sink *to, struct slice *owed)
 {
 	uint32_t n = sink_put(to, owed->p, owed->n);
 
-	*owed = slice_of(owed->p + n, owed->n - n);
+	if (n > 0) /* what owes nothing may point nowhere */
+		*owed = slice_of(owed->p + n, owed->n - n);
 }
 
 /* ---- outbound.c ---- */

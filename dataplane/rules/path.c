@@ -426,6 +426,8 @@ path_put_query(struct put *t, struct slice query)
 	struct marks marks = marks_of(t->l, query);
 	uint32_t from = 0;
 
+	if (query.n == 0) /* then there may be no bytes to point at */
+		return;
 	for (uint32_t i = 0; i < query.n; i++) {
 		uint8_t c = query.p[i];
 		uint8_t mark = mark_at(&marks, i);
