@@ -61,7 +61,7 @@ def per_request(bench, name):
 def test_large_packets_both_ways_over_virtio(lab):
     """The same bodies, each byte compared by the generator, in a tenth of the packets."""
     seconds = 5 if lab.full else 1
-    # bulk-up does not begin since the latest changes of TCP: a fault to be found, kept in --full.
+    # bulk-up does not end within its time: a fault that is not found yet, so --full alone has it.
     for profile in ("bulk-down", "bulk-up") if lab.full else ("bulk-down",):
         twin = Bench(lab, "memif", profile, seconds)
         cut = Bench(lab, "virtio", profile, seconds)
