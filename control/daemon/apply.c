@@ -226,6 +226,16 @@ has_dataplane(const struct daemon *daemon)
 	return daemon->dataplane_fd >= 0 && rundir_locked_by(daemon->dataplane_fd) != 0;
 }
 
+/* It has tables in force, of which some parts stand until it starts again. */
+static bool
+is_serving(const struct daemon *daemon)
+{
+	struct instance_facts facts;
+
+	return has_dataplane(daemon) && daemon_facts(daemon, &facts) && facts.generation != 0 &&
+	       facts.pid == (uint32_t)rundir_locked_by(daemon->dataplane_fd);
+}
+
 /*
  * The data plane has left the newest image since it was published (it crashed of it, say): the
  * same tables under a new generation are a new trial, if somebody wishes so.
@@ -601,9 +611,11 @@ apply_first(struct daemon *daemon)
 {
 	json_t *answer;
 
+	dataplane_find(daemon);
 	daemon->is_starting = true;
 	daemon_listen(daemon); /* told; what counts is whether it can be when the file is read */
-	answer = apply_file(daemon, daemon->config, false, false, 0);
+	/* A data plane that starts beside us must not keep the file out: it has not begun to serve. */
+	answer = apply_file(daemon, daemon->config, !is_serving(daemon), false, 0);
 	if (answer != NULL)
 		apply_ended(daemon, answer);
 }

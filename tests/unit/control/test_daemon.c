@@ -119,6 +119,11 @@ a_refused_image_gives_way_to_the_last_good_one(void **state)
 	assert_true(w->daemon.tables.generation == 3);
 }
 
+static const char two_cores[] =
+	"machine:\n  cores: [1, 2]\n  ports: [{name: outside, device: packet:out0, addresses: "
+	"[203.0.113.10/24]}, {name: inside, device: packet:in0, addresses: "
+	"[10.0.0.5/24]}]\n" CONF_LISTENERS CONF_FARMS;
+
 static void
 what_needs_a_restart_is_named_and_refused_unless_wished(void **state)
 {
@@ -128,10 +133,7 @@ what_needs_a_restart_is_named_and_refused_unless_wished(void **state)
 	control_start(w);
 	dataplane_start(w);
 	notice(w);
-	config_write(w,
-		     "machine:\n  cores: [1, 2]\n  ports: [{name: outside, device: packet:out0, "
-		     "addresses: [203.0.113.10/24]}, {name: inside, device: packet:in0, addresses: "
-		     "[10.0.0.5/24]}]\n" CONF_LISTENERS CONF_FARMS);
+	config_write(w, two_cores);
 	answer = ask_apply(w, false);
 	assert_false(is_ok(answer));
 	assert_string_equal(
@@ -145,6 +147,36 @@ what_needs_a_restart_is_named_and_refused_unless_wished(void **state)
 	assert_string_equal(text_of(answer, "verdict"), "at_restart");
 	json_decref(answer);
 	assert_true(w->daemon.tables.generation == 2);
+}
+
+/* Both started anew at once: what only a restart takes is in the file, and this is the restart. */
+static void
+a_data_plane_that_starts_too_does_not_keep_the_file_out(void **state)
+{
+	struct world *w = *state;
+
+	control_start(w);
+	control_stop(w);
+	config_write(w, two_cores);
+	control_begin(w);
+	dataplane_start(w); /* holds its lock and has chosen nothing */
+	while (w->daemon.is_starting)
+		daemon_turn(&w->daemon, loop_now() + 2 * LOOP_MS);
+	assert_int_equal(w->daemon.tables.generation, 2);
+}
+
+static void
+a_data_plane_that_serves_keeps_what_needs_its_restart(void **state)
+{
+	struct world *w = *state;
+
+	control_start(w);
+	dataplane_start(w);
+	notice(w);
+	control_stop(w);
+	config_write(w, two_cores);
+	control_start(w);
+	assert_int_equal(w->daemon.tables.generation, 1);
 }
 
 /* ---- tests: overrides ---- */
@@ -802,6 +834,8 @@ main(void)
 		TEST(what_does_not_load_leaves_the_running_one_alone),
 		TEST(a_refused_image_gives_way_to_the_last_good_one),
 		TEST(what_needs_a_restart_is_named_and_refused_unless_wished),
+		TEST(a_data_plane_that_starts_too_does_not_keep_the_file_out),
+		TEST(a_data_plane_that_serves_keeps_what_needs_its_restart),
 		TEST(overrides_outlive_apply_and_restart),
 		TEST(runtime_grows_and_keeps_what_it_says),
 		TEST(a_broken_file_beside_a_running_proxy_is_survived),
