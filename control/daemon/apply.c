@@ -7,182 +7,24 @@
 #include "daemon/daemon.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
-#include "abi/publish.h"
 #include "abi/rundir.h"
 #include "base/ensure.h"
 #include "conf/conf.h"
-#include "daemon/blobs.h"
 #include "daemon/say.h"
 
 enum {
-	GENERATIONS_MAX = 256, /* looked at when old images are removed */
-	CHANGES_TOLD = 1000,   /* lines of an answer */
-	KEPT_UNSEEN = 3,       /* images kept when no data plane says what it runs */
+	CHANGES_TOLD = 1000, /* lines of an answer */
 };
 
-/* The data plane's word for a generation: none of its can wear ours out. */
-#define GENERATION_BELIEVED_MAX ((uint64_t)1 << 62)
-
-#define VERDICT_WAIT		(5 * LOOP_S)
-#define LOOK_EVERY		(100 * LOOP_MS)
-#define LOOK_WAITING		(5 * LOOP_MS)
-#define SAY_EVERY		(5 * LOOP_S)
-#define TELL_EVERY		(200 * LOOP_MS)
-
-bool
-daemon_facts(const struct daemon *daemon, struct instance_facts *ret_facts)
-{
-	struct rundir_map map;
-	struct abi_fault fault;
-	bool is_good;
-
-	if (daemon->dataplane_fd < 0 || rundir_locked_by(daemon->dataplane_fd) == 0 ||
-	    rundir_map_open(daemon->dataplane_fd, RUNDIR_INSTANCE, false, &map) != 0)
-		return false;
-	is_good = instance_read(map.p, map.n, ret_facts, &fault);
-	rundir_map_close(&map);
-	return is_good;
-}
-
-/* The data plane may start at any time after us. */
-static void
-dataplane_find(struct daemon *daemon)
-{
-	if (daemon->dataplane_fd >= 0)
-		return;
-	daemon->dataplane_fd = rundir_open(daemon->run, RUNDIR_DATAPLANE);
-	if (daemon->dataplane_fd >= 0)
-		journals_set_dataplane(daemon->journals, daemon->dataplane_fd);
-}
-
-/* ---- files ---- */
-
-static uint64_t
-generation_next(const struct daemon *daemon)
-{
-	struct instance_facts facts;
-	struct publish publish;
-	struct abi_fault fault;
-	uint64_t newest[1], top = daemon->tables.generation;
-
-	if (publish_read(daemon->control_fd, &publish, &fault) && publish.generation > top)
-		top = publish.generation;
-	if (rundir_generations(daemon->control_fd, newest, 1) == 1 && newest[0] > top)
-		top = newest[0];
-	if (daemon_facts(daemon, &facts) && facts.newest_generation > top &&
-	    facts.newest_generation <= GENERATION_BELIEVED_MAX)
-		top = facts.newest_generation;
-	return top + 1;
-}
-
-static void
-generation_remove(struct daemon *daemon, uint64_t generation)
-{
-	char name[RUNDIR_NAME_MAX];
-
-	rundir_unlink(daemon->control_fd, rundir_tables_name(name, generation));
-}
-
-/*
- * Removes images that nobody needs: not the newest, the last good one, the one that runs or the
- * one the data plane started with. What a lane still reads is in the data plane's own memory.
- */
-static void
-generations_sweep(struct daemon *daemon)
-{
-	struct instance_facts facts;
-	bool is_seen = daemon_facts(daemon, &facts);
-	uint64_t *generation = calloc(GENERATIONS_MAX, sizeof(*generation));
-	int n;
-
-	ensure(generation != NULL);
-	n = rundir_generations(daemon->control_fd, generation, GENERATIONS_MAX);
-	for (int i = 0; i < n; i++) {
-		uint64_t g = generation[i];
-		bool is_needed = g == daemon->tables.generation || g == daemon->good.generation;
-
-		if (is_seen)
-			is_needed |= g == facts.generation || g == facts.start_generation ||
-				     g > daemon->tables.generation;
-		else
-			is_needed |= i < KEPT_UNSEEN;
-		if (!is_needed)
-			generation_remove(daemon, g);
-	}
-	free(generation);
-}
-
-/* Images that nobody needs, and then blobs that no image names. */
-static void
-files_sweep(struct daemon *daemon)
-{
-	generations_sweep(daemon);
-	if (daemon->making.pid == 0) /* else some are about to be named */
-		blobs_sweep(daemon->control_fd);
-}
-
-/* Everything an image brings with it beside its bytes: done before the data plane sees it. */
-static bool
-image_prepare(struct daemon *daemon, const struct img *img, const struct settings *settings)
-{
-	if (!overrides_fit(&daemon->overrides, img_machine(img)->server_slots)) {
-		say("control/runtime cannot grow: the run directory is full");
-		return false;
-	}
-	names_add(&daemon->names, img);
-	if (daemon->resolver != NULL)
-		resolver_set(daemon->resolver, img, settings->dns != NULL ? settings->dns : "",
-			     loop_now());
-	return true;
-}
-
-static void
-settings_use(struct daemon *daemon, const struct settings *settings)
-{
-	const char *was = daemon->settings.log_path, *is = settings->log_path;
-	bool is_same = (was == NULL) == (is == NULL) && (is == NULL || strcmp(was, is) == 0) &&
-		       daemon->settings.log_format == settings->log_format;
-
-	settings_copy(&daemon->settings, settings);
-	if (!is_same)
-		access_log_open(&daemon->log, settings->log_path, settings->log_format);
-	settings_save(settings, daemon->control_fd);
-}
-
-/* Writes and announces an image. Takes `tables` (without a generation). 0 or a negative errno,
- * told. */
-static int
-publish(struct daemon *daemon, struct tables *tables, const struct settings *settings)
-{
-	char name[RUNDIR_NAME_MAX];
-	int error;
-
-	tables->generation = generation_next(daemon);
-	if (!image_prepare(daemon, &tables->img, settings))
-		return -ENOSPC;
-	error = rundir_write(daemon->control_fd, rundir_tables_name(name, tables->generation),
-			     tables->bytes, tables->bytes_n, RUNDIR_MODE_FIXED);
-	if (error == 0)
-		error = publish_write(daemon->control_fd, tables->generation, tables->bytes_n,
-				      tables->img.crc, loop_realtime());
-	if (error != 0) {
-		say("the tables cannot be written: %s", strerror(-error));
-		return error;
-	}
-	if (daemon->tables.generation != daemon->good.generation)
-		tables_close(&daemon->tables);
-	daemon->tables = *tables;
-	*tables = (struct tables){ 0 };
-	settings_use(daemon, settings);
-	return 0;
-}
+#define VERDICT_WAIT (5 * LOOP_S)
+#define LOOK_EVERY   (100 * LOOP_MS)
+#define LOOK_WAITING (5 * LOOP_MS)
+#define SAY_EVERY    (5 * LOOP_S)
+#define TELL_EVERY   (200 * LOOP_MS)
 
 /* ---- an answer ---- */
 
@@ -274,7 +116,7 @@ apply_tables(struct daemon *daemon, struct tables *tables, const struct settings
 
 	if (daemon->tables.generation != 0 && is_same_image(tables, &daemon->tables) &&
 	    !(client_id != 0 && is_refused_now(daemon))) {
-		settings_use(daemon, settings);
+		generation_use_settings(daemon, settings);
 		return json_pack("{s:b, s:I, s:s, s:[], s:O}", "ok", 1, "generation",
 				 (json_int_t)daemon->tables.generation, "verdict", "unchanged",
 				 "changes", "warnings", warnings);
@@ -286,7 +128,7 @@ apply_tables(struct daemon *daemon, struct tables *tables, const struct settings
 				   "nothing was applied. Say --at-restart to publish them now and "
 				   "have them at the next start",
 				   "at_restart", lines_json(&changes, true));
-	} else if ((error = publish(daemon, tables, settings)) != 0) {
+	} else if ((error = generation_publish(daemon, tables, settings)) != 0) {
 		answer = socket_error("the tables cannot be written to the run directory: %s",
 				      strerror(-error));
 	} else {
@@ -367,7 +209,7 @@ apply_finish(struct daemon *daemon)
 	if (answer == NULL)
 		answer = apply_made(daemon, result, bytes, n);
 	json_decref(result);
-	files_sweep(daemon);
+	generations_sweep(daemon);
 	return answer;
 }
 
@@ -570,7 +412,7 @@ apply_gone(void *ctx, uint64_t client_id)
 	say("an apply was given up by whoever asked for it");
 	loop_forget(&daemon->loop, &daemon->making_watch);
 	making_stop(&daemon->making);
-	files_sweep(daemon);
+	generations_sweep(daemon);
 }
 
 /* ---- start ---- */
@@ -601,7 +443,7 @@ apply_adopt(struct daemon *daemon)
 	say("adopted the tables of generation %llu", (unsigned long long)daemon->tables.generation);
 	if (!settings_load(&daemon->settings, daemon->control_fd))
 		settings_fini(&daemon->settings);
-	image_prepare(daemon, &daemon->tables.img, &daemon->settings);
+	generation_prepare(daemon, &daemon->tables.img, &daemon->settings);
 	access_log_open(&daemon->log, daemon->settings.log_path, daemon->settings.log_format);
 	good_adopt(daemon);
 }
@@ -640,7 +482,7 @@ taken(struct daemon *daemon)
 		tables_close(&daemon->good);
 	daemon->good = daemon->tables;
 	settings_copy(&daemon->good_settings, &daemon->settings);
-	files_sweep(daemon);
+	generations_sweep(daemon);
 }
 
 /* Back to the good image, under a generation of its own. */
@@ -668,14 +510,14 @@ refused(struct daemon *daemon, const struct abi_fault *fault)
 	ensure(bytes != NULL);
 	memcpy(bytes, daemon->good.bytes, daemon->good.bytes_n);
 	if (tables_open_bytes(bytes, daemon->good.bytes_n, 0, &again, &none) &&
-	    publish(daemon, &again, &daemon->good_settings) == 0) {
+	    generation_publish(daemon, &again, &daemon->good_settings) == 0) {
 		generation_remove(daemon, generation);
 		tables_close(&daemon->good);
 		daemon->good = daemon->tables;
 		daemon->judged = daemon->tables.generation; /* known to be good: no second round */
 	}
 	tables_close(&again);
-	files_sweep(daemon);
+	generations_sweep(daemon);
 }
 
 /* The data plane has said what it thinks of the newest image. */

@@ -94,6 +94,33 @@ void daemon_turn(struct daemon *daemon, uint64_t latest);
 
 void daemon_close(struct daemon *daemon);
 
+/* ---- generations.c ---- */
+
+/* Looks for the data plane's folder: it may start at any time after us. */
+void dataplane_find(struct daemon *daemon);
+
+/* The data plane's facts, when one runs. */
+bool daemon_facts(const struct daemon *daemon, struct instance_facts *ret_facts);
+
+/* What an image brings with it beside its bytes, before the data plane sees it. False: told. */
+bool generation_prepare(struct daemon *daemon, const struct img *img,
+			const struct settings *settings);
+
+/* These count from now on: the log is reopened where they say, and they are kept. */
+void generation_use_settings(struct daemon *daemon, const struct settings *settings);
+
+/*
+ * Writes and announces an image. Takes `tables` (without a generation). 0 or a negative errno,
+ * told.
+ */
+int generation_publish(struct daemon *daemon, struct tables *tables,
+		       const struct settings *settings);
+
+void generation_remove(struct daemon *daemon, uint64_t generation);
+
+/* Removes images that nobody needs, and then blobs that no image names. */
+void generations_sweep(struct daemon *daemon);
+
 /* ---- apply.c ---- */
 
 /* Takes over what an earlier control process left in the run directory. */
@@ -119,9 +146,6 @@ void apply_first(struct daemon *daemon);
 
 /* Looks for the data plane's verdict. */
 void apply_advance(struct daemon *daemon, uint64_t now);
-
-/* The data plane's facts, when one runs. */
-bool daemon_facts(const struct daemon *daemon, struct instance_facts *ret_facts);
 
 /* ---- requests.c ---- */
 
