@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "abi/build.h"
+#include "base/prng.h"
 #include "rules/parts.h"
 #include "rules/regex.h"
 #include "rules/scanned.h"
@@ -28,23 +29,12 @@ enum {
 	MATCH_LIMIT = 20000, /* past it nothing is known of the pair */
 };
 
-static uint64_t random_state;
-
-static uint64_t
-next_random(void)
-{
-	random_state += 0x9e3779b97f4a7c15ull; /* splitmix64 */
-	uint64_t z = random_state;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return z ^ z >> 31;
-}
+static struct prng prng;
 
 static uint32_t
 below(uint32_t n)
 {
-	return (uint32_t)(next_random() % n);
+	return prng_below(&prng, n);
 }
 
 /* ---- writing a pattern and a text that it may match ---- */
@@ -514,7 +504,7 @@ main(int argc, char **argv)
 
 	count = number(argc > 1 ? argv[1] : NULL, "PENSTOCK_SETS", count);
 	for (uint64_t i = 0; i < count; i++) {
-		random_state = seed + i * 0x100000000ull;
+		prng_init(&prng, seed + i * 0x100000000ull);
 		if (!round_run(&tally)) {
 			fprintf(stderr, "rules_scan: set %llu of seed %llu\n",
 				(unsigned long long)i, (unsigned long long)seed);
