@@ -10,7 +10,6 @@
 
 enum {
 	CONNS_USUAL = 131072, /* all lanes together */
-	EXCHANGES_USUAL = 16384,
 	BACKLOG_USUAL = 8192,
 	SLOTS_USUAL = 256,
 	LISTENERS_USUAL = 1024,
@@ -64,11 +63,14 @@ lane_plan(const struct img *img, uint16_t lane_n, uint32_t pool_bufs, uint32_t l
 {
 	const struct img_machine *m = img_machine(img);
 	uint32_t reserve = lent_bufs + pool_bufs / RESERVE_SHARE;
+	uint32_t conns = share(m->conns_max, CONNS_USUAL, lane_n, 16, IMG_LANE_CONNS_MAX);
 
 	*ret_plan = (struct lane_plan){
-		.conns_max = share(m->conns_max, CONNS_USUAL, lane_n, 16, IMG_LANE_CONNS_MAX),
-		.exchanges_max =
-			share(m->exchanges_max, EXCHANGES_USUAL, lane_n, 16, IMG_LANE_CONNS_MAX),
+		.conns_max = conns,
+		/* Usually one for each connection: they may all wait, and memory is taken by use. */
+		.exchanges_max = m->exchanges_max == 0 ? conns
+						       : share(m->exchanges_max, 0, lane_n, 16,
+							       IMG_LANE_CONNS_MAX),
 		.backlog_max = share(m->backlog_max, BACKLOG_USUAL, lane_n, 16, IMG_LANE_CONNS_MAX),
 		.listeners_max = LISTENERS_USUAL + img_n(img, IMG_LISTENERS) * 2,
 		.server_slots = slots_of(img),

@@ -100,10 +100,10 @@ proxy_fini(struct proxy *p)
 	p->conf.journal = NULL;
 	p->is_draining = true;
 	pool_up_prune(p);
-	for (uint32_t i = 0; i < p->conf.exchanges_max; i++)
+	for (uint32_t i = 0; i < p->exchs.fresh; i++)
 		if (pool_is_taken(&p->exchs, i))
 			exch_client_lost(p, exch_at(p, i), JOURNAL_CAUSE_SHUTDOWN);
-	for (uint32_t i = 0; i < p->conf.conns_max; i++) {
+	for (uint32_t i = 0; i < p->conns.fresh; i++) {
 		if (!pool_is_taken(&p->conns, i) || conn_at(p, i)->state == CONN_FREE)
 			continue;
 		leg_abort(p, &conn_at(p, i)->leg);
@@ -319,7 +319,7 @@ proxy_farms(struct proxy *p)
 static void
 cut_disabled(struct proxy *p)
 {
-	for (uint32_t i = 0; i < p->conf.exchanges_max; i++) {
+	for (uint32_t i = 0; i < p->exchs.fresh; i++) {
 		struct exch *e = exch_at(p, i);
 		struct farm_facts facts;
 
@@ -346,7 +346,7 @@ proxy_drain(struct proxy *p, uint64_t now)
 	p->is_draining = true;
 	listen_close_all(p);
 	pool_up_prune(p);
-	for (uint32_t i = 0; i < p->conf.conns_max; i++) {
+	for (uint32_t i = 0; i < p->conns.fresh; i++) {
 		struct conn *c = conn_at(p, i);
 
 		if (pool_is_taken(&p->conns, i) && c->state == CONN_EXPECT_HEAD &&

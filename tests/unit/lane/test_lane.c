@@ -67,6 +67,20 @@ room_for_a_connection_takes_no_more_than_600_bytes(void **state)
 	town_close(&town);
 }
 
+/* Long polls: all clients may wait at once. */
+static void
+each_connection_may_have_its_request_in_progress(void **state)
+{
+	(void)state;
+	town_open(&town, &(struct town_conf){ .lane_n = 4, .queue_n = 1, .bufs_n = 8192 });
+	town_run(&town, 10);
+	for (uint32_t i = 0; i < 4; i++) {
+		assert_int_equal(town.board[i].gauges->conns_max, 512);
+		assert_int_equal(town.board[i].gauges->exchanges_max, 512);
+	}
+	town_close(&town);
+}
+
 /* Received by lane 0 for all, sent by lane 0 for all; answered by each. */
 static void
 four_lanes_share_one_queue(void **state)
@@ -177,6 +191,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_lane_answers_without_any_hand_over),
 		cmocka_unit_test(room_for_a_connection_takes_no_more_than_600_bytes),
+		cmocka_unit_test(each_connection_may_have_its_request_in_progress),
 		cmocka_unit_test(four_lanes_share_one_queue),
 		cmocka_unit_test(a_neighbour_that_one_lane_hears_is_known_to_all),
 		cmocka_unit_test(a_port_that_spreads_as_it_tells_needs_no_hand_over),

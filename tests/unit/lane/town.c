@@ -240,7 +240,6 @@ view_of_town(uint16_t lane_n)
 	img_build_init(&b, realloc);
 	img_build_machine(&b, &(struct img_machine){ .lanes = lane_n,
 						     .conns_max = 2048,
-						     .exchanges_max = 1024,
 						     .server_slots = 16,
 						     .head_max_bytes = 16384,
 						     .target_max_bytes = 8192,
