@@ -356,7 +356,10 @@ check_ack_of_syn(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a, stru
 	return true;
 }
 
-/* Data for an owner who has let go: RST (RFC 9293, 3.10.4; RFC 1122, 4.2.2.13). */
+/*
+ * Text for an owner who has let go: RST (RFC 9293, 3.10.4; RFC 1122, 4.2.2.13). Only behind an ACK
+ * that may be: what we still have to say is not taken from the peer by somebody else's guess.
+ */
 static bool
 check_owner(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
 {
@@ -375,7 +378,7 @@ input_conn(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a, struct tcp
 		return;
 	if (conn->state == TCP_STATE_SYN_RECEIVED && !check_ack_of_syn(tcp, conn, a, out))
 		return;
-	if (!check_owner(tcp, conn, a) || !ack_input(tcp, conn, a))
+	if (!ack_input(tcp, conn, a) || !check_owner(tcp, conn, a))
 		return;
 	if (conn_has(conn, CONN_ECN))
 		ecn_input(tcp, conn, a);

@@ -327,6 +327,27 @@ larger_window_makes_older_acks_acceptable(void **state)
 	peer_drop(&p);
 }
 
+/* Nobody reads any more, but the answer is still on its way: a guess does not take it away. */
+static void
+guess_does_not_end_what_its_owner_has_let_go(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_write(&p, 1000);
+	peer_expect(&p, .flags = "PA", .seq = 5000, .n = 1000);
+	peer_release(&p);
+	peer_expect(&p, .flags = "FA", .seq = 6000);
+	peer_send(&p, .at_ms = 10, .seq = 1000, .ack = 5000 + 70000, .text = "x");
+	peer_expect(&p, .seq = 6001, .ack = 1000);
+	assert_int_equal(p.count.tcp_rx_bad_ack, 1);
+	assert_int_equal(p.count.tcp_rx_after_release, 0);
+	peer_send(&p, .seq = 1000, .ack = 5000, .text = "x");
+	peer_expect(&p, .flags = "RA");
+	assert_int_equal(p.count.tcp_rx_after_release, 1);
+	peer_done(&p);
+}
+
 int
 main(void)
 {
@@ -352,6 +373,7 @@ main(void)
 		cmocka_unit_test(text_of_an_rst_is_not_text),
 		cmocka_unit_test(first_challenge_is_always_given),
 		cmocka_unit_test(larger_window_makes_older_acks_acceptable),
+		cmocka_unit_test(guess_does_not_end_what_its_owner_has_let_go),
 	};
 
 	return cmocka_run_group_tests_name("RFC 5961: blind attacks", test, NULL, NULL);
