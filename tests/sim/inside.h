@@ -63,7 +63,7 @@ struct heap {
 struct world {
 	struct world_conf conf;
 	struct prng prng;
-	uint64_t now, order, hash;
+	uint64_t now, order, hash, blind_until;
 	struct host host[HOSTS];
 	struct heap flights, lents;
 	struct app *app;     /* [pair * HOSTS + host] */
@@ -98,6 +98,9 @@ uint64_t net_next(const struct world *w);
 void net_deliver(struct world *w);
 void net_release(struct world *w);
 void net_drop_all(struct world *w);
+
+/* blind.c: one guess at one connection, which stays as it was. */
+void blind_guess(struct world *w);
 
 /* Pairs use this client port. */
 static inline uint16_t

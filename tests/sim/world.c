@@ -79,6 +79,7 @@ open_world(struct world *w)
 	prng_init(&w->prng, w->conf.seed);
 	w->now = 1000 * S + prng_between(&w->prng, 0, 1000 * S);
 	w->conf.end_ns += w->now;
+	w->blind_until = w->now + w->conf.blind_ns;
 	w->app = calloc((size_t)w->conf.pairs * HOSTS, sizeof(*w->app));
 	w->wheel_mem = aligned_alloc(64, wheel_size(w->conf.pairs * (HOSTS + 1)));
 	ensure(w->app != NULL && w->wheel_mem != NULL);
@@ -158,6 +159,8 @@ step(struct world *w)
 	app_work_all(w);
 	if (w->conf.saves != 0 && prng_below(&w->prng, 1000) < w->conf.saves)
 		save_one(w);
+	if (w->now < w->blind_until && prng_below(&w->prng, 1000) < w->conf.blind)
+		blind_guess(w);
 	for (uint32_t i = 0; i < HOSTS; i++) {
 		struct host *h = &w->host[i];
 		bool is_dry = prng_below(&w->prng, 1000) < w->conf.pool_dry;

@@ -65,6 +65,8 @@ struct world_conf {
 	uint32_t split;		    /* per 1000 received packets: in several pieces */
 	uint32_t saves;		    /* per 1000 steps: a connection is saved and restored */
 	uint32_t pool_dry;	    /* per 1000 steps: the pool runs dry for a moment */
+	uint32_t blind;		    /* per 1000 steps: somebody off the path guesses, */
+	uint64_t blind_ns;	    /* for so long */
 	struct app_conf app[HOSTS]; /* drawn anew for each pair by draw, if there is one */
 	void (*draw)(struct prng *prng, uint32_t pair, struct app_conf app[HOSTS]);
 	uint64_t end_ns; /* everything is over by then, or it is stuck */
@@ -76,7 +78,7 @@ struct world_conf {
 
 struct world_result {
 	uint64_t hash; /* of everything that was sent and told */
-	uint64_t bytes, packets, steps, end_ns, saves;
+	uint64_t bytes, packets, steps, end_ns, saves, guesses;
 	uint32_t held_peak[HOSTS];
 	struct counters count[HOSTS];
 };
