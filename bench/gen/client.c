@@ -168,6 +168,7 @@ static void
 come_again(struct gen *g, struct flow *f)
 {
 	load_lost(g, f);
+	g->connects_failed += f->state == FLOW_SYN;
 	f->state = FLOW_FREE;
 	f->owes_ack = false;
 	if (g->conf.profile == GEN_PROFILE_idle && f->has_served) {
@@ -216,6 +217,8 @@ account(struct gen *g, const struct flow *f)
 	g->requests++;
 	g->body_bytes += g->kind[f->kind].body_n + g->kind[f->kind].upload_n;
 	hist_add(is_slow(g, f) ? &g->slow : &g->latency, g->now - f->due_ns);
+	if (g->conf.profile == GEN_PROFILE_syn_flood && !g->kind[f->kind].closes)
+		hist_add(&g->kept, g->now - f->due_ns);
 }
 
 static void
@@ -337,6 +340,7 @@ take_syn_ack(struct gen *g, struct flow *f, const struct seg *s)
 	f->wnd = s->wnd;
 	f->shift = s->shift;
 	f->heard_ms = (uint32_t)(g->now / MS);
+	g->connect_syns[f->tries < SYNS_MAX ? f->tries : SYNS_MAX - 1]++;
 	f->tries = 0;
 	established(g, f);
 }

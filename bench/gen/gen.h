@@ -32,6 +32,7 @@ enum {
 	TOKEN = 16,	     /* bytes of hexadecimal that name a request */
 	KIND_AT = 6,	     /* in a request's head: its kind, a digit */
 	SLOW_BUFFER = 16384, /* what a slow reader's window is of */
+	SYNS_MAX = 4,	     /* of a connection are told apart; the last: that many and more */
 };
 
 /* clang-format off */
@@ -292,8 +293,11 @@ struct gen {
 	uint64_t requests, connections, body_bytes, busy_tsc, error[GEN_ERRORS_N];
 	uint64_t unanswered; /* due before the end and not answered by then */
 	uint64_t flood_sent, flood_answered;
+	uint64_t connect_syns[SYNS_MAX]; /* connections that stood after so many SYNs, less one */
+	uint64_t connects_failed;
 	uint32_t roll_next, alive;	    /* the roll: who is next; who has answered */
 	struct hist latency, connect, slow; /* slow: of slow readers and writers, not in latency */
+	struct hist kept; /* under a flood: of connections that stay, which latency has too */
 };
 
 /* client.c */

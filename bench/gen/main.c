@@ -159,6 +159,9 @@ begin_to_measure(struct gen *g)
 	g->requests = g->connections = g->body_bytes = g->busy_tsc = 0;
 	memset(&g->latency, 0, sizeof(g->latency));
 	memset(&g->slow, 0, sizeof(g->slow));
+	memset(&g->kept, 0, sizeof(g->kept));
+	memset(g->connect_syns, 0, sizeof(g->connect_syns));
+	g->connects_failed = 0;
 	if (g->conf.profile != GEN_PROFILE_idle) /* whose connections stand by now */
 		memset(&g->connect, 0, sizeof(g->connect));
 	forget(&g->outside);

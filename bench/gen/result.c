@@ -62,6 +62,31 @@ put_latency(FILE *to, const char *name, const struct hist *h)
 	fprintf(to, "\"max_us\": %.2f},\n", (double)h->max / 1e3);
 }
 
+/* Clients that wait for a SYN-ACK as the run ends have sent one SYN, or more. */
+static void
+put_flood(FILE *to, const struct gen *g, double seconds)
+{
+	uint64_t waiting[SYNS_MAX] = { 0 };
+
+	fprintf(to, "\"flood\": {\"sent\": %llu, \"rate\": %.0f, \"answered\": %llu},\n",
+		(unsigned long long)g->flood_sent, (double)g->flood_sent / seconds,
+		(unsigned long long)g->flood_answered);
+	for (uint32_t i = 0; i < g->opened_n; i++) {
+		const struct flow *f = &g->client[i];
+
+		if (f->state == FLOW_SYN)
+			waiting[f->tries < SYNS_MAX ? f->tries : SYNS_MAX - 1]++;
+	}
+	fprintf(to, " \"connects\": {\"failed\": %llu, \"after_syns\": [",
+		(unsigned long long)g->connects_failed);
+	for (uint32_t i = 0; i < SYNS_MAX; i++)
+		fprintf(to, "%s%llu", i != 0 ? ", " : "", (unsigned long long)g->connect_syns[i]);
+	fprintf(to, "], \"waiting_after_syns\": [");
+	for (uint32_t i = 0; i < SYNS_MAX; i++)
+		fprintf(to, "%s%llu", i != 0 ? ", " : "", (unsigned long long)waiting[i]);
+	fprintf(to, "]},\n ");
+}
+
 void
 gen_result(const struct gen *g, double seconds)
 {
@@ -81,9 +106,7 @@ gen_result(const struct gen *g, double seconds)
 	if (c->profile == GEN_PROFILE_idle)
 		fprintf(to, "\"alive\": %u, ", g->alive);
 	if (c->profile == GEN_PROFILE_syn_flood)
-		fprintf(to, "\"flood\": {\"sent\": %llu, \"rate\": %.0f, \"answered\": %llu}, ",
-			(unsigned long long)g->flood_sent, (double)g->flood_sent / seconds,
-			(unsigned long long)g->flood_answered);
+		put_flood(to, g, seconds);
 	fprintf(to, "\"bytes_of_bodies\": %llu,\n", (unsigned long long)g->body_bytes);
 	fprintf(to, " \"requests\": %llu, \"rate\": %.1f, \"connections\": %llu,\n",
 		(unsigned long long)g->requests, (double)g->requests / seconds,
@@ -95,6 +118,8 @@ gen_result(const struct gen *g, double seconds)
 	put_latency(to, "connect", &g->connect);
 	if (c->profile == GEN_PROFILE_slow)
 		put_latency(to, "slow", &g->slow);
+	if (c->profile == GEN_PROFILE_syn_flood)
+		put_latency(to, "kept", &g->kept);
 	put_link(to, "outside", &g->outside);
 	put_link(to, "inside", &g->inside);
 	fprintf(to, " \"last_wrong_status\": %u, \"errors\": {", g->wrong_status);

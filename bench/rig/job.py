@@ -19,6 +19,7 @@ class Job:
     warmup: float
     rate: float = 0  # requests a second; 0: as fast as answers come
     body: int = 0  # bytes; 0: the profile's own
+    flood: float = 0  # of syn-flood: SYNs a second; 0: as many as go
     work: float = 0  # ns that ideal-proxy takes for a request
     rules: Rules | None = None  # that every system has; None: none
 

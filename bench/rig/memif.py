@@ -16,6 +16,25 @@ from .penstock import Planes
 GATEWAY = "10.1.0.1"
 IDEAL = "ideal-proxy"
 LOOPS = ("generator-loop", IDEAL)
+FLOOD = "syn-flood"
+
+
+def flooded(result, delta, resident, grew):
+    """What a flood of SYNs did to those who mean it: fields of a result."""
+    flood, connects, seconds = result["flood"], result["connects"], result["seconds"]
+    after, waiting = connects["after_syns"], connects["waiting_after_syns"]
+    return {"flood": {
+        "sent_rate": flood["rate"], "answered_rate": flood["answered"] / seconds,
+        "answered_share": flood["answered"] / max(flood["sent"], 1),
+        "cookies": delta["tcp_tx_cookies"], "rx_syns": delta["tcp_rx_syns"],
+        "connects": sum(after), "connects_failed": connects["failed"],
+        "connects_late": sum(waiting[1:]),
+        "syns_most": max((i + 1 for i, n in enumerate(after) if n), default=0),
+        "syns_waiting_most": max((i + 1 for i, n in enumerate(waiting) if n), default=0),
+        **{f"connect_{key}": result["connect"][key] for key in ("p50_us", "p99_us", "max_us")},
+        "kept_rate": result["kept"]["n"] / seconds,
+        **{f"kept_{key}": result["kept"][key] for key in ("p50_us", "p99_us", "max_us")},
+        "memory_bytes": resident, "memory_grew_bytes": grew}}
 
 
 class Memif:
@@ -55,8 +74,8 @@ class Memif:
             argv += ["--rate", f"{job.rate:g}"]
         if job.body:
             argv += ["--body", str(job.body)]
-        if options.flood_rate:
-            argv += ["--flood-rate", f"{options.flood_rate:g}"]
+        if job.flood:
+            argv += ["--flood-rate", f"{job.flood:.0f}"]
         self.generator = stage.spawn("proxy", [*argv, *options.generator], "generator.log",
                                      cpu=stage.plan.cores.load)
         until("the generator is ready", lambda: self.heard("ready"), 15)
@@ -87,10 +106,12 @@ class Memif:
         time.sleep(min(0.2, job.seconds / 10))
         perf = self.start_perf(inner)
         mark = planes.log_mark() if not stage.options.no_log else None
+        resident = account.resident_bytes(planes.dataplane.pid)
         begun, span = planes.begin(), account.Span(stage.plan, time.monotonic)
         time.sleep(inner)
         span.end()
         delta, fields = planes.end(span, begun)
+        grew = account.resident_bytes(planes.dataplane.pid) - resident
         log_grew = stage.options.no_log or planes.log_mark() != mark
         more = account.resident_bytes(planes.dataplane.pid) - planes.resident
         code = self.generator.wait(job.seconds + 90)
@@ -101,6 +122,7 @@ class Memif:
         with open(stage.path("result.json"), encoding="utf-8") as file:
             result = json.load(file)
         return {**self.told(job, result, delta, span), **fields, "generator_exit": code,
+                **(flooded(result, delta, resident, grew) if job.profile == FLOOD else {}),
                 "memory_bytes_per_conn": more / job.conns,
                 "log_grew": log_grew, "journal_dropped": planes.records_lost(job.conns)}
 

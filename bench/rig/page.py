@@ -114,13 +114,15 @@ def how(lines):
 # ---- tables ----
 
 def figures(asked, systems):
-    profile, conns, rate, body, rules = asked
+    profile, conns, rate, body, rules, flood = asked
     field, unit = result.figure(profile)
     title = f"{profile}: {conns:,} connections, bodies of {size(body)}"
     if rate:
         title += f", {rate:,.0f} requests/s wanted"
     if rules:
         title += f", rules {rules}"
+    if flood:
+        title += f", {flood:,.0f} SYN/s"
     most = max((result.spread(own, field)[2] for own in systems.values()
                 if result.spread(own, field)), default=1)
     head = ("<table><tr><th class=l>system<th>" + unit + "<br>per busy second<th>least &ndash; "

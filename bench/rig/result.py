@@ -10,7 +10,7 @@ MOVED = 2  # times what a cache line took between the cores before, or less
 LOAD_FULL = 0.97  # busy share of the load core from which it is the limit
 
 # What runs have in common that may be compared with each other.
-KEY = ("profile", "conns", "wanted_rate", "body", "rules")
+KEY = ("profile", "conns", "wanted_rate", "body", "rules", "wanted_flood")
 
 
 def void(fields, system, profile):
@@ -66,6 +66,7 @@ def line(job, system, round_i, fields, about, sweep=None):
     made = {
         "profile": job.profile, "system": system, "conns": job.conns, "round": round_i,
         "wanted_rate": job.rate or None, "body": job.body_bytes,
+        "wanted_flood": job.flood or None,
         "rules": str(job.rules) if job.rules else None,
         "void": reason, "is_noise": not fault(fields) and bool(reason),
         "load_limited": fields.get("load_busy_share", 0) >= LOAD_FULL,
@@ -89,7 +90,7 @@ def group(lines):
     """Lines that count, by (what was asked) and then by (system, offloads), in order of arrival."""
     made = {}
     for one in lines:
-        asked = tuple(one.get(key) for key in KEY)  # earlier results had no rules
+        asked = tuple(one.get(key) for key in KEY)  # earlier results had fewer
         made.setdefault(asked, {}).setdefault((one["system"], one.get("offloads")), []).append(one)
     return made
 

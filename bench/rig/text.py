@@ -6,7 +6,8 @@ def one(line):
     """A run in a line."""
     name = line["system"] + (f" (offloads {line['offloads']})" if line.get("offloads") else "")
     if line["void"]:
-        return f"{name}: void: {line['void']}"
+        told = f"; {flooded(line['flood'])}" if line.get("flood") else ""
+        return f"{name}: void: {line['void']}{told}"
     if line["ns_per_request"] is None:
         return f"{name}: {line['rate']:,.0f}/s, p50 {line['p50_us']} us, p99 {line['p99_us']} us"
     told = (f"{name}: {line['requests_per_busy_core_second']:,.0f} requests per busy second, "
@@ -22,6 +23,8 @@ def one(line):
         told += f"; control {line['control_cpu_share']:.0%} of a core"
     if line["profile"] == "idle" and line.get("memory_bytes_per_conn"):
         told += f"; {line['memory_bytes_per_conn']:,.0f} bytes a connection"
+    if line.get("flood"):
+        told += "; " + flooded(line["flood"])
     if line["load_limited"]:
         told += "; the load was the limit"
     if line.get("line_ticks"):
@@ -29,18 +32,51 @@ def one(line):
     return told
 
 
+def flooded(flood):
+    """What came of a flood of SYNs."""
+    return (f"{flood['sent_rate']:,.0f} SYN/s, {flood['answered_share']:.1%} answered; "
+            f"{flood['connects']:,} connects, {flood['connects_failed']} failed, "
+            f"{flood['connects_late']} waiting, most SYNs "
+            f"{max(flood['syns_most'], flood['syns_waiting_most'])}, "
+            f"p50 {flood['connect_p50_us']:,.0f} us, p99 {flood['connect_p99_us']:,.0f} us; "
+            f"kept ones {flood['kept_rate']:,.0f} requests/s, slowest "
+            f"{flood['kept_max_us'] / 1e3:,.1f} ms; memory {flood['memory_bytes'] >> 20:,} MiB, "
+            f"grew by {flood['memory_grew_bytes'] >> 10:,} KiB")
+
+
+def judged(line):
+    """A flood that the core can answer hurts nobody; one that it cannot stops nobody."""
+    flood = line["flood"]
+    if line["wanted_flood"]:
+        missed = [why for why, is_so in (
+            ("connects failed", flood["connects_failed"] + flood["connects_late"] > 0),
+            ("p99 of connects is 10 ms or more", flood["connect_p99_us"] >= 10000)) if is_so]
+    else:
+        missed = [why for why, is_so in (
+            ("kept connections stand still", flood["kept_rate"] == 0
+             or flood["kept_max_us"] >= 1e6),
+            ("memory grew", flood["memory_grew_bytes"] > 1 << 20),
+            ("connects failed", flood["connects_failed"] > 0),
+            ("a connect took more than 3 SYNs",
+             max(flood["syns_most"], flood["syns_waiting_most"]) > 3)) if is_so]
+    return "missed: " + ", ".join(missed) if missed else "as it should be"
+
+
 def table(lines):
     """Medians with their spread, and ratios to the fastest rival."""
     made = []
     for asked, systems in result.group(lines).items():
-        profile, conns, rate, body, rules = asked
+        profile, conns, rate, body, rules, flood = asked
         field, unit = result.figure(profile)
         made.append(f"{profile}, {conns} connections, {body:,} bytes"
                     + (f", {rate:,.0f} requests/s" if rate else "")
                     + (f", rules {rules}" if rules else "")
+                    + (f", {flood:,.0f} SYN/s" if flood else "")
                     + f": {unit} per busy second of the proxy's core")
         for key, own in systems.items():
             made.append("  " + row(systems, key, own, field, profile))
+            made += [f"    {flooded(line['flood'])}: {judged(line)}"
+                     for line in own if line.get("flood")]
     return "\n".join(made)
 
 

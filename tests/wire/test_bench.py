@@ -38,6 +38,24 @@ def test_the_bench_measures_right_answers_of_every_system(lab):
 
 
 @marked("alone")
+def test_the_bench_floods_and_nobody_who_means_it_notices(lab):
+    """More SYNs than the backlog holds, so that cookies are in it; the speed is bench/run's."""
+    done = subprocess.run(
+        [os.path.join(BENCH, "run"), "--build", lab.build, "--profile", "syn-flood",
+         "--flood-rate", "40000", "--conns", "16", "--seconds", "1", "--warmup", "0.2", "--tries",
+         "1", "--no-huge", "--memory", "64MiB", "--json"],
+        capture_output=True, text=True, timeout=60)
+    expect(done.returncode in (0, 1) and done.stdout, f"{done.returncode}: {done.stderr[-2000:]}")
+    line = json.loads(done.stdout)
+    expect(not line["void"] or line["is_noise"], f"{line['void']}")
+    flood = line["flood"]
+    expect(flood["answered_share"] > 0.99 and flood["cookies"] > 0, f"answers: {flood}")
+    expect(flood["connects"] > 100 and flood["connects_failed"] == 0, f"connects: {flood}")
+    expect(max(flood["syns_most"], flood["syns_waiting_most"]) <= 3, f"SYNs: {flood}")
+    expect(flood["kept_rate"] > 100, f"established connections: {flood}")
+
+
+@marked("alone")
 def test_the_bench_voids_a_run_with_wrong_answers(lab):
     sys.path.insert(0, BENCH)
     try:
