@@ -32,7 +32,7 @@ recv_window(const struct tcp_conn *conn)
 static uint32_t
 budget_window(const struct tcp *tcp, const struct tcp_conn *conn)
 {
-	uint32_t held = tcp->bufs_held, max = tcp->conf.bufs_max;
+	uint32_t held = tcp_bufs_used(tcp), max = tcp->conf.bufs_max;
 	uint32_t two = 2u * conn->our_mss;
 	bool is_prompt = conn->rcvq.n == 0;
 

@@ -424,7 +424,7 @@ is_stalled(const struct tcp *tcp, const struct tcp_conn *conn)
 uint32_t
 send_limit(const struct tcp *tcp, const struct tcp_conn *conn)
 {
-	uint32_t held = tcp->bufs_held, max = tcp->conf.bufs_max;
+	uint32_t held = tcp_bufs_used(tcp), max = tcp->conf.bufs_max;
 	uint32_t full = tcp->conf.send_max_bytes, less = 2 * conn->mss;
 
 	if (held < max / 2)

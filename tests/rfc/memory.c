@@ -42,6 +42,99 @@ idle_connection_makes_room_for_a_new_one(void **state)
 	peer_drop(&p);
 }
 
+/* Who is at work is not cut: the SYN gets a cookie, and its ACK an RST as long as nothing is free. */
+static void
+busy_connection_is_not_cut_for_a_new_one(void **state)
+{
+	struct peer p = peer_established(.conns_max = 1);
+
+	(void)state;
+	peer_write(&p, 1000);
+	peer_expect(&p, .flags = "PA", .seq = 5000, .n = 1000);
+	p.port++;
+	p.seq = 6999;
+	peer_send(&p, .flags = "S", .mss = 1460);
+	peer_expect(&p, .flags = "SA", .ack = 7000);
+	p.ack = 5000;
+	peer_send(&p);
+	peer_expect(&p, .flags = "R", .seq = 5000);
+	assert_int_equal(p.count.tcp_conns_exhausted, 2);
+	assert_int_equal(p.count.tcp_evicted, 0);
+	assert_int_equal(peer_state(&p), TCP_STATE_ESTABLISHED);
+	peer_drop(&p);
+}
+
+/* Takes what the window allows, a segment at a time; what is offered in the end. */
+static uint32_t
+window_of_a_prompt_reader(struct peer *p)
+{
+	for (uint32_t i = 0; i < 40; i++) {
+		peer_send(p, .n = 1000);
+		peer_read(p);
+		peer_room(p, 65535);
+	}
+	peer_ignore(p);
+	return peer_info(p).rcv_wnd;
+}
+
+/* Half of the budget, and nearly all of it: what TCP holds and what its owner does count alike. */
+static void
+windows_fall_with_what_is_left_of_the_budget(void **state)
+{
+	struct peer p = peer_established(.bufs_max = 64, .recv_max = 65535);
+
+	(void)state;
+	tcp_set_owner_bufs(p.tcp, 31);
+	assert_in_range(window_of_a_prompt_reader(&p), 60000, 65535);
+	peer_drop(&p);
+	p = peer_established(.bufs_max = 64, .recv_max = 65535);
+	tcp_set_owner_bufs(p.tcp, 32);
+	assert_in_range(window_of_a_prompt_reader(&p), 14000, 65535 / 4);
+	peer_drop(&p);
+	p = peer_established(.bufs_max = 64, .recv_max = 65535);
+	tcp_set_owner_bufs(p.tcp, 60);
+	assert_in_range(window_of_a_prompt_reader(&p), 1, 2 * MSS);
+	peer_drop(&p);
+}
+
+/* Half, and three quarters: who takes nothing is given no more than two segments to keep. */
+static void
+send_queues_shrink_with_what_is_left_of_the_budget(void **state)
+{
+	struct peer p = peer_established(.bufs_max = 64, .send_max = 1 << 20);
+	uint32_t cwnd = peer_info(&p).cwnd_bytes;
+
+	(void)state;
+	tcp_set_owner_bufs(p.tcp, 31);
+	assert_int_equal(tcp_send_room(p.tcp, p.id), 1 << 20);
+	tcp_set_owner_bufs(p.tcp, 32);
+	assert_int_equal(tcp_send_room(p.tcp, p.id), cwnd + 2 * MSS);
+	tcp_set_owner_bufs(p.tcp, 48);
+	assert_int_equal(tcp_send_room(p.tcp, p.id), cwnd + 2 * MSS);
+	peer_send(&p, .wnd = PEER_SHUT);
+	assert_int_equal(tcp_send_room(p.tcp, p.id), 2 * MSS);
+	peer_drop(&p);
+}
+
+/* A peer that has just come is promised little. */
+static void
+new_connections_are_promised_two_segments_at_half_of_the_budget(void **state)
+{
+	struct peer p = peer_new(.bufs_max = 64);
+
+	(void)state;
+	tcp_set_owner_bufs(p.tcp, 31);
+	peer_send(&p, .flags = "S", .mss = MSS);
+	peer_expect(&p, .flags = "SA", .wnd = 10 * MSS);
+	tcp_set_owner_bufs(p.tcp, 32);
+	p.port++;
+	p.seq = 999;
+	p.ack = 0;
+	peer_send(&p, .flags = "S", .mss = MSS);
+	peer_expect(&p, .flags = "SA", .wnd = 2 * MSS);
+	peer_drop(&p);
+}
+
 /* The budget: what lies beyond a gap goes first, what is in order is taken to the end. */
 static void
 budget_refuses_gaps_before_it_refuses_order(void **state)
@@ -170,6 +263,10 @@ main(void)
 	static const struct CMUnitTest test[] = {
 		cmocka_unit_test(time_wait_makes_room_for_a_new_connection),
 		cmocka_unit_test(idle_connection_makes_room_for_a_new_one),
+		cmocka_unit_test(busy_connection_is_not_cut_for_a_new_one),
+		cmocka_unit_test(windows_fall_with_what_is_left_of_the_budget),
+		cmocka_unit_test(send_queues_shrink_with_what_is_left_of_the_budget),
+		cmocka_unit_test(new_connections_are_promised_two_segments_at_half_of_the_budget),
 		cmocka_unit_test(budget_refuses_gaps_before_it_refuses_order),
 		cmocka_unit_test(islands_do_not_use_the_budget_up),
 		cmocka_unit_test(repair_goes_on_without_a_record),
