@@ -164,7 +164,9 @@
 	x(tcp_undone, recoveries, "taken back: nothing had been lost")                             \
 	x(tcp_rx_ce, segments, "marked by a router that was near to dropping them (ECN)")           \
 	x(tcp_ecn_reductions, reductions, "of the window, because the peer has seen marks")         \
-	x(tcp_repairs_none, events, "no record for a hole, probe or duplicate: older rules served")
+	x(tcp_repairs_none, events, "no record for a hole, probe or duplicate: older rules served") \
+	x(tcp_ecn_holds, events, "nothing new for a timeout: marks at the least window")           \
+	x(tcp_tx_paced, events, "new bytes waited for the pace that congestion control asks")
 
 #define COUNTERS_HTTP(x)                                                                           \
 	x(http_requests, requests, "request heads received")

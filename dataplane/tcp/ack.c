@@ -117,7 +117,7 @@ advance(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
 	conn->tries = 0;
 	sent_ns = span_ack(tcp, conn, ack, conn_echo(conn, a->seg));
 	take_rtt(conn, a->seg, sent_ns, tries, a->now);
-	loss_on_ack(tcp, conn, acked, a->now);
+	loss_on_ack(tcp, conn, acked, sent_ns, a->now);
 	repair_give_if_done(tcp, conn);
 	time_restart_rto(tcp, conn, a->now);
 	if (conn->sndq.n == 0 && (has_fin || !conn_has(conn, CONN_FIN_ASKED)))

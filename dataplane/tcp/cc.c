@@ -2,6 +2,8 @@
  * cc.c - what all congestion control algorithms share: the window at the start, after a pause,
  * after a timeout, and slow start.
  */
+#include <string.h>
+
 #include "tcp/cc.h"
 
 static const struct cc_ops *const ops[] = {
@@ -42,36 +44,60 @@ cc_begin(struct cc *cc, enum tcp_cc kind, uint16_t mss, bool syn_repeated)
 	};
 }
 
-void
-cc_on_ack(struct cc *cc, uint32_t acked_bytes, uint64_t srtt_ns, uint64_t now)
+/* A window of which nothing is used does not grow, and time does not count for it. */
+static void
+on_unlimited(struct cc *cc)
 {
+	if (cc->cwnd_bytes >= cc->ssthresh_bytes && ops[cc->kind]->on_slack != NULL)
+		ops[cc->kind]->on_slack(cc);
+}
+
+void
+cc_on_ack(struct cc *cc, const struct cc_ack *ack)
+{
+	struct cc_ack rest;
+	uint32_t room;
+
 	if (!cc->is_limited || cc->cwnd_bytes >= CC_WINDOW_MAX) {
-		if (cc->cwnd_bytes >= cc->ssthresh_bytes && ops[cc->kind]->on_slack != NULL)
-			ops[cc->kind]->on_slack(cc);
+		on_unlimited(cc);
 		return;
 	}
-	if (cc->cwnd_bytes < cc->ssthresh_bytes) {
-		/*
-		 * All that was acknowledged counts, unlike L = 2 of RFC 3465: receivers that gather
-		 * segments answer many with one ACK. But no further than to the threshold: the ACK
-		 * of a whole flight after a timeout must not bring the old window back.
-		 */
-		uint32_t room = cc->ssthresh_bytes - cc->cwnd_bytes;
-
-		if (acked_bytes <= room) {
-			cc->cwnd_bytes += acked_bytes;
-			return;
-		}
-		cc->cwnd_bytes = cc->ssthresh_bytes;
-		acked_bytes -= room;
+	if (cc->cwnd_bytes >= cc->ssthresh_bytes) {
+		ops[cc->kind]->on_ack(cc, ack);
+		return;
 	}
-	ops[cc->kind]->on_ack(cc, acked_bytes, srtt_ns, now);
+	if (cc_is_first(cc) && ops[cc->kind]->on_first_ack != NULL) {
+		ops[cc->kind]->on_first_ack(cc, ack);
+		return;
+	}
+	/*
+	 * All that was acknowledged counts, unlike L = 2 of RFC 3465: receivers that gather
+	 * segments answer many with one ACK. But no further than to the threshold: the ACK of a
+	 * whole flight after a timeout must not bring the old window back.
+	 */
+	room = cc->ssthresh_bytes - cc->cwnd_bytes;
+	if (ack->acked_bytes <= room) {
+		cc->cwnd_bytes += ack->acked_bytes;
+		return;
+	}
+	rest = *ack;
+	rest.acked_bytes -= room;
+	cc->cwnd_bytes = cc->ssthresh_bytes;
+	ops[cc->kind]->on_ack(cc, &rest);
 }
 
 void
 cc_on_loss(struct cc *cc, uint32_t flight_bytes)
 {
+	if (cc_is_first(cc)) /* what slow start noted there is nothing to avoidance */
+		memset(cc->own, 0, sizeof(cc->own));
 	ops[cc->kind]->on_loss(cc, flight_bytes);
+}
+
+uint32_t
+cc_pace(const struct cc *cc, uint32_t srtt_us)
+{
+	return ops[cc->kind]->pace != NULL ? ops[cc->kind]->pace(cc, srtt_us) : 0;
 }
 
 void

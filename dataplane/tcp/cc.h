@@ -1,6 +1,8 @@
 /*
  * cc.h - congestion control: how many bytes may be in flight (RFC 5681). An algorithm is one file
  * cc_x.c and one word in TCP_CC_LIST; it sees acknowledged bytes, losses and time, nothing else.
+ * One that works by a model of the path (BBR) asks for its rate by `pace`, and for what it wants to
+ * know of a delivery by a further field of struct cc_ack.
  *
  * Who calls decides whether a loss begins a new recovery, and when the window was really used
  * (cc->is_limited); the algorithm only moves cwnd and ssthresh. Within a recovery prr.c does.
@@ -18,6 +20,7 @@ enum {
 	CC_INITIAL_SEGMENTS = 10, /* RFC 6928 */
 	CC_INITIAL_BYTES = 14600,
 	CC_WINDOW_MAX = 1 << 30,
+	CC_PACED_LEAST = 1 << 16, /* a smaller window is nobody's burst: it is never paced */
 };
 
 struct cc {
@@ -29,9 +32,22 @@ struct cc {
 	uint8_t kind;	 /* enum tcp_cc */
 };
 
+/* New bytes were acknowledged. */
+struct cc_ack {
+	uint64_t now;
+	uint64_t rtt_ns; /* measured by this ACK; 0: by this one nothing */
+	uint64_t srtt_ns;
+	uint32_t acked_bytes;
+	uint32_t flight_bytes; /* still to be acknowledged */
+};
+
 struct cc_ops {
-	/* New bytes were acknowledged outside of recovery. */
-	void (*on_ack)(struct cc *cc, uint32_t acked_bytes, uint64_t srtt_ns, uint64_t now);
+	/* New bytes were acknowledged outside of recovery, in congestion avoidance. */
+	void (*on_ack)(struct cc *cc, const struct cc_ack *ack);
+	/* The same in the first slow start, when no threshold is known. NULL: all bytes count. */
+	void (*on_first_ack)(struct cc *cc, const struct cc_ack *ack);
+	/* Bytes a millisecond that may go out, 0: as many as the window allows. NULL: always so. */
+	uint32_t (*pace)(const struct cc *cc, uint32_t srtt_us);
 	/* A recovery begins: sets ssthresh from what was in flight, and the window to it. */
 	void (*on_loss)(struct cc *cc, uint32_t flight_bytes);
 	/* In congestion avoidance the window is not used: time does not count. NULL: it never does. */
@@ -45,7 +61,7 @@ const char *cc_name(enum tcp_cc kind);
 /* The initial window of RFC 6928; one segment when the SYN had to be repeated (RFC 5681, 3.1). */
 void cc_begin(struct cc *cc, enum tcp_cc kind, uint16_t mss, bool syn_repeated);
 
-void cc_on_ack(struct cc *cc, uint32_t acked_bytes, uint64_t srtt_ns, uint64_t now);
+void cc_on_ack(struct cc *cc, const struct cc_ack *ack);
 void cc_on_loss(struct cc *cc, uint32_t flight_bytes);
 /* The retransmission timer fired for the first time in a flight. */
 void cc_on_timeout(struct cc *cc, uint32_t flight_bytes);
@@ -58,5 +74,22 @@ void cc_on_unused(struct cc *cc);
  * then goes on to three quarters of what it carried before (RFC 2861, 3; RFC 7661, 4.4.3).
  */
 void cc_restart(struct cc *cc);
+
+/* The rate at which new bytes may go out, in bytes a millisecond; 0: the window alone decides. */
+uint32_t cc_pace(const struct cc *cc, uint32_t srtt_us);
+
+/* No loss, mark or delay has told a threshold yet. */
+static inline bool
+cc_is_first(const struct cc *cc)
+{
+	return cc->ssthresh_bytes > CC_WINDOW_MAX;
+}
+
+/* ---- hystart.c: HyStart++ (RFC 9406) ---- */
+
+/* An ACK in the first slow start: the window grows, or the threshold is found by delay. */
+void hystart_on_ack(struct cc *cc, const struct cc_ack *ack);
+/* Twice the window in a round trip, so that slow start goes on, but in no bursts. */
+uint32_t hystart_pace(const struct cc *cc, uint32_t srtt_us);
 
 #endif

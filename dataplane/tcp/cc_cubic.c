@@ -65,19 +65,20 @@ begin_epoch(struct cc *cc, uint64_t now_ms)
 }
 
 static void
-on_ack(struct cc *cc, uint32_t acked_bytes, uint64_t srtt_ns, uint64_t now)
+on_ack(struct cc *cc, const struct cc_ack *ack)
 {
 	uint32_t cwnd = cc->cwnd_bytes, gathered;
-	uint64_t now_ms = now / MS_NS, target;
+	uint64_t now_ms, target;
 
-	cc->own[GATHERED] += acked_bytes;
+	cc->own[GATHERED] += ack->acked_bytes;
 	if (cc->own[GATHERED] < cwnd / 8)
 		return;
+	now_ms = ack->now / MS_NS;
 	gathered = cc->own[GATHERED];
 	cc->own[GATHERED] = 0;
 	if (cc->own[EPOCH] == 0)
 		begin_epoch(cc, now_ms);
-	target = curve(cc, (uint64_t)((uint32_t)now_ms - cc->own[EPOCH]) + srtt_ns / MS_NS);
+	target = curve(cc, (uint64_t)((uint32_t)now_ms - cc->own[EPOCH]) + ack->srtt_ns / MS_NS);
 	if (target < cwnd)
 		target = cwnd;
 	if (target > cwnd + cwnd / 2) /* 4.2: at most half as much again within a round trip */
@@ -111,4 +112,8 @@ on_slack(struct cc *cc)
 	cc->own[EPOCH] = 0;
 }
 
-const struct cc_ops cc_cubic = { .on_ack = on_ack, .on_loss = on_loss, .on_slack = on_slack };
+const struct cc_ops cc_cubic = { .on_ack = on_ack,
+				 .on_first_ack = hystart_on_ack,
+				 .pace = hystart_pace,
+				 .on_loss = on_loss,
+				 .on_slack = on_slack };

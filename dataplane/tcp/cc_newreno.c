@@ -7,11 +7,9 @@
 #include "tcp/cc.h"
 
 static void
-on_ack(struct cc *cc, uint32_t acked_bytes, uint64_t srtt_ns, uint64_t now)
+on_ack(struct cc *cc, const struct cc_ack *ack)
 {
-	(void)srtt_ns;
-	(void)now;
-	cc->own[0] += acked_bytes;
+	cc->own[0] += ack->acked_bytes;
 	if (cc->own[0] >= cc->cwnd_bytes) {
 		cc->own[0] -= cc->cwnd_bytes;
 		cc->cwnd_bytes += cc->mss;

@@ -90,6 +90,9 @@ enum conn_flag {
 	CONN_TLP_TIMER = 1 << 28,  /* rto_at is when the end of the flight is probed */
 };
 
+/* One flag more, beyond what an enum holds: nothing new until pace_ns; ack_at is not after it. */
+#define CONN_HELD (1u << 31)
+
 /* Bytes sent and not yet acknowledged, in order of sequence: [seq, seq + len), FIN included. */
 enum span_flag {
 	SPAN_SACKED = 1 << 0,
@@ -129,13 +132,14 @@ struct repair {
 	uint32_t delivered, sent, flight; /* prr_delivered, prr_out, RecoverFS */
 	/* what the window was, if all this turns out to be a mistake (RFC 4015, RFC 3708) */
 	bool can_undo;
-	uint32_t cwnd, ssthresh;
+	struct cc before;
 	uint32_t stamp;	  /* our timestamp of the first retransmission */
 	uint16_t mss;	  /* 0, or before silence made it smaller */
 	uint32_t again_n; /* segments sent again that no D-SACK has called needless */
 	/* ECN (RFC 3168, 6.1.2): the window comes down once until CWR is sent, and to cwr_end, heard */
 	bool owes_cwr, has_cwr_end;
 	struct seq cwr_end;
+	uint64_t pace_ns;      /* nothing new before: of a paced flight, or CONN_HELD */
 	struct seg_sack dsack; /* CONN_DSACK: what the next ACK reports */
 };
 
@@ -538,12 +542,35 @@ uint32_t sack_blocks(struct tcp *tcp, struct tcp_conn *conn, struct seg_sack *re
 void sack_mark_lost(struct tcp *tcp, struct tcp_conn *conn);
 uint32_t loss_pipe(const struct tcp_conn *conn);
 void loss_on_dup_ack(struct tcp *tcp, struct tcp_conn *conn, uint64_t now);
-void loss_on_ack(struct tcp *tcp, struct tcp_conn *conn, uint32_t acked, uint64_t now);
+/* sent_ns: of what was acknowledged and sent once; 0: there is none. */
+void loss_on_ack(struct tcp *tcp, struct tcp_conn *conn, uint32_t acked, uint64_t sent_ns,
+		 uint64_t now);
 /* A recovery begins when something is marked and none goes on. */
 void loss_begin(struct tcp *tcp, struct tcp_conn *conn, uint64_t now);
 /* All that is not SACKed is to be sent again. */
 void loss_mark_all(struct tcp *tcp, struct tcp_conn *conn);
 void loss_on_timeout(struct tcp *tcp, struct tcp_conn *conn, uint64_t now);
+
+/* ---- pace.c ---- */
+
+#define PACE_AFTER_RTO UINT64_MAX /* a timeout after the next output, as it is known by then */
+
+struct pace {
+	uint32_t a_ms; /* bytes a millisecond, as the controller asks; 0: it does not */
+	uint32_t left; /* bytes that may go now */
+};
+
+/* Whether pace_begin need be asked: large windows, and marks at the least one. */
+static inline bool
+pace_is_asked(const struct tcp_conn *conn)
+{
+	return conn->cc.cwnd_bytes >= CC_PACED_LEAST || conn_has(conn, CONN_HELD);
+}
+
+struct pace pace_begin(struct tcp *tcp, struct tcp_conn *conn, uint64_t now);
+void pace_sent(struct tcp *tcp, struct tcp_conn *conn, struct pace *pace, uint32_t n, uint64_t now);
+/* Output comes again when more may go. */
+void pace_wait(struct tcp *tcp, struct tcp_conn *conn);
 
 uint32_t send_limit(const struct tcp *tcp, const struct tcp_conn *conn);
 /* Sends what the connection may send now; false when out is full or the pool dry. */

@@ -65,19 +65,37 @@ ecn_is_heeded(const struct tcp_conn *conn, const struct repair *r)
 	return r->owes_cwr || (r->has_cwr_end && seq_lt(conn->snd_una, r->cwr_end));
 }
 
+/*
+ * 6.1.2: the window cannot become smaller than one segment, so the timer makes the pace: nothing new
+ * goes out before it would have fired.
+ */
+static void
+hold(struct tcp *tcp, struct tcp_conn *conn, struct repair *r)
+{
+	COUNT(tcp, tcp_ecn_holds);
+	conn->cc.ssthresh_bytes = 2u * conn->mss;
+	conn->flags |= CONN_HELD;
+	r->pace_ns = PACE_AFTER_RTO;
+}
+
 /* 6.1.2: as a loss would, but nothing goes again. */
 void
 ecn_on_echo(struct tcp *tcp, struct tcp_conn *conn)
 {
 	struct repair *r;
 
+	conn->cc.is_limited =
+		false; /* an ACK with ECE opens no window, as long as it is repeated */
 	if (conn_has(conn, CONN_RECOVERY | CONN_LOSS) || conn_flight(conn) == 0)
 		return;
 	r = repair_need(tcp, conn);
 	if (r == NULL || ecn_is_heeded(conn, r))
 		return;
 	COUNT(tcp, tcp_ecn_reductions);
-	cc_on_loss(&conn->cc, conn_flight(conn));
+	if (conn->cc.cwnd_bytes <= conn->mss)
+		hold(tcp, conn, r);
+	else
+		cc_on_loss(&conn->cc, conn_flight(conn));
 	ecn_owe_cwr(r);
 }
 

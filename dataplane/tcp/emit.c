@@ -201,7 +201,7 @@ tell_window(struct tcp *tcp, struct tcp_conn *conn, const struct emit *e)
 	if ((e->flags & TCP_RST) != 0)
 		return 0;
 	conn->flags &= ~(uint32_t)(CONN_ACK_NOW | CONN_ACK_LATER);
-	if (!conn_has(conn, CONN_CORK))
+	if (!conn_has(conn, CONN_CORK | CONN_HELD))
 		conn->ack_at = UINT64_MAX;
 	return recv_offer(tcp, conn);
 }

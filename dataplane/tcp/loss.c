@@ -122,7 +122,7 @@ uncount_dups(struct tcp_conn *conn, uint32_t acked)
 }
 
 void
-loss_on_ack(struct tcp *tcp, struct tcp_conn *conn, uint32_t acked, uint64_t now)
+loss_on_ack(struct tcp *tcp, struct tcp_conn *conn, uint32_t acked, uint64_t sent_ns, uint64_t now)
 {
 	bool is_open = !conn_has(conn, CONN_RECOVERY | CONN_LOSS);
 
@@ -142,8 +142,15 @@ loss_on_ack(struct tcp *tcp, struct tcp_conn *conn, uint32_t acked, uint64_t now
 		rack_mark_lost(tcp, conn, now);
 		loss_begin(tcp, conn, now);
 	}
-	if (!conn_has(conn, CONN_RECOVERY))
-		cc_on_ack(&conn->cc, acked, (uint64_t)conn->rtt.srtt_us * 1000, now);
+	if (!conn_has(conn, CONN_RECOVERY)) {
+		struct cc_ack ack = { .now = now,
+				      .rtt_ns = sent_ns != 0 ? now - sent_ns : 0,
+				      .srtt_ns = (uint64_t)conn->rtt.srtt_us * 1000,
+				      .acked_bytes = acked,
+				      .flight_bytes = conn_flight(conn) };
+
+		cc_on_ack(&conn->cc, &ack);
+	}
 	if (is_open && seq_gt(conn->snd_una, conn->recover))
 		conn->recover = seq_sub(conn->snd_una, 1); /* never half the space behind */
 }

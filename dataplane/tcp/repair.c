@@ -52,7 +52,7 @@ repair_give(struct tcp *tcp, struct tcp_conn *conn)
 	keep_reordering(conn, repair_of(tcp, conn));
 	pool_give(&tcp->repairs, conn->repair);
 	conn->repair = INDEX_NONE;
-	conn->flags &= ~(uint32_t)CONN_DSACK;
+	conn->flags &= ~(uint32_t)(CONN_DSACK | CONN_HELD);
 }
 
 /* A probe's case is open until more than the probe is acknowledged (RFC 8985, 7.4.2). */
@@ -61,8 +61,8 @@ repair_give_if_done(struct tcp *tcp, struct tcp_conn *conn)
 {
 	const struct repair *r = repair_of(tcp, conn);
 
-	if (r == NULL || conn_flight(conn) > 0 || conn_has(conn, CONN_DSACK) || r->owes_cwr ||
-	    r->has_probe)
+	if (r == NULL || conn_flight(conn) > 0 || conn_has(conn, CONN_DSACK | CONN_HELD) ||
+	    r->owes_cwr || r->has_probe)
 		return;
 	repair_give(tcp, conn);
 }

@@ -211,7 +211,9 @@ enum verdict {
 	VERDICT_SEND,
 	VERDICT_NOTHING, /* all was sent, or a short last segment waits for more */
 	VERDICT_WINDOW,	 /* the peer's window, or silly-window avoidance */
+	/* from here on it is congestion control that holds us back */
 	VERDICT_CWND,
+	VERDICT_PACE, /* the window has room, but not yet */
 };
 
 /* A tail probe of new bytes goes out whatever the congestion window (RFC 8985, 7.3). */
@@ -331,8 +333,10 @@ on_fresh_stopped(struct tcp *tcp, struct tcp_conn *conn, enum verdict why, uint6
 	uint32_t pipe = loss_pipe(conn), cwnd = conn->cc.cwnd_bytes;
 
 	conn->cc.is_limited =
-		why == VERDICT_CWND || (cwnd < conn->cc.ssthresh_bytes && pipe >= cwnd / 2);
+		why >= VERDICT_CWND || (cwnd < conn->cc.ssthresh_bytes && pipe >= cwnd / 2);
 	note_use(conn, pipe, now);
+	if (why == VERDICT_PACE)
+		pace_wait(tcp, conn);
 	if (why == VERDICT_WINDOW && conn_flight(conn) == 0 && conn->rto_at == UINT64_MAX) {
 		uint64_t wait_ns = rtt_backed_off(&conn->rtt, conn->tries);
 
@@ -348,6 +352,7 @@ static bool
 send_fresh(struct tcp *tcp, struct tcp_conn *conn, uint64_t now, struct tcp_out *out)
 {
 	enum verdict verdict = VERDICT_NOTHING;
+	struct pace pace = { .left = UINT32_MAX };
 	struct emit e;
 
 	if (!can_send_fresh(conn))
@@ -357,6 +362,8 @@ send_fresh(struct tcp *tcp, struct tcp_conn *conn, uint64_t now, struct tcp_out 
 	if (conn_flight(conn) == 0 &&
 	    tick_of(now) - conn->last_tx_tick > tick_of(rtt_backed_off(&conn->rtt, 0)))
 		cc_restart(&conn->cc);
+	if (pace_is_asked(conn))
+		pace = pace_begin(tcp, conn, now);
 	for (uint32_t n = 0; can_send_fresh(conn);
 	     n += 1 + (e.n > conn->mss ? e.n / conn->mss : 0)) {
 		if (n >= SEND_BURST_MAX) {
@@ -364,6 +371,8 @@ send_fresh(struct tcp *tcp, struct tcp_conn *conn, uint64_t now, struct tcp_out 
 			return true;
 		}
 		verdict = next_fresh(tcp, conn, &e);
+		if (verdict == VERDICT_SEND && pace.left == 0)
+			verdict = VERDICT_PACE;
 		if (verdict != VERDICT_SEND)
 			break;
 		if (!emit_segment(tcp, conn, &e, now, out))
@@ -371,6 +380,7 @@ send_fresh(struct tcp *tcp, struct tcp_conn *conn, uint64_t now, struct tcp_out 
 		conn->flags &= ~(uint32_t)CONN_FORCE;
 		conn->last_tx_tick = tick_of(now);
 		on_fresh_sent(tcp, conn, &e, now);
+		pace_sent(tcp, conn, &pace, e.n, now);
 	}
 	on_fresh_stopped(tcp, conn, verdict, now);
 	return true;

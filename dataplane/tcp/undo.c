@@ -1,6 +1,6 @@
 /*
- * undo.c - a recovery that turns out to be a mistake is taken back: the window is what it was
- * before. Told by timestamps (Eifel: RFC 3522 and 4015) or by D-SACK for every segment sent again
+ * undo.c - a recovery that turns out to be a mistake is taken back: congestion control is what it
+ * was before. Told by timestamps (Eifel: RFC 3522 and 4015) or by D-SACK for every segment sent again
  * (RFC 3708).
  */
 #include "tcp/conn.h"
@@ -9,8 +9,7 @@ void
 undo_begin(const struct tcp_conn *conn, struct repair *r, uint64_t now)
 {
 	r->can_undo = true;
-	r->cwnd = conn->cc.cwnd_bytes;
-	r->ssthresh = conn->cc.ssthresh_bytes;
+	r->before = conn->cc;
 	r->stamp = conn_ts(conn, now);
 	r->again_n = 0;
 }
@@ -18,12 +17,15 @@ undo_begin(const struct tcp_conn *conn, struct repair *r, uint64_t now)
 static void
 undo(struct tcp *tcp, struct tcp_conn *conn, struct repair *r)
 {
+	uint32_t cwnd = conn->cc.cwnd_bytes;
+
 	COUNT(tcp, tcp_undone);
 	r->can_undo = false;
 	mtu_undo(conn, r);
-	if (conn->cc.cwnd_bytes < r->cwnd)
-		conn->cc.cwnd_bytes = r->cwnd;
-	conn->cc.ssthresh_bytes = r->ssthresh;
+	conn->cc = r->before; /* with the curve and its time (RFC 9438, 4.9.1) */
+	if (conn->cc.cwnd_bytes < cwnd)
+		conn->cc.cwnd_bytes = cwnd;
+	conn->cc.mss = conn->mss;
 	conn->flags &= ~(uint32_t)(CONN_RECOVERY | CONN_LOSS | CONN_AGAIN_NOW);
 	conn->lost_bytes = 0;
 	for (uint32_t i = conn->span; i != INDEX_NONE; i = span_at(tcp, i)->next)

@@ -27,7 +27,7 @@
 enum {
 	PEER_PORT = 40000,
 	ENGINE_PORT = 80,
-	PEER_QUEUE = 512,
+	PEER_QUEUE = 1024,
 	MSS = 1460, /* a full segment, without timestamps */
 };
 

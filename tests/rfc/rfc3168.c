@@ -389,6 +389,75 @@ tail_loss_is_told_by_cwr(void **state)
 	peer_drop(&p);
 }
 
+/* 6.1.2: an ACK that tells of marks opens no window, nor do its repetitions. */
+static void
+ack_with_echo_opens_no_window(void **state)
+{
+	struct peer p = established();
+	uint32_t cwnd;
+
+	(void)state;
+	peer_write(&p, 60 * MSS);
+	peer_send(&p, .at_ms = 100, .ack = at(10));
+	peer_send(&p, .at_ms = 200, .flags = "AE", .ack = at(12));
+	cwnd = peer_info(&p).cwnd_bytes;
+	assert_int_equal(cwnd, 20 * MSS * 7 / 10);
+	peer_send(&p, .at_ms = 201, .flags = "AE", .ack = at(14));
+	peer_send(&p, .at_ms = 202, .flags = "AE", .ack = at(20));
+	assert_int_equal(peer_info(&p).cwnd_bytes, cwnd);
+	peer_drop(&p);
+}
+
+/* 6.1.2: at one segment the window cannot fall: the next goes when the timer would have fired. */
+static void
+marks_at_one_segment_wait_for_the_timer(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_send(&p, .flags = "SEC", .mss = MSS, .has_sack_ok = true);
+	peer_expect(&p, .flags = "SAE");
+	peer_expect(&p, .flags = "SAE", .at_ms = 1000); /* lost: one segment is the first window */
+	peer_send(&p, .at_ms = 1100);
+	peer_write(&p, 3 * MSS);
+	peer_expect(&p, .seq = 5000, .n = MSS);
+	peer_send(&p, .at_ms = 1200, .flags = "AE", .ack = at(1));
+	peer_expect_quiet(&p);
+	assert_int_equal(p.counts->tcp_ecn_holds, 1);
+	assert_true(peer_info(&p).cwnd_bytes <= 2 * MSS);
+	peer_wait(&p, 1470);
+	peer_expect_quiet(&p);
+	peer_expect(&p, .at_ms = 1500, .flags = "AC", .seq = at(1), .n = MSS);
+	peer_send(&p, .at_ms = 1600, .ack = at(2));
+	peer_expect(&p, .at_ms = 1600, .seq = at(2), .n = MSS);
+	peer_drop(&p);
+}
+
+/* ... also when the bytes come later than the marks, or after the time is over. */
+static void
+later_bytes_wait_for_the_timer_too(void **state)
+{
+	struct peer p = peer_new();
+
+	(void)state;
+	peer_send(&p, .flags = "SEC", .mss = MSS, .has_sack_ok = true);
+	peer_wait(&p, 1050);
+	peer_ignore(&p);
+	peer_send(&p, .at_ms = 1100);
+	peer_write(&p, MSS);
+	peer_expect(&p, .seq = 5000, .n = MSS);
+	peer_send(&p, .at_ms = 1200, .flags = "AE", .ack = at(1));
+	peer_wait(&p, 1300);
+	peer_write(&p, MSS);
+	peer_expect_quiet(&p);
+	peer_expect(&p, .at_ms = 1500, .flags = "AC", .seq = at(1), .n = MSS);
+	peer_send(&p, .at_ms = 1600, .ack = at(2));
+	peer_wait(&p, 3000);
+	peer_write(&p, MSS);
+	peer_expect(&p, .at_ms = 3000, .seq = at(2), .n = MSS);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -415,6 +484,9 @@ main(void)
 		cmocka_unit_test(our_second_syn_forbids_ect),
 		cmocka_unit_test(plain_loss_is_told_by_cwr),
 		cmocka_unit_test(tail_loss_is_told_by_cwr),
+		cmocka_unit_test(ack_with_echo_opens_no_window),
+		cmocka_unit_test(marks_at_one_segment_wait_for_the_timer),
+		cmocka_unit_test(later_bytes_wait_for_the_timer_too),
 	};
 
 	return cmocka_run_group_tests_name("RFC 3168: ECN", test, NULL, NULL);

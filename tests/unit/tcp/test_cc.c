@@ -25,6 +25,14 @@ begun(void)
 }
 
 static void
+acked(struct cc *cc, uint32_t bytes)
+{
+	struct cc_ack ack = { .now = 1, .srtt_ns = 1, .acked_bytes = bytes };
+
+	cc_on_ack(cc, &ack);
+}
+
+static void
 window_begins_with_ten_segments(void **state)
 {
 	struct cc cc = begun();
@@ -45,7 +53,7 @@ slow_start_adds_what_is_acknowledged(void **state)
 	struct cc cc = begun();
 
 	(void)state;
-	cc_on_ack(&cc, 2 * MSS, 1, 1);
+	acked(&cc, 2 * MSS);
 	assert_int_equal(cc.cwnd_bytes, 12 * MSS);
 }
 
@@ -58,9 +66,9 @@ slow_start_ends_at_the_threshold(void **state)
 	(void)state;
 	cc_on_timeout(&cc, 10 * MSS);
 	assert_int_equal(cc.cwnd_bytes, MSS);
-	cc_on_ack(&cc, 8 * MSS, 1, 1);
+	acked(&cc, 8 * MSS);
 	assert_int_equal(cc.cwnd_bytes, 5 * MSS);
-	cc_on_ack(&cc, MSS, 1, 1);
+	acked(&cc, MSS);
 	assert_int_equal(cc.cwnd_bytes, 6 * MSS);
 }
 
@@ -74,9 +82,9 @@ avoidance_adds_one_segment_a_window(void **state)
 	assert_int_equal(cc.ssthresh_bytes, 10 * MSS);
 	assert_int_equal(cc.cwnd_bytes, 10 * MSS);
 	for (uint32_t i = 0; i < 9; i++)
-		cc_on_ack(&cc, MSS, 1, 1);
+		acked(&cc, MSS);
 	assert_int_equal(cc.cwnd_bytes, 10 * MSS);
-	cc_on_ack(&cc, MSS, 1, 1);
+	acked(&cc, MSS);
 	assert_int_equal(cc.cwnd_bytes, 11 * MSS);
 }
 
@@ -87,7 +95,7 @@ unused_window_does_not_grow(void **state)
 
 	(void)state;
 	cc.is_limited = false;
-	cc_on_ack(&cc, 10 * MSS, 1, 1);
+	acked(&cc, 10 * MSS);
 	assert_int_equal(cc.cwnd_bytes, 10 * MSS);
 }
 
@@ -108,7 +116,7 @@ pause_takes_the_window_back_to_its_beginning(void **state)
 	struct cc cc = begun();
 
 	(void)state;
-	cc_on_ack(&cc, 100 * MSS, 1, 1);
+	acked(&cc, 100 * MSS);
 	cc_restart(&cc);
 	assert_int_equal(cc.cwnd_bytes, 10 * MSS);
 	cc_on_timeout(&cc, MSS);

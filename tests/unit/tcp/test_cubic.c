@@ -31,13 +31,21 @@ after_loss(uint32_t n)
 	return cc;
 }
 
+static void
+acked(struct cc *cc, uint64_t now)
+{
+	struct cc_ack ack = { .now = now, .srtt_ns = RTT, .acked_bytes = MSS };
+
+	cc_on_ack(cc, &ack);
+}
+
 /* Lets a whole window be acknowledged each round trip until `until`; returns the time. */
 static uint64_t
 run(struct cc *cc, uint64_t now, uint64_t until)
 {
 	while (now < until) {
 		for (uint32_t left = cc->cwnd_bytes / MSS; left > 0; left--)
-			cc_on_ack(cc, MSS, RTT, now);
+			acked(cc, now);
 		now += RTT;
 	}
 	return now;
@@ -103,7 +111,7 @@ idle_time_is_no_growth(void **state)
 	run(&cc, 1000 * MS, 3000 * MS);
 	before = cc.cwnd_bytes;
 	cc.is_limited = false;
-	cc_on_ack(&cc, MSS, RTT, 60000 * MS);
+	acked(&cc, 60000 * MS);
 	cc.is_limited = true;
 	run(&cc, 60000 * MS, 60200 * MS);
 	assert_true(cc.cwnd_bytes < before + before / 10);

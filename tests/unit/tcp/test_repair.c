@@ -31,11 +31,42 @@ marks_do_not_come_back_after_half_the_space(void **state)
 	assert_true(seq_eq(r.round, conn.snd_una));
 }
 
+/* RFC 9438, 4.9.1: with the window come the curve and its time; a smaller path stays. */
+static void
+mistake_gives_the_curve_back(void **state)
+{
+	static struct tcp_conn conn = { .span = INDEX_NONE, .flags = CONN_DIRTY };
+	static struct counters count;
+	static struct tcp tcp = { .conf.count = &count };
+	struct repair r = { .xmit_ns = 0 };
+	struct cc before;
+
+	(void)state;
+	conn.mss = 1000;
+	cc_begin(&conn.cc, TCP_CC_CUBIC, 1000, false);
+	cc_on_loss(&conn.cc, 500000);
+	conn.cc.is_limited = true;
+	for (uint64_t ms = 1000; ms < 3000; ms++) {
+		struct cc_ack ack = { .now = ms * MS_NS, .srtt_ns = MS_NS, .acked_bytes = 9000 };
+
+		cc_on_ack(&conn.cc, &ack);
+	}
+	before = conn.cc;
+	undo_begin(&conn, &r, 3000 * MS_NS);
+	cc_on_timeout(&conn.cc, 300000);
+	r.again_n = 1;
+	assert_true(undo_by_dsack(&tcp, &conn, &r));
+	assert_memory_equal(conn.cc.own, before.own, sizeof(before.own));
+	assert_int_equal(conn.cc.cwnd_bytes, before.cwnd_bytes);
+	assert_int_equal(conn.cc.ssthresh_bytes, before.ssthresh_bytes);
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest test[] = {
 		cmocka_unit_test(marks_do_not_come_back_after_half_the_space),
+		cmocka_unit_test(mistake_gives_the_curve_back),
 	};
 
 	return cmocka_run_group_tests_name("tcp/repair", test, NULL, NULL);
