@@ -35,6 +35,7 @@ enum {
 	DRAIN_STEPS = 200,   /* what is in progress after a signal has 2 s */
 	POOL_MIB_USUAL = 192,
 	RINGS_MIB = 32,
+	RESERVE_BUFS = 512, /* for ARP, ND and the like, of all lanes */
 };
 
 struct dataplane {
@@ -42,7 +43,7 @@ struct dataplane {
 	int control_fd, dataplane_fd, lock_fd, signal_fd;
 	struct keeper *keeper;
 	struct view_set views;
-	struct buf_pool *pool;
+	struct buf_pool *pool, *reserve;
 	struct portif port[PORTS_MAX];
 	uint16_t port_n;
 	uint64_t served; /* the generation whose addresses the ports know */
@@ -300,9 +301,10 @@ open_ports(struct dataplane *d, const struct img *img)
 {
 	const struct img_machine *m = img_machine(img);
 	uint64_t mib = m->memory_mib != 0 ? m->memory_mib : POOL_MIB_USUAL;
+	uint32_t pool_bufs = (uint32_t)((mib << 20) / PORT_BUF_BYTES);
 	struct port_env_conf conf = {
 		.hugepages = (m->flags & IMG_MACHINE_HUGEPAGES) != 0,
-		.pool_bufs = (uint32_t)((mib << 20) / PORT_BUF_BYTES),
+		.pool_bufs = pool_bufs + RESERVE_BUFS,
 		.extra_mib = RINGS_MIB,
 	};
 	struct port_env env;
@@ -315,8 +317,10 @@ open_ports(struct dataplane *d, const struct img *img)
 	if (!act_as(d, 0, getgid()))
 		return false;
 	if (port_env_open(&conf, &env, why))
-		d->pool = port_pool_open(conf.pool_bufs, why);
-	if (d->pool == NULL) {
+		d->pool = port_pool_open(pool_bufs, why);
+	if (d->pool != NULL)
+		d->reserve = port_reserve_open(RESERVE_BUFS, why);
+	if (d->reserve == NULL) {
 		say("%s", why);
 		return false;
 	}
@@ -370,6 +374,7 @@ open_house(struct dataplane *d, const struct img *img)
 		.port_n = d->port_n,
 		.lane_n = d->lane_n,
 		.pool = d->pool,
+		.reserve = d->reserve,
 		.wall_ns = real_now() - core_now(),
 	};
 	char why[HOUSE_WHY];
@@ -493,6 +498,8 @@ tidy_up(struct dataplane *d, bool in_order)
 	rundir_map_close(&d->instance_map);
 	for (uint16_t i = d->port_n; i-- > 0;)
 		port_close(&d->port[i]);
+	if (d->reserve != NULL)
+		port_pool_close(d->reserve);
 	if (d->pool != NULL)
 		port_pool_close(d->pool);
 }

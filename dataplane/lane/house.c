@@ -148,6 +148,7 @@ open_lane(struct house *house, uint16_t lane_i, char *why)
 		.img = house->conf.img,
 		.plan = house->plan,
 		.pool = house->conf.pool,
+		.reserve = house->conf.reserve,
 		.journal = &l->journal,
 		.seed = { house->conf.seed[0] + lane_i, house->conf.seed[1] },
 		.wall_ns = house->conf.wall_ns,

@@ -29,9 +29,9 @@ struct house_conf {
 	const struct portif *port; /* [port_n] */
 	uint16_t port_n;
 	uint16_t lane_n;
-	struct buf_pool *pool;
-	uint64_t id;	  /* of this life, in boards and journals */
-	uint64_t seed[3]; /* unguessable */
+	struct buf_pool *pool, *reserve; /* see lane_conf */
+	uint64_t id;			 /* of this life, in boards and journals */
+	uint64_t seed[3];		 /* unguessable */
 	uint64_t wall_ns;
 };
 

@@ -90,7 +90,7 @@ net_conf_of(const struct lane_conf *conf, const struct net_path *path)
 		.path = path,
 		.is_speaker = conf->is_speaker,
 		.seed = conf->seed[0] ^ 0x6e6574,
-		.pool = conf->pool,
+		.pool = conf->reserve,
 		.count = conf->board.counters,
 	};
 }

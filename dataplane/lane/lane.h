@@ -51,7 +51,8 @@ struct lane_conf {
 	const struct img *img;	   /* at start: limits and VLANs; not kept */
 	struct lane_plan plan;
 	struct buf_pool *pool;
-	struct board board; /* pointers into this lane's board, laid out by board_init */
+	struct buf_pool *reserve; /* for messages to the link, which no other traffic can use up */
+	struct board board;	  /* pointers into this lane's board, laid out by board_init */
 	struct journal_writer *journal; /* NULL: no access records */
 	uint64_t seed[2];		/* all randomness of this lane */
 	uint64_t (*clock_ns)(void);	/* for the time that rules take; NULL: none is kept */

@@ -39,7 +39,7 @@ fill(struct rte_mempool *pool, uint32_t bufs_n)
 {
 	size_t each = pool->header_size + pool->elt_size + pool->trailer_size;
 	const struct rte_memzone *memory =
-		rte_memzone_reserve_aligned("penstock", each * bufs_n + RTE_CACHE_LINE_SIZE,
+		rte_memzone_reserve_aligned(pool->name, each * bufs_n + RTE_CACHE_LINE_SIZE,
 					    (int)rte_socket_id(), 0, RTE_CACHE_LINE_SIZE);
 	int n;
 
@@ -52,16 +52,16 @@ fill(struct rte_mempool *pool, uint32_t bufs_n)
 	return true;
 }
 
-struct buf_pool *
-port_pool_open(uint32_t bufs_n, char *why)
+static struct buf_pool *
+open_pool(const char *name, uint32_t bufs_n, uint32_t cache_n, char *why)
 {
 	struct rte_pktmbuf_pool_private facts = {
 		.mbuf_data_room_size = BUF_HEADROOM + BUF_ROOM,
 		.mbuf_priv_size = BUF_PRIV,
 	};
 	struct rte_mempool *pool = rte_mempool_create_empty(
-		"penstock", bufs_n, sizeof(struct buf) + BUF_HEADROOM + BUF_ROOM, POOL_CACHE,
-		sizeof(facts), (int)rte_socket_id(), RTE_MEMPOOL_F_NO_IOVA_CONTIG);
+		name, bufs_n, sizeof(struct buf) + BUF_HEADROOM + BUF_ROOM, cache_n, sizeof(facts),
+		(int)rte_socket_id(), RTE_MEMPOOL_F_NO_IOVA_CONTIG);
 
 	/*
 	 * The buffer given back last is taken first: it is in the cache, and what a busy lane has
@@ -84,11 +84,26 @@ port_pool_open(uint32_t bufs_n, char *why)
 	return NULL;
 }
 
+struct buf_pool *
+port_pool_open(uint32_t bufs_n, char *why)
+{
+	return open_pool("penstock", bufs_n, POOL_CACHE, why);
+}
+
+/* A cache could hold all of it, in the thread that needs it least. */
+struct buf_pool *
+port_reserve_open(uint32_t bufs_n, char *why)
+{
+	return open_pool("penstock-reserve", bufs_n, 0, why);
+}
+
 void
 port_pool_close(struct buf_pool *pool)
 {
+	const struct rte_memzone *memory = rte_memzone_lookup(pool_of(pool)->name);
+
 	rte_mempool_free(pool_of(pool));
-	rte_memzone_free(rte_memzone_lookup("penstock"));
+	rte_memzone_free(memory);
 }
 
 static struct buf *

@@ -29,7 +29,7 @@ enum {
 
 struct port_env_conf {
 	bool hugepages;	     /* use them when enough are free, else ordinary pages */
-	uint32_t pool_bufs;  /* buffers that port_pool_open will be asked for */
+	uint32_t pool_bufs;  /* buffers that pools will be asked for, all together */
 	uint32_t extra_mib;  /* for the ports' own queues */
 	const char *devices; /* PCI addresses wanted, separated by commas; NULL: none */
 };
@@ -46,6 +46,10 @@ bool port_env_open(const struct port_env_conf *conf, struct port_env *ret_env, c
 
 /* A pool of bufs_n buffers with a cache in every thread made by port_thread_start. */
 struct buf_pool *port_pool_open(uint32_t bufs_n, char *why);
+
+/* A small one beside it, for what is taken seldom and must never lack: without caches. */
+struct buf_pool *port_reserve_open(uint32_t bufs_n, char *why);
+
 void port_pool_close(struct buf_pool *pool);
 
 /* ---- ports ---- */

@@ -237,7 +237,7 @@ struct lw {
 	struct lw_conf conf;
 	struct prng prng;
 	uint64_t now, order, hash, begin;
-	struct buf_pool *pool, *host_pool;
+	struct buf_pool *pool, *reserve, *host_pool;
 	struct portif port[LW_PORTS_MAX];
 	struct lw_nic nic[LW_PORTS_MAX];
 	struct lw_heap flights, lents;

@@ -19,6 +19,7 @@ enum {
 	STEPS_MAX = 4000000,
 	TURNS_AT_ONCE = 2000, /* of one lane, without time passing */
 	PAGE = 4096,
+	RESERVE_BUFS = 512, /* as main.c has it */
 };
 
 #define POLL_NS	  (10 * MS) /* a lane looks at everything at least this often */
@@ -200,6 +201,7 @@ open_lane(struct lw *w, uint16_t i)
 		.views = &w->views,
 		.img = &w->view->view->img,
 		.pool = w->pool,
+		.reserve = w->reserve,
 		.seed = { prng_next(&w->prng), prng_next(&w->prng) },
 		.wall_ns = 1700000000 * S,
 		.is_speaker = i == 0,
@@ -481,6 +483,7 @@ open_world(struct lw *w)
 	w->turning = -1;
 	w->begin = w->now = 1000 * S + prng_between(&w->prng, 0, 1000 * S);
 	w->pool = buf_heap_open(w->conf.pool_bufs);
+	w->reserve = buf_heap_open(RESERVE_BUFS);
 	w->host_pool = buf_heap_open(1u << 30);
 	w->client = lw_alloc(w->conf.user_n * sizeof(*w->client));
 	if (w->conf.origin_conns == 0)
@@ -512,6 +515,8 @@ close_world(struct lw *w)
 	lw_wire_close(w);
 	LW_ENSURE(w, buf_heap_out_n(w->pool) == 0); /* every buffer is back */
 	buf_heap_close(w->pool);
+	LW_ENSURE(w, w->result.count.net_no_buffers == 0); /* that is what the reserve is for */
+	buf_heap_close(w->reserve);
 	for (uint32_t i = 0; i < w->host_n; i++)
 		lw_host_close(w, &w->host[i]);
 	LW_ENSURE(w, buf_heap_out_n(w->host_pool) == 0);

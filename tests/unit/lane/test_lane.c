@@ -185,6 +185,29 @@ a_port_that_takes_nothing_loses_its_queue_in_time(void **state)
 	town_close(&town);
 }
 
+/* No buffer for anybody: the link is told who we are, and connections only come later. */
+static void
+a_dry_pool_leaves_the_link_its_own(void **state)
+{
+	(void)state;
+	town_open(&town, &(struct town_conf){ .lane_n = 2, .queue_n = 1, .bufs_n = 4096 });
+	town_run(&town, 10);
+	buf_heap_set_capacity(town.pool, 0);
+	town_ask(&town, 0);
+	for (uint32_t i = 0; i < 20; i++) {
+		town_ask_arp(&town);
+		town_run(&town, 20);
+	}
+	assert_int_equal(town.arp_heard, 20);
+	assert_int_equal(TOWN_SUM(&town, net_no_buffers), 0);
+	assert_false(town.conn[0].is_open);
+	assert_true(TOWN_SUM(&town, tcp_tx_no_buffer) > 0);
+	buf_heap_set_capacity(town.pool, 4096);
+	town_run(&town, 100);
+	assert_all_answered(1);
+	town_close(&town);
+}
+
 int
 main(void)
 {
@@ -199,6 +222,7 @@ main(void)
 		cmocka_unit_test(
 			a_port_that_spreads_otherwise_is_found_out_and_served_all_the_same),
 		cmocka_unit_test(a_port_that_takes_nothing_loses_its_queue_in_time),
+		cmocka_unit_test(a_dry_pool_leaves_the_link_its_own),
 	};
 
 	return cmocka_run_group_tests_name("lane", tests, NULL, NULL);

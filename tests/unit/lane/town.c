@@ -114,7 +114,7 @@ static void
 send_seg(struct town *town, uint32_t i, uint8_t flags, const char *text)
 {
 	struct town_conn *c = &town->conn[i];
-	struct buf *b = buf_take(town->pool);
+	struct buf *b = buf_take(town->wire);
 	uint32_t n = (uint32_t)strlen(text);
 	struct tcp_seg seg = {
 		.src = ip_from_v4(peer_ip),
@@ -138,6 +138,26 @@ send_seg(struct town *town, uint32_t i, uint8_t flags, const char *text)
 }
 
 static void
+send_arp(struct town *town, const struct arp *arp)
+{
+	struct buf *b = buf_take(town->wire);
+
+	assert_non_null(b);
+	arp_emit(arp, buf_append(b, ARP_SIZE));
+	put_eth(b, ETH_TYPE_ARP);
+	deliver(town, b);
+}
+
+void
+town_ask_arp(struct town *town)
+{
+	send_arp(town, &(struct arp){ .op = ARP_REQUEST,
+				      .sender_mac = peer_mac,
+				      .sender = ip_from_v4(peer_ip),
+				      .target = ip_from_v4(our_ip) });
+}
+
+static void
 answer_arp(struct town *town, const struct arp *asked)
 {
 	struct arp arp = { .op = ARP_REPLY,
@@ -145,15 +165,11 @@ answer_arp(struct town *town, const struct arp *asked)
 			   .sender = ip_from_v4(peer_ip),
 			   .target_mac = asked->sender_mac,
 			   .target = asked->sender };
-	struct buf *b;
 
+	town->arp_heard += asked->op == ARP_REPLY && ip_eq(&asked->target, &arp.sender);
 	if (asked->op != ARP_REQUEST || !ip_eq(&asked->target, &arp.sender))
 		return;
-	b = buf_take(town->pool);
-	assert_non_null(b);
-	arp_emit(&arp, buf_append(b, ARP_SIZE));
-	put_eth(b, ETH_TYPE_ARP);
-	deliver(town, b);
+	send_arp(town, &arp);
 	town->arp_answers++;
 }
 
@@ -193,7 +209,7 @@ hear_seg(struct town *town, const struct tcp_seg *seg, const struct buf *frame)
 static struct buf *
 linear(struct town *town, struct buf *frame)
 {
-	struct buf *b = buf_take(town->pool);
+	struct buf *b = buf_take(town->wire);
 
 	assert_non_null(b);
 	for (const struct buf *s = frame; s != NULL; s = buf_next(s))
@@ -316,6 +332,7 @@ open_lane(struct town *town, uint16_t i)
 		.views = &town->views,
 		.img = &town->view->img,
 		.pool = town->pool,
+		.reserve = town->reserve,
 		.seed = { 5 + i, 6 },
 		.is_speaker = i == 0,
 	};
@@ -340,6 +357,8 @@ town_open(struct town *town, const struct town_conf *conf)
 	town->step_ns = 100000;
 	town->lane_n = conf->lane_n;
 	town->pool = buf_heap_open(conf->bufs_n);
+	town->reserve = buf_heap_open(64);
+	town->wire = buf_heap_open(2 * TOWN_WIRE);
 	open_port(town, conf);
 	town->mesh = mesh_init(zeroed(mesh_size(&mesh)), &mesh);
 	town->view = view_of_town(conf->lane_n);
@@ -367,6 +386,8 @@ town_close(struct town *town)
 	view_close(town->view);
 	assert_int_equal(buf_heap_out_n(town->pool), 0);
 	buf_heap_close(town->pool);
+	buf_heap_close(town->reserve);
+	buf_heap_close(town->wire);
 }
 
 void

@@ -39,7 +39,8 @@ struct town_conn {
 struct town {
 	uint64_t now, step_ns; /* of a round */
 	uint16_t lane_n;
-	struct buf_pool *pool;
+	struct buf_pool *pool, *reserve;
+	struct buf_pool *wire; /* the peer's frames: a port has taken buffers for them before */
 	struct portif port;
 	struct town_queue queue[TOWN_LANES];
 	town_spread_fn *spread;
@@ -53,6 +54,7 @@ struct town {
 	uint32_t wrong_lane_tx;		   /* frames sent on a queue by another than its lane */
 	struct town_conn conn[TOWN_CONNS]; /* by source port - TOWN_PORT */
 	uint32_t arp_answers, resets;
+	uint32_t arp_heard; /* replies to town_ask_arp */
 };
 
 struct town_conf {
@@ -70,6 +72,9 @@ void town_run(struct town *town, uint32_t rounds);
 
 /* The i-th connection's SYN, and later its request, which the peer sends once it is open. */
 void town_ask(struct town *town, uint32_t i);
+
+/* The peer asks who has our address. */
+void town_ask_arp(struct town *town);
 
 /* Of all lanes. */
 uint64_t town_sum(const struct town *town, size_t counter_offset);

@@ -20,6 +20,7 @@
 #include "wire/wire.h"
 
 enum {
+	RESERVE = 100,
 	BUFS = 8191,
 };
 
@@ -495,10 +496,31 @@ a_thread_of_ours_may_use_buffers(void **state)
 	assert_int_equal(buf_pool_free_n(pool), BUFS);
 }
 
+/* All of it, in one thread, and nothing of the pool's. */
+static void
+a_reserve_gives_all_that_it_has(void **state)
+{
+	struct buf_pool *reserve = port_reserve_open(RESERVE, why);
+	struct buf *b[RESERVE];
+
+	(void)state;
+	assert_non_null(reserve);
+	assert_int_equal(buf_pool_size(reserve), RESERVE);
+	for (uint32_t i = 0; i < RESERVE; i++) {
+		b[i] = buf_take(reserve);
+		assert_non_null(b[i]);
+	}
+	assert_null(buf_take(reserve));
+	assert_int_equal(buf_pool_free_n(pool), BUFS);
+	buf_give_burst(b, RESERVE);
+	assert_int_equal(buf_pool_free_n(reserve), RESERVE);
+	port_pool_close(reserve);
+}
+
 static int
 open_env(void **state)
 {
-	struct port_env_conf conf = { .pool_bufs = BUFS, .extra_mib = 32 };
+	struct port_env_conf conf = { .pool_bufs = BUFS + RESERVE, .extra_mib = 32 };
 	struct port_env env;
 
 	(void)state;
@@ -527,6 +549,7 @@ main(void)
 		cmocka_unit_test(a_view_keeps_the_bytes_behind_it),
 		cmocka_unit_test(a_count_more_is_a_give_more),
 		cmocka_unit_test(a_burst_takes_all_or_none),
+		cmocka_unit_test(a_reserve_gives_all_that_it_has),
 		cmocka_unit_test(what_cannot_be_a_port_is_refused_in_words),
 		cmocka_unit_test(a_server_removes_nothing_but_an_old_socket),
 		cmocka_unit_test(memif_ports_carry_frames_both_ways),
