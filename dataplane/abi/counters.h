@@ -166,7 +166,10 @@
 	x(tcp_ecn_reductions, reductions, "of the window, because the peer has seen marks")         \
 	x(tcp_repairs_none, events, "no record for a hole, probe or duplicate: older rules served") \
 	x(tcp_ecn_holds, events, "nothing new for a timeout: marks at the least window")           \
-	x(tcp_tx_paced, events, "new bytes waited for the pace that congestion control asks")
+	x(tcp_tx_paced, events, "new bytes waited for the pace that congestion control asks")      \
+	x(tcp_icmp_waits, errors, "path sizes that wait for proof, as full segments had arrived")  \
+	x(tcp_mtu_probes, segments, "larger ones, to see whether the path carries them again")     \
+	x(tcp_mtu_raised, events, "the path carries larger segments again")
 
 #define COUNTERS_HTTP(x)                                                                           \
 	x(http_requests, requests, "request heads received")

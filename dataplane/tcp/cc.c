@@ -24,8 +24,8 @@ cc_name(enum tcp_cc kind)
 	return name[kind];
 }
 
-static uint32_t
-initial_window(uint16_t mss)
+uint32_t
+cc_initial(uint16_t mss)
 {
 	uint32_t floor = 2u * mss > CC_INITIAL_BYTES ? 2u * mss : CC_INITIAL_BYTES;
 	uint32_t ten = (uint32_t)CC_INITIAL_SEGMENTS * mss;
@@ -37,7 +37,7 @@ void
 cc_begin(struct cc *cc, enum tcp_cc kind, uint16_t mss, bool syn_repeated)
 {
 	*cc = (struct cc){
-		.cwnd_bytes = syn_repeated ? mss : initial_window(mss),
+		.cwnd_bytes = syn_repeated ? mss : cc_initial(mss),
 		.ssthresh_bytes = UINT32_MAX / 2,
 		.mss = mss,
 		.kind = (uint8_t)kind,
@@ -107,11 +107,28 @@ cc_on_timeout(struct cc *cc, uint32_t flight_bytes)
 	cc->cwnd_bytes = cc->mss;
 }
 
+void
+cc_keep(const struct cc *cc, struct cc_memory *to)
+{
+	*to = (struct cc_memory){ .cwnd_bytes = cc->cwnd_bytes,
+				  .ssthresh_bytes = cc->ssthresh_bytes };
+	memcpy(to->own, cc->own, sizeof(to->own));
+}
+
+void
+cc_bring_back(struct cc *cc, const struct cc_memory *from)
+{
+	if (cc->cwnd_bytes < from->cwnd_bytes)
+		cc->cwnd_bytes = from->cwnd_bytes;
+	cc->ssthresh_bytes = from->ssthresh_bytes;
+	memcpy(cc->own, from->own, sizeof(cc->own));
+}
+
 /* Down to `least` or the initial window; slow start comes back to three quarters of what it was. */
 static void
 shrink(struct cc *cc, uint32_t least)
 {
-	uint32_t first = initial_window(cc->mss), near = cc->cwnd_bytes / 4 * 3;
+	uint32_t first = cc_initial(cc->mss), near = cc->cwnd_bytes / 4 * 3;
 
 	if (least < first)
 		least = first;

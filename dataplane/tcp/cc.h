@@ -32,6 +32,11 @@ struct cc {
 	uint8_t kind;	 /* enum tcp_cc */
 };
 
+/* What a loss makes it forget: see cc_keep. */
+struct cc_memory {
+	uint32_t cwnd_bytes, ssthresh_bytes, own[4];
+};
+
 /* New bytes were acknowledged. */
 struct cc_ack {
 	uint64_t now;
@@ -58,6 +63,9 @@ extern const struct cc_ops cc_cubic, cc_newreno;
 
 const char *cc_name(enum tcp_cc kind);
 
+/* RFC 6928. */
+uint32_t cc_initial(uint16_t mss);
+
 /* The initial window of RFC 6928; one segment when the SYN had to be repeated (RFC 5681, 3.1). */
 void cc_begin(struct cc *cc, enum tcp_cc kind, uint16_t mss, bool syn_repeated);
 
@@ -65,6 +73,10 @@ void cc_on_ack(struct cc *cc, const struct cc_ack *ack);
 void cc_on_loss(struct cc *cc, uint32_t flight_bytes);
 /* The retransmission timer fired for the first time in a flight. */
 void cc_on_timeout(struct cc *cc, uint32_t flight_bytes);
+
+/* What it is, in case that the loss which follows is none; and that again, with no less window. */
+void cc_keep(const struct cc *cc, struct cc_memory *to);
+void cc_bring_back(struct cc *cc, const struct cc_memory *from);
 
 /* For minutes less than half of the window was used: it is halved, down to the initial one. */
 void cc_on_unused(struct cc *cc);

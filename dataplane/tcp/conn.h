@@ -48,7 +48,7 @@ enum {
 	MERGE_MAX = 512,       /* payloads up to this are copied to a waiting buffer's end */
 	ISLANDS_PER_CONN = 64, /* (island_n has seven bits) runs of out-of-order bytes */
 	SPANS_PER_CONN = 512,  /* records of what was sent */
-	REPAIRS_PART = 8,      /* one of so many connections may be in repair at once, */
+	REPAIRS_PART = 10,     /* one of so many connections may be in repair at once, */
 	REPAIRS_LEAST = 256,   /* and so many anyway */
 	LINK_HEADER_MAX = 18,  /* Ethernet and VLAN, left free in front of our packets */
 	HEADER_MAX = 40 + 20 + 40,
@@ -98,6 +98,7 @@ enum span_flag {
 	SPAN_SACKED = 1 << 0,
 	SPAN_LOST = 1 << 1,  /* to be sent again */
 	SPAN_AGAIN = 1 << 2, /* has been sent more than once: no RTT sample (Karn) */
+	SPAN_PROBE = 1 << 3, /* larger than the path is known to carry */
 };
 
 struct span {
@@ -118,28 +119,30 @@ struct span {
 struct repair {
 	/* RACK (RFC 8985, 6.1): of what was delivered, the segment sent last */
 	uint64_t xmit_ns; /* 0: none yet */
+	uint64_t due_ns;  /* when segments may have become too late; 0: none is waited for */
+	uint64_t pace_ns; /* nothing new before: of a paced flight, or CONN_HELD */
 	struct seq end;
 	struct seq fack;    /* the highest number delivered */
-	uint32_t rtt_us;    /* of that segment */
-	uint64_t due_ns;    /* when segments may have become too late; 0: none is waited for */
+	uint32_t rtt_us;    /* of the segment sent last */
 	struct seq round;   /* snd_nxt when the reordering window last grew */
 	uint8_t wnd_mult;   /* of the reordering window, in quarters of the least RTT */
 	uint8_t wnd_rounds; /* recoveries until it shrinks again */
 	/* TLP (7.1) */
-	bool has_probe, is_probe_again; /* ... of bytes that were sent before */
-	struct seq probe_end;
+	bool has_probe : 1, is_probe_again : 1; /* ... of bytes that were sent before */
+	/* ECN (RFC 3168, 6.1.2): the window comes down once until CWR is sent, and to cwr_end, heard */
+	bool owes_cwr : 1, has_cwr_end : 1;
+	bool can_undo : 1; /* by what stands below */
+	uint8_t frto;	   /* enum frto */
+	struct seq probe_end, cwr_end;
 	/* PRR (RFC 6937) */
 	uint32_t delivered, sent, flight; /* prr_delivered, prr_out, RecoverFS */
-	/* what the window was, if all this turns out to be a mistake (RFC 4015, RFC 3708) */
-	bool can_undo;
-	struct cc before;
-	uint32_t stamp;	  /* our timestamp of the first retransmission */
-	uint16_t mss;	  /* 0, or before silence made it smaller */
-	uint32_t again_n; /* segments sent again that no D-SACK has called needless */
-	/* ECN (RFC 3168, 6.1.2): the window comes down once until CWR is sent, and to cwr_end, heard */
-	bool owes_cwr, has_cwr_end;
-	struct seq cwr_end;
-	uint64_t pace_ns;      /* nothing new before: of a paced flight, or CONN_HELD */
+	/* what congestion control was, if all this turns out to be a mistake (RFC 4015, RFC 3708) */
+	struct cc_memory before;
+	uint32_t stamp;	    /* our timestamp of the first retransmission */
+	uint16_t mss;	    /* 0, or before silence made it smaller */
+	uint16_t claim_mtu; /* 0, or what a router says of bytes from `claim` on, unproven */
+	struct seq claim;
+	uint32_t again_n;      /* segments sent again that no D-SACK has called needless */
 	struct seg_sack dsack; /* CONN_DSACK: what the next ACK reports */
 };
 
@@ -477,13 +480,19 @@ bool undo_by_dsack(struct tcp *tcp, struct tcp_conn *conn, struct repair *r);
 /* ---- mtu.c ---- */
 
 /* A router says that the path carries packets of this size only; 0: it does not say. */
-void mtu_on_too_big(struct tcp *tcp, struct tcp_conn *conn, uint32_t mtu);
+void mtu_on_too_big(struct tcp *tcp, struct tcp_conn *conn, struct seq seq, uint32_t mtu);
 /* The retransmission timer has fired, tries times before: full segments may be lost on the way. */
 void mtu_on_timeout(struct tcp *tcp, struct tcp_conn *conn);
-/* Before bytes are sent, where mss_told is not 0: whether to try what the path was. */
-void mtu_age(struct tcp_conn *conn, uint64_t now);
 /* They were not: it was the peer or the path that was slow. */
 void mtu_undo(struct tcp_conn *conn, struct repair *r);
+/*
+ * Where mss_told is not 0: the bytes of a segment to try whether the path carries more by now; 0:
+ * none. One that was sent, one that arrived, and whether it is all that is lost.
+ */
+uint32_t mtu_probe(const struct tcp *tcp, const struct tcp_conn *conn, uint64_t now);
+void mtu_probe_sent(struct tcp *tcp, struct tcp_conn *conn, struct seq seq, uint64_t now);
+void mtu_probe_arrived(struct tcp *tcp, struct tcp_conn *conn, uint32_t n);
+bool mtu_is_probe_lost(const struct tcp *tcp, const struct tcp_conn *conn);
 
 /* ---- span.c, sack.c, loss.c, send.c ---- */
 
@@ -585,6 +594,7 @@ struct emit {
 	uint16_t at;	 /* of the first payload byte in buf */
 	uint32_t n;	 /* payload */
 	struct buf *buf; /* holds the first payload byte */
+	bool is_whole;	 /* more than the path is known to carry, and not to be cut */
 };
 
 bool emit_segment(struct tcp *tcp, struct tcp_conn *conn, const struct emit *e, uint64_t now,

@@ -231,7 +231,8 @@ emit_segment(struct tcp *tcp, struct tcp_conn *conn, const struct emit *e, uint6
 	if ((e->flags & TCP_ACK) != 0)
 		seg.ack = conn->rcv_nxt;
 	seg.wnd = tell_window(tcp, conn, e);
-	finish(tcp, &seg, packet, conn->path, e->n > conn->mss ? conn->mss : 0, out);
+	finish(tcp, &seg, packet, conn->path, e->n > conn->mss && !e->is_whole ? conn->mss : 0,
+	       out);
 	return true;
 }
 

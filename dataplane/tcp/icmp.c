@@ -30,7 +30,7 @@ tcp_icmp(struct tcp *tcp, const struct icmp_error *error, uint64_t now)
 		return;
 	case ICMP_ERROR_TOO_BIG:
 		if (conn->state != TCP_STATE_SYN_SENT && conn->state != TCP_STATE_SYN_RECEIVED)
-			mtu_on_too_big(tcp, conn, error->mtu);
+			mtu_on_too_big(tcp, conn, error->seq, error->mtu);
 		return;
 	case ICMP_ERROR_TIME_EXCEEDED:
 	case ICMP_ERROR_PARAMETER:

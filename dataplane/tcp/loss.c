@@ -33,6 +33,11 @@ loss_begin(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 
 	if (conn->lost_bytes == 0 || conn_has(conn, CONN_RECOVERY | CONN_LOSS))
 		return;
+	if (mtu_is_probe_lost(tcp, conn)) { /* RFC 4821, 7.6.2: no congestion */
+		conn->flags |= CONN_AGAIN_NOW;
+		conn_dirty(tcp, conn);
+		return;
+	}
 	r = repair_need(tcp, conn);
 	is_heeded = r != NULL && conn_has(conn, CONN_ECN) && ecn_is_heeded(conn, r);
 	if (r != NULL) {
@@ -58,7 +63,7 @@ mark_head_lost(struct tcp *tcp, struct tcp_conn *conn)
 	if (conn->span == INDEX_NONE)
 		return;
 	s = span_at(tcp, conn->span);
-	if (s->flags != 0)
+	if ((s->flags & ~(uint32_t)SPAN_PROBE) != 0)
 		return;
 	if (s->len > conn->mss && !span_split(tcp, conn, conn->span, conn->mss))
 		return;

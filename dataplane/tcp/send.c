@@ -348,6 +348,26 @@ on_fresh_stopped(struct tcp *tcp, struct tcp_conn *conn, enum verdict why, uint6
 	}
 }
 
+/* The path was larger once: one segment tries whether it is again. */
+static bool
+send_larger(struct tcp *tcp, struct tcp_conn *conn, uint64_t now, struct tcp_out *out)
+{
+	struct emit e = { .seq = conn->snd_nxt,
+			  .flags = TCP_ACK,
+			  .buf = conn->fresh,
+			  .at = conn->fresh_at,
+			  .n = mtu_probe(tcp, conn, now),
+			  .is_whole = true };
+
+	if (e.n == 0 || gather(e.buf, e.at, e.n) != e.n)
+		return true;
+	if (!emit_segment(tcp, conn, &e, now, out))
+		return false;
+	on_fresh_sent(tcp, conn, &e, now);
+	mtu_probe_sent(tcp, conn, e.seq, now);
+	return true;
+}
+
 static bool
 send_fresh(struct tcp *tcp, struct tcp_conn *conn, uint64_t now, struct tcp_out *out)
 {
@@ -357,8 +377,8 @@ send_fresh(struct tcp *tcp, struct tcp_conn *conn, uint64_t now, struct tcp_out 
 
 	if (!can_send_fresh(conn))
 		return true;
-	if (conn->mss_told != 0)
-		mtu_age(conn, now);
+	if (conn->mss_told != 0 && !send_larger(tcp, conn, now, out))
+		return false;
 	if (conn_flight(conn) == 0 &&
 	    tick_of(now) - conn->last_tx_tick > tick_of(rtt_backed_off(&conn->rtt, 0)))
 		cc_restart(&conn->cc);

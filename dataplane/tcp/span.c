@@ -160,6 +160,8 @@ span_ack(struct tcp *tcp, struct tcp_conn *conn, struct seq ack, uint32_t echo)
 			break;
 		}
 		forget_marks(conn, s, s->len);
+		if ((s->flags & SPAN_PROBE) != 0)
+			mtu_probe_arrived(tcp, conn, s->len);
 		conn->span = s->next;
 		if (conn->span == INDEX_NONE)
 			conn->span_tail = INDEX_NONE;

@@ -9,7 +9,7 @@ void
 undo_begin(const struct tcp_conn *conn, struct repair *r, uint64_t now)
 {
 	r->can_undo = true;
-	r->before = conn->cc;
+	cc_keep(&conn->cc, &r->before);
 	r->stamp = conn_ts(conn, now);
 	r->again_n = 0;
 }
@@ -17,15 +17,10 @@ undo_begin(const struct tcp_conn *conn, struct repair *r, uint64_t now)
 static void
 undo(struct tcp *tcp, struct tcp_conn *conn, struct repair *r)
 {
-	uint32_t cwnd = conn->cc.cwnd_bytes;
-
 	COUNT(tcp, tcp_undone);
 	r->can_undo = false;
 	mtu_undo(conn, r);
-	conn->cc = r->before; /* with the curve and its time (RFC 9438, 4.9.1) */
-	if (conn->cc.cwnd_bytes < cwnd)
-		conn->cc.cwnd_bytes = cwnd;
-	conn->cc.mss = conn->mss;
+	cc_bring_back(&conn->cc, &r->before); /* with the curve and its time (RFC 9438, 4.9.1) */
 	conn->flags &= ~(uint32_t)(CONN_RECOVERY | CONN_LOSS | CONN_AGAIN_NOW);
 	conn->lost_bytes = 0;
 	for (uint32_t i = conn->span; i != INDEX_NONE; i = span_at(tcp, i)->next)

@@ -215,7 +215,45 @@ late_answer_to_a_full_segment_makes_them_full_again(void **state)
 	peer_done(&p);
 }
 
-/* RFC 1191, 6.3; RFC 8201, 5.3: after ten minutes, and not before five, the old size is tried. */
+/* The next new segment has n bytes; it is taken. Returns the number behind it. */
+static uint32_t
+expect_n(struct peer *p, uint32_t seq, uint32_t n)
+{
+	peer_expect(p, .seq = seq, .n = n);
+	return seq + n;
+}
+
+/* Segments of at most n bytes up to `end`. */
+static void
+expect_small(struct peer *p, uint32_t n, uint32_t end)
+{
+	const struct heard *h;
+
+	do {
+		assert_true(p->heard_at < p->heard_n);
+		h = &p->heard[p->heard_at++ % PEER_QUEUE];
+		assert_true(h->seg.payload_n <= n);
+	} while (h->seg.seq.v - p->bias + h->seg.payload_n != end);
+	peer_expect_quiet(p);
+}
+
+/* A path that has carried 1000 bytes only, ten minutes ago; all was acknowledged. */
+static struct peer
+long_after_too_big(struct peer_conf conf)
+{
+	struct peer p = peer_established_(conf);
+
+	peer_write(&p, MSS);
+	peer_expect_run(&p, 5000, 1);
+	peer_icmp(&p, ICMP_ERROR_TOO_BIG, 5000, 1000);
+	peer_ignore(&p);
+	peer_send(&p, .at_ms = 100, .ack = 6460);
+	peer_wait(&p, 640000);
+	assert_int_equal(peer_info(&p).mss, 960);
+	return p;
+}
+
+/* RFC 1191, 6.3; RFC 8201, 5.3: after ten minutes, and not before five. */
 static void
 smaller_path_is_tried_again_after_ten_minutes(void **state)
 {
@@ -225,20 +263,134 @@ smaller_path_is_tried_again_after_ten_minutes(void **state)
 	peer_write(&p, MSS);
 	peer_expect_run(&p, 5000, 1);
 	peer_icmp(&p, ICMP_ERROR_TOO_BIG, 5000, 1000);
-	peer_expect(&p, .seq = 5000, .n = 960);
-	peer_expect(&p, .seq = 5960, .n = 500);
-	peer_send(&p, .at_ms = 100);
+	peer_ignore(&p);
+	peer_send(&p, .at_ms = 100, .ack = 6460);
 	peer_wait(&p, 590000);
-	peer_write(&p, MSS);
-	peer_expect(&p, .seq = 6460, .n = 960);
-	peer_expect(&p, .seq = 7420, .n = 500);
-	peer_send(&p);
+	peer_write(&p, 5 * MSS);
+	expect_small(&p, 960, 6460 + 5 * MSS);
+	peer_send(&p, .ack = 6460 + 5 * MSS);
 	peer_wait(&p, 640000);
-	peer_write(&p, MSS);
-	peer_expect(&p, .seq = 7920, .n = MSS);
-	assert_int_equal(peer_info(&p).mss, MSS);
-	peer_icmp(&p, ICMP_ERROR_TOO_BIG, 7920, 1000);
-	peer_expect(&p, .seq = 7920, .n = 960);
+	peer_write(&p, 5 * MSS);
+	expect_n(&p, 6460 + 5 * MSS, 1240);
+	expect_small(&p, 960, 6460 + 10 * MSS);
+	assert_int_equal(peer_info(&p).mss, 960); /* not before it has arrived */
+	assert_int_equal(p.count.tcp_mtu_probes, 1);
+	peer_drop(&p);
+}
+
+/* RFC 4821, 7.3 and 7.8: what arrives is the new size, and the next larger one is tried at once. */
+static void
+path_that_has_grown_is_climbed(void **state)
+{
+	static const uint32_t size[] = { 1240, 1360, 1452, 1460 };
+	struct peer p = long_after_too_big((struct peer_conf){ .mss = 0 });
+	uint32_t at = 6460;
+
+	(void)state;
+	for (uint32_t i = 0; i < 4; i++) {
+		peer_write_pieces(&p, 8000, 1000);
+		assert_int_equal(expect_n(&p, at, size[i]), at + size[i]);
+		peer_ignore(&p);
+		peer_send(&p, .ack = at + 8000);
+		assert_int_equal(peer_info(&p).mss, size[i]);
+		at += 8000;
+		peer_wait(&p, 640000 + (i + 1) * 10);
+	}
+	peer_write(&p, 8 * MSS);
+	peer_expect_run(&p, at, 8);
+	assert_int_equal(p.count.tcp_mtu_raised, 4);
+	peer_drop(&p);
+}
+
+/* RFC 4821, 7.6.2: a probe that is lost alone is no congestion; it goes again in small pieces. */
+static void
+lost_probe_costs_no_window(void **state)
+{
+	struct peer p = long_after_too_big((struct peer_conf){ .mss = 0 });
+	uint32_t cwnd, at = 6460;
+
+	(void)state;
+	peer_write_pieces(&p, 8000, 1000);
+	at = expect_n(&p, at, 1240);
+	peer_ignore(&p);
+	cwnd = peer_info(&p).cwnd_bytes;
+	peer_send(&p, .at_ms = 640005, .ack = 6460, .sack = { { at, 14460 } });
+	peer_expect(&p, .seq = 6460, .n = 960);
+	peer_expect(&p, .seq = 7420, .n = 280);
+	assert_int_equal(peer_info(&p).cwnd_bytes, cwnd);
+	assert_false(peer_info(&p).is_recovering);
+	peer_send(&p, .at_ms = 640010, .ack = 14460);
+	assert_true(peer_info(&p).cwnd_bytes >= cwnd);
+	assert_true(peer_info(&p).ssthresh_bytes > 1 << 29);
+	assert_int_equal(peer_info(&p).mss, 960);
+	peer_write_pieces(&p, 8000, 1000); /* and not again for ten minutes */
+	expect_small(&p, 960, 22460);
+	peer_drop(&p);
+}
+
+/* ... but not when other bytes are lost with it. */
+static void
+loss_beside_a_probe_is_congestion(void **state)
+{
+	struct peer p = long_after_too_big((struct peer_conf){ .mss = 0 });
+	uint32_t at = 6460;
+
+	(void)state;
+	peer_write_pieces(&p, 8000, 1000);
+	at = expect_n(&p, at, 1240);
+	peer_ignore(&p);
+	peer_send(&p, .at_ms = 640005, .ack = 6460, .sack = { { at + 960, 14460 } });
+	assert_true(peer_info(&p).is_recovering);
+	assert_true(peer_info(&p).ssthresh_bytes < 1 << 20);
+	peer_drop(&p);
+}
+
+/* RFC 4821, 7.6.1 and 7.7: a router that answers the probe makes it go again at once, nothing else. */
+static void
+probe_that_is_too_big_goes_again_at_once(void **state)
+{
+	struct peer p = long_after_too_big((struct peer_conf){ .mss = 0 });
+
+	(void)state;
+	peer_write_pieces(&p, 8000, 1000);
+	expect_n(&p, 6460, 1240);
+	peer_ignore(&p);
+	peer_icmp(&p, ICMP_ERROR_TOO_BIG, 6460, 1000);
+	peer_expect(&p, .seq = 6460, .n = 960);
+	peer_expect(&p, .seq = 7420, .n = 280);
+	peer_expect_quiet(&p);
+	assert_int_equal(peer_info(&p).mss, 960);
+	peer_drop(&p);
+}
+
+/* RFC 4821, 7.4: without enough behind it nobody would soon tell of its loss. */
+static void
+little_to_send_is_no_time_to_probe(void **state)
+{
+	struct peer p = long_after_too_big((struct peer_conf){ .mss = 0 });
+
+	(void)state;
+	peer_write_pieces(&p, 4000, 1000);
+	expect_small(&p, 960, 10460);
+	peer_drop(&p);
+	p = long_after_too_big((struct peer_conf){ .no_sack = true });
+	peer_write_pieces(&p, 8000, 1000);
+	expect_small(&p, 960, 14460);
+	peer_drop(&p);
+}
+
+/* A port that cuts large packets is not asked to cut the probe. */
+static void
+port_does_not_cut_the_probe(void **state)
+{
+	struct peer p = long_after_too_big((struct peer_conf){ .tso = true });
+
+	(void)state;
+	peer_write_pieces(&p, 8000, 1000);
+	expect_n(&p, 6460, 1240);
+	peer_ignore(&p);
+	peer_send(&p, .at_ms = 640050, .ack = 14460);
+	assert_int_equal(peer_info(&p).mss, 1240);
 	peer_drop(&p);
 }
 
@@ -259,6 +411,12 @@ main(void)
 		cmocka_unit_test(silence_about_small_segments_says_nothing),
 		cmocka_unit_test(late_answer_to_a_full_segment_makes_them_full_again),
 		cmocka_unit_test(smaller_path_is_tried_again_after_ten_minutes),
+		cmocka_unit_test(path_that_has_grown_is_climbed),
+		cmocka_unit_test(lost_probe_costs_no_window),
+		cmocka_unit_test(loss_beside_a_probe_is_congestion),
+		cmocka_unit_test(probe_that_is_too_big_goes_again_at_once),
+		cmocka_unit_test(little_to_send_is_no_time_to_probe),
+		cmocka_unit_test(port_does_not_cut_the_probe),
 	};
 
 	return cmocka_run_group_tests_name("RFC 1191, 8201, 4821: path MTU", test, NULL, NULL);

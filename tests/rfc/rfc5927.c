@@ -139,6 +139,55 @@ error_about_another_port_is_ignored(void **state)
 	peer_drop(&p);
 }
 
+/* A connection whose full segments have arrived so far; ten more are under way from 19600 on. */
+static struct peer
+moving(void)
+{
+	struct peer p = peer_established();
+
+	peer_write(&p, 40 * MSS);
+	peer_expect_run(&p, 5000, 10);
+	peer_send(&p, .at_ms = 50, .ack = 5000 + 10 * MSS);
+	peer_expect_run(&p, 5000 + 10 * MSS, 20);
+	return p;
+}
+
+/* 7.2: what gets through belies it; a guess has no effect at all. */
+static void
+smaller_path_of_a_moving_connection_is_not_believed(void **state)
+{
+	struct peer p = moving();
+
+	(void)state;
+	peer_icmp(&p, ICMP_ERROR_TOO_BIG, 5000 + 15 * MSS, 600);
+	peer_expect_quiet(&p);
+	assert_int_equal(peer_info(&p).mss, MSS);
+	assert_int_equal(p.counts->tcp_icmp_waits, 1);
+	peer_send(&p, .at_ms = 100, .ack = 5000 + 16 * MSS);
+	peer_wait(&p, 3000); /* silence about later bytes is another matter */
+	assert_true(p.counts->tcp_timeouts > 0);
+	assert_true(peer_info(&p).mss >= 1240);
+	peer_drop(&p);
+}
+
+/* 7.2: when nothing more gets through, the first timeout makes it true. */
+static void
+smaller_path_is_believed_when_nothing_gets_through(void **state)
+{
+	struct peer p = moving();
+
+	(void)state;
+	peer_icmp(&p, ICMP_ERROR_TOO_BIG, 5000 + 10 * MSS, 1000);
+	peer_expect_quiet(&p);
+	peer_wait(&p, 249);
+	assert_int_equal(peer_info(&p).mss, MSS);
+	peer_ignore(&p);
+	peer_wait(&p, 1000);
+	assert_true(p.counts->tcp_timeouts > 0);
+	assert_int_equal(peer_info(&p).mss, 960);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -151,6 +200,8 @@ main(void)
 		cmocka_unit_test(refusal_of_another_number_does_not_end_a_dial),
 		cmocka_unit_test(error_about_acknowledged_bytes_is_ignored),
 		cmocka_unit_test(error_about_another_port_is_ignored),
+		cmocka_unit_test(smaller_path_of_a_moving_connection_is_not_believed),
+		cmocka_unit_test(smaller_path_is_believed_when_nothing_gets_through),
 	};
 
 	return cmocka_run_group_tests_name("RFC 5927: ICMP", test, NULL, NULL);
