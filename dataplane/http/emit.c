@@ -56,10 +56,42 @@ emit_drop_of(uint64_t ids, const struct http_edits *edits)
 	return d;
 }
 
+/* The fields that emission writes and whose names have a '-'. */
+#define TWINS(x)                                                                                   \
+	x(CONTENT_LENGTH) x(TRANSFER_ENCODING) x(MAX_FORWARDS) x(X_FORWARDED_FOR)                  \
+		x(X_FORWARDED_PROTO) x(X_FORWARDED_HOST)
+
+enum {
+#define X(part) TWIN_BYTES_##part = sizeof(((struct field_text *)NULL)->n_##part) - 1,
+	TWINS(X)
+#undef X
+};
+
+/* Bit n: a name of n bytes may be one's twin. */
+#define X(part) | 1ull << TWIN_BYTES_##part
+static const uint64_t twin_lengths = 0 TWINS(X);
+#undef X
+
+static bool
+is_twin(uint64_t ids, struct slice name)
+{
+	bool is = false;
+
+#define X(part)                                                                                    \
+	is |= (ids & FIELD_BIT(part)) != 0 &&                                                      \
+	      slice_eq_twin(slice_of(field_text.n_##part, TWIN_BYTES_##part), name);
+	TWINS(X)
+#undef X
+	return is;
+}
+
 static bool
 is_dropped(const struct emit_drop *drop, const struct http_field *f)
 {
 	if (f->hop || (drop->ids >> f->id & 1) != 0)
+		return true;
+	if (f->id == HTTP_FIELD_UNKNOWN && f->name_n < 64 && (twin_lengths >> f->name_n & 1) != 0 &&
+	    is_twin(drop->twins, http_field_name(f)))
 		return true;
 	for (uint32_t i = 0; drop->has_names && i < drop->edits->n; i++) {
 		const struct http_edit *edit = &drop->edits->edit[i];

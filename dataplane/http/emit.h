@@ -49,6 +49,7 @@ void emit_field(struct emit *e, struct slice name, struct slice value);
 /* Which of a head's fields stay behind. */
 struct emit_drop {
 	uint64_t ids;			/* these */
+	uint64_t twins;			/* lines that differ from these by '_' and '-': emit.c */
 	const struct http_edits *edits; /* and the names removed or set here; may be NULL */
 	bool has_names;			/* edits has some */
 };

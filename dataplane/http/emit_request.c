@@ -88,6 +88,18 @@ dropped_ids(const struct http_request_out *out)
 	return ids;
 }
 
+/*
+ * What we write into every request, or write anew here: a client's X_Forwarded_For beside it is
+ * the same variable for servers that make some of headers.
+ */
+static uint64_t
+twin_ids(uint64_t dropped)
+{
+	return FIELD_BIT(CONTENT_LENGTH) | FIELD_BIT(TRANSFER_ENCODING) |
+	       (dropped & (FIELD_BIT(MAX_FORWARDS) | FIELD_BIT(X_FORWARDED_FOR) |
+			   FIELD_BIT(X_FORWARDED_PROTO) | FIELD_BIT(X_FORWARDED_HOST)));
+}
+
 static void
 forwarded(struct emit *e, const struct http_head *head, enum http_field_id id,
 	  enum http_forward how, struct slice value)
@@ -122,10 +134,12 @@ uint32_t
 http_emit_request(const struct http_request_out *out, uint8_t *to, uint32_t room)
 {
 	struct emit e = emit_into(to, room);
-	struct emit_drop drop = emit_drop_of(dropped_ids(out), out->edits);
+	uint64_t dropped = dropped_ids(out);
+	struct emit_drop drop = emit_drop_of(dropped, out->edits);
 	struct emit_drop edited = emit_drop_of(0, out->edits);
 
 	ensure(out->framing != HTTP_FRAMING_CLOSE); /* a request cannot end so: RFC 9112, 6.3 */
+	drop.twins = twin_ids(dropped);
 	request_line(&e, out);
 	emit_fields(&e, &out->request->head, &drop);
 	way(&e, out, edited.ids);

@@ -486,7 +486,8 @@ struct http_request_out {
 /*
  * Writes the request head as HTTP/1.1 for the next hop: hop-by-hop fields left out (RFC 9110,
  * 7.6.1), the target in origin-form with Host first (RFC 9112, 3.2.1), our framing, Via,
- * X-Forwarded-*, edits. Returns the bytes needed; `to` holds the head only when that is <= room.
+ * X-Forwarded-*, edits. Lines stay behind whose names differ by '_' and '-' from those that are
+ * written here. Returns the bytes needed; `to` holds the head only when that is <= room.
  */
 uint32_t http_emit_request(const struct http_request_out *out, uint8_t *to, uint32_t room);
 

@@ -57,6 +57,19 @@ def test_one_connection_carries_pipelined_requests_in_order(lab):
 
 
 @marked("smoke")
+def test_nothing_of_a_client_stands_beside_what_the_proxy_says(lab):
+    lab.odd_origin("a")
+    lab.start(lab.config())
+    got = ask(lab, b"GET /x HTTP/1.1\r\nHost: x\r\nX_Forwarded_For: 6.6.6.6\r\n"
+                   b"x-forwarded_proto: https\r\nContent_Length: 6\r\nX_Other: stays\r\n"
+                   b"Connection: close\r\n\r\n").decode().lower()
+    expect(f"\r\nx-forwarded-for: {CLIENT4}\r\n" in got and "\r\nx_other: stays\r\n" in got,
+           f"what the server saw: {got}")
+    expect("6.6.6.6" not in got and "https" not in got and "content_length" not in got,
+           f"what the server must not see: {got}")
+
+
+@marked("smoke")
 def test_every_shape_of_response_comes_through(lab):
     lab.odd_origin("a")
     lab.start(lab.config())

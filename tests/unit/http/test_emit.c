@@ -216,6 +216,33 @@ a_client_cannot_name_away_our_forwarded_fields(void **state)
 	request_leaves_as(&out, "GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: c\r\n\r\n");
 }
 
+/* Servers that make variables of headers would read the client's word beside ours. */
+static void
+twins_of_what_we_write_stay_behind(void **state)
+{
+	struct http_request_out out = { .keep_alive = true,
+					.client = SLICE("c"),
+					.proto = SLICE("http"),
+					.xff = HTTP_FORWARD_APPEND,
+					.xfproto = HTTP_FORWARD_SET,
+					.xfhost = HTTP_FORWARD_DROP };
+
+	(void)state;
+	out.request = request_of("GET / HTTP/1.1\r\nHost: h\r\nX_Forwarded_For: a\r\n"
+				 "x-forwarded_for: a\r\nX-Forwarded-For: b\r\n"
+				 "X_FORWARDED-PROTO: https\r\nX_Forwarded_Host: evil\r\n"
+				 "Content_Length: 7\r\nTransfer_Encoding: chunked\r\n"
+				 "X_Forwarded_Fox: stays\r\nMax_Forwards: stays\r\n\r\n");
+	request_leaves_as(&out, "GET / HTTP/1.1\r\nHost: h\r\nX_Forwarded_Fox: stays\r\n"
+				"Max_Forwards: stays\r\nX-Forwarded-For: b, c\r\n"
+				"X-Forwarded-Proto: http\r\n\r\n");
+	out.xff = out.xfproto = out.xfhost = HTTP_FORWARD_PASS;
+	out.request = request_of("OPTIONS / HTTP/1.1\r\nHost: h\r\nX_Forwarded_For: a\r\n"
+				 "Max_Forwards: 9\r\nMax-Forwards: 2\r\n\r\n");
+	request_leaves_as(&out, "OPTIONS / HTTP/1.1\r\nHost: h\r\nX_Forwarded_For: a\r\n"
+				"Max-Forwards: 1\r\n\r\n");
+}
+
 static void
 a_tunnel_is_offered_only_when_asked(void **state)
 {
@@ -589,6 +616,7 @@ main(void)
 		cmocka_unit_test(framing_is_ours),
 		cmocka_unit_test(via_and_forwarded_fields_are_joined_set_passed_or_dropped),
 		cmocka_unit_test(a_client_cannot_name_away_our_forwarded_fields),
+		cmocka_unit_test(twins_of_what_we_write_stay_behind),
 		cmocka_unit_test(a_tunnel_is_offered_only_when_asked),
 		cmocka_unit_test(max_forwards_counts_down),
 		cmocka_unit_test(edits_apply_in_order),
