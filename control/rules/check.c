@@ -89,7 +89,8 @@ is_token(const char *name)
 static bool
 is_framing(const char *header)
 {
-	return strcmp(header, "content-length") == 0 || strcmp(header, "transfer-encoding") == 0;
+	return strcasecmp(header, "content-length") == 0 ||
+	       strcasecmp(header, "transfer-encoding") == 0;
 }
 
 static bool
@@ -179,14 +180,11 @@ check_set_header(struct making *m, const struct whose *w, const struct rule_set_
 		 struct set_made *ret)
 {
 	const char *name = var->name.s == NULL ? "" : var->name.s;
-	char *lower = arena_text(&m->arena, name, strlen(name));
 
-	for (char *at = lower; *at != '\0'; at++)
-		*at = (char)tolower((unsigned char)*at);
 	ret->kind = var->is_response ? IMG_SET_RESPONSE_FIELD : IMG_SET_REQUEST_FIELD;
-	ret->name = lower;
-	return name_check(m, w, var->name.at, lower, name) &&
-	       framing_check(m, w, var->name.at, lower);
+	ret->name = name;
+	return name_check(m, w, var->name.at, name, name) &&
+	       framing_check(m, w, var->name.at, name);
 }
 
 bool
@@ -217,7 +215,7 @@ check_set_var(struct making *m, const struct whose *w, const struct rule_set_var
 	ret->flags |= allowed_flags(m, w, var->name.at, name);
 	if (has_prefix(name, "HTTP_")) {
 		ret->kind = IMG_SET_REQUEST_FIELD;
-		ret->name = name_of_header(&m->arena, name + 5, strlen(name + 5));
+		ret->name = name_of_line(&m->arena, name + 5, strlen(name + 5));
 	} else {
 		ret->kind = IMG_SET_VARIABLE;
 		ret->name = name_of_variable(&m->arena, name, strlen(name));
@@ -245,10 +243,10 @@ check_out_variable(struct making *m, const struct whose *w, const struct out_rul
 	}
 	if (has_prefix(name, "RESPONSE_")) {
 		*ret_kind = IMG_OP_RESPONSE_FIELD;
-		*ret_name = name_of_header(&m->arena, name + 9, strlen(name + 9));
+		*ret_name = name_of_line(&m->arena, name + 9, strlen(name + 9));
 	} else if (has_prefix(name, "HTTP_")) {
 		*ret_kind = IMG_OP_REQUEST_FIELD;
-		*ret_name = name_of_header(&m->arena, name + 5, strlen(name + 5));
+		*ret_name = name_of_line(&m->arena, name + 5, strlen(name + 5));
 	} else {
 		*ret_kind = IMG_OP_CUSTOM;
 		*ret_name = name_of_variable(&m->arena, name, strlen(name));

@@ -48,6 +48,23 @@ name_of_header(struct arena *arena, const char *name, size_t n)
 	return text;
 }
 
+char *
+name_of_line(struct arena *arena, const char *name, size_t n)
+{
+	char *text = arena_text(arena, name, n);
+	bool has_small = false, is_first = true;
+
+	for (size_t i = 0; i < n; i++)
+		has_small |= islower((unsigned char)text[i]) != 0;
+	for (size_t i = 0; i < n; i++) {
+		text[i] = text[i] == '_' ? '-' : text[i];
+		if (!has_small && !is_first)
+			text[i] = (char)tolower((unsigned char)text[i]);
+		is_first = text[i] == '-';
+	}
+	return text;
+}
+
 static bool
 is_word(const char *name, size_t n, const char *word)
 {

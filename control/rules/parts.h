@@ -98,9 +98,13 @@ uint32_t expr_build(struct making *m, const struct expr *expr);
 /* Without alternatives of writing: equal keys, equal strings. In the making's arena. */
 const char *expr_key(struct making *m, const struct expr *expr, uint32_t *ret_n);
 
-/* A name as variables have it (upper case, '_'), or headers (lower case, '-'). */
+/*
+ * A name as variables have it (upper case, '_'), as headers are asked for (lower case, '-'), or as
+ * a header goes out: as it is written, but that FOO_BAR, which has no small letter, is Foo-Bar.
+ */
 char *name_of_variable(struct arena *arena, const char *name, size_t n);
 char *name_of_header(struct arena *arena, const char *name, size_t n);
+char *name_of_line(struct arena *arena, const char *name, size_t n);
 
 /* ---- syntax.c, emit.c, fold.c ---- */
 

@@ -304,7 +304,7 @@ enum {
 struct img_set {
 	uint32_t kind; /* enum img_set_kind */
 	uint32_t flags;
-	struct img_str name; /* as in img_op */
+	struct img_str name; /* of a header: as it goes out; else as in img_op */
 	uint32_t expr_i;
 	uint32_t spare;
 };

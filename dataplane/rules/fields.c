@@ -81,7 +81,7 @@ line_came(const struct rules_lane *l, bool is_response, struct slice name, uint3
 
 	if (is_response && s->status == 0)
 		return false;
-	if (!is_response && slice_eq(name, SLICE("host"))) {
+	if (!is_response && slice_eq_nocase(name, SLICE("host"))) {
 		*ret = s->host;
 		return nth == 0 && s->host.n > 0;
 	}
@@ -129,7 +129,7 @@ void
 field_put(struct put *t, bool is_response, struct slice name)
 {
 	struct lines at = lines_of(t->l, is_response, name);
-	struct slice between = slice_eq(name, SLICE("cookie")) ? SLICE("; ") : SLICE(", ");
+	struct slice between = slice_eq_nocase(name, SLICE("cookie")) ? SLICE("; ") : SLICE(", ");
 	struct slice value;
 
 	for (bool is_first = true; t->fault == RULES_FAULT_NONE && lines_next(&at, &value);

@@ -89,7 +89,7 @@ struct rules_subject {
 	/*
 	 * The nth line of the request's (or response's) header, from 0; false: there is none. An
 	 * empty name: of all headers, in their order.
-	 *   name  in lower case, with '-'
+	 *   name  in any case, with '-'
 	 */
 	bool (*line)(const void *ctx, bool is_response, struct slice name, uint32_t nth,
 		     struct rules_line *ret_line);
@@ -162,7 +162,7 @@ struct rules_change {
 	uint8_t op;	    /* enum rules_change_op */
 	bool is_variable;   /* a variable: the name is as img_op's CUSTOM, nothing is sent */
 	bool is_response;   /* a header of the response (native rules set them with the request) */
-	struct slice name;  /* of a header: in lower case, with '-' */
+	struct slice name;  /* of a header: as it goes out */
 	struct slice value; /* empty: none */
 };
 

@@ -143,7 +143,7 @@ rules_come_go_change_and_move(void **state)
 		    "~ rule s/a timeouts: none -> receive 1 m\n"
 		    "~ rule s/a stop: false -> true\n"
 		    "- rule s/b\n"
-		    "~ rule s/c set: none -> request x = y\n"
+		    "~ rule s/c set: none -> request X = y\n"
 		    "~ rule s/c action: Redirect /c and the query 302 -> Redirect /c and the query "
 		    "301\n"
 		    "+ rule s/d\n"
