@@ -5,6 +5,7 @@
 
 #include <getopt.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,13 +161,28 @@ bench_print(struct bench_op *op)
 	low = op->ticks[op->n / 10];
 	high = op->ticks[op->n - 1 - op->n / 10];
 	if (!the.is_quiet)
-		printf("%-28s %9.1f ticks, 80 %% of rounds within %.1f to %.1f\n", op->name, median,
-		       low, high);
+		printf("%-28s %9.1f ticks, 80 %% of rounds within %.1f to %.1f%s%s\n", op->name,
+		       median, low, high, op->note == NULL ? "" : "  ",
+		       op->note == NULL ? "" : op->note);
 	if (the.json != NULL)
 		fprintf(the.json,
 			"{\"op\": \"%s\", \"ticks\": %.3f, \"p10\": %.3f, \"p90\": %.3f, "
-			"\"rounds\": %" PRIu32 ", \"ops\": %" PRIu64 "}\n",
-			op->name, median, low, high, op->n, op->ops);
+			"\"rounds\": %" PRIu32 ", \"ops\": %" PRIu64 "%s%s%s}\n",
+			op->name, median, low, high, op->n, op->ops,
+			op->note == NULL ? "" : ", \"note\": \"", op->note == NULL ? "" : op->note,
+			op->note == NULL ? "" : "\"");
+}
+
+void
+bench_say(const char *format, ...)
+{
+	va_list args;
+
+	if (the.is_quiet)
+		return;
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
 }
 
 void

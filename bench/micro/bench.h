@@ -42,6 +42,7 @@ void bench_run(const char *op, uint32_t n, void (*before)(uint32_t n), void (*ma
 /* For what only its own code can time: a sample a round, then the line. */
 struct bench_op {
 	const char *name;
+	const char *note;		/* printed beside it; NULL: none */
 	uint32_t n;			/* samples */
 	uint64_t ops;			/* operations of the last sample */
 	double ticks[BENCH_ROUNDS_MAX]; /* an operation */
@@ -52,6 +53,9 @@ uint32_t bench_rounds(void);
 bool bench_is_warm(uint32_t round);
 void bench_put(struct bench_op *op, uint64_t ticks, uint64_t ops);
 void bench_print(struct bench_op *op);
+
+/* A line under the table; nothing where JSON alone is wanted. */
+void bench_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Zeroed, aligned to 64 bytes, on large pages where the kernel has them: as a lane's memory. */
 void *bench_memory(size_t n);

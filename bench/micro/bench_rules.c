@@ -19,6 +19,7 @@
 enum {
 	TIMES = 200,
 	SMOKE_MOST = 100,
+	LONG_BYTES = 60000,
 };
 
 static struct made made;
@@ -129,6 +130,17 @@ run(const char *kind, uint32_t n, const char *what, const char *target, uint32_t
 	bench_run(op, TIMES, NULL, request);
 }
 
+/* As long as a request may be, and in every part nearly one of the loose patterns. */
+static const char *
+long_target(void)
+{
+	static char target[LONG_BYTES + 1];
+
+	for (uint32_t i = 0; i < LONG_BYTES; i++)
+		target[i] = "/foo0004217baz"[i % 14];
+	return target;
+}
+
 static void
 measure(const char *kind, const char *pattern, uint32_t n)
 {
@@ -145,6 +157,7 @@ measure(const char *kind, const char *pattern, uint32_t n)
 		snprintf(target, sizeof(target), "/shop/foo%05u17bar/page.html", n / 2);
 	run(kind, n, "one", target, n / 2);
 	run(kind, n, "none", "/shop/section/of/things/page.html", IMG_NONE);
+	run(kind, n, "long", long_target(), IMG_NONE);
 	made_close(&made);
 	made = (struct made){ 0 };
 }

@@ -48,29 +48,9 @@ code_starts(struct rules_code *code)
 			is_first &= (map[c / 8] >> c % 8 & 1) != 0;
 		else if (type == 1 && unit < 0x80) /* in either case, the library does not say */
 			is_first &= (c | 0x20) == (unit | 0x20) || c >= 0xc0;
-		if (is_first)
-			code->first[c / 64] |= 1ull << c % 64;
+		if (!is_first)
+			code->lead[c] &= (uint8_t)~1;
 	}
-}
-
-/* By the text, in doubt the longer one. */
-static enum rules_reach
-reach_of(struct slice regex, bool refers)
-{
-	bool repeats = false, asserts = false;
-
-	for (uint32_t i = 0; i < regex.n; i++) {
-		uint8_t c = regex.p[i];
-
-		if (c == '\\')
-			i++;
-		repeats |= c == '*' || c == '+' || c == '{';
-		asserts |= c == '(' && i + 2 < regex.n && regex.p[i + 1] == '?' &&
-			   regex.p[i + 2] != ':';
-	}
-	if (refers || (asserts && repeats))
-		return RULES_REACH_ALL;
-	return repeats ? RULES_REACH_RUN : RULES_REACH_FEW;
 }
 
 static pcre2_code *
@@ -98,16 +78,25 @@ refers_back(const pcre2_code *code)
 
 /* How far an attempt to match runs, and how dear that is. */
 static void
-code_reach(struct rules_code *code, struct slice regex)
+code_reach(struct rules_code *code, const struct img_pattern *p, struct slice regex)
 {
-	bool refers = refers_back(code->code);
+	reach_read(regex, (p->flags & IMG_PATTERN_CASELESS) != 0, code);
+	code->is_slow = refers_back(code->code);
+}
 
-	code->reach = reach_of(regex, refers);
-	reach_read(regex, code);
-	if (refers) {
-		memset(code->run, 0xff, sizeof(code->run));
-		code->gap_n = 0;
-	}
+/* Of the letters k and s, beyond ASCII are others that are like them. */
+static void
+code_last(struct rules_code *code, bool is_caseless)
+{
+	uint32_t type = 0, unit = 0, letter;
+
+	code->last = -1;
+	pcre2_pattern_info(code->code, PCRE2_INFO_LASTCODETYPE, &type);
+	pcre2_pattern_info(code->code, PCRE2_INFO_LASTCODEUNIT, &unit);
+	letter = unit | 0x20;
+	if (type != 1 || unit >= 0x80 || (is_caseless && (letter == 'k' || letter == 's')))
+		return;
+	code->last = (int16_t)(letter >= 'a' && letter <= 'z' ? letter : unit);
 }
 
 static bool
@@ -126,8 +115,9 @@ code_compile(struct rules *rules, uint32_t i, struct abi_fault *ret_fault)
 				error == PCRE2_ERROR_HEAP_FAILED ? ABI_FAULT_MEMORY
 								 : ABI_FAULT_STRING,
 				"patterns", i, "regex");
+	code_reach(code, p, slice_of(img_text(rules->img, p->regex), p->regex.n));
 	code_starts(code);
-	code_reach(code, slice_of(img_text(rules->img, p->regex), p->regex.n));
+	code_last(code, (p->flags & IMG_PATTERN_CASELESS) != 0);
 	/* Failure means that it is interpreted: slower, not different. */
 	if (!refers_back(code->code))
 		pcre2_jit_compile(code->code, PCRE2_JIT_COMPLETE);

@@ -2,48 +2,18 @@
  * match.c - patterns and conditions: what a scan leaves open PCRE2 decides (5, 6, 7).
  *
  * Work is bounded. RULES_WORK is what one evaluation may cost, in nanoseconds of a machine of
- * today, counted and not measured, so that the same request has the same verdict everywhere. PCRE2
- * limits the steps of a match from each place where it begins, but neither the number of places
- * nor what a step costs: it may run over all that the pattern's repeats can pass from there
- * (reach.c). So a long string is searched in windows of few places to begin. Each window is first
- * given the steps that an honest match needs, and pays for its places, for each a part of how far
- * it can run; if the steps do not suffice the first place is asked alone, with eight times as many,
- * and pays for all of them, each as if it ran so far. Honest matches are cheap; hostile ones end in
- * time, with a fault.
+ * today, counted and not measured, so that the same request has the same verdict everywhere: scans
+ * pay for their bytes, searches for what they may run over (search.c).
  */
 #include <string.h>
 
 #include "base/ensure.h"
 #include "rules/state.h"
 
-/*
- * What a place to begin and a step cost besides, as a part of the bytes that it can run over: they
- * are shifted by so much. Guesses between what honest patterns need and what hostile ones take.
- */
-static const struct {
-	uint8_t start_shift, step_shift;
-} reach_cost[] = {
-	[RULES_REACH_FEW] = { 31, 31 },
-	[RULES_REACH_RUN] = { 2, 5 },
-	[RULES_REACH_ALL] = { 0, 1 },
-};
-
 enum {
 	RULES_WORK = 1 << 20,
 	LOOK_WORK = 1 << 28, /* where time is nobody's: explanations, sets without databases */
-	CALL_WORK = 32,
-	STEP_WORK = 4,
-	START_WORK = 8,
-	MATCH_SHIFT = 3, /* of the rest of the string, for a match */
-
-	SHORT_BYTES = 128, /* up to here: one window, few cares */
-	SHORT_STEPS = 32,  /* from each place */
-	LONG_STEPS = 16,
-	SINGLE_STEPS_MAX = 1024, /* from the only place: as many as the string is long */
-	SHORT_RUN = 128,	 /* up to here: a step more for each byte of it, */
-	BACK_SHIFT = 5,		 /* for a part of what all these steps could run over */
-	WINDOW_STARTS = 64,
-	STEPS_FACTOR = 8,
+	SCAN_BYTES = 512,    /* so long a string is scanned for the first pattern that asks */
 };
 
 void
@@ -82,195 +52,6 @@ lane_rule(struct rules_lane *l)
 
 /* ---- one pattern ---- */
 
-/*
- * A part of a search: matches that begin from `from` to `to`, at most `start_n` of them, which run
- * over `run_n` bytes all together.
- */
-struct window {
-	uint32_t from, to;
-	uint32_t start_n;
-	uint64_t run_n;
-	uint32_t run_max; /* at most so many each */
-};
-
-/* What an attempt that begins at `at` can run over: bytes of code->run before `end`. */
-struct walk {
-	uint32_t at, end;
-	uint32_t run_n;	    /* of code->run */
-	uint32_t stretch_n; /* that end before `end` */
-	bool runs[2];	    /* is the byte at `at`, the last before `end`, one of them? */
-};
-
-static bool
-is_start(const struct rules_code *code, uint8_t c)
-{
-	return (code->first[c / 64] >> c % 64 & 1) != 0;
-}
-
-static bool
-is_run(const struct rules_code *code, uint8_t c)
-{
-	return (code->run[c / 64] >> c % 64 & 1) != 0;
-}
-
-/* Forwards alone: each byte is looked at twice, however many places there are. */
-static uint32_t
-walk_to(struct walk *k, const struct rules_code *code, struct slice s, uint32_t at)
-{
-	if (at >= k->end)
-		*k = (struct walk){ .at = at, .end = at, .runs[0] = is_run(code, s.p[at]) };
-	while (k->at < at) {
-		bool runs = k->runs[0];
-
-		k->runs[0] = is_run(code, s.p[++k->at]);
-		k->run_n -= runs;
-		k->stretch_n -= runs && !k->runs[0];
-	}
-	while (k->end < s.n && k->stretch_n <= code->gap_n) {
-		bool runs = is_run(code, s.p[k->end++]);
-
-		k->run_n += runs;
-		k->stretch_n += !runs && k->runs[1];
-		k->runs[1] = runs;
-	}
-	return k->run_n;
-}
-
-/* The window that begins at `from` and has at most so many places to begin; k is not behind it. */
-static struct window
-window_of(const struct rules_code *code, struct slice s, uint32_t from, uint32_t start_n,
-	  struct walk *k)
-{
-	struct window w = { .from = from, .to = from };
-
-	for (; w.to < s.n; w.to++) {
-		if (!is_start(code, s.p[w.to]))
-			continue;
-		if (w.start_n == start_n) {
-			w.to--;
-			return w;
-		}
-		w.start_n++;
-		if (code->reach != RULES_REACH_FEW) {
-			uint32_t n = walk_to(k, code, s, w.to);
-
-			w.run_n += n;
-			w.run_max = n > w.run_max ? n : w.run_max;
-		}
-	}
-	w.start_n++; /* the end, for an empty match */
-	return w;
-}
-
-static bool
-is_single(const struct rules_code *code, struct slice s)
-{
-	return code->starts == RULES_STARTS_ONE ||
-	       (code->starts == RULES_STARTS_LINE && memchr(s.p, '\n', s.n) == NULL);
-}
-
-/* The first window, in which nearly all searches end. */
-static struct window
-window_first(const struct rules_code *code, struct slice s, struct walk *k)
-{
-	if (is_single(code, s))
-		return (struct window){ .to = s.n, .start_n = 1, .run_n = s.n, .run_max = s.n };
-	if (s.n <= SHORT_BYTES)
-		return (struct window){ .to = s.n, .start_n = s.n + 1 };
-	return window_of(code, s, 0, WINDOW_STARTS, k);
-}
-
-/* One attempt; PCRE2's answer. */
-static int
-attempt(struct rules_lane *l, const struct rules_code *code, struct slice s, const struct window *w,
-	uint64_t steps)
-{
-	const pcre2_code *regex = l->is_utf8 ? code->code : code->raw;
-	uint32_t options = l->is_utf8 ? PCRE2_NO_UTF_CHECK : 0;
-
-	pcre2_set_match_limit(l->context, (uint32_t)(steps < UINT32_MAX ? steps : UINT32_MAX));
-	pcre2_set_offset_limit(l->context, w->to);
-	l->regex_n++;
-	return pcre2_match(regex, s.p, s.n, w->from, options, l->captures, l->context);
-}
-
-/* Each place may go back over its run once. */
-static bool
-has_short_runs(struct slice s, const struct window *w)
-{
-	return s.n > SHORT_BYTES && w->start_n > 1 && w->run_max <= SHORT_RUN;
-}
-
-/* Steps from each place that an honest match needs. */
-static uint64_t
-steps_first(struct slice s, const struct window *w)
-{
-	uint64_t steps = s.n <= SHORT_BYTES ? SHORT_STEPS : LONG_STEPS;
-
-	if (w->start_n == 1)
-		steps += s.n;
-	else if (has_short_runs(s, w))
-		steps += w->run_max;
-	return steps < SINGLE_STEPS_MAX ? steps : SINGLE_STEPS_MAX;
-}
-
-/* What a window's places cost. */
-static int64_t
-window_work(const struct rules_code *code, struct slice s, const struct window *w)
-{
-	uint64_t work = w->start_n * START_WORK + (w->run_n >> reach_cost[code->reach].start_shift);
-
-	if (s.n <= SHORT_BYTES)
-		return s.n / 2;
-	if (has_short_runs(s, w))
-		work += w->run_n * w->run_max >> BACK_SHIFT;
-	return (int64_t)work;
-}
-
-/* PCRE2's answer for a window; *w shrinks to its first place when its steps do not suffice. */
-static int
-window_ask(struct rules_lane *l, const struct rules_code *code, struct slice s, struct window *w)
-{
-	uint64_t steps = steps_first(s, w), step_work;
-	int rc;
-
-	l->work_left -= CALL_WORK + window_work(code, s, w);
-	if (l->work_left < 0)
-		return PCRE2_ERROR_MATCHLIMIT;
-	rc = attempt(l, code, s, w, steps);
-	if (rc == PCRE2_ERROR_MATCHLIMIT && w->start_n > 1)
-		*w = window_of(code, s, w->from, 1, &(struct walk){ 0 });
-	step_work = STEP_WORK + (w->run_n >> reach_cost[code->reach].step_shift);
-	while (rc == PCRE2_ERROR_MATCHLIMIT && l->work_left > 0) {
-		steps *= STEPS_FACTOR;
-		l->work_left -= (int64_t)(w->start_n * steps * step_work);
-		if (l->work_left > 0)
-			rc = attempt(l, code, s, w, steps);
-	}
-	return rc;
-}
-
-/* True when all was said; false when the evaluation's work does not allow to go on. */
-static bool
-regex_ask(struct rules_lane *l, const struct rules_code *code, struct slice s, bool *ret_matches)
-{
-	struct slice safe = s.n == 0 ? slice_of("", 0) : s;
-	struct walk k = { 0 };
-	struct window w = window_first(code, safe, &k);
-	int rc = window_ask(l, code, safe, &w);
-
-	while (rc == PCRE2_ERROR_NOMATCH && w.to < s.n) {
-		if (k.at > w.to + 1)
-			k = (struct walk){ 0 };
-		w = window_of(code, safe, w.to + 1, WINDOW_STARTS, &k);
-		rc = window_ask(l, code, safe, &w);
-	}
-	if (rc >= 0 && s.n > SHORT_BYTES) /* what a match itself runs over is not in its window */
-		l->work_left -= (s.n - w.from) >> MATCH_SHIFT;
-	*ret_matches = rc >= 0;
-	return rc >= 0 || rc == PCRE2_ERROR_NOMATCH;
-}
-
 /* What the last match captured; a group that took no part is empty. */
 static void
 captures_take(const struct rules_lane *l, const struct img_pattern *p, struct slice s,
@@ -304,7 +85,7 @@ pattern_ask(struct rules_lane *l, uint32_t pattern_i, struct slice s, bool is_ut
 	bool matches;
 
 	l->is_utf8 = is_utf8;
-	if (!regex_ask(l, &l->rules->code[pattern_i], s, &matches))
+	if (!search_pattern(l, &l->rules->code[pattern_i], s, &matches))
 		return RULES_FAULT_MATCH_LIMIT;
 	if (matches && ret_refs != NULL)
 		captures_take(l, img_pattern(l->img, pattern_i), s, ret_refs);
@@ -344,14 +125,15 @@ covers_all(const struct img_pattern *p, struct rules_memo *memo)
 
 /*
  * A scan costs more than one regular expression, so it is made for the second pattern that asks:
- * by then it is likely that more will.
+ * by then it is likely that more will. Not so of a long string, where nothing is as cheap.
  */
 static bool
 is_scanned(struct rules_lane *l, uint32_t input_i, struct rules_memo *memo)
 {
 	if (memo->is_scanned)
 		return true;
-	if ((img_input(l->img, input_i)->flags & IMG_INPUT_ON_REFS) != 0 || ++memo->asked_n < 2)
+	if ((img_input(l->img, input_i)->flags & IMG_INPUT_ON_REFS) != 0 ||
+	    (++memo->asked_n < 2 && memo->text.n < SCAN_BYTES))
 		return false;
 	return input_scan(l, input_i, memo);
 }

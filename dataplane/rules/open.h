@@ -59,7 +59,10 @@ void codes_close(struct rules *rules);
 
 /* ---- reach.c ---- */
 
-/* Fills code->run and gap_n: regex is one that PCRE2 takes, without references to groups. */
-void reach_read(struct slice regex, struct rules_code *code);
+/*
+ * Fills what code says of a match's cost: all but starts, is_slow, and the pattern itself. regex
+ * is one that PCRE2 takes.
+ */
+void reach_read(struct slice regex, bool is_caseless, struct rules_code *code);
 
 #endif

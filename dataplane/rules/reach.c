@@ -7,6 +7,15 @@
  * most `gap_n` + 1 stretches of such bytes. What stands at the pattern's end does not count: where
  * it is reached it matches, and the search is over. In doubt, and of everything that is not known
  * here, all bytes are in `run`. Bytes beyond ASCII always are.
+ *
+ * A repeat that is reached one way is begun once by an attempt (`entry_n` of them); one behind a
+ * part that can match in several ways is begun again for each (`again_n`, bytes in `dear`). What
+ * stops at a character that must follow, as in "[^/]+/", matches one way.
+ *
+ * Machine code remembers where the first repeat has failed, if nothing before it could match in
+ * several ways, and does not begin it again in the same stretch (`sweep`).
+ *
+ * `lead` is what a match begins with, byte by byte, until something repeats or may be left out.
  */
 #include <string.h>
 
@@ -17,19 +26,46 @@ enum {
 };
 
 struct set {
-	uint64_t bits[4];
+	uint64_t bits[2]; /* of ASCII */
+	bool is_high;	  /* and characters beyond it */
+};
+
+/* An open group; the first is the pattern. */
+struct group {
+	bool is_assert;
+	struct set within; /* what it may match */
+	uint32_t lead_n;   /* before it */
+	uint32_t way_n;	   /* before it, */
+	uint32_t other_n;  /* and of its alternatives but this */
+	uint32_t run_n;	   /* repeats before it */
+	bool is_first;	   /* the first repeat is in it */
+	bool has_assert;   /* an assertion is in it */
 };
 
 struct reader {
 	struct slice regex;
+	bool is_caseless;
 	uint32_t at;
 	bool is_unknown; /* there was something that this file does not read */
 	struct set run;
 	uint32_t gap_n;	   /* counted by the second reading, when run is whole */
 	uint32_t depth;	   /* of open groups */
 	uint32_t assert_n; /* assertions that are open */
-	bool is_assert[GROUPS_MAX + 1];
-	struct set within[GROUPS_MAX + 1]; /* what the open groups may match; 0: the pattern */
+	struct group group[GROUPS_MAX + 1];
+
+	uint32_t way_n;	  /* ways to come here */
+	uint32_t entry_n; /* repeats that are begun one way, */
+	uint32_t again_n; /* and times that others are begun, */
+	struct set dear;  /* which run over these */
+	uint32_t least_n; /* times that the last quantifier wants at least, */
+	uint32_t span_n;  /* ways through what it repeats */
+	bool ends_with_line;
+	struct set lead[RULES_LEAD];
+	uint32_t lead_n;
+	bool is_leading; /* the next part stands at a known place of the match */
+	bool has_repeat; /* the first repeat is read */
+	bool sweeps;	 /* ... of every alternative */
+	struct set sweep;
 };
 
 /* ---- sets ---- */
@@ -37,19 +73,24 @@ struct reader {
 static void
 set_add(struct set *set, uint32_t c)
 {
-	if (c < 0x80) {
+	if (c < 0x80)
 		set->bits[c / 64] |= 1ull << c % 64;
-		return;
-	}
-	/* Beyond ASCII are two that are like letters in it: the Kelvin sign, the long s. */
-	set->bits['k' / 64] |= 1ull << 'k' % 64 | 1ull << 's' % 64;
+	else
+		set->is_high = true;
+}
+
+static bool
+set_has(const struct set *set, uint8_t c)
+{
+	return (set->bits[c / 64] >> c % 64 & 1) != 0;
 }
 
 static void
 set_join(struct set *set, const struct set *more)
 {
-	for (uint32_t i = 0; i < 4; i++)
+	for (uint32_t i = 0; i < 2; i++)
 		set->bits[i] |= more->bits[i];
+	set->is_high |= more->is_high;
 }
 
 static bool
@@ -57,34 +98,34 @@ set_has_all(const struct set *set, const struct set *part)
 {
 	bool has = true;
 
-	for (uint32_t i = 0; i < 4; i++)
+	for (uint32_t i = 0; i < 2; i++)
 		has &= (part->bits[i] & ~set->bits[i]) == 0;
 	return has;
 }
 
-/* Of ASCII: what is not in it. */
 static void
 set_invert(struct set *set)
 {
 	set->bits[0] = ~set->bits[0];
 	set->bits[1] = ~set->bits[1];
+	set->is_high = true;
 }
 
-static void
-set_all(struct set *set)
-{
-	memset(set, 0xff, sizeof(*set));
-}
-
-/* Letters in both cases, as a pattern may not mind, and all bytes beyond ASCII. */
+/*
+ * Letters in both cases. Beyond ASCII are two that are like letters in it: the Kelvin sign, the
+ * long s.
+ */
 static void
 set_close(struct set *set)
 {
 	uint64_t letters = ((1ull << 26) - 1) << 1, both;
 
+	if (set->is_high)
+		set->bits['k' / 64] |= 1ull << 'k' % 64 | 1ull << 's' % 64;
+	set->is_high |=
+		set_has(set, 'k') || set_has(set, 'K') || set_has(set, 's') || set_has(set, 'S');
 	both = (set->bits[1] | set->bits[1] >> 32) & letters;
 	set->bits[1] |= both | both << 32;
-	set->bits[2] = set->bits[3] = UINT64_MAX;
 }
 
 /* ---- the text ---- */
@@ -220,6 +261,8 @@ static void class(struct reader *r, struct set *set)
 	}
 	r->is_unknown |= r->at >= r->regex.n;
 	r->at++;
+	if (is_inverse && r->is_caseless)
+		set_close(set);
 	if (is_inverse)
 		set_invert(set);
 }
@@ -227,9 +270,41 @@ static void class(struct reader *r, struct set *set)
 /* What repeats without end and is a match each time, and what may fail before its last. */
 enum repeats {
 	REPEATS_NOT,
+	REPEATS_MAYBE,
 	REPEATS_ANY,
 	REPEATS_COUNTED,
 };
+
+static uint32_t
+min_of(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint32_t
+number(struct reader *r)
+{
+	uint32_t n = 0;
+
+	for (; is_digit(peek(r, 0)); r->at++)
+		n = min_of(n * 10 + (peek(r, 0) - '0'), RULES_ENTRIES);
+	return n;
+}
+
+/* Behind '{'. */
+static void
+braces(struct reader *r)
+{
+	uint32_t least = number(r), most = least;
+
+	if (peek(r, 0) == ',') {
+		r->at++;
+		most = is_digit(peek(r, 0)) ? number(r) : RULES_ENTRIES;
+	}
+	r->is_unknown |= peek(r, 0) != '}' || most < least;
+	r->least_n = least;
+	r->span_n = most - least + 1;
+}
 
 static enum repeats
 quantifier(struct reader *r)
@@ -237,36 +312,120 @@ quantifier(struct reader *r)
 	uint8_t c = peek(r, 0);
 	bool is_braces = c == '{' && is_digit(peek(r, 1));
 
+	r->least_n = r->span_n = 1;
 	if (c != '*' && c != '+' && c != '?' && !is_braces)
 		return REPEATS_NOT;
-	while (is_braces && r->at < r->regex.n && peek(r, 0) != '}')
-		r->at++;
 	r->at++;
+	r->least_n = c == '+' ? 1 : 0;
+	r->span_n = c == '?' ? 2 : RULES_ENTRIES;
+	if (is_braces) {
+		braces(r);
+		r->at++;
+	}
 	r->at += peek(r, 0) == '?' || peek(r, 0) == '+';
-	return is_braces ? REPEATS_COUNTED : c == '?' ? REPEATS_NOT : REPEATS_ANY;
+	return is_braces ? REPEATS_COUNTED : c == '?' ? REPEATS_MAYBE : REPEATS_ANY;
 }
 
-/* Nothing comes that could still fail. */
+/* Nothing comes that could still fail; behind "." a "$" does not where a string has one line. */
 static bool
-is_end(const struct reader *r)
+is_end(struct reader *r, bool is_dot)
 {
-	for (uint32_t i = r->at; i < r->regex.n; i++)
-		if (r->regex.p[i] != ')')
+	bool has_dollar = false;
+
+	for (uint32_t i = r->at; i < r->regex.n; i++) {
+		has_dollar |= r->regex.p[i] == '$';
+		if (r->regex.p[i] != ')' && !(is_dot && r->regex.p[i] == '$'))
 			return false;
+	}
+	r->ends_with_line |= has_dollar && r->assert_n == 0;
 	return r->assert_n == 0;
 }
 
-/* A character or group that may match these. */
+/* ---- ways, and how a match begins ---- */
+
 static void
-part(struct reader *r, const struct set *set, bool is_group)
+ways(struct reader *r, uint32_t n)
+{
+	r->way_n = min_of(r->way_n * min_of(n, RULES_ENTRIES - 1), RULES_ENTRIES);
+}
+
+/* A repeat over these begins, once for each way to come here. */
+static void
+entries(struct reader *r, const struct set *set)
+{
+	if (r->way_n == 1) {
+		r->entry_n++;
+		return;
+	}
+	r->again_n = min_of(r->again_n + r->way_n, RULES_ENTRIES);
+	set_join(&r->dear, set);
+}
+
+static void
+lead(struct reader *r, const struct set *set)
+{
+	for (uint32_t n = 0; r->is_leading && n < r->least_n && r->lead_n < RULES_LEAD; n++)
+		r->lead[r->lead_n++] = *set;
+	r->is_leading &= r->span_n == 1;
+}
+
+/* Ways are told apart: a character that is not in the set must follow. */
+static bool
+is_closed(const struct reader *r, const struct set *set)
+{
+	uint32_t at = r->at;
+	uint8_t c, next;
+
+	while (at + 1 < r->regex.n && r->regex.p[at] == ')' &&
+	       strchr("*+?{", r->regex.p[at + 1]) == NULL)
+		at++;
+	c = at < r->regex.n ? r->regex.p[at++] : 0;
+	if (c == '\\' && at < r->regex.n)
+		c = is_word(r->regex.p[at]) ? 0 : r->regex.p[at++];
+	else if (c != 0 && strchr("()[]{}|^$.*+?", c) != NULL)
+		c = 0;
+	next = at < r->regex.n ? r->regex.p[at] : 0;
+	if (c == 0 || c >= 0x80 || next == '*' || next == '?' || next == '{')
+		return false;
+	return !set_has(set, c) && !(set->is_high && ((c | 0x20) == 'k' || (c | 0x20) == 's'));
+}
+
+/* The first repeat, of a single character. */
+static void
+sweeps(struct reader *r, const struct set *set, enum repeats repeats)
+{
+	if (repeats == REPEATS_NOT || r->has_repeat)
+		return;
+	r->has_repeat = true;
+	r->sweeps &= repeats == REPEATS_ANY && r->way_n == 1 && !r->group[0].has_assert;
+	for (uint32_t i = 0; i < 2; i++)
+		r->sweep.bits[i] &= set->bits[i];
+	for (uint32_t i = 0; i <= r->depth; i++)
+		r->group[i].is_first = true;
+}
+
+/* A character that may be one of these. */
+static void
+part(struct reader *r, struct set *set, bool is_dot)
 {
 	enum repeats repeats = quantifier(r);
+	bool ends = is_end(r, false), runs = repeats == REPEATS_COUNTED;
 
-	set_join(&r->within[r->depth], set);
-	if (repeats == REPEATS_COUNTED || (repeats == REPEATS_ANY && !is_end(r)))
+	if (r->is_caseless)
+		set_close(set);
+	lead(r, set);
+	sweeps(r, set, repeats);
+	set_join(&r->group[r->depth].within, set);
+	if (repeats == REPEATS_COUNTED || (repeats == REPEATS_ANY && !ends))
 		set_join(&r->run, set);
-	if (repeats == REPEATS_NOT && !is_group && !is_end(r) && !set_has_all(&r->run, set))
+	if ((repeats == REPEATS_NOT || repeats == REPEATS_MAYBE) && !ends &&
+	    !set_has_all(&r->run, set))
 		r->gap_n++;
+	runs |= repeats == REPEATS_ANY && !is_end(r, is_dot);
+	if (runs)
+		entries(r, set);
+	if (repeats == REPEATS_MAYBE || (runs && !is_closed(r, set)))
+		ways(r, r->span_n);
 }
 
 static void
@@ -297,21 +456,90 @@ group_begins(struct reader *r)
 		return;
 	}
 	r->depth++;
-	r->is_assert[r->depth] = is_assert;
 	r->assert_n += is_assert;
-	r->within[r->depth] = (struct set){ 0 };
+	r->is_leading &= !is_assert;
+	for (uint32_t i = 0; i < r->depth && is_assert; i++)
+		r->group[i].has_assert = true;
+	r->group[r->depth] = (struct group){
+		.is_assert = is_assert,
+		.lead_n = r->lead_n,
+		.way_n = r->way_n,
+		.run_n = r->entry_n + r->again_n,
+	};
+}
+
+/* One alternative is read. */
+static void
+bar(struct reader *r)
+{
+	struct group *g = &r->group[r->depth];
+
+	r->is_leading = false;
+	r->lead_n = g->lead_n;
+	r->sweeps &= r->depth == 0 || (r->has_repeat && !g->is_first);
+	r->has_repeat = r->depth > 0;
+	g->other_n = min_of(g->other_n + r->way_n, RULES_ENTRIES);
+	r->way_n = g->way_n;
+}
+
+/* A group that repeats: its own repeats run on from time to time, unless there are ways. */
+static void
+group_repeats(struct reader *r, const struct group *g)
+{
+	if (r->entry_n + r->again_n == g->run_n) {
+		; /* each time is a step, and no more */
+	} else if (r->way_n != g->way_n || g->has_assert || g->is_assert) {
+		r->again_n = RULES_ENTRIES;
+		set_join(&r->dear, &r->run);
+	} else {
+		r->entry_n++; /* the last time fails */
+	}
+	r->way_n = RULES_ENTRIES;
 }
 
 static void
 group_ends(struct reader *r)
 {
+	const struct group *g = &r->group[r->depth];
+	enum repeats repeats;
+	bool ends;
+
 	if (r->depth == 0) {
 		r->is_unknown = true;
 		return;
 	}
-	r->assert_n -= r->is_assert[r->depth];
+	r->assert_n -= g->is_assert;
+	r->way_n = min_of(r->way_n + g->other_n, RULES_ENTRIES);
 	r->depth--;
-	part(r, &r->within[r->depth + 1], true);
+	repeats = quantifier(r);
+	ends = is_end(r, false);
+	set_join(&r->group[r->depth].within, &g->within);
+	if (r->least_n == 0)
+		r->lead_n = g->lead_n;
+	r->is_leading &= repeats == REPEATS_NOT;
+	r->sweeps &= r->has_repeat && !(repeats != REPEATS_NOT && g->is_first);
+	r->has_repeat |= repeats != REPEATS_NOT;
+	if (repeats == REPEATS_COUNTED || (repeats == REPEATS_ANY && !ends))
+		set_join(&r->run, &g->within);
+	if (repeats == REPEATS_ANY || repeats == REPEATS_COUNTED)
+		group_repeats(r, g);
+	else if (repeats == REPEATS_MAYBE)
+		ways(r, 2);
+}
+
+/* What a group has matched, again. */
+static void
+reference(struct reader *r)
+{
+	while (is_digit(peek(r, 0)))
+		r->at++;
+	r->is_leading = false;
+	r->sweeps &= r->has_repeat;
+	r->has_repeat = true;
+	if (quantifier(r) != REPEATS_NOT)
+		r->is_unknown = true;
+	set_join(&r->group[r->depth].within, &r->run);
+	entries(r, &r->run);
 }
 
 static void
@@ -326,21 +554,34 @@ character(struct reader *r, uint8_t c)
 		class(r, &set);
 	} else if (c != '\\') {
 		set_add(&set, c);
+		r->is_leading &= c < 0x80; /* a byte of a character, which may have another case */
 	} else if (peek(r, 0) != 0 && strchr("bBAzZG", peek(r, 0)) != NULL) {
 		r->at++; /* places */
+		return;
+	} else if (is_digit(peek(r, 0)) && peek(r, 0) != '0') {
+		reference(r);
 		return;
 	} else if (class_escape(peek(r, 0), &set)) {
 		r->at++;
 	} else {
 		set_add(&set, single_escape(r));
 	}
-	part(r, &set, false);
+	part(r, &set, c == '.');
 }
 
 static void
 read_all(struct reader *r)
 {
-	r->at = r->depth = r->assert_n = r->gap_n = 0;
+	struct set run = r->run;
+
+	*r = (struct reader){ .regex = r->regex,
+			      .is_caseless = r->is_caseless,
+			      .run = run,
+			      .way_n = 1,
+			      .is_leading = true,
+			      .sweeps = true,
+			      .sweep.bits = { UINT64_MAX, UINT64_MAX } };
+	r->group[0].way_n = 1;
 	while (r->at < r->regex.n && !r->is_unknown) {
 		uint8_t c = r->regex.p[r->at++];
 
@@ -348,23 +589,60 @@ read_all(struct reader *r)
 			group_begins(r);
 		else if (c == ')')
 			group_ends(r);
-		else if (c != '|' && c != '^' && c != '$')
+		else if (c == '|')
+			bar(r);
+		else if (c != '^' && c != '$')
 			character(r, c);
 	}
-	set_close(&r->run);
+}
+
+static void
+set_put(const struct set *set, uint64_t bits[4])
+{
+	bits[0] = set->bits[0];
+	bits[1] = set->bits[1];
+	bits[2] = bits[3] = UINT64_MAX; /* in doubt */
+}
+
+static void
+lead_put(const struct reader *r, struct rules_code *code)
+{
+	memset(code->lead, 0xff, sizeof(code->lead));
+	for (uint32_t c = 0; c < 0x80; c++)
+		for (uint32_t i = 0; i < r->lead_n; i++)
+			if (!set_has(&r->lead[i], (uint8_t)c))
+				code->lead[c] &= (uint8_t) ~(1u << i);
+	code->lead_n = (uint8_t)(r->lead_n == 0 ? 1 : r->lead_n);
+}
+
+static void
+reach_all(struct rules_code *code)
+{
+	memset(code->run, 0xff, sizeof(code->run));
+	memset(code->dear, 0xff, sizeof(code->dear));
+	memset(code->lead, 0xff, sizeof(code->lead));
+	code->lead_n = 1;
+	code->again_n = RULES_ENTRIES;
 }
 
 void
-reach_read(struct slice regex, struct rules_code *code)
+reach_read(struct slice regex, bool is_caseless, struct rules_code *code)
 {
-	struct reader r = { .regex = regex };
+	struct reader r = { .regex = regex, .is_caseless = is_caseless };
 
 	read_all(&r);
 	read_all(&r);
 	if (r.is_unknown) {
-		set_all(&r.run);
-		r.gap_n = 0;
+		reach_all(code);
+		return;
 	}
-	memcpy(code->run, r.run.bits, sizeof(code->run));
+	set_put(&r.run, code->run);
+	set_put(&r.dear, code->dear);
+	lead_put(&r, code);
 	code->gap_n = r.gap_n;
+	code->entry_n = r.entry_n;
+	code->again_n = r.again_n;
+	code->ends_with_line = r.ends_with_line;
+	code->sweeps = r.sweeps;
+	memcpy(code->sweep, r.sweep.bits, sizeof(code->sweep));
 }

@@ -14,7 +14,8 @@
 #include "rules/state.h"
 
 enum {
-	SCAN_WORK = 64, /* of a scan, besides its bytes: rules' RULES_WORK */
+	SCAN_WORK = 64,	    /* of a scan, */
+	SCAN_BYTE_WORK = 8, /* and of a byte, for a database that has much to do with it */
 };
 
 /* ---- text ---- */
@@ -155,7 +156,7 @@ input_scan(struct rules_lane *l, uint32_t input_i, struct rules_memo *memo)
 	bits_empty(&memo->hit);
 	memo->is_scanned = hs_scan(db, (const char *)text.p, text.n, 0, l->scratch, on_hit,
 				   &memo->hit) == HS_SUCCESS;
-	l->work_left -= SCAN_WORK + memo->text.n;
+	l->work_left -= SCAN_WORK + (int64_t)memo->text.n * SCAN_BYTE_WORK;
 	l->brief.used = used;
 	return memo->is_scanned;
 }

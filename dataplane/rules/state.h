@@ -4,7 +4,7 @@
  *
  *   open.c    opens databases, makes lanes                 code.c    compiles patterns
  *   run.c     walks scopes and rules                       match.c   patterns and conditions
- *   reach.c   how far a pattern may run
+ *   search.c  PCRE2, with bounded work               reach.c    how far a pattern may run
  *   scan.c    Hyperscan: which patterns of an input may match
  *   expr.c    expressions                                vars.c    variables
  *   fields.c  headers, cookies, what rules have set        map.c     rewrite maps
@@ -178,19 +178,25 @@ enum rules_starts {
 	RULES_STARTS_SOME, /* characters whose first byte is in `first` */
 };
 
-/* How far an attempt to match runs without steps that PCRE2 counts. */
-enum rules_reach {
-	RULES_REACH_FEW, /* nothing repeats without end */
-	RULES_REACH_RUN, /* over what repeats */
-	RULES_REACH_ALL, /* over the string, from each place: assertions, back-references */
+enum {
+	RULES_LEAD = 8,		 /* places of a match's begin that are looked at */
+	RULES_ENTRIES = 1 << 16, /* of repeats: so many are not counted */
 };
 
 struct rules_code {
 	pcre2_code *code;	  /* for valid UTF-8; machine code */
 	pcre2_code *raw;	  /* for any bytes; interpreted */
-	uint64_t first[4];	  /* bitmap */
 	enum rules_starts starts; /* where a match can begin */
-	enum rules_reach reach;
+	uint8_t lead[256];	  /* by byte: bit i: a match may have it as its byte i */
+	uint8_t lead_n;		  /* that says something of so many bytes, at least one */
+	int16_t last;		  /* ASCII, letters in small: stands in every match; -1: none */
+	bool is_slow;		  /* interpreted even so */
+	bool ends_with_line;	  /* what is said of repeats is so of strings without a LF */
+	bool sweeps;		  /* the first repeat begins once in each stretch of `sweep` */
+	uint64_t sweep[2];	  /* ASCII */
+	uint32_t entry_n;	  /* repeats that an attempt begins once, */
+	uint32_t again_n;	  /* and times that it begins others, which run over bytes */
+	uint64_t dear[4];	  /* of these */
 	uint64_t run[4]; /* bytes that repeats may pass; an attempt sees stretches of them, */
 	uint32_t gap_n;	 /* and of others so many */
 	bool is_owner;	 /* equal patterns share one */
@@ -322,6 +328,15 @@ bool input_scan(struct rules_lane *l, uint32_t input_i, struct rules_memo *memo)
 
 /* Fills l->candidate: rules of l->scope that can fire, as far as scans tell. */
 void gates_scan(struct rules_lane *l);
+
+/* ---- search.c ---- */
+
+/*
+ * Whether a pattern matches a string; l->captures has where. False: the evaluation's work does not
+ * allow to go on. l->is_utf8 says whether s is.
+ */
+bool search_pattern(struct rules_lane *l, const struct rules_code *code, struct slice s,
+		    bool *ret_matches);
 
 /* ---- match.c: for the walk and for outbound rules ---- */
 

@@ -405,6 +405,23 @@ def test_rules_count_what_they_do(lab):
     until("seven and one", lambda: (counts()["yes"]["matched"], counts()["no"]["matched"]) == (7, 1), 5)
 
 
+@marked("smoke")
+def test_a_pattern_that_takes_too_long_is_a_fault_counted_and_named(lab):
+    lab.odd_origin("a")
+    lab.start(ruled(lab, iis(lab, """<rules><rule name="ahead"><match url="^slow"/>
+        <conditions><add input="{HTTP_X_LONG}" pattern="(?=.*q)x"/></conditions>
+        <action type="Rewrite" url="/other"/></rule></rules>""")))
+    expect(ask(lab, "/slow", "-H", "X-Long: axq").seen()[0] == "/other", "a short one matches")
+    expect(ask(lab, "/slow", "-H", "X-Long: " + "x" * 20000).status == 500, "a long one fails")
+    record = logged(lab, "/slow")
+    expect((record["status"], record.get("substatus"), record.get("rule")) == (500, 50, "ahead"),
+           f"its record: {record}")
+    until("a fault of the rule", lambda: [rule["faults"] for rule in lab.ctl_json(
+        "stats", "rules")["rules"]] == [1], 5)
+    until("a request at the match limit", lambda: lab.counters()["proxy_rules_limit"] == 1, 5)
+    expect(ask(lab, "/slow", "-H", "X-Long: axq").status == 200, "the next one is served")
+
+
 def test_new_rules_under_load_fail_no_request(lab):
     lab.odd_origin("a")
     lab.odd_origin("b")

@@ -18,7 +18,7 @@ read_pattern(const char *pattern)
 {
 	struct rules_code code = { 0 };
 
-	reach_read(slice_of(pattern, (uint32_t)strlen(pattern)), &code);
+	reach_read(slice_of(pattern, (uint32_t)strlen(pattern)), true, &code);
 	return code;
 }
 
@@ -78,7 +78,7 @@ repeats_run_over_what_they_match(void **state)
 static void
 what_is_not_known_runs_over_everything(void **state)
 {
-	static const char *const pattern[] = { "a\\1b",	      "(?i)a",	   "(?R)?a",   "(*UCP)a",
+	static const char *const pattern[] = { "a\\1+b",      "(?i)a",	   "(?R)?a",   "(*UCP)a",
 					       "[[:alpha:]]", "\\p{L}+a",  "\\Qa*\\E", "a(?#x)b",
 					       "\\Ka",	      "(?(1)a|b)", "\\h*a",    "[a" };
 
