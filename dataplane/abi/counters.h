@@ -92,7 +92,8 @@
 	x(net_no_buffers, packets, "messages of our own not sent: no buffer")                      \
 	x(net_news_lost, events, "news for other lanes or TCP lost: too many at once")             \
 	x(net_learned, events, "neighbours heard of from other lanes")                             \
-	x(net_bad_config, records, "addresses and routes left out: not valid")
+	x(net_bad_config, records, "addresses and routes left out: not valid")                     \
+	x(net_doubted, neighbours, "asked early: those above wait too long for an answer")
 
 #define COUNTERS_TCP(x)                                                                            \
 	x(tcp_rx_segments, segments, "valid segments received")                                    \
@@ -169,7 +170,8 @@
 	x(tcp_tx_paced, events, "new bytes waited for the pace that congestion control asks")      \
 	x(tcp_icmp_waits, errors, "path sizes that wait for proof, as full segments had arrived")  \
 	x(tcp_mtu_probes, segments, "larger ones, to see whether the path carries them again")     \
-	x(tcp_mtu_raised, events, "the path carries larger segments again")
+	x(tcp_mtu_raised, events, "the path carries larger segments again")                        \
+	x(tcp_doubts, events, "a next hop is doubted: nothing acknowledged for three timeouts")
 
 #define COUNTERS_HTTP(x)                                                                           \
 	x(http_requests, requests, "request heads received")

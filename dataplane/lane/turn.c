@@ -27,6 +27,16 @@ lane_input(struct lane *lane, uint64_t now)
 	lane_take_packets(lane, now);
 }
 
+/* Who has not answered TCP for long may be gone from the link. */
+static void
+pass_doubts(struct lane *lane, uint64_t now)
+{
+	struct tcp_doubt doubt;
+
+	while (tcp_doubted(lane->tcp, &doubt))
+		net_doubt(lane->net, doubt.path, &doubt.remote, now);
+}
+
 /*
  * TCP's output brings events (a timer ended a connection), whose answers are more output. What is
  * left after some rounds comes next turn: TCP's deadline says so.
@@ -44,6 +54,7 @@ settle(struct lane *lane, uint64_t now)
 		if (!lane_can_send(lane))
 			break;
 		tcp_advance(lane->tcp, now, &lane->tcp_out);
+		pass_doubts(lane, now);
 		has_events = lane->tcp_out.event_n > 0;
 		found |= has_events || lane->tcp_out.packet_n > 0;
 		take_events(lane, now);

@@ -3,7 +3,7 @@
  * for IPv4.
  *
  *	INCOMPLETE  asked, packets wait      -> REACHABLE or STALE by an answer, FAILED after three
- *	REACHABLE   lately confirmed	     -> STALE after 15 to 45 s
+ *	REACHABLE   lately confirmed	     -> STALE after 15 to 45 s, DELAY when it is doubted
  *	STALE	    known, not confirmed     -> DELAY when it is used, forgotten when it is not
  *	DELAY	    used; others may confirm -> PROBE after 5 s
  *	PROBE	    asked directly	     -> INCOMPLETE after three, if it is still used
@@ -27,6 +27,7 @@ enum {
 #define DELAY_NS     (5 * S_NS)
 #define FAILED_NS    (3 * S_NS)
 #define UNUSED_NS    (600 * S_NS) /* a STALE neighbour is forgotten */
+#define BELIEVED_NS  (5 * S_NS)	  /* who has answered since is not doubted */
 #define IN_USE_NS    (15 * S_NS)  /* a neighbour used since is worth asking for again */
 
 static uint32_t
@@ -142,6 +143,7 @@ set_reachable(struct net *net, uint32_t i, uint64_t now)
 	uint64_t spread = prng_between(&net->prng, REACHABLE_NS / 2, REACHABLE_NS * 3 / 2);
 
 	neighbour_at(net, i)->probes = 0;
+	neighbour_at(net, i)->heard_ns = now;
 	set_state(net, i, NET_NEIGHBOUR_REACHABLE, now + spread);
 }
 
@@ -381,6 +383,27 @@ neighbour_hear(struct net *net, const struct heard *heard, uint64_t now, struct 
 	    neighbour_at(net, i)->state == NET_NEIGHBOUR_FAILED)
 		return hear_first(net, i, heard, now, out);
 	return hear_again(net, i, heard, now) || heard->is_solicited;
+}
+
+void
+net_doubt(struct net *net, uint16_t path, const struct ip_addr *dst, uint64_t now)
+{
+	uint32_t found = path < net->path_n ? route_find(net, path, dst) : ROUTE_NONE, i;
+	const struct ip_addr *via;
+	struct neighbour *nb;
+
+	if (found == ROUTE_NONE)
+		return;
+	via = &net->route[found].via;
+	i = neighbour_find(net, path, ip_is_none(via) ? dst : via);
+	if (i == POOL_NONE)
+		return;
+	nb = neighbour_at(net, i);
+	if ((nb->state != NET_NEIGHBOUR_REACHABLE && nb->state != NET_NEIGHBOUR_STALE) ||
+	    (nb->heard_ns != 0 && now - nb->heard_ns < BELIEVED_NS))
+		return;
+	net->count->net_doubted++;
+	set_state(net, i, NET_NEIGHBOUR_DELAY, now); /* whose time is over */
 }
 
 /* ---- time ---- */

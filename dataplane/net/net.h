@@ -148,6 +148,12 @@ void net_learn(struct net *net, const struct net_learned *learned, uint64_t now,
 	       struct net_out *out);
 void net_learn_conflict(struct net *net, const struct net_conflict *conflict, uint64_t now);
 
+/*
+ * Those above have waited for an answer from dst, by this path, for too long: its next hop may be
+ * dead (RFC 1122, 3.3.1.4 and 4.2.3.5; RFC 4861, 7.3.3). It is asked, unless it has answered lately.
+ */
+void net_doubt(struct net *net, uint16_t path, const struct ip_addr *dst, uint64_t now);
+
 /* Does what is due: retries, probes, announcements. Stops when out has no room left. */
 void net_advance(struct net *net, uint64_t now, struct net_out *out);
 

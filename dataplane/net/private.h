@@ -71,6 +71,7 @@ struct neighbour {
 	uint32_t head, tail; /* of waiters; POOL_NONE: none */
 	uint32_t waiting_n;
 	uint64_t used_ns;   /* when a packet was last meant for it */
+	uint64_t heard_ns;  /* when it last answered a question */
 	struct ip_addr src; /* our address in that packet: solicitations come from it */
 };
 

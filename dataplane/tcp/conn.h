@@ -37,6 +37,7 @@
 
 enum {
 	KEEPALIVE_PROBES = 5,
+	R1_TRIES = 3, /* RFC 9293, 3.8.3: timeouts in a row until the way there is doubted */
 	SYN_ACK_TRIES = 5,
 	ANSWER_TICKS = 100,   /* of 2^20 ns, between answers to what cannot be right */
 	ORPHAN_PROBES = 8,    /* of a shut window, when the owner has let go */
@@ -53,6 +54,7 @@ enum {
 	LINK_HEADER_MAX = 18,  /* Ethernet and VLAN, left free in front of our packets */
 	HEADER_MAX = 40 + 20 + 40,
 	SUPER_MAX = 64000, /* payload that a port cuts; the rest of 64 KiB is for headers */
+	DOUBTS_MAX = 8,	   /* that wait to be asked for; more come again with the next timeout */
 	GATHER_MAX = 64,   /* stream buffers in one segment; more are cut into more segments */
 };
 
@@ -258,6 +260,8 @@ struct tcp {
 	uint64_t now;	     /* of the latest door */
 	uint64_t retry_at;   /* output waits for buffers until then; 0: it does not */
 	uint64_t cookies_until;
+	struct tcp_doubt doubt[DOUBTS_MAX];
+	uint32_t doubt_n;
 	struct hash_key key_isn, key_cookie;
 };
 

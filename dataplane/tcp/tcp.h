@@ -259,6 +259,17 @@ enum tcp_end tcp_end(const struct tcp *tcp, struct tcp_id id);
 /* A destination cannot be reached (no neighbour, ICMP): connecting ones to it end. */
 void tcp_unreachable(struct tcp *tcp, const struct ip_addr *remote, uint64_t now);
 
+/*
+ * Bytes to this host have gone unacknowledged for three timeouts (RFC 9293, 3.8.3: R1): the next
+ * hop by this path may be dead, and those below should ask. False: there is none to tell of.
+ */
+struct tcp_doubt {
+	struct ip_addr remote;
+	uint16_t path;
+};
+
+bool tcp_doubted(struct tcp *tcp, struct tcp_doubt *ret_doubt);
+
 struct icmp_error;
 
 /*

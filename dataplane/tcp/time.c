@@ -125,6 +125,26 @@ on_rack_due(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 	}
 }
 
+/* R1 of RFC 9293, 3.8.3, and every timeout beyond it: is the next hop still there? */
+static void
+doubt(struct tcp *tcp, const struct tcp_conn *conn)
+{
+	if (conn->tries < R1_TRIES || tcp->doubt_n == DOUBTS_MAX)
+		return;
+	COUNT(tcp, tcp_doubts);
+	tcp->doubt[tcp->doubt_n++] =
+		(struct tcp_doubt){ .remote = conn->remote, .path = conn->path };
+}
+
+bool
+tcp_doubted(struct tcp *tcp, struct tcp_doubt *ret_doubt)
+{
+	if (tcp->doubt_n == 0)
+		return false;
+	*ret_doubt = tcp->doubt[--tcp->doubt_n];
+	return true;
+}
+
 static void
 on_rto_due(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 {
@@ -136,6 +156,7 @@ on_rto_due(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 			conn_end(tcp, conn, TCP_END_CONNECT_TIMEOUT);
 			return;
 		}
+		doubt(tcp, conn);
 		conn->flags |= CONN_SYN | CONN_SYN_REPEATED;
 		conn->again_n++;
 		COUNT(tcp, tcp_tx_syn_again);
@@ -173,6 +194,7 @@ on_rto_due(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 	loss_on_timeout(tcp, conn, now);
 	if (conn->tries < UINT8_MAX)
 		conn->tries++;
+	doubt(tcp, conn);
 	COUNT(tcp, tcp_timeouts);
 	time_restart_rto(tcp, conn, now);
 	conn_dirty(tcp, conn);

@@ -218,6 +218,43 @@ idle_time_is_no_user_timeout(void **state)
 	peer_drop(&p);
 }
 
+/* 3.8.3: R1: after three timeouts those below are asked to look for the next hop, and again. */
+static void
+third_timeout_doubts_the_way(void **state)
+{
+	struct peer p = peer_established(.no_sack = true);
+	struct tcp_doubt doubt;
+
+	(void)state;
+	peer_write(&p, 100);
+	peer_wait(&p, 650); /* 200, 600 */
+	assert_false(tcp_doubted(p.tcp, &doubt));
+	peer_wait(&p, 1450);
+	assert_true(tcp_doubted(p.tcp, &doubt));
+	assert_true(ip_eq(&doubt.remote, &p.self));
+	assert_int_equal(doubt.path, 0);
+	assert_false(tcp_doubted(p.tcp, &doubt));
+	peer_wait(&p, 3050);
+	assert_true(tcp_doubted(p.tcp, &doubt));
+	peer_drop(&p);
+}
+
+/* ... of a dial, too. */
+static void
+third_syn_doubts_the_way(void **state)
+{
+	struct peer p = peer_new();
+	struct tcp_doubt doubt;
+
+	(void)state;
+	peer_dial(&p);
+	peer_wait(&p, 3500); /* 1 s, 3 s */
+	assert_false(tcp_doubted(p.tcp, &doubt));
+	peer_wait(&p, 7500);
+	assert_true(tcp_doubted(p.tcp, &doubt));
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -236,6 +273,8 @@ main(void)
 		cmocka_unit_test(nobody_waits_for_ever_without_a_user_timeout),
 		cmocka_unit_test(syn_is_repeated_until_its_own_limit),
 		cmocka_unit_test(idle_time_is_no_user_timeout),
+		cmocka_unit_test(third_timeout_doubts_the_way),
+		cmocka_unit_test(third_syn_doubts_the_way),
 	};
 
 	return cmocka_run_group_tests_name("RFC 9293, 3.8.3, 3.8.4: timeouts of life", test, NULL,

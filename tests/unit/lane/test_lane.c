@@ -208,6 +208,27 @@ a_dry_pool_leaves_the_link_its_own(void **state)
 	town_close(&town);
 }
 
+/* RFC 1122, 4.2.3.5: TCP that hears nothing makes the link look for the next hop. */
+static void
+a_silent_peer_is_looked_for_on_the_link(void **state)
+{
+	(void)state;
+	town_open(&town, &(struct town_conf){ .lane_n = 1, .queue_n = 1, .bufs_n = 4096 });
+	town_ask(&town, 0);
+	town_run(&town, 2000);
+	assert_all_answered(1);
+	town.step_ns = 10000000;
+	town_run(&town, 600);
+	town.queue[0].is_stuck = true;
+	town_ask(&town, 1);
+	town_run(&town, 500); /* one repeated SYN-ACK after 1 s, one after 3 s */
+	assert_int_equal(TOWN_SUM(&town, net_doubted), 0);
+	town_run(&town, 400);
+	assert_int_equal(TOWN_SUM(&town, tcp_doubts), 1);
+	assert_int_equal(TOWN_SUM(&town, net_doubted), 1);
+	town_close(&town);
+}
+
 int
 main(void)
 {
@@ -223,6 +244,7 @@ main(void)
 			a_port_that_spreads_otherwise_is_found_out_and_served_all_the_same),
 		cmocka_unit_test(a_port_that_takes_nothing_loses_its_queue_in_time),
 		cmocka_unit_test(a_dry_pool_leaves_the_link_its_own),
+		cmocka_unit_test(a_silent_peer_is_looked_for_on_the_link),
 	};
 
 	return cmocka_run_group_tests_name("lane", tests, NULL, NULL);

@@ -353,6 +353,62 @@ a_dry_pool_only_delays(void **state)
 	link_close(&l);
 }
 
+/* RFC 1122, 3.3.1.4: advice from above makes a question of what was believed; RFC 4861, 7.3.3. */
+static void
+a_doubted_neighbour_is_asked_at_once(void **state)
+{
+	struct ip_addr dst = addr("10.0.0.9");
+	struct wire_packet asked;
+	struct link l;
+
+	(void)state;
+	link_open(&l);
+	make_reachable(&l);
+	net_doubt(l.net, 0, &dst, l.now);
+	link_wait(&l, S);
+	assert_int_equal(l.out.frame_n, 0); /* it has only just answered */
+	link_wait(&l, 5 * S);
+	net_doubt(l.net, 0, &dst, l.now);
+	link_wait(&l, S / 10);
+	assert_int_equal(l.out.frame_n, 1);
+	asked = link_sent(&l, 0);
+	assert_int_equal(asked.arp.op, ARP_REQUEST);
+	assert_mac(asked.eth.dst, peer_mac);
+	assert_state(&l, "10.0.0.9", NET_NEIGHBOUR_PROBE);
+	link_clear(&l);
+	net_doubt(l.net, 0, &dst, l.now); /* once is enough */
+	link_wait(&l, S / 10);
+	assert_int_equal(l.out.frame_n, 0);
+	link_arp(&l, 0, ARP_REPLY, "10.0.0.9", peer_mac, "10.0.0.1");
+	assert_state(&l, "10.0.0.9", NET_NEIGHBOUR_REACHABLE);
+	assert_int_equal(l.count.net_doubted, 1);
+	link_close(&l);
+}
+
+/* It is the gateway that is doubted; who is not known is not. */
+static void
+next_hop_of_a_far_destination_is_doubted(void **state)
+{
+	struct ip_addr far = addr("192.0.2.7"), unknown = addr("10.0.0.77");
+	struct link l;
+
+	(void)state;
+	link_open(&l);
+	link_send(&l, 0, "10.0.0.1", "192.0.2.7", 'a');
+	link_arp(&l, 0, ARP_REPLY, "10.0.0.254", peer_mac, "10.0.0.1");
+	link_clear(&l);
+	link_wait(&l, 6 * S);
+	net_doubt(l.net, 0, &unknown, l.now);
+	net_doubt(l.net, 7, &far, l.now);
+	link_wait(&l, S / 10);
+	assert_int_equal(l.out.frame_n, 0);
+	net_doubt(l.net, 0, &far, l.now);
+	link_wait(&l, S / 10);
+	assert_int_equal(l.out.frame_n, 1);
+	assert_ip(link_sent(&l, 0).arp.target, "10.0.0.254");
+	link_close(&l);
+}
+
 int
 main(void)
 {
@@ -363,6 +419,8 @@ main(void)
 			after_three_questions_the_destinations_are_unreachable_for_a_while),
 		cmocka_unit_test(a_full_queue_keeps_the_newest),
 		cmocka_unit_test(a_used_neighbour_is_probed_directly_and_an_answer_keeps_it),
+		cmocka_unit_test(a_doubted_neighbour_is_asked_at_once),
+		cmocka_unit_test(next_hop_of_a_far_destination_is_doubted),
 		cmocka_unit_test(a_used_neighbour_that_is_silent_is_asked_for_everywhere),
 		cmocka_unit_test(an_unused_neighbour_is_forgotten_in_silence),
 		cmocka_unit_test(requests_teach_and_gratuitous_ones_only_correct),
