@@ -80,11 +80,19 @@ machine_build(struct build *build)
 		.target_max_bytes = (uint32_t)machine->limits.target.v,
 		.fields_max = (uint32_t)machine->limits.fields.v,
 		.body_max_bytes = machine->limits.body.v,
+		.time_wait_ns = machine->tcp.time_wait.v,
+		.keepalive_idle_ns = machine->tcp.keepalive.v,
+		.user_timeout_ns = machine->tcp.user_timeout.v,
+		.send_max_bytes = (uint32_t)machine->tcp.send_buffer.v,
+		.recv_max_bytes = (uint32_t)machine->tcp.receive_buffer.v,
+		.congestion = (uint32_t)machine->tcp.congestion.v,
 		.pseudonym = text(build, &machine->pseudonym),
 	};
 
 	if (machine->hugepages.v != 0)
 		record.flags |= IMG_MACHINE_HUGEPAGES;
+	if (machine->tcp.ecn.v != 0)
+		record.flags |= IMG_MACHINE_OFFERS_ECN;
 	if (build->conf->logs.access.path.s != NULL)
 		record.flags |= IMG_MACHINE_ACCESS_LOG;
 	img_build_machine(&build->img, &record);
@@ -178,6 +186,8 @@ ports_build(struct build *build)
 		struct img_port record = { .name = text(build, &port->name),
 					   .mtu = (uint16_t)port->mtu.v,
 					   .vlan = (uint16_t)port->vlan.v,
+					   .hop_limit = (uint32_t)port->hop_limit.v,
+					   .dscp = (uint32_t)port->dscp.v,
 					   .source_n = port->source_addresses.n };
 
 		device_build(build, &port->device, &record);

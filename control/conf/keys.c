@@ -15,6 +15,8 @@ static const char *const words_lanes[] = { "auto", NULL };
 static const char *const words_poll[] = { "adaptive", "busy", NULL };
 static const char *const words_role[] = { "client", "server", NULL };
 static const char *const words_checksums[] = { "verified", "trusted", NULL };
+static const char *const words_congestion[] = { "cubic", "newreno", NULL };
+static const char *const words_ecn[] = { "accept", "offer", NULL };
 static const char *const words_protocol[] = { "http", NULL };
 static const char *const words_xff[] = { "append", "replace", "off", NULL };
 static const char *const words_scheme[] = { "http", NULL };
@@ -99,6 +101,12 @@ static const struct key port_keys[] = {
 	  .what = "further networks and their routers" },
 	{ .name = "mtu", .type = KEY_COUNT, .min = 1280, .max = 9216, AT(conf_port, mtu),
 	  .example = "mtu: 1500", .what = "largest IP packet; left out: the port's own" },
+	{ .name = "hop_limit", .type = KEY_COUNT, .min = 1, .max = 255, .absent = "64",
+	  AT(conf_port, hop_limit), .example = "hop_limit: 255",
+	  .what = "time to live of the TCP packets that the port sends" },
+	{ .name = "dscp", .type = KEY_COUNT, .max = 63, .absent = "0", AT(conf_port, dscp),
+	  .example = "dscp: 10",
+	  .what = "Differentiated Services code point of the TCP packets that the port sends" },
 	{ .name = "source_addresses", .type = KEY_IP, .is_list = true,
 	  AT(conf_port, source_addresses), .example = "source_addresses: [10.0.0.6, 10.0.0.7]",
 	  .what = "which of the port's addresses servers are dialled from; left out: all" },
@@ -117,6 +125,33 @@ static const struct key limits_keys[] = {
 	  .what = "largest request body; more is 413; left out or 0: no limit" },
 };
 SECTION(key_limits, "limits", limits_keys, conf_limits);
+
+static const struct key tcp_keys[] = {
+	{ .name = "congestion", .type = KEY_WORD, .words = words_congestion, .absent = "cubic",
+	  AT(conf_tcp, congestion), .example = "congestion: cubic",
+	  .what = "congestion control: cubic with HyStart++ (RFC 9438, 9406), or newreno (RFC 5681)" },
+	{ .name = "ecn", .type = KEY_WORD, .words = words_ecn, .absent = "accept",
+	  AT(conf_tcp, ecn), .example = "ecn: offer",
+	  .what = "whether connections to servers offer ECN; what clients offer is always accepted" },
+	{ .name = "keepalive", .type = KEY_DURATION, .min = SECOND, .max = 24 * HOUR, .absent = "75s",
+	  AT(conf_tcp, keepalive), .example = "keepalive: 75s",
+	  .what = "silence after which a connection is asked for a sign of life; five more questions, "
+		  "30 s apart, and it ends" },
+	{ .name = "user_timeout", .type = KEY_DURATION, .min = SECOND, .max = 24 * HOUR,
+	  .absent = "100s", AT(conf_tcp, user_timeout), .example = "user_timeout: 100s",
+	  .what = "how long bytes may stay unacknowledged until the connection ends" },
+	{ .name = "time_wait", .type = KEY_DURATION, .min = SECOND, .max = 240 * SECOND, .absent = "60s",
+	  AT(conf_tcp, time_wait), .example = "time_wait: 60s",
+	  .what = "how long a connection that we closed first is remembered, that old packets of it "
+		  "are no others'; a client that comes again from the same port is let in anyway" },
+	{ .name = "send_buffer", .type = KEY_SIZE, .min = 64 << 10, .max = 64 << 20,
+	  .absent = "8MiB", AT(conf_tcp, send_buffer), .example = "send_buffer: 8MiB",
+	  .what = "the most that waits for one peer; beyond 1 MiB only what a long path needs" },
+	{ .name = "receive_buffer", .type = KEY_SIZE, .min = 64 << 10, .max = 64 << 20,
+	  .absent = "8MiB", AT(conf_tcp, receive_buffer), .example = "receive_buffer: 8MiB",
+	  .what = "the largest window offered; beyond 1 MiB only what a long path needs" },
+};
+SECTION(key_tcp, "tcp", tcp_keys, conf_tcp);
 
 static const struct key machine_keys[] = {
 	{ .name = "cores", .type = KEY_COUNT, .is_list = true, .max = 1023,
@@ -144,6 +179,8 @@ static const struct key machine_keys[] = {
 	  .what = "this proxy's name in the Via field" },
 	{ .name = "limits", .type = KEY_SECTION, .of = &key_limits, AT(conf_machine, limits),
 	  .example = "limits: {head: 64KiB}", .what = "bounds on requests" },
+	{ .name = "tcp", .type = KEY_SECTION, .of = &key_tcp, AT(conf_machine, tcp),
+	  .example = "tcp: {keepalive: 75s}", .what = "TCP of all connections" },
 	{ .name = "ports", .type = KEY_SECTION, .is_list = true, .is_needed = true,
 	  .of = &key_port, AT(conf_machine, ports),
 	  .example = "ports: [{name: outside, device: packet:eth1, addresses: [10.0.0.5/24]}]",

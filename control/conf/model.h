@@ -79,6 +79,7 @@ struct conf_port {
 	struct conf_list gateways;  /* struct conf_ip */
 	struct conf_list routes;    /* struct conf_route */
 	struct conf_num mtu;
+	struct conf_num hop_limit, dscp;
 	struct conf_list source_addresses; /* struct conf_ip */
 };
 
@@ -86,6 +87,14 @@ struct conf_port {
 struct conf_limits {
 	const struct node *at;
 	struct conf_num head, target, fields, body;
+};
+
+struct conf_tcp {
+	const struct node *at;
+	struct conf_num congestion; /* enum img_congestion */
+	struct conf_num ecn;	    /* 1: offered */
+	struct conf_num keepalive, user_timeout, time_wait;
+	struct conf_num send_buffer, receive_buffer;
 };
 
 struct conf_machine {
@@ -98,6 +107,7 @@ struct conf_machine {
 	struct conf_num connections;
 	struct conf_str pseudonym; /* our name in Via */
 	struct conf_limits limits;
+	struct conf_tcp tcp;
 	struct conf_list ports; /* struct conf_port */
 };
 

@@ -85,6 +85,7 @@ struct img_section {
 
 /* clang-format off */
 #define IMG_POLL_LIST(x) x(ADAPTIVE, adaptive) x(BUSY, busy)
+#define IMG_CONGESTION_LIST(x) x(CUBIC, cubic) x(NEWRENO, newreno)
 #define IMG_DEVICE_LIST(x)                                                                         \
 	x(PACKET, packet) x(MEMIF, memif) x(PCI, pci) x(XDP, xdp) x(TAP, tap) x(VHOST, vhost)      \
 	x(VIRTIO, virtio) x(VDEV, vdev)
@@ -97,6 +98,13 @@ struct img_section {
 #define IMG_KIND_LIST(x) x(LISTENER, listener) x(FARM, farm) x(SERVER, server) x(RULE, rule)
 #define IMG_BLOB_LIST(x) x(DATA, data) x(SCAN, scan) x(MAP, map)
 /* clang-format on */
+
+enum img_congestion {
+#define X(name, word) IMG_CONGESTION_##name,
+	IMG_CONGESTION_LIST(X)
+#undef X
+	IMG_CONGESTIONS
+};
 
 enum img_poll {
 #define X(name, word) IMG_POLL_##name,
@@ -174,6 +182,7 @@ enum img_blob_kind {
 
 /* The word of the list ("weighted_round_robin"), "unknown" outside it. */
 const char *img_poll_name(uint32_t v);
+const char *img_congestion_name(uint32_t v);
 const char *img_device_name(uint32_t v);
 const char *img_role_name(uint32_t v);
 const char *img_protocol_name(uint32_t v);
@@ -193,8 +202,9 @@ const char *img_blob_kind_name(uint32_t v);
 enum {
 	IMG_MACHINE_HUGEPAGES = 1 << 0,
 	IMG_MACHINE_ACCESS_LOG = 1 << 1,
+	IMG_MACHINE_OFFERS_ECN = 1 << 2, /* our SYNs do; peers' offers are always taken */
 
-	IMG_MACHINE_FLAGS = IMG_MACHINE_HUGEPAGES | IMG_MACHINE_ACCESS_LOG,
+	IMG_MACHINE_FLAGS = IMG_MACHINE_HUGEPAGES | IMG_MACHINE_ACCESS_LOG | IMG_MACHINE_OFFERS_ECN,
 };
 
 /* Exactly one. 0 in a limit: the data plane's own default, unless it says otherwise. */
@@ -218,6 +228,8 @@ struct img_machine {
 	uint32_t send_max_bytes;    /* send queue of one connection */
 	uint32_t recv_max_bytes;    /* largest window offered */
 	struct img_str pseudonym;   /* our name in Via, RFC 9110, 7.6.3 */
+	uint32_t congestion;	    /* enum img_congestion */
+	uint32_t spare;
 };
 
 /* The processor cores that poll, in the configuration's order. */
@@ -247,6 +259,8 @@ struct img_port {
 	uint32_t
 		rss_key_n; /* 0: the port's own, or not known; for memif, what its peer spreads by */
 	uint8_t rss_key[IMG_RSS_KEY_MAX]; /* Toeplitz key, zero behind rss_key_n */
+	uint32_t hop_limit;		  /* of TCP's packets; 0: 64 */
+	uint32_t dscp;			  /* of TCP's packets */
 };
 
 /* An address of ours; several a port, both families. */

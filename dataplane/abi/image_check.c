@@ -22,6 +22,8 @@ enum {
 	RING_MAX = 32768, /* descriptors */
 	CPU_MAX = 4096,
 	MTU_MIN = 576,
+	HOP_LIMIT_MAX = 255,
+	DSCP_MAX = 63,
 	VLAN_MAX = 4094,
 	WEIGHT_MAX = 65535,
 	RETRIES_MAX = 100,
@@ -96,6 +98,7 @@ check_machine(struct check *c)
 	       check_time(c, m.user_timeout_ns, "user_timeout_ns") &&
 	       ok(c, m.send_max_bytes <= QUEUE_MAX, ABI_FAULT_RANGE, "send_max_bytes") &&
 	       ok(c, m.recv_max_bytes <= QUEUE_MAX, ABI_FAULT_RANGE, "recv_max_bytes") &&
+	       ok(c, m.congestion < IMG_CONGESTIONS, ABI_FAULT_ENUM, "congestion") &&
 	       check_str(c, m.pseudonym, IMG_NAME_MAX, "pseudonym");
 }
 
@@ -133,6 +136,8 @@ check_port(struct check *c)
 	    !ok(c, (p.mac[0] & 1) == 0, ABI_FAULT_RANGE, "mac") ||
 	    !ok(c, (p.flags & ~(uint32_t)IMG_PORT_FLAGS) == 0, ABI_FAULT_FLAGS, "flags") ||
 	    !ok(c, p.rss_key_n <= IMG_RSS_KEY_MAX, ABI_FAULT_RANGE, "rss_key_n") ||
+	    !ok(c, p.hop_limit <= HOP_LIMIT_MAX, ABI_FAULT_RANGE, "hop_limit") ||
+	    !ok(c, p.dscp <= DSCP_MAX, ABI_FAULT_RANGE, "dscp") ||
 	    !check_sources(c, p.first_source, p.source_n, c->i))
 		return false;
 	for (uint32_t i = 0; i < c->i; i++) {

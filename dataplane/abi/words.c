@@ -19,6 +19,7 @@
 	}
 
 NAMES(img_poll_name, IMG_POLL_LIST)
+NAMES(img_congestion_name, IMG_CONGESTION_LIST)
 NAMES(img_device_name, IMG_DEVICE_LIST)
 NAMES(img_role_name, IMG_ROLE_LIST)
 NAMES(img_protocol_name, IMG_PROTOCOL_LIST)

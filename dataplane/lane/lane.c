@@ -14,8 +14,8 @@ enum {
 	SLOTS_USUAL = 256,
 	LISTENERS_USUAL = 1024,
 	JOURNAL_USUAL = 8 << 20,
-	SEND_USUAL = 1 << 20,
-	RECV_USUAL = 1 << 20,
+	SEND_USUAL = 8 << 20,
+	RECV_USUAL = 8 << 20,
 	REWRITE_BYTES = 64 << 20, /* of a lane; memory only once it is used */
 	RESERVE_SHARE = 8, /* an eighth of the pool is kept for headers and control packets */
 };
@@ -132,6 +132,8 @@ tcp_conf_of(const struct lane_conf *conf, const struct tcp_path *path)
 		.connect_ns = CONNECT_USUAL,
 		.keepalive_idle_ns = or_usual(m->keepalive_idle_ns, KEEPALIVE_USUAL),
 		.user_timeout_ns = or_usual(m->user_timeout_ns, USER_USUAL),
+		.cc = m->congestion == IMG_CONGESTION_NEWRENO ? TCP_CC_NEWRENO : TCP_CC_CUBIC,
+		.asks_ecn = (m->flags & IMG_MACHINE_OFFERS_ECN) != 0,
 		.seed = { conf->seed[0], conf->seed[1] },
 		.path = path,
 		.path_n = conf->port_n,
@@ -221,11 +223,13 @@ init_paths(struct lane *lane)
 	for (uint16_t i = 0; i < conf->port_n; i++) {
 		const struct portif_facts *facts = &conf->port[i].facts;
 
-		lane->path[i] = (struct tcp_path){ .mtu = facts->mtu,
-						   .csum_tx = facts->csum_tx,
-						   .multi_segs = facts->multi_segs,
-						   .tso = facts->tso && facts->csum_tx &&
-							  facts->multi_segs };
+		lane->path[i] =
+			(struct tcp_path){ .mtu = facts->mtu,
+					   .csum_tx = facts->csum_tx,
+					   .multi_segs = facts->multi_segs,
+					   .tso = facts->tso && facts->csum_tx && facts->multi_segs,
+					   .hop_limit = (uint8_t)img_port(conf->img, i)->hop_limit,
+					   .dscp = (uint8_t)img_port(conf->img, i)->dscp };
 		lane->wire[i].vlan = img_port(conf->img, i)->vlan;
 		lane->wire[i].trusts_sums = facts->trusts_sums;
 		memcpy(lane->wire[i].mac.b, facts->mac, sizeof(facts->mac));

@@ -55,7 +55,10 @@ enum {
 	HEADER_MAX = 40 + 20 + 40,
 	SUPER_MAX = 64000, /* payload that a port cuts; the rest of 64 KiB is for headers */
 	DOUBTS_MAX = 8,	   /* that wait to be asked for; more come again with the next timeout */
-	GATHER_MAX = 64,   /* stream buffers in one segment; more are cut into more segments */
+	AUTO_LEAST =
+		1 << 20, /* queues and windows of near peers; more only where the path needs it */
+	AUTO_FAR_US = 1 << 13, /* far, as round trips go */
+	GATHER_MAX = 64,       /* stream buffers in one segment; more are cut into more segments */
 };
 
 enum conn_flag {

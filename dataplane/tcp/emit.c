@@ -25,7 +25,11 @@ static void
 finish(struct tcp *tcp, const struct tcp_seg *seg, struct buf *packet, uint16_t path,
        uint16_t tso_mss, struct tcp_out *out)
 {
-	struct seg_how how = { .csum_tx = tcp->conf.path[path].csum_tx, .tso_mss = tso_mss };
+	const struct tcp_path *by = &tcp->conf.path[path];
+	struct seg_how how = { .csum_tx = by->csum_tx,
+			       .tso_mss = tso_mss,
+			       .hop_limit = by->hop_limit,
+			       .dscp = by->dscp };
 
 	seg_emit_packet(seg, &how, packet);
 	packet->path = path;

@@ -25,6 +25,15 @@ recv_window(const struct tcp_conn *conn)
 	return n > 0 ? (uint32_t)n : 0;
 }
 
+/* The largest that a near peer needs. */
+static uint32_t
+near_window(const struct tcp *tcp)
+{
+	uint32_t n = tcp->conf.recv_max_bytes;
+
+	return n < AUTO_LEAST ? n : AUTO_LEAST;
+}
+
 /*
  * The largest window that the lending budget allows now. Who leaves bytes unread is asked to wait
  * long before those whose bytes pass through at once.
@@ -38,8 +47,10 @@ budget_window(const struct tcp *tcp, const struct tcp_conn *conn)
 
 	if (held < max / 2)
 		return tcp->conf.recv_max_bytes;
+	if (is_prompt && held < max / 16 * 15)
+		return near_window(tcp) / 4;
 	if (is_prompt)
-		return held < max / 16 * 15 ? tcp->conf.recv_max_bytes / 4 : two;
+		return two;
 	return held < max / 4 * 3 ? two : 0;
 }
 
@@ -100,7 +111,24 @@ recv_has_news(const struct tcp *tcp, const struct tcp_conn *conn)
 
 	if (conn_has(conn, CONN_FIN_REACHED) || more < step)
 		return false;
-	return left < 2 * step || (more >= 2 * step && more >= tcp->conf.recv_max_bytes / 4);
+	return left < 2 * step || (more >= 2 * step && more >= near_window(tcp) / 4);
+}
+
+/*
+ * The owner's room is for what passes through at once. Of a far peer as much again may be under way
+ * for each further 8 ms of the path, as far as so much has ever come: the window doubles at most.
+ */
+static uint32_t
+far_room(const struct tcp *tcp, const struct tcp_conn *conn, uint32_t room)
+{
+	uint64_t wide, proven = room + conn->bytes_in;
+
+	if (room < AUTO_LEAST / 2 || conn->rtt.srtt_us <= AUTO_FAR_US)
+		return room;
+	wide = (uint64_t)room * conn->rtt.srtt_us / AUTO_FAR_US;
+	if (wide > proven)
+		wide = proven;
+	return wide < tcp->conf.recv_max_bytes ? (uint32_t)wide : tcp->conf.recv_max_bytes;
 }
 
 void
@@ -112,7 +140,7 @@ tcp_set_room(struct tcp *tcp, struct tcp_id id, uint32_t room_bytes)
 		return;
 	if (room_bytes > tcp->conf.recv_max_bytes)
 		room_bytes = tcp->conf.recv_max_bytes;
-	conn->room_edge = seq_add(conn->rcv_nxt, room_bytes);
+	conn->room_edge = seq_add(conn->rcv_nxt, far_room(tcp, conn, room_bytes));
 	if (conn->state >= TCP_STATE_ESTABLISHED && recv_has_news(tcp, conn))
 		conn_dirty(tcp, conn);
 }

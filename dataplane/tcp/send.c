@@ -447,6 +447,17 @@ is_stalled(const struct tcp *tcp, const struct tcp_conn *conn)
 	       (conn_flight(conn) > 0 && tcp->now - conn->una_ns > STALLED_NS);
 }
 
+/* A long path is filled by what is under way, and as much again waits to follow. */
+static uint32_t
+queue_of(const struct tcp *tcp, const struct tcp_conn *conn)
+{
+	uint32_t full = tcp->conf.send_max_bytes, n = least(full, AUTO_LEAST);
+
+	if (n == full || conn->rtt.srtt_us < AUTO_FAR_US || conn->cc.cwnd_bytes <= n / 2)
+		return n;
+	return least(full, 2 * conn->cc.cwnd_bytes);
+}
+
 /*
  * How much the send queue may hold. Near the lending budget no more than what is on its way
  * anyway, and little for peers that take nothing: what they do not take is kept from others.
@@ -455,7 +466,7 @@ uint32_t
 send_limit(const struct tcp *tcp, const struct tcp_conn *conn)
 {
 	uint32_t held = tcp_bufs_used(tcp), max = tcp->conf.bufs_max;
-	uint32_t full = tcp->conf.send_max_bytes, less = 2 * conn->mss;
+	uint32_t full = queue_of(tcp, conn), less = 2 * conn->mss;
 
 	if (held < max / 2)
 		return full;

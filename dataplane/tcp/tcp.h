@@ -33,10 +33,12 @@ struct tcp_id {
 
 /* What the ports of this machine can do for a segment; the lane numbers its paths. */
 struct tcp_path {
-	uint16_t mtu;	 /* of the IP packet */
-	bool csum_tx;	 /* the port fills TCP checksums in */
-	bool multi_segs; /* the port takes packets of several segments */
-	bool tso;	 /* the port cuts large segments; csum_tx and multi_segs, too */
+	uint16_t mtu;	   /* of the IP packet */
+	bool csum_tx;	   /* the port fills TCP checksums in */
+	bool multi_segs;   /* the port takes packets of several segments */
+	bool tso;	   /* the port cuts large segments; csum_tx and multi_segs, too */
+	uint8_t hop_limit; /* of what is sent; 0: 64 */
+	uint8_t dscp;	   /* the same's, 0 to 63 (RFC 2474) */
 };
 
 /* Congestion control: x(enum part, word). The first is a proxy's. */

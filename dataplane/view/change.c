@@ -64,6 +64,8 @@ waiting_port(const struct img *a, const struct img *b)
 			return "ports.rss_key";
 		if (p->flags != q->flags)
 			return "ports.flags";
+		if (p->hop_limit != q->hop_limit || p->dscp != q->dscp)
+			return "ports.ip_header";
 	}
 	return NULL;
 }
@@ -110,6 +112,8 @@ waiting_machine(const struct img *start, const struct img *next)
 	if (a->time_wait_ns != b->time_wait_ns || a->keepalive_idle_ns != b->keepalive_idle_ns ||
 	    a->user_timeout_ns != b->user_timeout_ns)
 		return "machine.tcp_timeouts";
+	if (a->congestion != b->congestion || ((a->flags ^ b->flags) & IMG_MACHINE_OFFERS_ECN) != 0)
+		return "machine.tcp_congestion";
 	return NULL;
 }
 

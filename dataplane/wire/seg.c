@@ -275,7 +275,7 @@ seg_emit_packet(const struct tcp_seg *seg, const struct seg_how *how, struct buf
 		.dst = seg->dst,
 		.protocol = IP_PROTO_TCP,
 		.hop_limit = how->hop_limit != 0 ? how->hop_limit : HOP_LIMIT,
-		.tclass = seg->ecn,
+		.tclass = (uint8_t)(how->dscp << 2 | seg->ecn),
 		.payload_n = packet->m.pkt_len,
 	};
 	uint64_t flags = offload_flags(how, ip_is_v4(&seg->src));

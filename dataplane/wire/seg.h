@@ -78,6 +78,7 @@ void seg_emit(const struct tcp_seg *seg, uint8_t *to);
 /* What the packet around a segment wants. */
 struct seg_how {
 	uint8_t hop_limit; /* 0: 64 */
+	uint8_t dscp;	   /* 0 to 63 (RFC 2474); ECN's bits are the segment's */
 	bool csum_tx;	   /* the port fills TCP's in: ol_flags say so, the field is prepared */
 	uint16_t tso_mss;  /* not 0: the port cuts the payload into pieces of this many bytes */
 };

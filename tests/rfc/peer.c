@@ -74,6 +74,8 @@ peer_new_(struct peer_conf conf)
 		.multi_segs = !conf.no_multi_segs,
 		.csum_tx = conf.csum_tx || conf.tso,
 		.tso = conf.tso,
+		.hop_limit = conf.hop_limit,
+		.dscp = conf.dscp,
 	};
 	t = (struct tcp_conf){
 		.cc = conf.cc,
@@ -119,6 +121,8 @@ hear_segment(struct peer *p, const uint8_t *bytes, uint32_t n, bool is_summed)
 	else
 		assert_int_equal(ip4_parse(bytes, n, n, false, &ip), WIRE_OK);
 	assert_true(n <= p->conf.mtu);
+	assert_int_equal(ip.hop_limit, p->conf.hop_limit != 0 ? p->conf.hop_limit : 64);
+	assert_int_equal(ip.tclass >> 2, p->conf.dscp);
 	if (is_summed) {
 		sum = csum_join(csum_pseudo(&ip.src, &ip.dst, IP_PROTO_TCP, ip.payload_n),
 				csum_add(bytes + ip.header_n, ip.payload_n));

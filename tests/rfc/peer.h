@@ -37,8 +37,9 @@ struct peer_conf {
 	bool v6, ts, no_sack, no_multi_segs, csum_tx, tso;
 	bool wscale; /* offer window scaling, shift scale */
 	uint8_t scale;
-	uint16_t mss, mtu; /* ours, default 1460; the path's, default 1500 */
-	uint16_t wnd;	   /* ours, as in the header; default 65535 */
+	uint8_t hop_limit, dscp; /* of the path; what is heard must have them; default 64, 0 */
+	uint16_t mss, mtu;	 /* ours, default 1460; the path's, default 1500 */
+	uint16_t wnd;		 /* ours, as in the header; default 65535 */
 	uint32_t recv_max, send_max, bufs_max, backlog_max, conns_max;
 	uint32_t rtt_ms; /* of the handshake; default 0 */
 	enum tcp_cc cc;

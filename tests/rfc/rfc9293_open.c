@@ -554,6 +554,39 @@ dials_to_an_unreachable_host_end(void **state)
 	peer_drop(&p);
 }
 
+/* 3.9.2: MUST-48, MUST-49: every segment has the time to live and code point of its path. */
+static void
+segments_have_their_paths_hop_limit_and_code_point(void **state)
+{
+	static const bool v6[] = { false, true };
+
+	(void)state;
+	for (uint32_t i = 0; i < 2; i++) {
+		struct peer p = peer_established(.hop_limit = 255, .dscp = 46, .v6 = v6[i]);
+
+		peer_write(&p, 2000); /* each heard segment is looked at */
+		peer_ignore(&p);
+		peer_send(&p, .flags = "SEC");
+		peer_expect(&p, .flags = "A");
+		peer_done(&p);
+	}
+}
+
+/* ECN's bits lie beside the code point. */
+static void
+code_point_leaves_the_ecn_bits_alone(void **state)
+{
+	struct peer p = peer_new(.dscp = 10);
+
+	(void)state;
+	peer_send(&p, .flags = "SEC", .mss = MSS);
+	peer_expect(&p, .flags = "SAE", .ecn = PEER_NOT_ECT);
+	peer_send(&p);
+	peer_write(&p, 10);
+	peer_expect(&p, .n = 10, .ecn = PEER_ECT);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -592,6 +625,8 @@ main(void)
 		cmocka_unit_test(second_dial_of_a_tuple_is_refused),
 		cmocka_unit_test(syn_with_a_shut_window_opens_all_the_same),
 		cmocka_unit_test(dials_to_an_unreachable_host_end),
+		cmocka_unit_test(segments_have_their_paths_hop_limit_and_code_point),
+		cmocka_unit_test(code_point_leaves_the_ecn_bits_alone),
 	};
 
 	return cmocka_run_group_tests_name("RFC 9293, 3.5: opening", test, NULL, NULL);

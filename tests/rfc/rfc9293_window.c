@@ -415,6 +415,81 @@ window_has_a_most(void **state)
 	peer_drop(&p);
 }
 
+/* n bytes come, are read at once, and the owner has 1 MiB of room. Returns the window. */
+static uint32_t
+window_after(struct peer *p, uint32_t n)
+{
+	for (; n > 0; n -= n < MSS ? n : MSS) {
+		peer_send(p, .n = n < MSS ? n : MSS);
+		peer_read(p);
+		peer_room(p, 1 << 20);
+		peer_ignore(p);
+	}
+	return peer_info(p).rcv_wnd;
+}
+
+/* Auto-tuning: a long path needs a larger window for the same room, and gets it as far as it uses it. */
+static void
+window_of_a_far_peer_grows_with_what_has_come(void **state)
+{
+	struct peer p = peer_established(.rtt_ms = 100, .wscale = true, .scale = 8,
+					 .recv_max = 8 << 20, .bufs_max = 16384);
+
+	(void)state;
+	peer_room(&p, 1 << 20);
+	peer_ignore(&p);
+	assert_in_range(window_after(&p, 10 * MSS), 1 << 20, (1 << 20) + 20 * MSS);
+	assert_in_range(window_after(&p, 1 << 20), 19 << 16, 33 << 16); /* near 2 MiB */
+	assert_in_range(window_after(&p, 8 << 20), 7 << 20, 8 << 20);
+	peer_drop(&p);
+}
+
+static void
+window_of_a_near_peer_is_its_owners_room(void **state)
+{
+	struct peer p = peer_established(.rtt_ms = 2, .wscale = true, .scale = 8,
+					 .recv_max = 8 << 20, .bufs_max = 16384);
+
+	(void)state;
+	peer_room(&p, 1 << 20);
+	peer_ignore(&p);
+	assert_in_range(window_after(&p, 2 << 20), 1 << 19, 1 << 20);
+	peer_drop(&p);
+}
+
+/* Grows the window of n round trips in slow start. */
+static uint32_t
+send_room_after(uint32_t rtt_ms, uint32_t n)
+{
+	struct peer p =
+		peer_established(.rtt_ms = rtt_ms, .wscale = true, .scale = 8, .send_max = 8 << 20,
+				 .bufs_max = 32768, .cc = TCP_CC_NEWRENO);
+	uint32_t room, at = 5000;
+
+	for (uint32_t i = 1; i <= n; i++) {
+		while (tcp_send_room(p.tcp, p.id) > MSS &&
+		       tcp_unacked(p.tcp, p.id) < 2 * peer_info(&p).cwnd_bytes)
+			peer_write(&p, MSS);
+		peer_ignore(&p);
+		at += peer_info(&p).flight_bytes;
+		peer_send(&p, .at_ms = i * rtt_ms, .ack = at);
+		peer_ignore(&p);
+	}
+	room = tcp_send_room(p.tcp, p.id) + (uint32_t)tcp_unacked(p.tcp, p.id);
+	peer_drop(&p);
+	return room;
+}
+
+/* Send-side auto-limits: the queue to a far peer holds two of its windows, to a near one 1 MiB. */
+static void
+send_queue_follows_the_window_of_a_far_peer(void **state)
+{
+	(void)state;
+	assert_int_equal(send_room_after(100, 2), 1 << 20);
+	assert_in_range(send_room_after(100, 6), (1 << 20) + (1 << 19), 4 << 20);
+	assert_int_equal(send_room_after(4, 6), 1 << 20);
+}
+
 int
 main(void)
 {
@@ -444,6 +519,9 @@ main(void)
 		cmocka_unit_test(window_on_the_segment_that_fills_a_gap_counts),
 		cmocka_unit_test(silly_window_is_used_after_a_second),
 		cmocka_unit_test(window_has_a_most),
+		cmocka_unit_test(window_of_a_far_peer_grows_with_what_has_come),
+		cmocka_unit_test(window_of_a_near_peer_is_its_owners_room),
+		cmocka_unit_test(send_queue_follows_the_window_of_a_far_peer),
 	};
 
 	return cmocka_run_group_tests_name("RFC 9293, 3.8.6: windows", test, NULL, NULL);

@@ -315,7 +315,7 @@ work(struct pair *p, struct path *path, uint64_t now)
 	static const uint8_t zeroes[1 << 16];
 	struct bufq q = { 0 };
 
-	for (uint32_t room; (room = tcp_send_room(p->end[0].tcp, p->end[0].id)) > 1 << 20;) {
+	for (uint32_t room; (room = tcp_send_room(p->end[0].tcp, p->end[0].id)) > 1 << 18;) {
 		ensure(bufq_append(p->pool, &q, zeroes, sizeof(zeroes)));
 		tcp_send(p->end[0].tcp, p->end[0].id, &q, false);
 	}

@@ -56,6 +56,48 @@ cores_left_out_are_all_but_the_first(void **state)
 	tables_close(&t);
 }
 
+#define ONE_PORT(more) "{name: one, device: 'packet:out0', addresses: [10.1.0.10/24]" more "}"
+
+static void
+tcp_is_as_the_machine_says(void **state)
+{
+	struct tables t = image_of("machine:\n"
+				   "  tcp: {congestion: newreno, ecn: offer, keepalive: 30s,\n"
+				   "        user_timeout: 15m, time_wait: 5s, send_buffer: 1MiB,\n"
+				   "        receive_buffer: 256KiB}\n"
+				   "  ports: [" ONE_PORT(", hop_limit: 255, dscp: 46") "]\n",
+				   NULL);
+	const struct img_machine *m = img_machine(&t.img);
+
+	(void)state;
+	assert_int_equal(m->congestion, IMG_CONGESTION_NEWRENO);
+	assert_true((m->flags & IMG_MACHINE_OFFERS_ECN) != 0);
+	assert_int_equal(m->keepalive_idle_ns, 30000000000);
+	assert_int_equal(m->user_timeout_ns, 900000000000);
+	assert_int_equal(m->time_wait_ns, 5000000000);
+	assert_int_equal(m->send_max_bytes, 1 << 20);
+	assert_int_equal(m->recv_max_bytes, 1 << 18);
+	assert_int_equal(img_port(&t.img, 0)->hop_limit, 255);
+	assert_int_equal(img_port(&t.img, 0)->dscp, 46);
+	tables_close(&t);
+}
+
+static void
+tcp_left_out_is_the_usual(void **state)
+{
+	struct tables t = image_of("machine:\n  ports: [" ONE_PORT() "]\n", NULL);
+	const struct img_machine *m = img_machine(&t.img);
+
+	(void)state;
+	assert_int_equal(m->congestion, IMG_CONGESTION_CUBIC);
+	assert_true((m->flags & IMG_MACHINE_OFFERS_ECN) == 0);
+	assert_int_equal(m->keepalive_idle_ns, 75000000000);
+	assert_int_equal(m->user_timeout_ns, 100000000000);
+	assert_int_equal(m->recv_max_bytes, 8 << 20);
+	assert_int_equal(img_port(&t.img, 0)->hop_limit, 64);
+	tables_close(&t);
+}
+
 /* (slot, incarnation) of a server by names. */
 static struct img_server
 server_of(const struct tables *tables, const char *farm, const char *server)
@@ -354,6 +396,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_same_model_gives_the_same_bytes),
 		cmocka_unit_test(cores_left_out_are_all_but_the_first),
+		cmocka_unit_test(tcp_is_as_the_machine_says),
+		cmocka_unit_test(tcp_left_out_is_the_usual),
 		cmocka_unit_test(slots_survive_insertion_in_front),
 		cmocka_unit_test(a_renamed_server_is_a_new_one),
 		cmocka_unit_test(what_was_removed_comes_back_as_another),
