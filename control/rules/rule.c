@@ -165,7 +165,8 @@ cond_make(struct making *m, const struct whose *w, struct scope_made *scope,
 	made->pattern = input_add(m, made->input, pattern, is_gate);
 	if (is_gate)
 		*ret_gate = made->pattern;
-	*may_gate = *may_gate && !is_gate;
+	/* A reference to a group that is not there fails, whatever comes after it says. */
+	*may_gate = *may_gate && !is_gate && (made->input->flags & IMG_INPUT_ON_REFS) == 0;
 	return true;
 }
 

@@ -40,6 +40,7 @@ struct set {
 	struct made_rule rule[SCOPES_MOST][RULES_MOST];
 	struct made_scope scope[SCOPES_MOST];
 	uint32_t scope_n;
+	bool refers; /* {R:n} and {C:n} are in it */
 	struct made made;
 	uint32_t first_rule[SCOPES_MOST]; /* in the image */
 	pcre2_code *code[SCOPES_MOST][RULES_MOST][1 + MADE_CONDS_MAX];

@@ -208,6 +208,8 @@ pattern(uint32_t *ret_group_n)
 
 /* ---- rules ---- */
 
+static bool refers; /* whether the rules of this set use captures at all */
+
 /* A text that may refer to groups that are there, and rarely to one that is not. */
 static const char *
 expression(uint32_t c_n, uint32_t r_n)
@@ -225,10 +227,10 @@ expression(uint32_t c_n, uint32_t r_n)
 		case 1:
 			snprintf(ref, sizeof(ref), "{R:%u}",
 				 below(r_n < RULES_REFS ? r_n + 1 : RULES_REFS));
-			add(&t, ref);
+			add(&t, refers ? ref : "k");
 			break;
 		case 2:
-			if (c_n > 0) {
+			if (c_n > 0 && refers) {
 				snprintf(ref, sizeof(ref), "{C:%u}",
 					 below(c_n < RULES_REFS ? c_n : RULES_REFS));
 				add(&t, ref);
@@ -319,6 +321,7 @@ void
 set_make(struct set *set)
 {
 	memset(set, 0, sizeof(*set));
+	set->refers = refers = !one_in(8);
 	set->scope_n = 1 + below(SCOPES_MOST);
 	for (uint32_t i = 0; i < set->scope_n; i++) {
 		struct made_scope *scope = &set->scope[i];
