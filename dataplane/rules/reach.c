@@ -1,6 +1,6 @@
 /*
  * reach.c - how far an attempt to match can run from the place where it begins: what bounds the
- * work of a search goes by that (match.c).
+ * work of a search goes by that (search.c).
  *
  * Reads a pattern's text. What repeats (a character, a class, a group) runs over bytes of `run`
  * and stops at any other; those are passed by what does not repeat, one each. So an attempt sees at
@@ -20,14 +20,10 @@
 #include <string.h>
 
 #include "rules/open.h"
+#include "rules/reach_set.h"
 
 enum {
 	GROUPS_MAX = 16, /* within each other */
-};
-
-struct set {
-	uint64_t bits[2]; /* of ASCII */
-	bool is_high;	  /* and characters beyond it */
 };
 
 /* An open group; the first is the pattern. */
@@ -67,66 +63,6 @@ struct reader {
 	bool sweeps;	 /* ... of every alternative */
 	struct set sweep;
 };
-
-/* ---- sets ---- */
-
-static void
-set_add(struct set *set, uint32_t c)
-{
-	if (c < 0x80)
-		set->bits[c / 64] |= 1ull << c % 64;
-	else
-		set->is_high = true;
-}
-
-static bool
-set_has(const struct set *set, uint8_t c)
-{
-	return (set->bits[c / 64] >> c % 64 & 1) != 0;
-}
-
-static void
-set_join(struct set *set, const struct set *more)
-{
-	for (uint32_t i = 0; i < 2; i++)
-		set->bits[i] |= more->bits[i];
-	set->is_high |= more->is_high;
-}
-
-static bool
-set_has_all(const struct set *set, const struct set *part)
-{
-	bool has = true;
-
-	for (uint32_t i = 0; i < 2; i++)
-		has &= (part->bits[i] & ~set->bits[i]) == 0;
-	return has;
-}
-
-static void
-set_invert(struct set *set)
-{
-	set->bits[0] = ~set->bits[0];
-	set->bits[1] = ~set->bits[1];
-	set->is_high = true;
-}
-
-/*
- * Letters in both cases. Beyond ASCII are two that are like letters in it: the Kelvin sign, the
- * long s.
- */
-static void
-set_close(struct set *set)
-{
-	uint64_t letters = ((1ull << 26) - 1) << 1, both;
-
-	if (set->is_high)
-		set->bits['k' / 64] |= 1ull << 'k' % 64 | 1ull << 's' % 64;
-	set->is_high |=
-		set_has(set, 'k') || set_has(set, 'K') || set_has(set, 's') || set_has(set, 'S');
-	both = (set->bits[1] | set->bits[1] >> 32) & letters;
-	set->bits[1] |= both | both << 32;
-}
 
 /* ---- the text ---- */
 

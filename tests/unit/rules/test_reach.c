@@ -75,6 +75,90 @@ repeats_run_over_what_they_match(void **state)
 	}
 }
 
+/* How often repeats begin in one attempt: once, or again for each way to come there. */
+static void
+repeats_begin_again_behind_what_has_ways(void **state)
+{
+	static const struct {
+		const char *pattern;
+		uint32_t entry_n;
+		bool is_again, sweeps;
+	} row[] = {
+		{ "abc", 0, false, true },
+		{ "\\btoken=(.*)x", 1, false, true },
+		{ "[^;]*token=([^;]*)", 1, false, true }, /* the last one ends the match */
+		{ "^(.*)/k(.*)$", 1, false, true },
+		{ "^([^/]+)/([^/]+)/?$", 2, false, true }, /* each ends with its '/' */
+		{ "^([^/]+)/([^/]+)x", 2, false, true },
+		{ ".*a.*b", 1, true, true },
+		{ "^([^/]+)a([^/]+)x", 1, true, true },
+		{ "a{2,}b", 1, false, false },
+		{ "a{1,60}a*b=", 1, true, false },
+		{ "x?a*b", 0, true, false },
+		{ "(a|b)c*d", 0, true, false },
+		{ "(?:a+|b+);", 2, false, false },
+		{ "^\\s+|\\s+$", 2, false, true },
+		{ "(a+)+;", 1, true, false },
+		{ "(?:[^/]+/)*k", 2, false, false },
+		{ "(?:ab)*c", 0, false, false }, /* each time is a step */
+		{ "(?=a*b)c", 1, false, false },
+		{ "a(?!.*b)c", 1, false, false },
+		{ "(\\w+) \\1!", 2, false, true },
+		{ "(?:x[a-z]+)?[a-z]+;", 1, true, false },
+		{ "[a-z]*[0-9]*;=", 1, true, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N(row); i++) {
+		struct rules_code code = read_pattern(row[i].pattern);
+
+		if (code.entry_n != row[i].entry_n || (code.again_n > 0) != row[i].is_again ||
+		    code.sweeps != row[i].sweeps)
+			fail_msg("%s: %u once, %u again, sweeps %d", row[i].pattern, code.entry_n,
+				 code.again_n, code.sweeps);
+	}
+}
+
+static bool
+may_lead(const struct rules_code *code, const char *text)
+{
+	for (uint32_t i = 0; i < code->lead_n && text[i] != '\0'; i++)
+		if ((code->lead[(uint8_t)text[i]] >> i & 1) == 0)
+			return false;
+	return true;
+}
+
+static void
+a_match_begins_with_what_does_not_repeat(void **state)
+{
+	static const struct {
+		const char *pattern, *yes, *no;
+	} row[] = {
+		{ "token=(.*)", "TOKEN=", "tokem=" },
+		{ "\\b(k[0-9])x*y", "k7", "kk" },
+		{ "[0-9]{4}-[a-z]", "2024-k", "2024k-" },
+		{ "[0-9]{2,4}-", "20x", "2x" },
+		{ "(ab)?c", "x", NULL },
+		{ "(?:ab)+c", "ab", "ac" },
+		{ "ab|c", "x", NULL },
+		{ "a(b|c)d", "ax", "b" },
+		{ "ab?c", "ax", "x" },
+		{ "(?=ab)c", "x", NULL },
+		{ "a(?!b)c", "ax", "x" },
+		{ "a\xc3\xa9", "ax", "x" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N(row); i++) {
+		struct rules_code code = read_pattern(row[i].pattern);
+
+		assert_true(may_lead(&code, row[i].yes));
+		assert_true(may_lead(&code, "\xff"));
+		if (row[i].no != NULL && may_lead(&code, row[i].no))
+			fail_msg("%s may not begin with %s", row[i].pattern, row[i].no);
+	}
+}
+
 static void
 what_is_not_known_runs_over_everything(void **state)
 {
@@ -96,6 +180,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(repeats_run_over_what_they_match),
+		cmocka_unit_test(repeats_begin_again_behind_what_has_ways),
+		cmocka_unit_test(a_match_begins_with_what_does_not_repeat),
 		cmocka_unit_test(what_is_not_known_runs_over_everything),
 	};
 
