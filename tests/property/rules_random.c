@@ -426,7 +426,7 @@ asked_make(struct asked *a)
 		add(&a->target, "?");
 		add_n(&a->target, a->query.s, a->query.n);
 	}
-	value_make(&a->x, one_in(50) ? 300 : 8, true);
+	value_make(&a->x, one_in(30) ? 1000 : 8, true);
 	a->request = (struct made_request){
 		.target = a->target.s,
 		.line = { { SLICE("x"), slice_of(a->x.s, a->x.n) } },
