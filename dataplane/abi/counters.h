@@ -171,7 +171,8 @@
 	x(tcp_icmp_waits, errors, "path sizes that wait for proof, as full segments had arrived")  \
 	x(tcp_mtu_probes, segments, "larger ones, to see whether the path carries them again")     \
 	x(tcp_mtu_raised, events, "the path carries larger segments again")                        \
-	x(tcp_doubts, events, "a next hop is doubted: nothing acknowledged for three timeouts")
+	x(tcp_doubts, events, "a next hop is doubted: nothing acknowledged for three timeouts")    \
+	x(tcp_frto_undone, events, "timeouts that new bytes showed to be mistakes")
 
 #define COUNTERS_HTTP(x)                                                                           \
 	x(http_requests, requests, "request heads received")

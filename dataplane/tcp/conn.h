@@ -116,6 +116,12 @@ struct span {
 	uint8_t flags;
 };
 
+enum frto {
+	FRTO_OFF,
+	FRTO_HEAD, /* awaited: the ACK of the head that went again */
+	FRTO_NEW,  /* awaited: what the peer says to two new segments */
+};
+
 /*
  * What a connection remembers while something may be missing: taken when the first hole, probe or
  * duplicate shows, given back when nothing is in flight. When records run out a connection goes
@@ -482,7 +488,20 @@ void prr_on_ack(struct tcp_conn *conn, struct repair *r, uint32_t delivered, boo
 void undo_begin(const struct tcp_conn *conn, struct repair *r, uint64_t now);
 /* An ACK of new bytes with this echoed timestamp, 0: none. */
 bool undo_by_echo(struct tcp *tcp, struct tcp_conn *conn, struct repair *r, uint32_t echo);
+/* Whoever has found it out. */
+void undo(struct tcp *tcp, struct tcp_conn *conn, struct repair *r);
 bool undo_by_dsack(struct tcp *tcp, struct tcp_conn *conn, struct repair *r);
+
+/* ---- frto.c ---- */
+
+/* The timer has fired; was_open: in no recovery. */
+void frto_begin(const struct tcp_conn *conn, struct repair *r, bool was_open);
+/* An ACK moves on, but not to recover. True: the timeout was a mistake. */
+bool frto_on_ack(struct tcp *tcp, struct repair *r);
+void frto_on_dup_ack(struct tcp_conn *conn, struct repair *r);
+/* Nothing goes again now, but new bytes, after which frto_on_sent is called. */
+bool frto_holds_again(const struct tcp *tcp, const struct tcp_conn *conn);
+void frto_on_sent(struct tcp *tcp, struct tcp_conn *conn);
 
 /* ---- mtu.c ---- */
 

@@ -78,6 +78,8 @@ loss_on_dup_ack(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 	conn_dirty(tcp, conn); /* limited transmit (RFC 3042): the pipe has become shorter */
 	if (conn->dup_n < UINT8_MAX)
 		conn->dup_n++;
+	if (conn->repair != INDEX_NONE)
+		frto_on_dup_ack(conn, repair_of(tcp, conn));
 	if (has_sack(conn)) {
 		rack_mark_lost(tcp, conn, now);
 		loss_begin(tcp, conn, now);
@@ -111,6 +113,8 @@ leave(struct tcp *tcp, struct tcp_conn *conn)
 		conn->cc.cwnd_bytes = wnd < calm ? wnd : calm;
 	}
 	conn->flags &= ~(uint32_t)(CONN_RECOVERY | CONN_LOSS | CONN_AGAIN_NOW);
+	if (r != NULL)
+		r->frto = FRTO_OFF;
 	if (!has_sack(conn))
 		conn->sacked_bytes = 0;
 }
@@ -130,14 +134,17 @@ void
 loss_on_ack(struct tcp *tcp, struct tcp_conn *conn, uint32_t acked, uint64_t sent_ns, uint64_t now)
 {
 	bool is_open = !conn_has(conn, CONN_RECOVERY | CONN_LOSS);
+	struct repair *r = repair_of(tcp, conn);
 
 	conn->dup_n = 0;
 	if (!has_sack(conn))
 		uncount_dups(conn, acked);
 	if (!is_open && seq_ge(conn->snd_una, conn->recover)) {
 		leave(tcp, conn);
+	} else if (!is_open && r != NULL && frto_on_ack(tcp, r)) {
+		undo(tcp, conn, r);
 	} else if (!is_open && has_sack(conn)) {
-		if (repair_of(tcp, conn) == NULL)
+		if (r == NULL)
 			mark_head_lost(tcp, conn);
 		rack_mark_lost(tcp, conn, now);
 	} else if (!is_open) {
@@ -193,6 +200,7 @@ forget_sacks_if_reneged(struct tcp *tcp, struct tcp_conn *conn)
 void
 loss_on_timeout(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 {
+	bool was_open = !conn_has(conn, CONN_RECOVERY | CONN_LOSS) && conn->tries == 0;
 	struct repair *r = repair_need(tcp, conn);
 
 	if (conn->tries == 0) { /* RFC 5681, 3.1: once for one flight */
@@ -202,8 +210,10 @@ loss_on_timeout(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 			ecn_owe_cwr(r);
 		cc_on_timeout(&conn->cc, conn_flight(conn));
 	}
-	if (r != NULL)
+	if (r != NULL) {
 		r->has_probe = false;
+		frto_begin(conn, r, was_open);
+	}
 	conn->cc.cwnd_bytes = conn->mss;
 	forget_sacks_if_reneged(tcp, conn);
 	loss_mark_all(tcp, conn);

@@ -428,7 +428,13 @@ send_output(struct tcp *tcp, struct tcp_conn *conn, uint64_t now, struct tcp_out
 	    (conn->island != INDEX_NONE || conn_has(conn, CONN_DSACK)) &&
 	    !send_bare(tcp, conn, conn->snd_nxt, TCP_ACK, now, out))
 		return false;
-	if (conn->lost_bytes > 0 && !send_again(tcp, conn, now, out))
+	if (conn->lost_bytes > 0 && frto_holds_again(tcp, conn)) {
+		if (!send_fresh(tcp, conn, now, out))
+			return false;
+		frto_on_sent(tcp, conn);
+	}
+	if (conn->lost_bytes > 0 && !frto_holds_again(tcp, conn) &&
+	    !send_again(tcp, conn, now, out))
 		return false;
 	if (!send_fresh(tcp, conn, now, out))
 		return false;

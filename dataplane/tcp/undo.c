@@ -1,7 +1,7 @@
 /*
  * undo.c - a recovery that turns out to be a mistake is taken back: congestion control is what it
- * was before. Told by timestamps (Eifel: RFC 3522 and 4015) or by D-SACK for every segment sent again
- * (RFC 3708).
+ * was before. Told by timestamps (Eifel: RFC 3522 and 4015), by D-SACK for every segment sent again
+ * (RFC 3708), or by new bytes (frto.c).
  */
 #include "tcp/conn.h"
 
@@ -14,7 +14,7 @@ undo_begin(const struct tcp_conn *conn, struct repair *r, uint64_t now)
 	r->again_n = 0;
 }
 
-static void
+void
 undo(struct tcp *tcp, struct tcp_conn *conn, struct repair *r)
 {
 	COUNT(tcp, tcp_undone);

@@ -1,0 +1,172 @@
+/*
+ * F-RTO (RFC 5682, section 2.1): a timeout that comes of delay and not of loss is taken back, without
+ * timestamps.
+ */
+#include "rfc/peer.h"
+
+/* The engine's number of segment i. */
+static uint32_t
+at(uint32_t i)
+{
+	return 5000 + i * MSS;
+}
+
+/* Ten segments are out, more wait, and the timer has fired. */
+static struct peer
+timed_out(struct peer_conf conf)
+{
+	struct peer p = peer_established_(conf);
+
+	peer_write(&p, 40 * MSS);
+	peer_expect_run(&p, 5000, 10);
+	peer_wait(&p, 250);
+	peer_ignore(&p);
+	assert_int_equal(p.counts->tcp_timeouts, 1);
+	return p;
+}
+
+/* Steps 2b and 3b: new segments after the first ACK; the second shows that nothing was lost. */
+static void
+late_answers_take_a_timeout_back(void **state)
+{
+	struct peer p = timed_out((struct peer_conf){ .no_sack = true });
+
+	(void)state;
+	peer_send(&p, .at_ms = 300, .ack = at(1));
+	peer_expect_run(&p, at(10), 2);
+	peer_expect_quiet(&p);
+	peer_send(&p, .at_ms = 301, .ack = at(2));
+	assert_int_equal(p.count.tcp_frto_undone, 1);
+	assert_true(peer_info(&p).cwnd_bytes >= 10 * MSS);
+	assert_true(peer_info(&p).ssthresh_bytes > 1 << 29);
+	assert_int_equal(peer_info(&p).retransmits, 1);
+	assert_false(peer_info(&p).is_recovering);
+	peer_ignore(&p);
+	peer_send(&p, .at_ms = 302, .ack = at(12));
+	peer_ignore(&p);
+	assert_int_equal(peer_info(&p).retransmits, 1);
+	peer_drop(&p);
+}
+
+/* The same with SACK, whose tail probe went before the timeout. */
+static void
+late_answers_take_a_timeout_back_with_sack(void **state)
+{
+	struct peer p = timed_out((struct peer_conf){ .no_sack = false });
+	uint64_t again = peer_info(&p).retransmits;
+
+	(void)state;
+	peer_send(&p, .at_ms = 300, .ack = at(1));
+	peer_ignore(&p);
+	peer_send(&p, .at_ms = 301, .ack = at(2));
+	assert_int_equal(p.count.tcp_frto_undone, 1);
+	assert_true(peer_info(&p).cwnd_bytes >= 10 * MSS);
+	assert_int_equal(peer_info(&p).retransmits, again);
+	peer_drop(&p);
+}
+
+/* Step 3a: a duplicate ACK: the rest was lost, and goes again from a small window. */
+static void
+duplicate_to_new_bytes_confirms_the_loss(void **state)
+{
+	struct peer p = timed_out((struct peer_conf){ .no_sack = true });
+
+	(void)state;
+	peer_send(&p, .at_ms = 300, .ack = at(1));
+	peer_expect_run(&p, at(10), 2);
+	peer_send(&p, .at_ms = 400, .ack = at(1));
+	peer_expect(&p, .seq = at(1), .n = MSS);
+	assert_true(peer_info(&p).cwnd_bytes <= 3 * MSS);
+	assert_true(peer_info(&p).is_recovering);
+	assert_int_equal(p.counts->tcp_frto_undone, 0);
+	peer_drop(&p);
+}
+
+/* Step 2a: so does one to the head. */
+static void
+duplicate_to_the_head_confirms_the_loss(void **state)
+{
+	struct peer p = timed_out((struct peer_conf){ .no_sack = true });
+
+	(void)state;
+	peer_send(&p, .at_ms = 300, .ack = at(0));
+	peer_ignore(&p);
+	peer_send(&p, .at_ms = 350, .ack = at(1));
+	peer_expect(&p, .seq = at(1), .n = MSS);
+	peer_drop(&p);
+}
+
+/* Step 2b: without anything new the old goes, as ever. */
+static void
+nothing_new_sends_the_old(void **state)
+{
+	struct peer p = peer_established(.no_sack = true);
+
+	(void)state;
+	peer_write(&p, 4 * MSS);
+	peer_expect_run(&p, 5000, 4);
+	peer_wait(&p, 250);
+	peer_ignore(&p);
+	peer_send(&p, .at_ms = 300, .ack = at(1));
+	peer_expect_run(&p, at(1), 2);
+	peer_drop(&p);
+}
+
+/* ... or without room for it. */
+static void
+no_room_for_new_bytes_sends_the_old(void **state)
+{
+	struct peer p = timed_out((struct peer_conf){ .no_sack = true });
+
+	(void)state;
+	peer_send(&p, .at_ms = 300, .ack = at(1), .wnd = 9 * MSS);
+	peer_expect_run(&p, at(1), 2);
+	peer_drop(&p);
+}
+
+/* Step 1: a second timeout asks nothing. */
+static void
+second_timeout_is_believed(void **state)
+{
+	struct peer p = timed_out((struct peer_conf){ .no_sack = true });
+
+	(void)state;
+	peer_wait(&p, 700);
+	peer_ignore(&p);
+	assert_int_equal(p.counts->tcp_timeouts, 2);
+	peer_send(&p, .at_ms = 750, .ack = at(1));
+	peer_expect(&p, .seq = at(1), .n = MSS);
+	peer_drop(&p);
+}
+
+/* The timer is not held by it. */
+static void
+timer_goes_on_when_the_answers_stop(void **state)
+{
+	struct peer p = timed_out((struct peer_conf){ .no_sack = true });
+
+	(void)state;
+	peer_send(&p, .at_ms = 300, .ack = at(1));
+	peer_expect_run(&p, at(10), 2);
+	peer_wait(&p, 2000);
+	assert_int_equal(p.counts->tcp_frto_undone, 0);
+	peer_expect(&p, .seq = at(1), .n = MSS);
+	peer_drop(&p);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest test[] = {
+		cmocka_unit_test(late_answers_take_a_timeout_back),
+		cmocka_unit_test(late_answers_take_a_timeout_back_with_sack),
+		cmocka_unit_test(duplicate_to_new_bytes_confirms_the_loss),
+		cmocka_unit_test(duplicate_to_the_head_confirms_the_loss),
+		cmocka_unit_test(nothing_new_sends_the_old),
+		cmocka_unit_test(no_room_for_new_bytes_sends_the_old),
+		cmocka_unit_test(second_timeout_is_believed),
+		cmocka_unit_test(timer_goes_on_when_the_answers_stop),
+	};
+
+	return cmocka_run_group_tests_name("RFC 5682: F-RTO", test, NULL, NULL);
+}
