@@ -15,6 +15,8 @@ from .penstock import Planes
 
 GATEWAY = "10.1.0.1"
 IDEAL = "ideal-proxy"
+CONNS_PER_ORIGIN = 40000
+ORIGINS_MAX = 8  # the generator's
 LOOPS = ("generator-loop", IDEAL)
 FLOOD = "syn-flood"
 
@@ -51,8 +53,12 @@ class Memif:
                 "queues": self.stage.plan.penstock.lanes,
                 "checksums": self.stage.options.checksums}
 
+    def origin_n(self, job):
+        """All requests may be in progress at once, each with a source port of its own."""
+        return self.stage.options.origins or min(-(-job.conns // CONNS_PER_ORIGIN), ORIGINS_MAX)
+
     def config(self, job):
-        servers = [f"10.2.0.{11 + i}" for i in range(self.stage.options.origins)]
+        servers = [f"10.2.0.{11 + i}" for i in range(self.origin_n(job))]
         outside, inside = (self.device(self.stage.path(f"memif/{name}.sock"))
                            for name in ("outside", "inside"))
         return self.planes.config(job, outside, inside, servers, GATEWAY)
@@ -69,7 +75,7 @@ class Memif:
                 "--core", str(stage.plan.cores.load), "--profile", job.profile,
                 "--conns", str(job.conns), "--seconds", f"{job.seconds:g}",
                 "--warmup", f"{job.warmup:g}", "--queues", str(stage.plan.penstock.lanes),
-                "--origins", str(options.origins), "--json", stage.path("result.json")]
+                "--origins", str(self.origin_n(job)), "--json", stage.path("result.json")]
         if job.rate:
             argv += ["--rate", f"{job.rate:g}"]
         if job.body:
