@@ -224,6 +224,22 @@ window_comes_down_over_a_round_trip(void **state)
 	peer_drop(&p);
 }
 
+/* RFC 6937, 3, bound: of many losses no more goes again than is delivered meanwhile. */
+static void
+what_goes_again_counts_as_sent(void **state)
+{
+	struct peer p = sent(10, (struct peer_conf){ .wnd = 65535 });
+
+	(void)state;
+	peer_write(&p, 20 * MSS);
+	peer_expect_quiet(&p);
+	for (uint32_t i = 7; i <= 10; i++) /* the first six are lost */
+		peer_send(&p, .at_ms = 93 + i, .ack = at(0), .sack = { { at(6), at(i) } });
+	assert_int_equal(p.heard_n - p.heard_at, 4);
+	assert_int_equal(p.count.tcp_recoveries, 1);
+	peer_drop(&p);
+}
+
 /* ---- undo ---- */
 
 /* RFC 3522: the ACK answers what was sent before anything went again. */
@@ -529,6 +545,7 @@ main(void)
 		cmocka_unit_test(probe_that_came_twice_costs_nothing),
 		cmocka_unit_test(peer_without_sack_is_not_probed),
 		cmocka_unit_test(window_comes_down_over_a_round_trip),
+		cmocka_unit_test(what_goes_again_counts_as_sent),
 		cmocka_unit_test(timeout_that_was_a_mistake_is_taken_back_by_timestamps),
 		cmocka_unit_test(recovery_that_was_a_mistake_is_taken_back_by_dsack),
 		cmocka_unit_test(peer_without_sack_is_not_timed),
