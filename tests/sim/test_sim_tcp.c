@@ -13,6 +13,8 @@
 
 #include "sim/world.h"
 
+#define WRITING_NS (1000 * S) /* an end that nobody holds up has written all of it by then */
+
 static void
 base_conf(struct world_conf *conf, struct prng *prng, uint64_t seed)
 {
@@ -57,6 +59,7 @@ static void
 draw_app(struct prng *prng, struct app_conf *app, uint32_t size_class)
 {
 	static const uint64_t size[] = { 1, 100, 3000, 60000, 1000000 };
+	uint64_t slowest;
 
 	*app = (struct app_conf){
 		.send_bytes = prng_one_in(prng, 6) ? 0 : prng_between(prng, 0, size[size_class]),
@@ -68,6 +71,9 @@ draw_app(struct prng *prng, struct app_conf *app, uint32_t size_class)
 		.waits_for_eof = false,
 		.corks = prng_one_in(prng, 2),
 	};
+	slowest = (app->write_max / 4 + 1) * (WRITING_NS / (app->pause_ns + 1));
+	if (app->send_bytes > slowest) /* who writes a byte now and then does not write so many */
+		app->send_bytes = slowest;
 }
 
 static void
