@@ -70,19 +70,24 @@ take_window(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
 /*
  * RFC 6298, 3 and 5: what was sent again is no sample, unless a timestamp tells; then the timeout
  * stays as far backed off as it is, or a path that has become slower than it would never be measured.
+ * An echo of a copy before the last one tells nothing, a round trip after that: the ACK of that copy
+ * may have been lost, and the last one, which brings nothing new, is answered with the old time.
  */
 static void
-take_rtt(struct tcp_conn *conn, const struct tcp_seg *seg, uint64_t sent_ns, uint32_t tries,
+take_rtt(struct tcp_conn *conn, const struct tcp_seg *seg, struct span_times sent, uint32_t tries,
 	 uint64_t now)
 {
 	if (tries > 0)
 		rtt_set_timeout(&conn->rtt, rtt_backed_off(&conn->rtt, tries));
-	if (sent_ns != 0) {
-		rtt_sample(&conn->rtt, now - sent_ns);
+	if (sent.once_ns != 0) {
+		rtt_sample(&conn->rtt, now - sent.once_ns);
 	} else if (conn_has(conn, CONN_TS) && seg->has_ts && seg->ts_ecr != 0) {
 		uint32_t ticks = conn_ts(conn, now) - seg->ts_ecr;
+		bool is_stale = sent.again_ns != 0 &&
+				(int32_t)(seg->ts_ecr - conn_ts(conn, sent.again_ns)) < 0 &&
+				now - sent.again_ns >= (uint64_t)conn->rtt.least_us * 1000;
 
-		if (ticks < 1u << 16) /* beyond a minute it is somebody's mistake */
+		if (!is_stale && ticks < 1u << 16) /* beyond a minute it is somebody's mistake */
 			rtt_sample(&conn->rtt, ((uint64_t)ticks << 20) + (1 << 19));
 	}
 }
@@ -109,15 +114,15 @@ advance(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
 	uint32_t acked = (uint32_t)seq_diff(ack, conn->snd_una);
 	bool has_fin = conn_has(conn, CONN_FIN_SENT) && seq_eq(ack, conn->snd_nxt);
 	uint32_t tries = conn->tries;
-	uint64_t sent_ns;
+	struct span_times sent;
 
 	take_bytes(tcp, conn, acked - (has_fin ? 1 : 0));
 	conn->snd_una = ack;
 	conn->una_ns = a->now;
 	conn->tries = 0;
-	sent_ns = span_ack(tcp, conn, ack, conn_echo(conn, a->seg));
-	take_rtt(conn, a->seg, sent_ns, tries, a->now);
-	loss_on_ack(tcp, conn, acked, sent_ns, a->now);
+	sent = span_ack(tcp, conn, ack, conn_echo(conn, a->seg));
+	take_rtt(conn, a->seg, sent, tries, a->now);
+	loss_on_ack(tcp, conn, acked, sent.once_ns, a->now);
 	repair_give_if_done(tcp, conn);
 	time_restart_rto(tcp, conn, a->now);
 	if (conn->sndq.n == 0 && (has_fin || !conn_has(conn, CONN_FIN_ASKED)))

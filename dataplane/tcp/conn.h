@@ -526,8 +526,15 @@ void span_sent(struct tcp *tcp, struct tcp_conn *conn, struct buf *buf, uint16_t
 	       uint32_t len, uint64_t now);
 bool span_split(struct tcp *tcp, struct tcp_conn *conn, uint32_t i, uint32_t keep);
 void span_join(struct tcp *tcp, struct tcp_conn *conn);
-/* Everything before ack is acknowledged; returns the time of sending for an RTT sample, or 0. */
-uint64_t span_ack(struct tcp *tcp, struct tcp_conn *conn, struct seq ack, uint32_t echo);
+
+/* When what an ACK covers was sent, 0: nothing of it was. */
+struct span_times {
+	uint64_t once_ns;  /* the last segment, if all were sent once: an RTT sample */
+	uint64_t again_ns; /* the latest that was sent again */
+};
+
+/* Everything before ack is acknowledged. */
+struct span_times span_ack(struct tcp *tcp, struct tcp_conn *conn, struct seq ack, uint32_t echo);
 void span_give_all(struct tcp *tcp, struct tcp_conn *conn);
 
 /* Moves a place in the send queue n bytes on; NULL: behind the last byte. */

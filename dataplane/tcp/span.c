@@ -134,11 +134,21 @@ forget_marks(struct tcp_conn *conn, const struct span *s, uint32_t len)
 		conn->sacked_bytes -= len;
 }
 
-uint64_t
+static uint64_t
+later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/*
+ * What lay beyond a gap was acknowledged when the gap was filled, not when it arrived: with anything
+ * that was sent again in it, an ACK measures nothing.
+ */
+struct span_times
 span_ack(struct tcp *tcp, struct tcp_conn *conn, struct seq ack, uint32_t echo)
 {
 	struct repair *r = repair_of(tcp, conn);
-	uint64_t sent_ns = 0;
+	struct span_times ret = { 0 };
 
 	while (conn->span != INDEX_NONE) {
 		uint32_t i = conn->span;
@@ -148,7 +158,9 @@ span_ack(struct tcp *tcp, struct tcp_conn *conn, struct seq ack, uint32_t echo)
 		if (seq_ge(s->seq, ack))
 			break;
 		covered = (uint32_t)seq_diff(ack, s->seq);
-		sent_ns = (s->flags & (SPAN_AGAIN | SPAN_SACKED)) == 0 ? s->sent_ns : 0;
+		if ((s->flags & SPAN_AGAIN) != 0)
+			ret.again_ns = later(ret.again_ns, s->sent_ns);
+		ret.once_ns = (s->flags & SPAN_SACKED) == 0 ? s->sent_ns : 0;
 		if (r != NULL && (s->flags & SPAN_SACKED) == 0 && covered >= s->len)
 			rack_delivered(tcp, conn, r, s, echo, tcp->now);
 		if (covered < s->len) {
@@ -167,7 +179,9 @@ span_ack(struct tcp *tcp, struct tcp_conn *conn, struct seq ack, uint32_t echo)
 			conn->span_tail = INDEX_NONE;
 		give(tcp, conn, i);
 	}
-	return sent_ns;
+	if (ret.again_ns != 0)
+		ret.once_ns = 0;
+	return ret;
 }
 
 void

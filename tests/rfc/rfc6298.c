@@ -55,6 +55,23 @@ segment_sent_twice_gives_no_sample(void **state)
 	peer_done(&p);
 }
 
+/* Nor do those behind it that were sent once: they have waited beyond the gap. */
+static void
+segments_behind_a_gap_give_no_sample(void **state)
+{
+	struct peer p = peer_established(.no_sack = true, .rtt_ms = 100);
+	uint64_t before = peer_info(&p).srtt_ns;
+
+	(void)state;
+	peer_write(&p, 2 * MSS);
+	peer_expect_run(&p, 5000, 2);
+	peer_wait(&p, 1000); /* the first was lost, and the ACK of the second copy, too */
+	peer_ignore(&p);
+	peer_send(&p, .ack = 5000 + 2 * MSS);
+	assert_int_equal(peer_info(&p).srtt_ns, before);
+	peer_done(&p);
+}
+
 /* RFC 6298, 5.7 and RFC 5681, 3.1: after a lost SYN, 3 s and one segment. */
 static void
 lost_syn_makes_us_careful(void **state)
@@ -228,6 +245,7 @@ main(void)
 		cmocka_unit_test(unacked_segment_is_sent_again_with_backoff),
 		cmocka_unit_test(rto_follows_the_round_trip),
 		cmocka_unit_test(segment_sent_twice_gives_no_sample),
+		cmocka_unit_test(segments_behind_a_gap_give_no_sample),
 		cmocka_unit_test(lost_syn_makes_us_careful),
 		cmocka_unit_test(timeout_stays_backed_off_until_a_sample),
 		cmocka_unit_test(lost_small_pieces_are_sent_again_whole),

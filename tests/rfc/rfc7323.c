@@ -175,6 +175,43 @@ timestamps_measure_what_was_sent_twice(void **state)
 	peer_done(&p);
 }
 
+/* The ACK of the first copy was lost: the next copy is answered with the first one's time. */
+static void
+echo_of_an_earlier_copy_gives_no_sample(void **state)
+{
+	struct peer p = peer_established(.ts = true, .rtt_ms = 100);
+	uint64_t before = peer_info(&p).srtt_ns;
+	uint32_t first;
+
+	(void)state;
+	peer_write_text(&p, "hello?");
+	peer_expect(&p, .text = "hello?");
+	first = p.ts_engine;
+	peer_wait(&p, 500);
+	peer_ignore(&p);
+	peer_send(&p, .at_ms = 800, .ack = 5006, .has_ts = true, .ts_ecr = first);
+	assert_int_equal(peer_info(&p).srtt_ns, before);
+	peer_drop(&p);
+}
+
+/* Less than any round trip after the last copy it must be the first one's: the path is slow. */
+static void
+early_echo_of_an_earlier_copy_is_a_sample(void **state)
+{
+	struct peer p = peer_established(.ts = true, .rtt_ms = 100);
+	uint64_t before = peer_info(&p).srtt_ns;
+	uint32_t first;
+
+	(void)state;
+	peer_write_text(&p, "hello?");
+	peer_expect(&p, .text = "hello?");
+	first = p.ts_engine;
+	peer_expect(&p, .at_ms = 300, .text = "hello?");
+	peer_send(&p, .at_ms = 350, .ack = 5006, .has_ts = true, .ts_ecr = first);
+	assert_true(peer_info(&p).srtt_ns > before + 20 * MS_NS);
+	peer_done(&p);
+}
+
 /* 5.2: an RST is not held back by its timestamp. */
 static void
 old_timestamp_does_not_stop_an_rst(void **state)
@@ -359,6 +396,8 @@ main(void)
 		cmocka_unit_test(segment_without_timestamp_is_dropped),
 		cmocka_unit_test(timestamps_take_twelve_bytes_of_the_segment),
 		cmocka_unit_test(timestamps_measure_what_was_sent_twice),
+		cmocka_unit_test(echo_of_an_earlier_copy_gives_no_sample),
+		cmocka_unit_test(early_echo_of_an_earlier_copy_is_a_sample),
 		cmocka_unit_test(old_timestamp_does_not_stop_an_rst),
 		cmocka_unit_test(timestamp_of_long_ago_is_forgotten),
 		cmocka_unit_test(timestamp_that_was_not_agreed_is_ignored),
