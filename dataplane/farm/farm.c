@@ -92,6 +92,16 @@ server_apply(struct farm_server *s, const struct farm_cold *c)
 	addrs_choose(s, c);
 }
 
+static bool
+is_same_list(const struct ip_addr *a, uint8_t a_n, const struct ip_addr *b, uint8_t b_n)
+{
+	bool is_same = a_n == b_n;
+
+	for (uint8_t i = 0; is_same && i < a_n; i++)
+		is_same = ip_eq(&a[i], &b[i]);
+	return is_same;
+}
+
 bool
 farm_place(struct farms *f, uint32_t member_i, const struct farm_member *m)
 {
@@ -102,9 +112,12 @@ farm_place(struct farms *f, uint32_t member_i, const struct farm_member *m)
 	struct farm_cold *c = &f->cold[m->slot];
 
 	if (!s->is_known || s->incarnation != m->incarnation) {
-		*s = (struct farm_server){ .is_known = true, .incarnation = m->incarnation };
+		*s = (struct farm_server){ .is_known = true,
+					   .has_moved = true,
+					   .incarnation = m->incarnation };
 		*c = (struct farm_cold){ 0 };
 	}
+	s->has_moved |= !is_same_list(c->member.addr, c->member.addr_n, m->addr, m->addr_n);
 	c->member = *m;
 	s->is_placed = true;
 	server_apply(s, c);
@@ -131,6 +144,8 @@ farm_set_runtime(struct farms *f, uint32_t slot, uint32_t incarnation,
 
 	if (s == NULL || rt->addr_n > FARM_ADDRS_MAX)
 		return;
+	s->has_moved |=
+		!is_same_list(f->cold[slot].rt.addr, f->cold[slot].rt.addr_n, rt->addr, rt->addr_n);
 	f->cold[slot].rt = *rt;
 	server_apply(s, &f->cold[slot]);
 }
@@ -238,6 +253,18 @@ farm_is_kept(const struct farms *f, uint32_t slot, uint32_t incarnation)
 {
 	return slot < f->slots_max && f->server[slot].is_placed &&
 	       f->server[slot].incarnation == incarnation && f->server[slot].admin == FARM_ADMIN_UP;
+}
+
+bool
+farm_stays(struct farms *f, uint32_t slot)
+{
+	ensure(slot < f->slots_max);
+
+	struct farm_server *s = &f->server[slot];
+	bool has_moved = s->has_moved;
+
+	s->has_moved = false;
+	return s->is_placed && s->admin == FARM_ADMIN_UP && !has_moved;
 }
 
 bool

@@ -189,6 +189,12 @@ const struct farm_stats *farm_stats(const struct farms *farms, uint32_t slot);
 /* Whether this incarnation is placed and wanted: idle connections to others are closed. */
 bool farm_is_kept(const struct farms *farms, uint32_t slot, uint32_t incarnation);
 
+/*
+ * Whether the slot's server is placed and wanted and the same, with the same addresses, as at the
+ * last call: then idle connections to it need no look.
+ */
+bool farm_stays(struct farms *farms, uint32_t slot);
+
 /* One of the server's present addresses: a kept connection to another is not used again. */
 bool farm_has_addr(const struct farms *farms, uint32_t slot, const struct ip_addr *addr);
 

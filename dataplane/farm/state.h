@@ -17,6 +17,7 @@ struct farm_server {
 	bool is_known;	 /* the slot has been placed once */
 	bool is_placed;	 /* the present view lists it */
 	bool is_probing; /* a probe is out: its failure prolongs the rest */
+	bool has_moved;	 /* connections may lead elsewhere than it is: see farm_stays */
 	uint8_t admin;	 /* enum farm_admin */
 	uint8_t addr_n, addr_at;
 } __attribute__((aligned(64)));

@@ -17,7 +17,7 @@ listen_init(struct proxy *p)
 static struct listen *
 listen_find(struct proxy *p, const struct ip_addr *ip, uint16_t port)
 {
-	for (uint32_t i = 0; i < p->conf.listeners_max; i++)
+	for (uint32_t i = 0; i < p->listen_top; i++)
 		if (p->listen[i].is_open && p->listen[i].port == port &&
 		    ip_eq(&p->listen[i].ip, ip))
 			return &p->listen[i];
@@ -34,6 +34,7 @@ listen_want(struct proxy *p, const struct ip_addr *ip, uint16_t port, uint32_t l
 		if (p->listen[i].is_open || p->listen[i].is_wanted)
 			continue;
 		l = &p->listen[i];
+		p->listen_top = i < p->listen_top ? p->listen_top : i + 1;
 		l->ip = *ip;
 		l->port = port;
 		l->generation++;
@@ -102,7 +103,7 @@ static void
 listens_apply(struct proxy *p)
 {
 	/* Closing first: an address may go from "any" to a certain one on the same port. */
-	for (uint32_t i = 0; i < p->conf.listeners_max; i++) {
+	for (uint32_t i = 0; i < p->listen_top; i++) {
 		struct listen *l = &p->listen[i];
 
 		if (l->is_open && !l->is_wanted) {
@@ -110,7 +111,7 @@ listens_apply(struct proxy *p)
 			l->is_open = false;
 		}
 	}
-	for (uint32_t i = 0; i < p->conf.listeners_max; i++) {
+	for (uint32_t i = 0; i < p->listen_top; i++) {
 		struct listen *l = &p->listen[i];
 
 		if (!l->is_wanted || l->is_open)
@@ -143,7 +144,7 @@ listen_set_view(struct proxy *p)
 		or_else(m->head_max_bytes, p->response_limits.head_bytes, HTTP_HEAD_BYTES_MAX);
 	p->response_limits.fields_n = or_else(m->fields_max, 128, HTTP_FIELDS_MAX);
 	p->listener_limits = p->response_limits;
-	for (uint32_t i = 0; i < p->conf.listeners_max; i++)
+	for (uint32_t i = 0; i < p->listen_top; i++)
 		p->listen[i].is_wanted = false;
 	for (uint32_t i = 0; i < p->listener_n; i++) {
 		p->listener[i].rec = img_listener(p->img, i);
@@ -159,7 +160,7 @@ listen_set_view(struct proxy *p)
 void
 listen_close_all(struct proxy *p)
 {
-	for (uint32_t i = 0; i < p->conf.listeners_max; i++)
+	for (uint32_t i = 0; i < p->listen_top; i++)
 		p->listen[i].is_wanted = false;
 	listens_apply(p);
 }

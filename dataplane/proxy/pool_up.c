@@ -116,6 +116,8 @@ pool_up_prune(struct proxy *p)
 	for (uint32_t slot = 0; slot < p->conf.server_slots_max; slot++) {
 		uint32_t i = p->idle[slot];
 
+		if (farm_stays(p->farms, slot) && !p->is_draining)
+			continue;
 		while (i != (uint32_t)NONE) {
 			struct conn *up = conn_at(p, i);
 			struct tcp_ends ends;

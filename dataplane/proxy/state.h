@@ -302,6 +302,7 @@ struct proxy {
 	struct listener *listener;
 	uint32_t listener_n;
 	struct listen *listen;
+	uint32_t listen_top; /* places from here on have never been used */
 
 	struct pool conns;
 	struct pool exchs;

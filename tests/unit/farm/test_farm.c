@@ -226,6 +226,44 @@ operators_words_are_obeyed_and_survive_views(void **state)
 	free(f);
 }
 
+/* What a new view leaves as it was needs no look at thousands of idle connections. */
+static void
+a_server_stays_until_something_of_it_changes(void **state)
+{
+	struct farms *f = farm_of((const uint32_t[]){ 1, 1 }, 2);
+	struct farm_runtime rt = { .addr_n = 1, .addr = { addr(50) } };
+	struct farm_member m = { .slot = 0, .incarnation = 1, .weight = 1, .addr_n = 1 };
+
+	(void)state;
+	assert_false(farm_stays(f, 0)); /* it is new */
+	assert_true(farm_stays(f, 0));
+	m.addr[0] = addr(60);
+	farms_begin(f);
+	assert_true(farm_place(f, 0, &m));
+	assert_false(farm_stays(f, 0));
+	m.weight = 7;
+	farms_begin(f);
+	assert_true(farm_place(f, 0, &m));
+	assert_true(farm_stays(f, 0));
+	assert_false(farm_stays(f, 1)); /* not placed any more: */
+	assert_false(farm_stays(f, 1)); /* never said to stay */
+
+	farm_set_runtime(f, 0, 1, &rt);
+	assert_false(farm_stays(f, 0));
+	farm_set_runtime(f, 0, 1, &rt);
+	assert_true(farm_stays(f, 0));
+	rt.admin = FARM_ADMIN_DRAIN;
+	farm_set_runtime(f, 0, 1, &rt);
+	assert_false(farm_stays(f, 0));
+
+	m.incarnation = 2;
+	farms_begin(f);
+	assert_true(farm_place(f, 0, &m));
+	assert_false(farm_stays(f, 0));
+	assert_true(farm_stays(f, 0));
+	free(f);
+}
+
 static void
 names_without_addresses_wait(void **state)
 {
@@ -257,6 +295,7 @@ main(void)
 		cmocka_unit_test(failures_of_dials_begun_together_count_once),
 		cmocka_unit_test(when_all_rest_the_first_to_wake_is_tried),
 		cmocka_unit_test(operators_words_are_obeyed_and_survive_views),
+		cmocka_unit_test(a_server_stays_until_something_of_it_changes),
 		cmocka_unit_test(names_without_addresses_wait),
 	};
 
