@@ -208,6 +208,7 @@ accept_image(void *ctx, const struct view *v, struct abi_fault *ret_fault)
 		*ret_fault = abi_fault_at(ABI_FAULT_COUNT, "listeners", ABI_NONE, "");
 		return false;
 	}
+	house_expect(&d->house, &v->img);
 	return true;
 }
 

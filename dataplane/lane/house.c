@@ -185,7 +185,9 @@ house_open(struct house *house, const struct house_conf *conf, char *why)
 	for (uint16_t i = 0; is_open && i < conf->lane_n; i++)
 		is_open = open_lane(house, i, why);
 	house->conf.img = NULL;
-	if (!is_open)
+	if (is_open)
+		house_expect(house, conf->img);
+	else
 		house_close(house);
 	return is_open;
 }
@@ -268,6 +270,35 @@ house_facts(const struct house *house, struct instance_facts *facts)
 	facts->core_n = house->core_n;
 	facts->server_slots = house->plan.server_slots;
 	return is_news;
+}
+
+static uint32_t
+rule_slots(const struct img *img)
+{
+	uint32_t top = 0;
+
+	for (uint32_t i = 0; i < img_n(img, IMG_RULES); i++)
+		if (img_rule(img, i)->slot >= top)
+			top = img_rule(img, i)->slot + 1;
+	for (uint32_t i = 0; i < img_n(img, IMG_OUT_RULES); i++)
+		if (img_out_rule(img, i)->slot >= top)
+			top = img_out_rule(img, i)->slot + 1;
+	return top;
+}
+
+/* An older kernel (before 5.14) refuses: then a lane waits for each page when it comes to it. */
+void
+house_expect(const struct house *house, const struct img *img)
+{
+	uint32_t top = rule_slots(img);
+
+	for (uint16_t i = 0; i < house->conf.lane_n && top > 0; i++) {
+		uintptr_t rows = (uintptr_t)house->lane[i].board.rule;
+		uintptr_t page = rows & ~(uintptr_t)4095;
+
+		madvise((void *)page, rows + top * sizeof(struct board_rule) - page,
+			MADV_POPULATE_WRITE);
+	}
 }
 
 /* Lent is what is neither free nor held by a lane: receive rings, and packets being sent. */

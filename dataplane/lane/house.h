@@ -69,6 +69,12 @@ void house_close(struct house *house);
 /* Where lanes run and how ports steer, into facts; true when anything is not as it was there. */
 bool house_facts(const struct house *house, struct instance_facts *facts);
 
+/*
+ * Has the kernel bring the memory that lanes will need for an image's rules, so that no lane waits
+ * for it. Before lanes may take the image; one thread, lanes may run.
+ */
+void house_expect(const struct house *house, const struct img *img);
+
 /* Gauges that are no single lane's: the pool's. At regular times, one thread. */
 void house_publish(struct house *house);
 

@@ -340,14 +340,25 @@ own_rule_row(struct lane *lane, uint32_t slot, uint32_t incarnation)
 	__atomic_store_n(&row->incarnation, incarnation, __ATOMIC_RELEASE);
 }
 
-/* A slot with another rule in it begins to count at zero. */
-static void
-own_rule_rows(struct lane *lane, const struct img *img)
+/*
+ * A slot with another rule in it begins to count at zero. Of thousands of rules a turn takes some:
+ * each is a line of the image and one of the board, and none is in this core's caches.
+ */
+void
+lane_own_rules(struct lane *lane)
 {
-	for (uint32_t i = 0; i < img_n(img, IMG_RULES); i++)
-		own_rule_row(lane, img_rule(img, i)->slot, img_rule(img, i)->incarnation);
-	for (uint32_t i = 0; i < img_n(img, IMG_OUT_RULES); i++)
-		own_rule_row(lane, img_out_rule(img, i)->slot, img_out_rule(img, i)->incarnation);
+	const struct img *img = &lane->taken.view->img;
+	uint32_t in_n = img_n(img, IMG_RULES);
+
+	for (uint32_t k = 0; k < RULES_A_TURN && lane->rule_next < lane->rule_n; k++) {
+		uint32_t i = lane->rule_next++;
+
+		if (i < in_n)
+			own_rule_row(lane, img_rule(img, i)->slot, img_rule(img, i)->incarnation);
+		else
+			own_rule_row(lane, img_out_rule(img, i - in_n)->slot,
+				     img_out_rule(img, i - in_n)->incarnation);
+	}
 }
 
 /* The run-time words count from here on as never seen: servers may have changed their places. */
@@ -357,6 +368,7 @@ lane_adopt_view(struct lane *lane, uint64_t now)
 	const struct view *view = lane->taken.view;
 
 	lane->has_view = view != NULL;
+	lane->rule_n = 0;
 	if (view == NULL)
 		return;
 	if (view->generation != lane->conf.board.gauges->generation) {
@@ -373,7 +385,8 @@ lane_adopt_view(struct lane *lane, uint64_t now)
 	lane->runtime_at = now;
 	lane->publish_at = now;
 	__atomic_store_n(&lane->conf.board.gauges->generation, view->generation, __ATOMIC_RELAXED);
-	own_rule_rows(lane, &view->img);
+	lane->rule_next = 0;
+	lane->rule_n = img_n(&view->img, IMG_RULES) + img_n(&view->img, IMG_OUT_RULES);
 	lane_take_net_out(lane, now);
 }
 

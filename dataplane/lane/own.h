@@ -18,6 +18,7 @@ enum {
 	ROUNDS_MAX = 4,	     /* of TCP output and the events it brings, in one turn */
 	ASK_BYTES = 384,     /* a received frame up to this is asked for before it is looked at, */
 	ASK_LEAST = 128,     /* of larger ones so much */
+	RULES_A_TURN = 128,  /* whose rows on the board are looked at after a new view */
 	RUNTIME_SCAN = 1024, /* servers whose run-time words are looked at in a millisecond */
 };
 
@@ -58,6 +59,8 @@ struct lane {
 	uint32_t runtime_next; /* server to begin with */
 	uint32_t server_n;     /* of the view */
 	uint32_t *runtime_seq; /* [servers_max], of the words last seen */
+	uint32_t rule_next;    /* of the view's rules, the next to have its row on the board, */
+	uint32_t rule_n;       /* of so many */
 	uint64_t turned_at;
 
 	struct wire_port wire[PORTS_MAX];
@@ -80,6 +83,9 @@ struct lane {
 
 /* What is new in lane->taken reaches the engines. */
 void lane_adopt_view(struct lane *lane, uint64_t now);
+
+/* The next of its rules get their rows on the board. Call each turn while rule_next < rule_n. */
+void lane_own_rules(struct lane *lane);
 
 /* ---- rx.c ---- */
 

@@ -65,19 +65,20 @@ settle(struct lane *lane, uint64_t now)
 	return found;
 }
 
-/* The view stays the same within a turn. */
-static void
+/* The view stays the same within a turn. Returns whether it is another than in the last one. */
+static bool
 take_view(struct lane *lane, uint64_t now)
 {
 	const struct cursors *cursors;
 
 	if (!view_take(lane->conf.views, lane->conf.lane_i, &lane->taken))
-		return;
+		return false;
 	lane_adopt_view(lane, now);
 	cursors = lane->taken.cursors;
 	if (lane->conf.journal != NULL)
 		journal_set_cursor(lane->conf.journal,
 				   cursors != NULL ? &cursors->now[lane->conf.lane_i] : NULL);
+	return true;
 }
 
 bool
@@ -85,8 +86,12 @@ lane_turn(struct lane *lane, uint64_t now)
 {
 	bool found;
 
-	take_view(lane, now);
-	found = lane_hear(lane, now);
+	found = take_view(lane, now);
+	if (lane->rule_next < lane->rule_n) {
+		lane_own_rules(lane);
+		found = true;
+	}
+	found |= lane_hear(lane, now);
 	found |= lane_receive(lane, now);
 	if (now >= lane->runtime_at)
 		lane_take_runtime(lane, now);

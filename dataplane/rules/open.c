@@ -18,6 +18,7 @@ enum {
 	JIT_STACK_BYTES_MAX = 512 << 10,
 	HEAP_KIB = 512, /* the interpreter's frames */
 	DEEP_BYTES = 16 << 10,
+	TOUCHED_BYTES = 64 << 10, /* of each arena */
 };
 
 static const struct hash_key fixed_key; /* of our own names */
@@ -260,13 +261,20 @@ lane_regex(struct rules_lane *l)
 	return frames_take(l);
 }
 
-/* Its bytes and, not touched unless a target has escapes, their marks. */
+/*
+ * Its bytes and, not touched unless a target has escapes, their marks. What nearly every request
+ * needs of them is touched here, so that no lane waits for the kernel to find memory.
+ */
 static bool
 arena_open(const struct rules *rules, struct arena *a)
 {
 	a->p = rules->grow(NULL, a->room);
 	a->mark = rules->grow(NULL, a->room);
-	return a->p != NULL && a->mark != NULL;
+	if (a->p == NULL || a->mark == NULL)
+		return false;
+	memset(a->p, 0, TOUCHED_BYTES);
+	memset(a->mark, 0, TOUCHED_BYTES);
+	return true;
 }
 
 static bool

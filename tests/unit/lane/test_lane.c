@@ -229,6 +229,55 @@ a_silent_peer_is_looked_for_on_the_link(void **state)
 	town_close(&town);
 }
 
+static uint32_t
+rows_n(uint32_t incarnation)
+{
+	uint32_t n = 0;
+
+	while (n < IMG_RULES_MAX && town.board[0].rule[n].incarnation == incarnation)
+		n++;
+	return n;
+}
+
+/* Ten thousand rows at once, in nobody's cache, would be a turn of a third of a millisecond. */
+static void
+rules_of_a_new_view_get_their_rows_over_many_turns(void **state)
+{
+	enum {
+		RULES = 10000,
+		A_TURN = 256,
+	};
+	uint32_t turns;
+
+	(void)state;
+	town_open(&town,
+		  &(struct town_conf){ .lane_n = 1, .queue_n = 1, .bufs_n = 4096, .rule_n = 100 });
+	town_run(&town, 1);
+	assert_int_equal(rows_n(1), 100);
+	town.board[0].rule[7].matched = 3;
+	town_publish(&town, RULES, 1);
+	for (turns = 0; rows_n(1) < RULES; turns++) {
+		uint32_t before = rows_n(1);
+
+		/* It found work: its core does not fall asleep before it has done all of it. */
+		town_run(&town, 1);
+		assert_int_equal(town.board[0].counters->lane_turns_busy,
+				 town.board[0].counters->lane_turns);
+		assert_in_range(rows_n(1), turns > 0 ? before + 1 : before, before + A_TURN);
+	}
+	assert_int_equal(town.board[0].rule[7].matched, 3);
+	town_run(&town, 2);
+	assert_true(town.board[0].counters->lane_turns_busy < town.board[0].counters->lane_turns);
+
+	/* Other rules in these slots begin at zero; a view that goes at once takes its rest along. */
+	town_publish(&town, 200, 2);
+	town_run(&town, 4);
+	assert_int_equal(rows_n(2), 200);
+	assert_int_equal(town.board[0].rule[7].matched, 0);
+	assert_int_equal(town.board[0].rule[200].incarnation, 1);
+	town_close(&town);
+}
+
 int
 main(void)
 {
@@ -245,6 +294,7 @@ main(void)
 		cmocka_unit_test(a_port_that_takes_nothing_loses_its_queue_in_time),
 		cmocka_unit_test(a_dry_pool_leaves_the_link_its_own),
 		cmocka_unit_test(a_silent_peer_is_looked_for_on_the_link),
+		cmocka_unit_test(rules_of_a_new_view_get_their_rows_over_many_turns),
 	};
 
 	return cmocka_run_group_tests_name("lane", tests, NULL, NULL);

@@ -244,8 +244,42 @@ town_ask(struct town *town, uint32_t i)
 
 /* ---- the lanes ---- */
 
+/* Of one set, each with a pattern of its own; slots from 0 on. */
+static void
+rules(struct img_build *b, uint32_t n, uint32_t incarnation)
+{
+	struct img_str file = img_build_text(b, "town.yaml");
+
+	img_build_scope(b, &(struct img_scope){ .set = img_build_text(b, "town"),
+						.folder = img_build_text(b, "/"),
+						.kind = IMG_SCOPE_LOCAL,
+						.rule_n = n,
+						.input_n = 1 });
+	img_build_input(b, &(struct img_input){ .kind = IMG_INPUT_PATH,
+						.expr_i = IMG_NONE,
+						.pattern_n = n,
+						.blob_i = IMG_NONE });
+	for (uint32_t i = 0; i < n; i++) {
+		struct img_str text = img_build_text(b, "^a");
+
+		img_build_pattern(
+			b, &(struct img_pattern){ .text = text, .regex = text, .gate = IMG_NONE });
+		img_build_rule(b, &(struct img_rule){ .slot = i,
+						      .incarnation = incarnation,
+						      .name = text,
+						      .file = file,
+						      .flags = IMG_RULE_ALWAYS,
+						      .pattern_i = i,
+						      .action = IMG_ACTION_ABORT,
+						      .url_expr_i = IMG_NONE,
+						      .reason_expr_i = IMG_NONE,
+						      .body_expr_i = IMG_NONE,
+						      .farm_i = IMG_NONE });
+	}
+}
+
 static struct view *
-view_of_town(uint16_t lane_n)
+view_of_town(uint16_t lane_n, uint64_t generation, uint32_t rule_n, uint32_t incarnation)
 {
 	struct abi_fault fault;
 	struct img_build b;
@@ -277,9 +311,11 @@ view_of_town(uint16_t lane_n)
 						       .body_ns = 10000000000u,
 						       .idle_ns = 10000000000u,
 						       .send_ns = 10000000000u });
+	if (rule_n > 0)
+		rules(&b, rule_n, incarnation);
 	assert_true(img_build_finish(&b, &bytes, &n));
 	img_build_fini(&b);
-	view = view_of(bytes, n, 1, lane_n, &fault);
+	view = view_of(bytes, n, generation, lane_n, &fault);
 	if (view == NULL) {
 		char text[ABI_FAULT_TEXT_BYTES];
 
@@ -361,12 +397,21 @@ town_open(struct town *town, const struct town_conf *conf)
 	town->wire = buf_heap_open(2 * TOWN_WIRE);
 	open_port(town, conf);
 	town->mesh = mesh_init(zeroed(mesh_size(&mesh)), &mesh);
-	town->view = view_of_town(conf->lane_n);
+	town->view = view_of_town(conf->lane_n, 1, conf->rule_n, 1);
 	view_set_init(&town->views, conf->lane_n);
 	town->views.current = town->view;
 	town->views.epoch++;
 	for (uint16_t i = 0; i < conf->lane_n; i++)
 		open_lane(town, i);
+}
+
+void
+town_publish(struct town *town, uint32_t rule_n, uint32_t incarnation)
+{
+	town->views_before[town->published_n++] = town->view;
+	town->view = view_of_town(town->lane_n, 1 + town->published_n, rule_n, incarnation);
+	town->views.current = town->view;
+	town->views.epoch++;
 }
 
 void
@@ -384,6 +429,8 @@ town_close(struct town *town)
 	mesh_fini(town->mesh);
 	free(town->mesh);
 	view_close(town->view);
+	for (uint32_t i = 0; i < town->published_n; i++)
+		view_close(town->views_before[i]);
 	assert_int_equal(buf_heap_out_n(town->pool), 0);
 	buf_heap_close(town->pool);
 	buf_heap_close(town->reserve);

@@ -46,7 +46,8 @@ struct town {
 	town_spread_fn *spread;
 	struct mesh *mesh;
 	struct view_set views;
-	struct view *view;
+	struct view *view, *views_before[2]; /* town_publish */
+	uint32_t published_n;
 	struct lane *lane[TOWN_LANES];
 	struct board board[TOWN_LANES];
 	void *board_memory[TOWN_LANES], *lane_memory[TOWN_LANES];
@@ -62,6 +63,7 @@ struct town_conf {
 	bool has_rss; /* the port tells a key; the peer's side then spreads by `spread` */
 	town_spread_fn *spread;
 	uint32_t bufs_n;
+	uint32_t rule_n; /* of the view, of incarnation 1; no listener binds them */
 };
 
 void town_open(struct town *town, const struct town_conf *conf);
@@ -69,6 +71,9 @@ void town_close(struct town *town); /* every buffer must have come back */
 
 /* Lanes turn and the wire carries, until nothing happens any more or so many rounds are over. */
 void town_run(struct town *town, uint32_t rounds);
+
+/* Another view of so many rules becomes current, as the keeper does it. At most twice. */
+void town_publish(struct town *town, uint32_t rule_n, uint32_t incarnation);
 
 /* The i-th connection's SYN, and later its request, which the peer sends once it is open. */
 void town_ask(struct town *town, uint32_t i);
