@@ -307,6 +307,7 @@ open_ports(struct dataplane *d, const struct img *img)
 		.hugepages = (m->flags & IMG_MACHINE_HUGEPAGES) != 0,
 		.pool_bufs = pool_bufs + RESERVE_BUFS,
 		.extra_mib = RINGS_MIB,
+		.lanes = img,
 	};
 	struct port_env env;
 	char why[PORT_WHY];

@@ -549,6 +549,7 @@ apply_advance(struct daemon *daemon, uint64_t now)
 	if (now < daemon->look_at)
 		return;
 	dataplane_find(daemon);
+	dataplane_leave_lanes(daemon, now);
 	facts = malloc(sizeof(*facts));
 	ensure(facts != NULL);
 	if (daemon->judged != daemon->tables.generation && daemon_facts(daemon, facts) &&

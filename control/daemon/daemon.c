@@ -13,6 +13,7 @@
 bool
 daemon_open(struct daemon *daemon)
 {
+	processors_init(&daemon->processors);
 	access_log_init(&daemon->log);
 	socket_init(&daemon->socket, &daemon->loop, requests_answer, apply_gone, daemon);
 	daemon->journals = calloc(1, sizeof(*daemon->journals));

@@ -19,6 +19,7 @@
 #include "daemon/making.h"
 #include "daemon/names.h"
 #include "daemon/overrides.h"
+#include "daemon/processors.h"
 #include "daemon/resolver.h"
 #include "daemon/settings.h"
 #include "daemon/socket.h"
@@ -55,6 +56,9 @@ struct daemon {
 	int dataplane_fd; /* -1: the data plane has not made its folder yet */
 	int lock_fd;
 	uint64_t started_real;
+	struct processors processors;
+	uint64_t lanes_of,
+		lanes_at; /* start of the data plane whose lanes are left alone; next look */
 	bool must_stop;
 	bool is_starting; /* the file of the command line is being read */
 	bool has_failed;  /* ... and there is nothing to look after */
@@ -98,6 +102,9 @@ void daemon_close(struct daemon *daemon);
 
 /* Looks for the data plane's folder: it may start at any time after us. */
 void dataplane_find(struct daemon *daemon);
+
+/* Keeps us off the processors of a data plane's lanes; looks for a new one once a second. */
+void dataplane_leave_lanes(struct daemon *daemon, uint64_t now);
 
 /* The data plane's facts, when one runs. */
 bool daemon_facts(const struct daemon *daemon, struct instance_facts *ret_facts);

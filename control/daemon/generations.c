@@ -19,6 +19,8 @@ enum {
 	KEPT_UNSEEN = 3,       /* images kept when no data plane says what it runs */
 };
 
+#define LANES_EVERY LOOP_S
+
 /* The data plane's word for a generation: none of its can wear ours out. */
 #define GENERATION_BELIEVED_MAX ((uint64_t)1 << 62)
 
@@ -45,6 +47,20 @@ dataplane_find(struct daemon *daemon)
 	daemon->dataplane_fd = rundir_open(daemon->run, RUNDIR_DATAPLANE);
 	if (daemon->dataplane_fd >= 0)
 		journals_set_dataplane(daemon->journals, daemon->dataplane_fd);
+}
+
+void
+dataplane_leave_lanes(struct daemon *daemon, uint64_t now)
+{
+	struct instance_facts facts;
+
+	if (now < daemon->lanes_at)
+		return;
+	daemon->lanes_at = now + LANES_EVERY;
+	if (!daemon_facts(daemon, &facts) || facts.started_ns == daemon->lanes_of)
+		return;
+	daemon->lanes_of = facts.started_ns;
+	processors_leave(&daemon->processors, &facts, daemon->making.pid);
 }
 
 static uint64_t

@@ -28,10 +28,11 @@ enum {
 /* ---- the environment ---- */
 
 struct port_env_conf {
-	bool hugepages;	     /* use them when enough are free, else ordinary pages */
-	uint32_t pool_bufs;  /* buffers that pools will be asked for, all together */
-	uint32_t extra_mib;  /* for the ports' own queues */
-	const char *devices; /* PCI addresses wanted, separated by commas; NULL: none */
+	bool hugepages;		 /* use them when enough are free, else ordinary pages */
+	uint32_t pool_bufs;	 /* buffers that pools will be asked for, all together */
+	uint32_t extra_mib;	 /* for the ports' own queues */
+	const char *devices;	 /* PCI addresses wanted, separated by commas; NULL: none */
+	const struct img *lanes; /* whose cores our thread and DPDK's own keep off; NULL: none */
 };
 
 struct port_env {

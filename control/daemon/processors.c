@@ -1,0 +1,27 @@
+/*
+ * processors.c - see processors.h. A kernel that does not let us choose leaves us where we are.
+ */
+#include "daemon/processors.h"
+
+void
+processors_init(struct processors *processors)
+{
+	CPU_ZERO(&processors->all);
+	sched_getaffinity(0, sizeof(processors->all), &processors->all);
+}
+
+void
+processors_leave(const struct processors *processors, const struct instance_facts *facts,
+		 pid_t child)
+{
+	cpu_set_t left = processors->all;
+
+	for (uint32_t i = 0; i < facts->lane_n; i++)
+		if (facts->lane[i].cpu < CPU_SETSIZE)
+			CPU_CLR(facts->lane[i].cpu, &left);
+	if (CPU_COUNT(&left) == 0)
+		return;
+	sched_setaffinity(0, sizeof(left), &left);
+	if (child != 0)
+		sched_setaffinity(child, sizeof(left), &left);
+}
