@@ -17,26 +17,62 @@ struct stats {
 	json_t *counters, *gauges, *histograms;
 };
 
+/* [least value, samples] of each bucket that has any. */
+static json_t *
+buckets_json(const struct board_hist *hist)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < BOARD_HIST_BUCKETS; i++)
+		if (hist->bucket[i] > 0)
+			json_array_append_new(list,
+					      json_pack("[I, I]", (json_int_t)board_hist_floor(i),
+							(json_int_t)hist->bucket[i]));
+	return list;
+}
+
 /* Where a value lies in time, by the histogram's buckets. */
 static json_t *
 hist_json(const struct board_entry *entry, const struct board_hist *hist)
 {
-	return json_pack(
-		"{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "unit", entry->unit, "n",
-		(json_int_t)hist->n, "mean", (json_int_t)(hist->n > 0 ? hist->sum / hist->n : 0),
-		"p50", (json_int_t)board_hist_quantile(hist, 0.5), "p90",
-		(json_int_t)board_hist_quantile(hist, 0.9), "p99",
-		(json_int_t)board_hist_quantile(hist, 0.99), "p999",
-		(json_int_t)board_hist_quantile(hist, 0.999), "max", (json_int_t)hist->max);
+	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "unit", entry->unit, "n",
+			 (json_int_t)hist->n, "mean",
+			 (json_int_t)(hist->n > 0 ? hist->sum / hist->n : 0), "p50",
+			 (json_int_t)board_hist_quantile(hist, 0.5), "p90",
+			 (json_int_t)board_hist_quantile(hist, 0.9), "p99",
+			 (json_int_t)board_hist_quantile(hist, 0.99), "p999",
+			 (json_int_t)board_hist_quantile(hist, 0.999), "max", (json_int_t)hist->max,
+			 "buckets", buckets_json(hist));
 }
 
 static void
 hist_print(const struct board_entry *entry, const struct board_hist *hist)
 {
-	printf("%-32s %16llu  p50 %llu, p99 %llu, max %llu %s\n", entry->name,
+	printf("%-32s %16llu  p50 %llu, p99 %llu, p99.9 %llu, max %llu %s\n", entry->name,
 	       (unsigned long long)hist->n, (unsigned long long)board_hist_quantile(hist, 0.5),
-	       (unsigned long long)board_hist_quantile(hist, 0.99), (unsigned long long)hist->max,
+	       (unsigned long long)board_hist_quantile(hist, 0.99),
+	       (unsigned long long)board_hist_quantile(hist, 0.999), (unsigned long long)hist->max,
 	       entry->unit);
+}
+
+/* A line for each power of two that has samples: from here up to twice that. */
+static void
+octaves_print(const struct board_entry *entry, const struct board_hist *hist)
+{
+	uint64_t below = 0;
+
+	for (uint32_t i = 0; i < BOARD_HIST_BUCKETS; i += 8) {
+		uint64_t n = 0;
+
+		for (uint32_t k = i; k < i + 8; k++)
+			n += hist->bucket[k];
+		below += n;
+		if (n > 0)
+			printf("  %14llu to %14llu %s %16llu  %9.5f %% up to here\n",
+			       (unsigned long long)board_hist_floor(i),
+			       (unsigned long long)board_hist_floor(i + 8), entry->unit,
+			       (unsigned long long)n, 100.0 * (double)below / (double)hist->n);
+	}
 }
 
 static void
@@ -50,6 +86,8 @@ hist_show(struct stats *stats, const struct board_entry *entry)
 		json_object_set_new(stats->histograms, entry->name, hist_json(entry, &hist));
 	else
 		hist_print(entry, &hist);
+	if (!stats->ctl->is_json && stats->glob != NULL && strcmp(stats->glob, entry->name) == 0)
+		octaves_print(entry, &hist);
 }
 
 static void
@@ -144,13 +182,16 @@ const struct ctl_verb ctl_verb_stats = {
 	.name = "stats",
 	.args = "[rules] [GLOB]",
 	.what = "print counters, gauges and histograms, or what each rule did, of all lanes",
-	.help = "GLOB chooses by name, as the shell does ('*' and '?').\n\n"
+	.help = "GLOB chooses by name, as the shell does ('*' and '?'). A histogram that is named\n"
+		"in full is shown by powers of two; with --json each has all of its buckets, as\n"
+		"[least value, samples].\n\n"
 		"With 'rules', a line for each rule in the order of evaluation: TRIED, requests\n"
 		"for which it was looked at by itself (the scan of all patterns had not ruled it\n"
 		"out); MATCHED, those for which pattern and conditions held; FAULTS, those it\n"
 		"failed; the mean time of a look and the time in all, measured on one request\n"
 		"in 64.\n\n"
 		"Example: penstockctl stats 'tcp_*'\n"
+		"         penstockctl stats turn_time\n"
 		"         penstockctl stats rules 'block*'\n",
 	.run = run,
 };
