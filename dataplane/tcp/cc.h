@@ -20,7 +20,10 @@ enum {
 	CC_INITIAL_SEGMENTS = 10, /* RFC 6928 */
 	CC_INITIAL_BYTES = 14600,
 	CC_WINDOW_MAX = 1 << 30,
-	CC_PACED_LEAST = 1 << 16, /* a smaller window is nobody's burst: it is never paced */
+	/* a smaller window is nobody's burst, and near peers have queues of our own machine before
+	 * them: neither is ever paced */
+	CC_PACED_LEAST = 1 << 16,
+	CC_PACED_LEAST_US = 8000, /* round trip */
 };
 
 struct cc {

@@ -22,7 +22,10 @@
 #include "tcp/rtt.h"
 #include "tcp/tcp.h"
 
-#define INDEX_NONE	   UINT32_MAX
+#define INDEX_NONE UINT32_MAX
+
+/* Apart from the way that every segment goes. */
+#define RARE		   __attribute__((noinline, cold))
 
 #define MS_NS		   ((uint64_t)1000000)
 #define S_NS		   ((uint64_t)1000000000)
@@ -602,15 +605,18 @@ struct pace {
 	uint32_t left; /* bytes that may go now */
 };
 
-/* Whether pace_begin need be asked: large windows, and marks at the least one. */
+/* Whether pace_begin need be asked: large windows of far peers, and marks at the least window. */
 static inline bool
 pace_is_asked(const struct tcp_conn *conn)
 {
-	return conn->cc.cwnd_bytes >= CC_PACED_LEAST || conn_has(conn, CONN_HELD);
+	return (conn->cc.cwnd_bytes >= CC_PACED_LEAST && conn->rtt.srtt_us >= CC_PACED_LEAST_US) ||
+	       conn_has(conn, CONN_HELD);
 }
 
 struct pace pace_begin(struct tcp *tcp, struct tcp_conn *conn, uint64_t now);
-void pace_sent(struct tcp *tcp, struct tcp_conn *conn, struct pace *pace, uint32_t n, uint64_t now);
+/* n bytes went; only where a controller asks. Returns what is left. */
+struct pace pace_sent(struct tcp *tcp, struct tcp_conn *conn, struct pace pace, uint32_t n,
+		      uint64_t now);
 /* Output comes again when more may go. */
 void pace_wait(struct tcp *tcp, struct tcp_conn *conn);
 
@@ -624,10 +630,10 @@ bool send_output(struct tcp *tcp, struct tcp_conn *conn, uint64_t now, struct tc
 struct emit {
 	struct seq seq;
 	uint8_t flags;
+	bool is_whole;	 /* more than the path is known to carry, and not to be cut */
 	uint16_t at;	 /* of the first payload byte in buf */
 	uint32_t n;	 /* payload */
 	struct buf *buf; /* holds the first payload byte */
-	bool is_whole;	 /* more than the path is known to carry, and not to be cut */
 };
 
 bool emit_segment(struct tcp *tcp, struct tcp_conn *conn, const struct emit *e, uint64_t now,

@@ -27,7 +27,6 @@ enum {
 	CSS_ROUNDS = 5,
 	CSS_SHIFT = 16,
 	CSS_ONE = 1 << CSS_SHIFT,
-	PACED_LEAST_US = 8000, /* nearer ones have queues of our own machine before them */
 };
 
 static bool
@@ -110,7 +109,7 @@ hystart_on_ack(struct cc *cc, const struct cc_ack *ack)
 uint32_t
 hystart_pace(const struct cc *cc, uint32_t srtt_us)
 {
-	if (!cc_is_first(cc) || cc->cwnd_bytes < CC_PACED_LEAST || srtt_us < PACED_LEAST_US)
+	if (!cc_is_first(cc) || cc->cwnd_bytes < CC_PACED_LEAST || srtt_us < CC_PACED_LEAST_US)
 		return 0;
 	return (uint32_t)(2000ull * cc->cwnd_bytes / srtt_us);
 }

@@ -37,16 +37,14 @@ pace_begin(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 	return pace;
 }
 
-void
-pace_sent(struct tcp *tcp, struct tcp_conn *conn, struct pace *pace, uint32_t n, uint64_t now)
+struct pace
+pace_sent(struct tcp *tcp, struct tcp_conn *conn, struct pace pace, uint32_t n, uint64_t now)
 {
-	struct repair *r;
+	struct repair *r = repair_of(tcp, conn);
 
-	if (pace->a_ms == 0)
-		return;
-	r = repair_of(tcp, conn);
-	r->pace_ns = (r->pace_ns > now ? r->pace_ns : now) + n * MS_NS / pace->a_ms;
-	pace->left = pace->left > n ? pace->left - n : 0;
+	r->pace_ns = (r->pace_ns > now ? r->pace_ns : now) + n * MS_NS / pace.a_ms;
+	pace.left = pace.left > n ? pace.left - n : 0;
+	return pace;
 }
 
 void

@@ -349,7 +349,7 @@ on_fresh_stopped(struct tcp *tcp, struct tcp_conn *conn, enum verdict why, uint6
 }
 
 /* The path was larger once: one segment tries whether it is again. */
-static bool
+static bool RARE
 send_larger(struct tcp *tcp, struct tcp_conn *conn, uint64_t now, struct tcp_out *out)
 {
 	struct emit e = { .seq = conn->snd_nxt,
@@ -400,13 +400,30 @@ send_fresh(struct tcp *tcp, struct tcp_conn *conn, uint64_t now, struct tcp_out 
 		conn->flags &= ~(uint32_t)CONN_FORCE;
 		conn->last_tx_tick = tick_of(now);
 		on_fresh_sent(tcp, conn, &e, now);
-		pace_sent(tcp, conn, &pace, e.n, now);
+		if (pace.a_ms != 0)
+			pace = pace_sent(tcp, conn, pace, e.n, now);
 	}
 	on_fresh_stopped(tcp, conn, verdict, now);
 	return true;
 }
 
 /* ---- all ---- */
+
+/* After a timeout that may have been a mistake new bytes go first, if there are any. */
+static bool RARE
+send_lost(struct tcp *tcp, struct tcp_conn *conn, uint64_t now, struct tcp_out *out)
+{
+	return frto_holds_again(tcp, conn) || send_again(tcp, conn, now, out);
+}
+
+static bool RARE
+send_lost_after_new(struct tcp *tcp, struct tcp_conn *conn, uint64_t now, struct tcp_out *out)
+{
+	if (!frto_holds_again(tcp, conn))
+		return true;
+	frto_on_sent(tcp, conn);
+	return send_lost(tcp, conn, now, out);
+}
 
 bool
 send_output(struct tcp *tcp, struct tcp_conn *conn, uint64_t now, struct tcp_out *out)
@@ -428,15 +445,11 @@ send_output(struct tcp *tcp, struct tcp_conn *conn, uint64_t now, struct tcp_out
 	    (conn->island != INDEX_NONE || conn_has(conn, CONN_DSACK)) &&
 	    !send_bare(tcp, conn, conn->snd_nxt, TCP_ACK, now, out))
 		return false;
-	if (conn->lost_bytes > 0 && frto_holds_again(tcp, conn)) {
-		if (!send_fresh(tcp, conn, now, out))
-			return false;
-		frto_on_sent(tcp, conn);
-	}
-	if (conn->lost_bytes > 0 && !frto_holds_again(tcp, conn) &&
-	    !send_again(tcp, conn, now, out))
+	if (conn->lost_bytes > 0 && !send_lost(tcp, conn, now, out))
 		return false;
 	if (!send_fresh(tcp, conn, now, out))
+		return false;
+	if (conn->lost_bytes > 0 && !send_lost_after_new(tcp, conn, now, out))
 		return false;
 	if (conn_has(conn, CONN_ACK_NOW) || recv_has_news(tcp, conn))
 		return send_bare(tcp, conn, conn->snd_nxt, TCP_ACK, now, out);
@@ -457,11 +470,11 @@ is_stalled(const struct tcp *tcp, const struct tcp_conn *conn)
 static uint32_t
 queue_of(const struct tcp *tcp, const struct tcp_conn *conn)
 {
-	uint32_t full = tcp->conf.send_max_bytes, n = least(full, AUTO_LEAST);
+	uint32_t full = tcp->conf.send_max_bytes, cwnd = conn->cc.cwnd_bytes;
 
-	if (n == full || conn->rtt.srtt_us < AUTO_FAR_US || conn->cc.cwnd_bytes <= n / 2)
-		return n;
-	return least(full, 2 * conn->cc.cwnd_bytes);
+	if (cwnd <= AUTO_LEAST / 2 || conn->rtt.srtt_us < AUTO_FAR_US)
+		return least(full, AUTO_LEAST);
+	return least(full, 2 * cwnd);
 }
 
 /*
