@@ -65,7 +65,8 @@
 	d(x, ICMP_TYPE, icmp_type, "ICMP type that asks nothing of us")                            \
 	d(x, ICMP_QUOTE, icmp_quote, "ICMP error that does not quote a TCP segment")               \
 	d(x, ND_HOP_LIMIT, nd_hop_limit, "neighbour discovery from off the link")                  \
-	d(x, ND_MALFORMED, nd_malformed, "neighbour discovery malformed (RFC 4861, 7.1)")
+	d(x, ND_MALFORMED, nd_malformed, "neighbour discovery malformed (RFC 4861, 7.1)")          \
+	d(x, MLD_MALFORMED, mld_malformed, "multicast listener query malformed or from off the link")
 
 #define COUNTERS_WIRE_DROP(x, NAME, name, what) x(wire_drop_##name, packets, what)
 
@@ -93,7 +94,12 @@
 	x(net_news_lost, events, "news for other lanes or TCP lost: too many at once")             \
 	x(net_learned, events, "neighbours heard of from other lanes")                             \
 	x(net_bad_config, records, "addresses and routes left out: not valid")                     \
-	x(net_doubted, neighbours, "asked early: those above wait too long for an answer")
+	x(net_doubted, neighbours, "asked early: those above wait too long for an answer")         \
+	x(net_address_probes, packets, "questions whether another station has an address of ours") \
+	x(net_duplicates_over, addresses, "taken back: the other station has them no longer")      \
+	x(net_icmp_errors, packets, "ICMP errors sent: what came asks for what we do not have")    \
+	x(net_icmp_errors_limited, packets, "ICMP errors not sent: too many")                      \
+	x(net_mld_reports, packets, "reports of the multicast groups we listen to")
 
 #define COUNTERS_TCP(x)                                                                            \
 	x(tcp_rx_segments, segments, "valid segments received")                                    \

@@ -41,7 +41,9 @@ take_frame(struct lane *lane, struct buf *frame, uint64_t now)
 
 	if (drop != WIRE_OK) {
 		wire_drop_count(lane->count, drop);
-		buf_give(frame);
+		net_refuse(lane->net, frame, drop, now, &lane->net_out);
+		if (!net_out_has_room(&lane->net_out))
+			lane_take_net_out(lane, now);
 		return;
 	}
 	switch ((enum wire_kind)packet.kind) {
@@ -55,6 +57,7 @@ take_frame(struct lane *lane, struct buf *frame, uint64_t now)
 		return;
 	case WIRE_ARP:
 	case WIRE_ND:
+	case WIRE_MLD:
 	case WIRE_ECHO:
 		net_input(lane->net, frame, &packet, now, &lane->net_out);
 		if (!net_out_has_room(&lane->net_out))
@@ -176,7 +179,7 @@ hear_messages(struct lane *lane, uint16_t from, uint64_t now)
 			net_learn(lane->net, &message.learned, now, &lane->net_out);
 			break;
 		case MESH_CONFLICT:
-			net_learn_conflict(lane->net, &message.conflict, now);
+			net_learn_conflict(lane->net, &message.conflict, now, &lane->net_out);
 			break;
 		}
 		if (!net_out_has_room(&lane->net_out))

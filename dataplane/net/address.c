@@ -1,9 +1,15 @@
 /*
- * address.c - our own addresses: which they are, duplicate address detection (RFC 4862, 5.4, in
- * the optimistic form of RFC 4429), announcements (RFC 5227, 2.3; RFC 4861, 7.2.6) and conflicts.
+ * address.c - our own addresses: which they are, whether another station has them already (RFC
+ * 4862, 5.4; RFC 5227, 2.1; used meanwhile, as in RFC 4429), announcements (RFC 5227, 2.3; RFC
+ * 4861, 7.2.6) and conflicts.
  *
- * IPv4 addresses are announced and defended, never given up (RFC 5227, 2.4 c: an address that
- * services hang on); an IPv6 address that another station had first is.
+ *	TENTATIVE  used, asked about   -> PREFERRED when nobody objects, DUPLICATE by an objection
+ *	PREFERRED  announced, defended -> stays: services hang on it (RFC 5227, 2.4 c)
+ *	DUPLICATE  neither used nor answered for; asked about once a minute
+ *				       -> PREFERRED when nobody objects any more
+ *
+ * The speaker asks, announces and defends, also when another lane heard the objection; the other
+ * lanes do as it says.
  */
 #include "base/ensure.h"
 #include "base/hash.h"
@@ -11,12 +17,20 @@
 #include "wire/ip.h"
 
 enum {
-	ANNOUNCES = 3
+	ARP_PROBES = 3, /* RFC 5227, 1.1: PROBE_NUM */
+	ND_PROBES = 1,	/* RFC 4862, 5.1: DupAddrDetectTransmits */
+	ANNOUNCES_V4 = 3,
+	ANNOUNCES_V6 = 2,
 };
 
+/* Shorter than RFC 5227's seconds, as its 2.2 allows: all three within the second of IPv6. */
+#define PROBE_MIN_NS	  (200 * MS_NS)
+#define PROBE_MAX_NS	  (300 * MS_NS)
+#define OBJECTION_NS	  (400 * MS_NS) /* after the last ARP probe */
+#define DAD_NS		  S_NS		/* RFC 4861, 10: RetransTimer */
 #define ANNOUNCE_EVERY_NS S_NS
-#define DAD_NS		  S_NS	      /* RFC 4861, 10: RetransTimer */
 #define DEFEND_EVERY_NS	  (10 * S_NS) /* RFC 5227, 1.1: DEFEND_INTERVAL */
+#define RECHECK_NS	  (60 * S_NS) /* RFC 5227, 1.1: RATE_LIMIT_INTERVAL */
 
 static uint32_t
 own_slot(uint16_t path, const struct ip_addr *ip)
@@ -59,6 +73,16 @@ net_is_ours(const struct net *net, uint16_t path, const struct ip_addr *dst)
 	return false;
 }
 
+/* All questions about it and announcements of it are before us. */
+static void
+begin_anew(struct address *a)
+{
+	bool is_v4 = ip_is_v4(&a->ip);
+
+	a->probes_left = is_v4 ? ARP_PROBES : ND_PROBES;
+	a->announces_left = is_v4 ? ANNOUNCES_V4 : ANNOUNCES_V6;
+}
+
 static void
 set_timer(struct net *net, struct address *a, uint64_t due_ns)
 {
@@ -70,7 +94,7 @@ set_timer(struct net *net, struct address *a, uint64_t due_ns)
 
 /* ---- configuration ---- */
 
-/* As it was before; a new one is checked or announced at once, by the lane that speaks. */
+/* As it was before; a new one is asked about at once, by the lane that speaks. */
 static struct address
 known_or_fresh(const struct net *net, struct addresses *before, const struct net_address *given,
 	       uint64_t now)
@@ -87,9 +111,9 @@ known_or_fresh(const struct net *net, struct addresses *before, const struct net
 	if (known != NULL) {
 		a = *known;
 	} else if (net->is_speaker) {
-		a.announces_left = ANNOUNCES;
+		begin_anew(&a);
 		a.due_ns = now;
-		a.state = is_v4 ? ADDRESS_PREFERRED : ADDRESS_TENTATIVE;
+		a.state = ADDRESS_TENTATIVE;
 	}
 	a.prefix_n = (uint8_t)(given->prefix_n + (is_v4 ? 96 : 0));
 	return a;
@@ -193,6 +217,8 @@ announce(struct net *net, const struct address *a, struct net_out *out)
 	struct mac to = nd_multicast_mac(&all_nodes);
 
 	net->count->net_announcements++;
+	if (!ip_is_v4(&a->ip))
+		listen_begin(net, a, out); /* again: one may have been lost (RFC 3810, 9.1) */
 	if (ip_is_v4(&a->ip)) {
 		send_arp(net, a->path, ARP_REQUEST, &a->ip, &a->ip, &nobody, &broadcast, out);
 		return;
@@ -202,33 +228,68 @@ announce(struct net *net, const struct address *a, struct net_out *out)
 	send_nd(net, a->path, &nd, &a->ip, &all_nodes, &to, out);
 }
 
-/* RFC 4862, 5.4.2: asked in nobody's name. */
+/* RFC 4862, 5.4.2; RFC 5227, 2.1.1: in nobody's name, so that nobody learns it from us. */
 static void
-ask_for_duplicates(struct net *net, const struct address *a, struct net_out *out)
+ask_for_objections(struct net *net, const struct address *a, struct net_out *out)
 {
-	static const struct ip_addr nobody;
+	static const struct mac nobody, broadcast = { { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } };
+	static const struct ip_addr unspecified;
 	struct ip_addr group = nd_solicited_node(&a->ip);
 	struct mac to = nd_multicast_mac(&group);
 	struct nd nd = { .target = a->ip };
 
-	send_nd(net, a->path, &nd, &nobody, &group, &to, out);
+	net->count->net_address_probes++;
+	if (!ip_is_v4(&a->ip))
+		listen_begin(net, a, out); /* else we may not hear who objects */
+	if (ip_is_v4(&a->ip)) {
+		static const uint8_t zero[4];
+		struct ip_addr sender = ip_from_v4(zero);
+
+		send_arp(net, a->path, ARP_REQUEST, &sender, &a->ip, &nobody, &broadcast, out);
+		return;
+	}
+	send_nd(net, a->path, &nd, &unspecified, &group, &to, out);
 }
 
+/* The next question; the pauses between ARP's are random. */
+static void
+probe(struct net *net, struct address *a, uint64_t now, struct net_out *out)
+{
+	uint64_t wait = DAD_NS;
+
+	ask_for_objections(net, a, out);
+	a->probes_left--;
+	if (ip_is_v4(&a->ip))
+		wait = a->probes_left == 0 ? OBJECTION_NS
+					   : prng_between(&net->prng, PROBE_MIN_NS, PROBE_MAX_NS);
+	set_timer(net, a, now + wait);
+}
+
+/* Nobody objects: it is ours, again or still. */
+static void
+confirm(struct net *net, struct address *a, struct net_out *out)
+{
+	struct net_conflict over = { .ip = a->ip, .path = a->path, .is_over = true };
+
+	if (a->state == ADDRESS_DUPLICATE) {
+		net->count->net_duplicates_over++;
+		news_conflict(net, &over, out);
+	}
+	a->state = ADDRESS_PREFERRED;
+}
+
+/* Of the speaker only: no other lane sets it. */
 void
 address_on_timer(struct net *net, uint32_t address_i, uint64_t now, struct net_out *out)
 {
 	struct address *a = &net->own.at[address_i];
 
 	a->due_ns = UINT64_MAX;
-	if (a->state == ADDRESS_DUPLICATE)
-		return;
-	if (a->state == ADDRESS_TENTATIVE && a->announces_left == ANNOUNCES) {
-		a->announces_left--;
-		ask_for_duplicates(net, a, out);
-		set_timer(net, a, now + DAD_NS);
+	if (a->probes_left > 0) {
+		probe(net, a, now, out);
 		return;
 	}
-	a->state = ADDRESS_PREFERRED;
+	confirm(net, a, out);
 	if (a->announces_left == 0)
 		return;
 	announce(net, a, out);
@@ -238,33 +299,75 @@ address_on_timer(struct net *net, uint32_t address_i, uint64_t now, struct net_o
 
 /* ---- conflicts ---- */
 
-void
-address_give_up(struct net *net, struct address *a)
+/* Later it is asked about again. */
+static void
+give_up(struct net *net, struct address *a, uint64_t now)
 {
-	if (a->state == ADDRESS_DUPLICATE)
-		return;
-	net->count->net_duplicates++;
+	if (a->state != ADDRESS_DUPLICATE)
+		net->count->net_duplicates++;
 	a->state = ADDRESS_DUPLICATE;
-	set_timer(net, a, UINT64_MAX);
+	if (!net->is_speaker)
+		return;
+	begin_anew(a);
+	set_timer(net, a, now + RECHECK_NS + prng_between(&net->prng, 0, RECHECK_NS / 10));
+}
+
+/* RFC 5227, 2.4 (c); RFC 4861 knows no defence, but an announcement serves as well. */
+static void
+defend(struct net *net, struct address *a, uint64_t now, struct net_out *out)
+{
+	if (a->defended_ns != 0 && now - a->defended_ns < DEFEND_EVERY_NS)
+		return;
+	a->defended_ns = now;
+	announce(net, a, out);
+}
+
+/* What the speaker does about it. */
+static void
+meet(struct net *net, struct address *a, uint64_t now, struct net_out *out)
+{
+	switch ((enum address_state)a->state) {
+	case ADDRESS_TENTATIVE:
+	case ADDRESS_DUPLICATE:
+		give_up(net, a, now);
+		return;
+	case ADDRESS_PREFERRED:
+		defend(net, a, now, out);
+		return;
+	}
 }
 
 void
 address_conflict(struct net *net, struct address *a, const struct mac *mac, uint64_t now,
 		 struct net_out *out)
 {
-	struct net_conflict conflict = { .ip = a->ip, .path = a->path, .mac = *mac };
+	const struct net_conflict conflict = {
+		.ip = a->ip,
+		.path = a->path,
+		.mac = *mac,
+		.is_duplicate = a->state == ADDRESS_TENTATIVE,
+	};
 
 	net->count->net_conflicts++;
-	conflict.is_duplicate = a->state == ADDRESS_TENTATIVE;
 	news_conflict(net, &conflict, out);
-	if (a->state == ADDRESS_TENTATIVE) {
-		address_give_up(net, a);
-		return;
+	if (net->is_speaker)
+		meet(net, a, now, out);
+}
+
+void
+address_learn(struct net *net, struct address *a, const struct net_conflict *conflict, uint64_t now,
+	      struct net_out *out)
+{
+	struct net_conflict decided = *conflict;
+
+	if (net->is_speaker) { /* another lane heard what this one must decide */
+		decided.is_duplicate = true;
+		if (a->state == ADDRESS_TENTATIVE)
+			news_conflict(net, &decided, out);
+		meet(net, a, now, out);
+	} else if (conflict->is_over) {
+		a->state = ADDRESS_PREFERRED;
+	} else if (conflict->is_duplicate) {
+		give_up(net, a, now);
 	}
-	if (!net->is_speaker || a->state == ADDRESS_DUPLICATE)
-		return;
-	if (a->defended_ns != 0 && now - a->defended_ns < DEFEND_EVERY_NS)
-		return;
-	a->defended_ns = now;
-	announce(net, a, out);
 }

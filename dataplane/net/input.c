@@ -8,8 +8,7 @@
 #include "wire/ip.h"
 
 enum {
-	ECHO_PER_S = 1000, /* replies; a burst of a tenth of them */
-	ECHO_BURST = ECHO_PER_S / 10,
+	ECHO_PER_S = 1000, /* replies */
 	ECHO_HOP_LIMIT = 64,
 };
 
@@ -43,6 +42,22 @@ is_about_us(struct net *net, uint16_t path, const struct ip_addr *ip, const stru
 	return true;
 }
 
+/*
+ * Somebody else asks whether an address is taken that we ask about, too: neither has it (RFC 5227,
+ * 2.1.1; RFC 4862, 5.4.3).
+ */
+static bool
+is_rival(struct net *net, uint16_t path, const struct ip_addr *ip, const struct mac *mac,
+	 uint64_t now, struct net_out *out)
+{
+	struct address *a = address_find(net, path, ip);
+
+	if (a == NULL || a->state == ADDRESS_PREFERRED || mac_eq(mac, &net->path[path].mac))
+		return false;
+	address_conflict(net, a, mac, now, out);
+	return true;
+}
+
 /* RFC 826: merge what the sender says of itself, add it if it means us, answer if it asks us. */
 static void
 input_arp(struct net *net, uint16_t path, const struct wire_packet *packet, uint64_t now,
@@ -53,6 +68,8 @@ input_arp(struct net *net, uint16_t path, const struct wire_packet *packet, uint
 	bool is_for_us = net_is_ours(net, path, &arp->target);
 	bool is_answer = arp->op == ARP_REPLY && is_for_us;
 
+	if (is_probe && is_rival(net, path, &arp->target, &arp->sender_mac, now, out))
+		return;
 	if (is_about_us(net, path, &arp->sender, &arp->sender_mac, now, out))
 		return;
 	if (!is_probe) {
@@ -79,7 +96,10 @@ input_arp(struct net *net, uint16_t path, const struct wire_packet *packet, uint
 		 &arp->sender_mac, out);
 }
 
-/* RFC 4861, 7.2.4; to one who checks for duplicates: to all nodes. */
+/*
+ * RFC 4861, 7.2.4; to one who checks for duplicates: to all nodes. While it is not certain that an
+ * address is ours nobody forgets another for us (RFC 4429, 3.3).
+ */
 static void
 answer_solicit(struct net *net, uint16_t path, const struct wire_packet *packet, uint64_t now,
 	       struct net_out *out)
@@ -92,18 +112,16 @@ answer_solicit(struct net *net, uint16_t path, const struct wire_packet *packet,
 	struct nd nd = {
 		.is_advert = true,
 		.is_solicited = !is_nameless,
-		.is_override = true,
+		.is_override = a == NULL || a->state == ADDRESS_PREFERRED,
 		.has_mac = true,
 		.mac = net->path[path].mac,
 		.target = packet->nd.target,
 	};
 
+	if (is_nameless && is_rival(net, path, &nd.target, &packet->eth.src, now, out))
+		return;
 	if (a == NULL || a->state == ADDRESS_DUPLICATE) {
 		net->count->net_not_ours++;
-		return;
-	}
-	if (is_nameless && a->state == ADDRESS_TENTATIVE) { /* both check: RFC 4862, 5.4.3 */
-		address_conflict(net, a, &packet->eth.src, now, out);
 		return;
 	}
 	net->count->net_nd_replies++;
@@ -131,22 +149,6 @@ input_nd(struct net *net, uint16_t path, const struct wire_packet *packet, uint6
 		learn(net, &heard, now, out);
 	if (!nd->is_advert)
 		answer_solicit(net, path, packet, now, out);
-}
-
-static bool
-can_echo(struct net *net, uint64_t now)
-{
-	uint64_t earned = (now - net->echo_filled_ns) / (S_NS / ECHO_PER_S);
-
-	if (earned > 0) {
-		net->echo_filled_ns = now;
-		earned += net->echo_tokens;
-		net->echo_tokens = earned < ECHO_BURST ? (uint32_t)earned : ECHO_BURST;
-	}
-	if (net->echo_tokens == 0)
-		return false;
-	net->echo_tokens--;
-	return true;
 }
 
 /* RFC 792; RFC 4443, 4.2: the same bytes back, in the same buffer, under a new header. */
@@ -195,10 +197,13 @@ net_input(struct net *net, struct buf *frame, const struct wire_packet *packet, 
 	case WIRE_ND:
 		input_nd(net, path, packet, now, out);
 		break;
+	case WIRE_MLD:
+		listen_query(net, path, &packet->mld, now);
+		break;
 	case WIRE_ECHO:
 		if (!net_is_ours(net, path, &packet->dst)) {
 			net->count->net_not_ours++;
-		} else if (!buf_is_sole(frame) || !can_echo(net, now)) {
+		} else if (!buf_is_sole(frame) || !allowance_take(&net->echoes, ECHO_PER_S, now)) {
 			net->count->net_echo_limited++;
 		} else {
 			input_echo(net, frame, packet, now, out);

@@ -163,41 +163,39 @@ set_delay(struct net *net, uint32_t i, uint64_t now)
 }
 
 /* Our address to ask from: that of the packet, while it is ours (RFC 4861, 7.2.2). */
-static bool
-source(struct net *net, const struct neighbour *nb, struct ip_addr *ret_src)
+static const struct address *
+source(struct net *net, const struct neighbour *nb)
 {
-	const struct address *a;
-
-	if (net_is_ours(net, nb->path, &nb->src)) {
-		*ret_src = nb->src;
-		return true;
-	}
-	a = route_source(net, nb->path, &nb->ip, &nb->ip);
-	if (a == NULL)
-		return false;
-	*ret_src = a->ip;
-	return true;
+	if (net_is_ours(net, nb->path, &nb->src))
+		return address_find(net, nb->path, &nb->src);
+	return route_source(net, nb->path, &nb->ip, &nb->ip);
 }
 
-/* Asks everybody, or only the one who should be it. */
+/*
+ * Asks everybody, or only the one who should be it. From an address that may turn out to be
+ * another's without our MAC, so that nobody overwrites what he knows: he asks us before he answers
+ * (RFC 4429, 3.2 forbids the question altogether, which would cost a start a second).
+ */
 static void
 solicit(struct net *net, uint32_t i, bool is_direct, struct net_out *out)
 {
 	static const struct mac nobody, broadcast = { { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } };
 	struct neighbour *nb = neighbour_at(net, i);
-	struct ip_addr src, group = nd_solicited_node(&nb->ip);
+	const struct address *src = source(net, nb);
+	struct ip_addr group = nd_solicited_node(&nb->ip);
 	struct mac to = is_direct ? nb->mac : nd_multicast_mac(&group);
-	struct nd nd = { .has_mac = true, .mac = net->path[nb->path].mac, .target = nb->ip };
+	struct nd nd = { .mac = net->path[nb->path].mac, .target = nb->ip };
 
 	nb->probes++;
-	if (!source(net, nb, &src))
+	if (src == NULL)
 		return;
+	nd.has_mac = src->state != ADDRESS_TENTATIVE;
 	net->count->net_solicits++;
 	if (ip_is_v4(&nb->ip))
-		send_arp(net, nb->path, ARP_REQUEST, &src, &nb->ip, &nobody,
+		send_arp(net, nb->path, ARP_REQUEST, &src->ip, &nb->ip, &nobody,
 			 is_direct ? &nb->mac : &broadcast, out);
 	else
-		send_nd(net, nb->path, &nd, &src, is_direct ? &nb->ip : &group, &to, out);
+		send_nd(net, nb->path, &nd, &src->ip, is_direct ? &nb->ip : &group, &to, out);
 }
 
 static void

@@ -39,7 +39,7 @@ layout_of(const struct net_conf *conf)
 	at.neighbours = round_up(at.bucket + at.buckets_n * sizeof(uint32_t));
 	at.waiters = at.neighbours + pool_size(at.neighbours_n, sizeof(struct neighbour));
 	at.wheel = at.waiters + pool_size(NET_WAITING_MAX, sizeof(struct waiter));
-	at.end = at.wheel + wheel_size(at.neighbours_n + ADDRESSES_MAX);
+	at.end = at.wheel + wheel_size(at.neighbours_n + OWN_TIMERS);
 	return at;
 }
 
@@ -75,7 +75,7 @@ net_init(void *mem, const struct net_conf *conf, uint64_t now)
 		  sizeof(struct neighbour));
 	pool_init(&net->waiters, (uint8_t *)mem + at.waiters, NET_WAITING_MAX,
 		  sizeof(struct waiter));
-	net->wheel = wheel_init((uint8_t *)mem + at.wheel, at.neighbours_n + ADDRESSES_MAX, now);
+	net->wheel = wheel_init((uint8_t *)mem + at.wheel, at.neighbours_n + OWN_TIMERS, now);
 	return net;
 }
 
@@ -160,13 +160,14 @@ net_learn(struct net *net, const struct net_learned *learned, uint64_t now, stru
 }
 
 void
-net_learn_conflict(struct net *net, const struct net_conflict *conflict, uint64_t now)
+net_learn_conflict(struct net *net, const struct net_conflict *conflict, uint64_t now,
+		   struct net_out *out)
 {
 	struct address *a = address_find(net, conflict->path, &conflict->ip);
 
-	(void)now;
-	if (a != NULL && conflict->is_duplicate)
-		address_give_up(net, a);
+	ensure(net_out_has_room(out));
+	if (a != NULL)
+		address_learn(net, a, conflict, now, out);
 }
 
 void
@@ -179,8 +180,11 @@ net_advance(struct net *net, uint64_t now, struct net_out *out)
 			return;
 		if (i < net->neighbours.n)
 			neighbour_on_timer(net, i, now, out);
-		else
+		else if (i < net->neighbours.n + ADDRESSES_MAX)
 			address_on_timer(net, i - net->neighbours.n, now, out);
+		else
+			listen_on_timer(net, (uint16_t)(i - net->neighbours.n - ADDRESSES_MAX),
+					out);
 	}
 }
 

@@ -1,7 +1,7 @@
 /*
  * net.h - one lane's network layer beneath TCP: own addresses, routes, neighbours (ARP and
- * RFC 4861 with one state machine) and replies to ARP, ND and echo requests. A path is a port's
- * index.
+ * RFC 4861 with one state machine), replies to ARP, ND, MLD and echo requests, and ICMP errors. A
+ * path is a port's index.
  *
  * An engine: doors take (packet, now) and put frames to send and news into `out`. No clock, lock,
  * malloc or I/O; randomness from the seed.
@@ -69,7 +69,7 @@ void net_fini(struct net *net);
 
 /*
  * From now on these are the addresses and routes; at first and live. What was there before and is
- * again keeps its state (no new announcement, neighbours stay); neighbours that are no longer on
+ * again keeps its state (no new question or announcement, neighbours stay); neighbours that are no longer on
  * a link are forgotten. What is not valid is left out and counted (net_bad_config): an address
  * that cannot be a host's, a path that is not there, a prefix that is too long, one too many.
  * A path with an IPv6 address gets its link-local one by itself (fe80::, EUI-64 of its MAC).
@@ -99,7 +99,8 @@ struct net_conflict {
 	struct ip_addr ip;
 	uint16_t path;
 	struct mac mac;
-	bool is_duplicate; /* seen while IPv6 detected duplicates: the address is not ours to use */
+	bool is_duplicate; /* it had it first: the address is not ours to use */
+	bool is_over;	   /* it has it no longer: ours again */
 };
 
 /* No neighbour answers on the way to this destination: connections to it cannot come about. */
@@ -137,16 +138,24 @@ net_out_has_room(const struct net_out *out)
 void net_output(struct net *net, struct buf *packet, uint64_t now, struct net_out *out);
 
 /*
- * Takes a received WIRE_ARP, WIRE_ND or WIRE_ECHO packet as wire_decode described it, whose frame
+ * Takes a received WIRE_ARP, WIRE_ND, WIRE_MLD or WIRE_ECHO packet as wire_decode described it, whose frame
  * came by frame->path. Ownership of the frame passes in.
  */
 void net_input(struct net *net, struct buf *frame, const struct wire_packet *packet, uint64_t now,
 	       struct net_out *out);
 
+/*
+ * Takes a received frame that wire_decode refused for this reason, and tells its sender where ICMP
+ * says so (wire/refusal.h), at most so often. Ownership passes in; the caller has counted the drop.
+ */
+void net_refuse(struct net *net, struct buf *frame, enum wire_drop drop, uint64_t now,
+		struct net_out *out);
+
 /* What another lane heard. */
 void net_learn(struct net *net, const struct net_learned *learned, uint64_t now,
 	       struct net_out *out);
-void net_learn_conflict(struct net *net, const struct net_conflict *conflict, uint64_t now);
+void net_learn_conflict(struct net *net, const struct net_conflict *conflict, uint64_t now,
+			struct net_out *out);
 
 /*
  * Those above have waited for an answer from dst, by this path, for too long: its next hop may be

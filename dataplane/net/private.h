@@ -2,7 +2,7 @@
  * private.h - what the files of net share: the state of one lane's network layer.
  *
  * Neighbours are pool objects with a timer of the same index; addresses have the timers behind
- * them. Prefix lengths count over 128 bits here (IPv4's plus 96), as addresses are mapped.
+ * them, paths those behind these. Prefix lengths count over 128 bits here (IPv4's plus 96), as addresses are mapped.
  */
 #ifndef PENSTOCK_NET_PRIVATE_H
 #define PENSTOCK_NET_PRIVATE_H
@@ -16,6 +16,7 @@
 enum {
 	ADDRESSES_MAX = NET_ADDRESSES_MAX + PORTS_MAX, /* each path's link-local one, too */
 	ROUTES_MAX = NET_ROUTES_MAX + ADDRESSES_MAX,   /* each address's link, too */
+	OWN_TIMERS = ADDRESSES_MAX + PORTS_MAX,	       /* each path's answer to a query, too */
 	OWN_SLOTS = 1024,			       /* more than twice ADDRESSES_MAX */
 	FAMILIES = 2,				       /* 0: IPv4, 1: IPv6 */
 };
@@ -26,7 +27,7 @@ enum {
 #define S_NS	   (1000 * MS_NS)
 
 enum address_state {
-	ADDRESS_TENTATIVE, /* IPv6, being checked for duplicates; used already (RFC 4429) */
+	ADDRESS_TENTATIVE, /* others are asked whether they have it; used already (RFC 4429) */
 	ADDRESS_PREFERRED,
 	ADDRESS_DUPLICATE, /* another station had it first: neither answered nor used */
 };
@@ -34,8 +35,9 @@ enum address_state {
 struct address {
 	struct ip_addr ip;
 	uint16_t path;
-	uint8_t prefix_n; /* of 128 */
-	uint8_t state;	  /* enum address_state */
+	uint8_t prefix_n;    /* of 128 */
+	uint8_t state;	     /* enum address_state */
+	uint8_t probes_left; /* questions whether others have it */
 	uint8_t announces_left;
 	uint64_t due_ns;      /* of the timer; UINT64_MAX: not set */
 	uint64_t defended_ns; /* when it was last announced in defence; 0: never */
@@ -80,6 +82,12 @@ struct waiter {
 	uint32_t next;
 };
 
+/* A token bucket: so many a second, a tenth of them at once. */
+struct allowance {
+	uint32_t tokens;
+	uint64_t filled_ns;
+};
+
 struct net {
 	struct net_path path[PORTS_MAX];
 	uint16_t path_n;
@@ -101,8 +109,7 @@ struct net {
 	struct pool waiters;
 	struct wheel *wheel;
 
-	uint32_t echo_tokens;
-	uint64_t echo_filled_ns;
+	struct allowance echoes, errors;
 };
 
 /* What somebody on the link said of an address. */
@@ -123,7 +130,9 @@ struct address *address_find(struct net *net, uint16_t path, const struct ip_add
 /* Somebody else speaks as this address of ours. */
 void address_conflict(struct net *net, struct address *a, const struct mac *mac, uint64_t now,
 		      struct net_out *out);
-void address_give_up(struct net *net, struct address *a);
+/* Another lane heard so, or the speaker has decided. */
+void address_learn(struct net *net, struct address *a, const struct net_conflict *conflict,
+		   uint64_t now, struct net_out *out);
 void address_on_timer(struct net *net, uint32_t address_i, uint64_t now, struct net_out *out);
 
 /* ---- route.c ---- */
@@ -158,9 +167,22 @@ void send_frame(struct net *net, struct buf *packet, const struct mac *dst, uint
 void send_arp(struct net *net, uint16_t path, uint16_t op, const struct ip_addr *sender,
 	      const struct ip_addr *target, const struct mac *target_mac, const struct mac *dst,
 	      struct net_out *out);
+/* A buffer of n bytes for a message of our own, or NULL. */
+struct buf *send_message(struct net *net, uint16_t path, uint32_t n);
 /* A solicitation or advertisement of ours. */
 void send_nd(struct net *net, uint16_t path, const struct nd *nd, const struct ip_addr *src,
 	     const struct ip_addr *dst, const struct mac *dst_mac, struct net_out *out);
+
+/* One of an allowance that grows with time; false: it is used up. */
+bool allowance_take(struct allowance *allowance, uint32_t per_s, uint64_t now);
+
+/* ---- listen.c ---- */
+
+/* A query is to be answered; when its time has come. */
+void listen_query(struct net *net, uint16_t path, const struct mld_query *query, uint64_t now);
+void listen_on_timer(struct net *net, uint16_t path, struct net_out *out);
+/* The group that solicitations for this IPv6 address go to is listened to from now on. */
+void listen_begin(struct net *net, const struct address *a, struct net_out *out);
 
 /* ---- news: counted when they do not fit ---- */
 

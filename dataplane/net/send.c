@@ -26,8 +26,8 @@ send_frame(struct net *net, struct buf *packet, const struct mac *dst, uint16_t 
 	out->frame[out->frame_n++] = packet;
 }
 
-static struct buf *
-message(struct net *net, uint16_t path, uint32_t n)
+struct buf *
+send_message(struct net *net, uint16_t path, uint32_t n)
 {
 	struct buf *b = buf_take(net->pool);
 
@@ -52,7 +52,7 @@ send_arp(struct net *net, uint16_t path, uint16_t op, const struct ip_addr *send
 		.target_mac = *target_mac,
 		.target = *target,
 	};
-	struct buf *b = message(net, path, ARP_SIZE);
+	struct buf *b = send_message(net, path, ARP_SIZE);
 
 	if (b == NULL)
 		return;
@@ -71,7 +71,7 @@ send_nd(struct net *net, uint16_t path, const struct nd *nd, const struct ip_add
 		.hop_limit = ND_HOP_LIMIT,
 		.payload_n = nd_size(nd),
 	};
-	struct buf *b = message(net, path, IP6_HEADER + nd_size(nd));
+	struct buf *b = send_message(net, path, IP6_HEADER + nd_size(nd));
 
 	if (b == NULL)
 		return;

@@ -218,6 +218,16 @@ decode_nd(const struct buf *frame, struct wire_packet *packet)
 }
 
 static enum wire_drop
+decode_mld(const struct buf *frame, struct wire_packet *packet)
+{
+	if (l4_at_hand(frame, packet) < packet->l4_n)
+		return WIRE_DROP_SPLIT_HEADERS;
+	packet->kind = WIRE_MLD;
+	return mld_parse(buf_data(frame) + packet->l4_off, packet->l4_n, &packet->src,
+			 packet->hop_limit, &packet->mld);
+}
+
+static enum wire_drop
 decode_icmp(const struct buf *frame, struct wire_packet *packet)
 {
 	const uint8_t *p = buf_data(frame) + packet->l4_off;
@@ -236,6 +246,8 @@ decode_icmp(const struct buf *frame, struct wire_packet *packet)
 		return decode_nd(frame, packet);
 	if (ip_is_none(&packet->src))
 		return WIRE_DROP_IP_MARTIAN_SOURCE;
+	if (packet->is_v6 && p[0] == ICMP6_MLD_QUERY)
+		return decode_mld(frame, packet);
 	if (p[0] == (packet->is_v6 ? ICMP6_ECHO : ICMP4_ECHO) && p[1] == 0) {
 		packet->kind = WIRE_ECHO;
 		return ip_is_multicast(&packet->dst) ? WIRE_DROP_IP_MARTIAN_DESTINATION : WIRE_OK;

@@ -19,6 +19,7 @@
 #include "wire/drop.h"
 #include "wire/eth.h"
 #include "wire/icmp.h"
+#include "wire/mld.h"
 #include "wire/nd.h"
 #include "wire/seg.h"
 
@@ -34,7 +35,8 @@ struct wire_port {
 		x(ARP, arp)		  /* request or reply */                                   \
 		x(ND, nd)		  /* neighbour solicitation or advertisement */            \
 		x(ECHO, echo)		  /* echo request */                                       \
-		x(ICMP_ERROR, icmp_error) /* about a TCP segment from local to remote */
+		x(ICMP_ERROR, icmp_error) /* about a TCP segment from local to remote */           \
+		x(MLD, mld)		  /* a router asks for the groups we listen to */
 
 enum wire_kind {
 #define X(NAME, name) WIRE_##NAME,
@@ -57,6 +59,7 @@ struct wire_packet {
 		struct arp arp;
 		struct nd nd;
 		struct icmp_error error;
+		struct mld_query mld;
 	};
 };
 

@@ -137,6 +137,7 @@ receive(struct world *w, uint8_t kind)
 	struct buf *b = buf_take(w->pool);
 	struct wire_packet packet;
 	struct tcp_seg seg;
+	enum wire_drop drop;
 
 	if (b == NULL)
 		return;
@@ -153,8 +154,10 @@ receive(struct world *w, uint8_t kind)
 		eth.type = take(w) & 1 ? ETH_TYPE_IP4 : ETH_TYPE_IP6;
 	eth_emit(&eth, buf_prepend(b, eth_size(&eth)));
 	b->path = path;
-	if (wire_decode(b, &port, &packet, &seg) == WIRE_OK && packet.kind != WIRE_TCP &&
-	    packet.kind != WIRE_ICMP_ERROR)
+	drop = wire_decode(b, &port, &packet, &seg);
+	if (drop != WIRE_OK)
+		net_refuse(w->net, b, drop, w->now, &w->out);
+	else if (packet.kind != WIRE_TCP && packet.kind != WIRE_ICMP_ERROR)
 		net_input(w->net, b, &packet, w->now, &w->out);
 	else
 		buf_give(b);
@@ -187,8 +190,10 @@ hear(struct world *w)
 					 .path = take(w) % 3,
 					 .is_duplicate = take(w) & 1 };
 
+	conflict.is_over = !conflict.is_duplicate && (take(w) & 1);
+
 	net_learn(w->net, &learned, w->now, &w->out);
-	net_learn_conflict(w->net, &conflict, w->now);
+	net_learn_conflict(w->net, &conflict, w->now, &w->out);
 }
 
 static void

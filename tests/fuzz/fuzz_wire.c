@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "base/buf_heap.h"
+#include "base/ensure.h"
 #include "wire/ip.h"
+#include "wire/refusal.h"
 #include "wire/wire.h"
 
 static const struct wire_port port = { .mac = { { 2, 0, 0, 0, 0, 1 } } };
@@ -52,6 +54,22 @@ check_segment(const struct buf *frame, const struct wire_packet *packet, const s
 	ensure(memcmp(&again, seg, sizeof(again)) == 0);
 }
 
+/* An error about it is as long as it says and fits every link. */
+static void
+check_refusal(const struct buf *frame, enum wire_drop drop)
+{
+	struct refusal refusal;
+	uint8_t *message;
+
+	if (!refusal_of(frame, drop, &refusal))
+		return;
+	ensure(refusal_size(&refusal) <= REFUSAL_MAX_V6 - IP6_HEADER);
+	message = malloc(refusal_size(&refusal));
+	ensure(message != NULL);
+	refusal_emit(&refusal, frame, message);
+	free(message);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
 int
@@ -63,12 +81,16 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	struct wire_packet packet;
 	struct tcp_seg seg;
 	struct buf *frame;
+	enum wire_drop drop;
 
 	if (n >= 1 && n < 2000) {
 		frame = frame_of(pool, bytes + 1, (uint32_t)n - 1, 40u + (bytes[0] & 0x7eu) * 16u);
 		frame->m.ol_flags = flags[bytes[0] & 1];
 		memset(&seg, 0, sizeof(seg));
-		if (wire_decode(frame, &port, &packet, &seg) == WIRE_OK && packet.kind == WIRE_TCP)
+		drop = wire_decode(frame, &port, &packet, &seg);
+		if (drop != WIRE_OK)
+			check_refusal(frame, drop);
+		else if (packet.kind == WIRE_TCP)
 			check_segment(frame, &packet, &seg);
 		buf_give(frame);
 	}

@@ -27,8 +27,9 @@ enum {
 	STATIONS = 6,
 	FLIGHTS = 4096,
 	STEP_MS = 5,
-	WILD_STEPS = 40000, /* 200 s with loss and stations that come and go */
-	CALM_STEPS = 8000,  /* 40 s, the last ten of which must be perfect */
+	WILD_STEPS = 40000,   /* 200 s with loss and stations that come and go */
+	CALM_STEPS = 14000,   /* 70 s: REACHABLE, DELAY and PROBE last up to 56 */
+	PERFECT_STEPS = 2000, /* the last 10 s, in which every packet must arrive */
 };
 
 #define MS UINT64_C(1000000)
@@ -358,7 +359,7 @@ run(uint64_t seed)
 		w.station[i].is_up = true;
 	for (uint32_t i = 0; i < CALM_STEPS; i++) {
 		step(&w);
-		w.is_perfect = i >= CALM_STEPS * 3 / 4;
+		w.is_perfect = i >= CALM_STEPS - PERFECT_STEPS;
 	}
 	for (uint32_t i = 0; i < 20; i++, w.now += STEP_MS * MS)
 		land_due(&w);

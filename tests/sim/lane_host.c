@@ -172,6 +172,7 @@ lw_host_input(struct lw *w, struct lw_host *h, const uint8_t *bytes, uint32_t n)
 		return;
 	case WIRE_ARP:
 	case WIRE_ND:
+	case WIRE_MLD:
 	case WIRE_ECHO:
 		net_input(h->net, frame, &packet, w->now, &h->net_out);
 		empty_net(w, h);

@@ -206,6 +206,16 @@ link_nd(struct link *l, const struct nd *nd, const char *src, const char *dst, s
 
 /* ---- what came out ---- */
 
+/* Whether frame i goes to the routers that want to know our groups, as reports only do. */
+static inline bool
+link_is_report(const struct link *l, uint32_t i)
+{
+	static const uint8_t routers[] = { 0x33, 0x33, 0, 0, 0, 0x16 };
+
+	assert_true(i < l->out.frame_n);
+	return memcmp(buf_data(l->out.frame[i]), routers, sizeof(routers)) == 0;
+}
+
 /* Frame i as the station on the other end decodes it. */
 static inline struct wire_packet
 link_sent(struct link *l, uint32_t i)
