@@ -56,28 +56,38 @@ emit_drop_of(uint64_t ids, const struct http_edits *edits)
 	return d;
 }
 
-/* The fields that emission writes and whose names have a '-'. */
+/* The fields that emission writes and whose names have a '-', with their first letter. */
 #define TWINS(x)                                                                                   \
-	x(CONTENT_LENGTH) x(TRANSFER_ENCODING) x(MAX_FORWARDS) x(X_FORWARDED_FOR)                  \
-		x(X_FORWARDED_PROTO) x(X_FORWARDED_HOST)
+	x(CONTENT_LENGTH, 'c') x(TRANSFER_ENCODING, 't') x(MAX_FORWARDS, 'm')                      \
+		x(X_FORWARDED_FOR, 'x') x(X_FORWARDED_PROTO, 'x') x(X_FORWARDED_HOST, 'x')
 
 enum {
-#define X(part) TWIN_BYTES_##part = sizeof(((struct field_text *)NULL)->n_##part) - 1,
+#define X(part, letter) TWIN_BYTES_##part = sizeof(((struct field_text *)NULL)->n_##part) - 1,
 	TWINS(X)
 #undef X
 };
 
-/* Bit n: a name of n bytes may be one's twin. */
-#define X(part) | 1ull << TWIN_BYTES_##part
+/* Bit n: a name of n bytes may be one's twin; one that begins with the n-th letter. */
+#define X(part, letter) | 1ull << TWIN_BYTES_##part
 static const uint64_t twin_lengths = 0 TWINS(X);
+#undef X
+#define X(part, letter) | 1u << (letter & 31)
+static const uint32_t twin_letters = 0 TWINS(X);
 #undef X
 
 static bool
+may_be_twin(const struct http_field *f)
+{
+	return (twin_lengths >> (f->name_n & 63) & 1) != 0 &&
+	       (twin_letters >> (f->name[0] & 31) & 1) != 0;
+}
+
+static __attribute__((noinline)) bool
 is_twin(uint64_t ids, struct slice name)
 {
 	bool is = false;
 
-#define X(part)                                                                                    \
+#define X(part, letter)                                                                            \
 	is |= (ids & FIELD_BIT(part)) != 0 &&                                                      \
 	      slice_eq_twin(slice_of(field_text.n_##part, TWIN_BYTES_##part), name);
 	TWINS(X)
@@ -85,12 +95,13 @@ is_twin(uint64_t ids, struct slice name)
 	return is;
 }
 
+/* Per field. */
 static bool
 is_dropped(const struct emit_drop *drop, const struct http_field *f)
 {
 	if (f->hop || (drop->ids >> f->id & 1) != 0)
 		return true;
-	if (f->id == HTTP_FIELD_UNKNOWN && f->name_n < 64 && (twin_lengths >> f->name_n & 1) != 0 &&
+	if (f->id == HTTP_FIELD_UNKNOWN && __builtin_expect(may_be_twin(f), 0) &&
 	    is_twin(drop->twins, http_field_name(f)))
 		return true;
 	for (uint32_t i = 0; drop->has_names && i < drop->edits->n; i++) {
