@@ -161,7 +161,7 @@ bench_print(struct bench_op *op)
 	low = op->ticks[op->n / 10];
 	high = op->ticks[op->n - 1 - op->n / 10];
 	if (!the.is_quiet)
-		printf("%-28s %9.1f ticks, 80 %% of rounds within %.1f to %.1f%s%s\n", op->name,
+		printf("%-36s %9.1f ticks, 80 %% of rounds within %.1f to %.1f%s%s\n", op->name,
 		       median, low, high, op->note == NULL ? "" : "  ",
 		       op->note == NULL ? "" : op->note);
 	if (the.json != NULL)

@@ -67,8 +67,7 @@ measure(const char *kind, const struct hard *hard, bool is_scanned)
 	struct made made;
 	char op[64], note[64];
 
-	snprintf(op, sizeof(op), "patterns/%s-%s-%s", kind, hard->name,
-		 is_scanned ? "scanned" : "alone");
+	snprintf(op, sizeof(op), "%s/%s-%s", kind, hard->name, is_scanned ? "scanned" : "alone");
 	if (!bench_wants(op))
 		return;
 	hard_open(&made, hard, is_scanned);

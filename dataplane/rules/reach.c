@@ -58,9 +58,10 @@ struct reader {
 	bool ends_with_line;
 	struct set lead[RULES_LEAD];
 	uint32_t lead_n;
-	bool is_leading; /* the next part stands at a known place of the match */
-	bool has_repeat; /* the first repeat is read */
-	bool sweeps;	 /* ... of every alternative */
+	bool is_leading;  /* the next part stands at a known place of the match */
+	bool has_repeat;  /* the first repeat is read */
+	bool sweeps;	  /* ... of every alternative */
+	bool has_prelude; /* characters before one of these */
 	struct set sweep;
 };
 
@@ -330,6 +331,7 @@ is_closed(const struct reader *r, const struct set *set)
 static void
 sweeps(struct reader *r, const struct set *set, enum repeats repeats)
 {
+	r->has_prelude |= repeats == REPEATS_NOT && !r->has_repeat;
 	if (repeats == REPEATS_NOT || r->has_repeat)
 		return;
 	r->has_repeat = true;
@@ -580,5 +582,6 @@ reach_read(struct slice regex, bool is_caseless, struct rules_code *code)
 	code->again_n = r.again_n;
 	code->ends_with_line = r.ends_with_line;
 	code->sweeps = r.sweeps;
+	code->has_prelude = r.has_prelude;
 	memcpy(code->sweep, r.sweep.bits, sizeof(code->sweep));
 }

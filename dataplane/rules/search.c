@@ -18,8 +18,11 @@
 
 enum {
 	CALL_WORK = 64,
+	CHECK_WORK = 1, /* of a call, a byte of a string that is not UTF-8 */
 	BYTE_WORK = 1,	/* of a window: looked at here, and there for a place to begin */
 	PLACE_WORK = 6, /* where a match does not begin after all */
+	SWEPT_WORK = 1, /* ... where its first repeat has failed */
+	PRELUDE_WORK = 4,
 	START_WORK = 12,
 	STEP_WORK = 4,
 	RUN_WORK = 1,	   /* a byte run over, and back */
@@ -37,7 +40,8 @@ enum {
 	STEPS_MOST = 1 << 28,
 	STEPS_FACTOR = 4,
 	WINDOW_STARTS = 64,
-	WINDOW_WORK = 1 << 16, /* a window that may cost more is made smaller */
+	WINDOW_STARTS_RAW = 1024, /* where a call is dear */
+	WINDOW_WORK = 1 << 16,	  /* a window that may cost more is made smaller */
 	WINDOW_FACTOR = 8,
 };
 
@@ -46,6 +50,7 @@ struct window {
 	uint32_t from, to;
 	uint32_t start_n; /* places where one may begin */
 	uint32_t place_n; /* places that look so at first */
+	uint32_t swept_n; /* places where one does not begin again */
 	uint64_t run_n;	  /* bytes that repeats may pass, of all starts together */
 };
 
@@ -167,8 +172,10 @@ window_of(struct search *k, uint32_t from, uint32_t start_n)
 			w.place_n++;
 			continue;
 		}
-		if (is_swept(k, w.to))
+		if (is_swept(k, w.to)) {
+			w.swept_n++;
 			continue;
+		}
 		if (w.start_n == start_n)
 			break;
 		w.place_n++;
@@ -218,6 +225,8 @@ attempt(struct search *k, const struct window *w, uint32_t steps)
 	const pcre2_code *regex = l->is_utf8 ? k->code->code : k->code->raw;
 	uint32_t options = l->is_utf8 ? PCRE2_NO_UTF_CHECK : 0;
 
+	if (!l->is_utf8) /* each call looks for where characters end */
+		l->work_left -= (int64_t)k->s.n * CHECK_WORK;
 	if (l->work_left < 0)
 		return PCRE2_ERROR_MATCHLIMIT;
 	pcre2_set_match_limit(l->context, steps);
@@ -293,6 +302,13 @@ window_fit(struct search *k, uint32_t from, uint32_t start_n)
 	return w;
 }
 
+/* What a match begins with is looked at before its repeat is known to fail. */
+static uint64_t
+swept_work(const struct search *k, const struct window *w)
+{
+	return (uint64_t)w->swept_n * (k->code->has_prelude ? PRELUDE_WORK : SWEPT_WORK);
+}
+
 /* One window; in *w the part of it that was answered. */
 static int
 window_ask(struct search *k, struct window *w)
@@ -301,7 +317,8 @@ window_ask(struct search *k, struct window *w)
 
 	for (;;) {
 		pay(k, (uint64_t)(w->to - w->from) * BYTE_WORK + w->place_n * PLACE_WORK +
-			       w->start_n * START_WORK + steps_work(k, w, k->steps));
+			       swept_work(k, w) + w->start_n * START_WORK +
+			       steps_work(k, w, k->steps));
 		rc = attempt(k, w, k->steps);
 		if (rc != PCRE2_ERROR_MATCHLIMIT || w->start_n <= 1)
 			break;
@@ -325,7 +342,7 @@ windows_ask(struct search *k)
 		if (k->walk.at > from)
 			k->walk = (struct walk){ 0 };
 		k->from = k->walk;
-		w = window_fit(k, from, WINDOW_STARTS);
+		w = window_fit(k, from, k->l->is_utf8 ? WINDOW_STARTS : WINDOW_STARTS_RAW);
 		rc = window_ask(k, &w);
 		if (rc != PCRE2_ERROR_NOMATCH || w.to >= k->s.n)
 			return rc;

@@ -193,6 +193,7 @@ struct rules_code {
 	bool is_slow;		  /* interpreted even so */
 	bool ends_with_line;	  /* what is said of repeats is so of strings without a LF */
 	bool sweeps;		  /* the first repeat begins once in each stretch of `sweep` */
+	bool has_prelude;	  /* ... and characters stand before it */
 	uint64_t sweep[2];	  /* ASCII */
 	uint32_t entry_n;	  /* repeats that an attempt begins once, */
 	uint32_t again_n;	  /* and times that it begins others, which run over bytes */
