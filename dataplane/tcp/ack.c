@@ -217,7 +217,7 @@ ack_input(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
 	const struct tcp_seg *seg = a->seg;
 	struct sack_news sack = { 0 };
 	struct seq una = conn->snd_una;
-	uint32_t sacked = conn->sacked_bytes;
+	uint32_t sacked = conn->sacked_bytes, lost = conn->lost_bytes;
 	bool is_new, has_window;
 
 	if ((a->flags & TCP_ACK) == 0) {
@@ -252,7 +252,7 @@ ack_input(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
 	if (conn->repair != INDEX_NONE && conn_has(conn, CONN_RECOVERY))
 		prr_on_ack(conn, repair_of(tcp, conn),
 			   (uint32_t)seq_diff(conn->snd_una, una) + conn->sacked_bytes - sacked,
-			   is_new);
+			   is_new && conn->lost_bytes <= lost);
 	if (conn_has(conn, CONN_FIN_SENT) && seq_eq(conn->snd_una, conn->snd_nxt))
 		return on_fin_acked(tcp, conn, a->now);
 	return true;

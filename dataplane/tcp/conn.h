@@ -485,8 +485,11 @@ void tlp_on_ack(struct tcp *tcp, struct tcp_conn *conn, struct repair *r, struct
 		bool has_both);
 
 void prr_begin(struct repair *r, uint32_t flight);
-/* So many bytes were delivered by this ACK: sets the window (RFC 6937, 3). */
-void prr_on_ack(struct tcp_conn *conn, struct repair *r, uint32_t delivered, bool has_advanced);
+/*
+ * So many bytes were delivered by this ACK: sets the window (RFC 6937, 3). is_safe: it has moved on
+ * and tells of no further loss (RFC 9937).
+ */
+void prr_on_ack(struct tcp_conn *conn, struct repair *r, uint32_t delivered, bool is_safe);
 
 void undo_begin(const struct tcp_conn *conn, struct repair *r, uint64_t now);
 /* An ACK of new bytes with this echoed timestamp, 0: none. */

@@ -530,6 +530,30 @@ bare_duplicate_tells_of_both_copies(void **state)
 	peer_drop(&p);
 }
 
+/*
+ * RFC 9937 (PRR): below the threshold a segment more than was delivered goes for an ACK that moves on,
+ * unless the same ACK tells of further losses (SafeACK).
+ */
+static void
+ack_that_tells_of_further_losses_earns_no_segment_more(void **state)
+{
+	struct peer p = peer_established(.rtt_ms = 100);
+
+	(void)state;
+	peer_write(&p, 100 * MSS);
+	peer_send(&p, .at_ms = 100, .ack = 5000 + 10 * MSS);
+	assert_int_equal(peer_info(&p).flight_bytes, 20 * MSS);
+	peer_send(&p, .at_ms = 200, .ack = 5000 + 10 * MSS,
+		  .sack = { { 5000 + 11 * MSS, 5000 + 14 * MSS } });
+	assert_true(peer_info(&p).is_recovering);
+	peer_ignore(&p);
+	/* one and five were delivered, eleven more are lost */
+	peer_send(&p, .at_ms = 300, .ack = 5000 + 14 * MSS,
+		  .sack = { { 5000 + 25 * MSS, 5000 + 30 * MSS } });
+	assert_int_equal(p.heard_n - p.heard_at, 7); /* nine delivered, two sent before */
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -561,6 +585,7 @@ main(void)
 		cmocka_unit_test(timeout_in_a_recovery_ends_it),
 		cmocka_unit_test(window_after_a_recovery_is_the_threshold),
 		cmocka_unit_test(bare_duplicate_tells_of_both_copies),
+		cmocka_unit_test(ack_that_tells_of_further_losses_earns_no_segment_more),
 	};
 
 	return cmocka_run_group_tests_name("RFC 8985, 6937, 4015: repair by time", test, NULL,
