@@ -372,6 +372,21 @@ limits_check(struct making *m, const struct rule_sets *sets)
 				limit[i].most);
 }
 
+static void
+blobs_check(struct making *m, const struct rule_sets *sets)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < m->program->blob_n; i++)
+		bytes += m->program->blob[i].n;
+	if (bytes > IMG_BLOBS_BYTES_MAX)
+		say_error(
+			m, NULL, sets->at,
+			"the maps and scan databases of the rules take %u MiB together, more than "
+			"the data plane takes (%u); describe less",
+			(unsigned)(bytes >> 20), (unsigned)(IMG_BLOBS_BYTES_MAX >> 20));
+}
+
 /* ---- doors ---- */
 
 static bool
@@ -402,8 +417,10 @@ program_build(const struct rule_sets *sets, const struct program_env *env, struc
 		}
 		identify(&m, scopes);
 		scopes_build(&m, scopes);
-		if (sets != NULL)
+		if (sets != NULL) {
 			limits_check(&m, sets);
+			blobs_check(&m, sets);
+		}
 	}
 	arena_fini(&m.arena);
 	*ret_program = program;

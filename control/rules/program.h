@@ -35,7 +35,7 @@ struct program_env {
 	bool (*has_blob)(const void *ctx, const uint8_t hash[32], uint64_t n);
 	/* Of IMG_KIND_RULE, initialized from `before`; its owner appends what is retired. */
 	struct slots *slots;
-	/* False (check, diff): no database is compiled. Not for evaluation: a pattern that a scan
+	/* False (diff): no database is compiled. Not for evaluation: a pattern that a scan
 	 * would have excluded is tried, and may fail for its cost. */
 	bool wants_databases;
 	/* Told while databases compile: done_n of n patterns. May be NULL. */

@@ -284,8 +284,19 @@ list_reduce(struct making *m, struct list *list)
 	free(pieces.count);
 }
 
+static void
+none_warn(struct making *m, const struct list *list, const char *why)
+{
+	say_warning(m, NULL, list->pattern[0]->at,
+		    "the %u patterns from here on that look at the same text are each tried by "
+		    "themselves for every request, for there is no scan of all of them (%s); make "
+		    "them shorter, or divide the set",
+		    list->n, why);
+}
+
+/* What of the patterns Hyperscan does not take is told: nothing fails by it, but requests pay. */
 static hs_database_t *
-compile(struct list *list)
+compile(struct making *m, struct list *list)
 {
 	for (int attempt = 0; attempt < ATTEMPTS && list->n > 0; attempt++) {
 		hs_database_t *db = NULL;
@@ -296,11 +307,20 @@ compile(struct list *list)
 				     NULL, &db, &error) == HS_SUCCESS)
 			return db;
 		refused = error->expression;
-		hs_free_compile_error(error);
-		if (refused < 0 || (uint32_t)refused >= list->n)
+		if (refused < 0 || (uint32_t)refused >= list->n) {
+			none_warn(m, list, error->message);
+			hs_free_compile_error(error);
 			return NULL;
+		}
+		say_warning(m, NULL, list->pattern[refused]->at,
+			    "pattern '%.80s' is tried by itself for every request that comes to "
+			    "its rule, for Hyperscan does not take it (%s); make it shorter",
+			    list->pattern[refused]->text, error->message);
+		hs_free_compile_error(error);
 		list_drop(list, (uint32_t)refused);
 	}
+	if (list->n > 0)
+		none_warn(m, list, "too many of them are too large");
 	return NULL;
 }
 
@@ -313,6 +333,7 @@ serialize(struct making *m, struct input *input, const struct list *list, hs_dat
 	if (hs_serialize_database(db, &bytes, &n) != HS_SUCCESS)
 		return;
 	if (n > DATABASE_MOST) {
+		none_warn(m, list, "it would be larger than 256 MiB");
 		free(bytes);
 		return;
 	}
@@ -337,7 +358,7 @@ scan_make(struct making *m, struct input *input)
 	list_init(&list, input->pattern_n);
 	list_fill(m, &list, input);
 	list_reduce(m, &list);
-	db = compile(&list);
+	db = compile(m, &list);
 	if (db != NULL)
 		serialize(m, input, &list, db);
 	hs_free_database(db);

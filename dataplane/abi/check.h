@@ -18,6 +18,7 @@ struct check {
 	uint32_t i;
 	uint32_t next_server; /* where the next farm's servers must begin */
 	uint32_t next_op;     /* ... expression's ops */
+	uint64_t blob_bytes;  /* of all so far */
 	struct {
 		uint32_t rule, out_rule, input, pattern, cond, set, pre, tag;
 	} next;				      /* ... scope's, rule's or input's */

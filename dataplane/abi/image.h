@@ -51,8 +51,9 @@ enum {
 	IMG_SOURCES_MAX = 4096,
 	IMG_RANGE_MAX = 256, /* sources named by one port or farm */
 	IMG_BLOBS_MAX = 4096,
-	IMG_NAME_MAX = 63,  /* bytes in a name of a port, listener, farm, server */
-	IMG_HOST_MAX = 260, /* a DNS name or address in text, with a port */
+	IMG_BLOBS_BYTES_MAX = 1 << 30, /* of all blobs together: a view has them in its memory */
+	IMG_NAME_MAX = 63,	       /* bytes in a name of a port, listener, farm, server */
+	IMG_HOST_MAX = 260,	       /* a DNS name or address in text, with a port */
 	IMG_RSS_KEY_MAX = 52,
 	IMG_DEVICE_MAX = 4095, /* img_port.device */
 };

@@ -303,7 +303,9 @@ check_blob(struct check *c)
 	struct img_blob b;
 
 	img_get(c->img, IMG_BLOBS, c->i, &b);
-	return ok(c, b.bytes <= BLOB_BYTES_MAX, ABI_FAULT_RANGE, "bytes") &&
+	c->blob_bytes += b.bytes;
+	return ok(c, b.bytes <= BLOB_BYTES_MAX && c->blob_bytes <= IMG_BLOBS_BYTES_MAX,
+		  ABI_FAULT_RANGE, "bytes") &&
 	       ok(c, b.kind < IMG_BLOBS_KINDS, ABI_FAULT_ENUM, "kind");
 }
 

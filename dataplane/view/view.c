@@ -17,10 +17,6 @@
 #include "base/ensure.h"
 #include "view/open.h"
 
-enum {
-	BLOBS_BYTES_MAX = 1 << 30, /* of one view, together */
-};
-
 static bool
 wrong(struct abi_fault *ret_fault, enum abi_fault_kind kind, const char *field)
 {
@@ -61,7 +57,6 @@ static bool
 open_blobs(struct view *v, int control_fd, struct abi_fault *ret_fault)
 {
 	uint32_t n = img_n(&v->img, IMG_BLOBS);
-	uint64_t bytes = 0;
 
 	if (control_fd < 0)
 		return true;
@@ -74,11 +69,6 @@ open_blobs(struct view *v, int control_fd, struct abi_fault *ret_fault)
 		const struct img_blob *b = img_blob(&v->img, i);
 		void *p;
 
-		bytes += b->bytes;
-		if (bytes > BLOBS_BYTES_MAX) {
-			*ret_fault = abi_fault_at(ABI_FAULT_RANGE, "blobs", i, "bytes");
-			return false;
-		}
 		p = malloc(b->bytes > 0 ? b->bytes : 1);
 		if (p == NULL)
 			return wrong(ret_fault, ABI_FAULT_MEMORY, "");

@@ -607,6 +607,42 @@ faults_are_printed_with_their_place(void **state)
 	assert_string_equal(img_balance_name(IMG_BALANCES), "unknown");
 }
 
+/* A view has all of them in its memory: who writes an image learns it, not who runs it. */
+static void
+blobs_are_bounded_all_together(void **state)
+{
+	static const uint64_t last[] = { IMG_BLOBS_BYTES_MAX - 700000000, 400000000, UINT64_MAX };
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof(last) / sizeof(last[0]); i++) {
+		struct abi_fault fault = { 0 };
+		struct img_build b;
+		struct img img;
+		void *bytes;
+		size_t n;
+
+		img_build_init(&b, realloc);
+		img_build_machine(&b,
+				  &(struct img_machine){ .server_slots = 1,
+							 .pseudonym = img_build_text(&b, "p") });
+		img_build_core(&b, &(struct img_core){ .cpu = 0 });
+		img_build_port(&b, &(struct img_port){ .name = img_build_text(&b, "o"),
+						       .device = img_build_text(&b, "o0"),
+						       .kind = IMG_DEVICE_PACKET });
+		img_build_blob(&b, &(struct img_blob){ .bytes = 700000000 });
+		img_build_blob(&b, &(struct img_blob){ .bytes = last[i] });
+		assert_true(img_build_finish(&b, &bytes, &n));
+		img_build_fini(&b);
+		assert_int_equal(img_open(bytes, n, &img, &fault), i == 0);
+		if (i > 0) {
+			assert_int_equal(fault.kind, ABI_FAULT_RANGE);
+			assert_string_equal(fault.part, "blobs");
+			assert_int_equal(fault.record_i, 1);
+		}
+		free(bytes);
+	}
+}
+
 int
 main(void)
 {
@@ -618,6 +654,7 @@ main(void)
 		cmocka_unit_test(families_do_not_mix_in_a_route),
 		cmocka_unit_test(a_server_speaks_something),
 		cmocka_unit_test(an_address_twice_on_a_port_is_refused),
+		cmocka_unit_test(blobs_are_bounded_all_together),
 		cmocka_unit_test(each_bad_head_is_named),
 		cmocka_unit_test(every_shorter_length_and_every_changed_byte_is_refused),
 		cmocka_unit_test(each_bad_directory_entry_is_named),
