@@ -62,6 +62,7 @@ struct lane {
 	uint32_t rule_next;    /* of the view's rules, the next to have its row on the board, */
 	uint32_t rule_n;       /* of so many */
 	uint64_t turned_at;
+	uint64_t links_up; /* a bit a port, as last seen */
 
 	struct wire_port wire[PORTS_MAX];
 	struct tcp_path path[PORTS_MAX];

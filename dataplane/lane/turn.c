@@ -81,6 +81,20 @@ take_view(struct lane *lane, uint64_t now)
 	return true;
 }
 
+/* Ten times a second: what was said to a link that was down nobody has heard. */
+static void
+look_at_links(struct lane *lane, uint64_t now)
+{
+	for (uint16_t i = 0; i < lane->conf.port_n; i++) {
+		const struct portif *port = &lane->conf.port[i];
+		uint64_t bit = 1ull << i, is_up = port->ops->is_up(port) ? bit : 0;
+
+		if ((lane->links_up & bit) < is_up)
+			net_link_up(lane->net, i, now);
+		lane->links_up = (lane->links_up & ~bit) | is_up;
+	}
+}
+
 bool
 lane_turn(struct lane *lane, uint64_t now)
 {
@@ -112,8 +126,10 @@ lane_turn(struct lane *lane, uint64_t now)
 	lane->count->lane_turns_busy += found;
 	lane->turned_at = now;
 	__atomic_store_n(&lane->conf.board.gauges->turned_at, now, __ATOMIC_RELAXED);
-	if (now >= lane->publish_at)
+	if (now >= lane->publish_at) {
+		look_at_links(lane, now);
 		lane_publish(lane, now);
+	}
 	return found;
 }
 

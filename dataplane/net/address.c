@@ -206,6 +206,22 @@ address_configure(struct net *net, const struct net_address *given, uint32_t n, 
 	}
 }
 
+/* RFC 5227, 2.1: after a link has come up as after a start; what is given up stays so meanwhile. */
+void
+net_link_up(struct net *net, uint16_t path, uint64_t now)
+{
+	for (uint32_t i = 0; net->is_speaker && i < net->own.n; i++) {
+		struct address *a = &net->own.at[i];
+
+		if (a->path != path)
+			continue;
+		begin_anew(a);
+		if (a->state != ADDRESS_DUPLICATE)
+			a->state = ADDRESS_TENTATIVE;
+		set_timer(net, a, now);
+	}
+}
+
 /* ---- announcements ---- */
 
 static void

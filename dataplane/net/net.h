@@ -163,6 +163,12 @@ void net_learn_conflict(struct net *net, const struct net_conflict *conflict, ui
  */
 void net_doubt(struct net *net, uint16_t path, const struct ip_addr *dst, uint64_t now);
 
+/*
+ * The path's link has come up: who is on it is not known any more, and nobody there knows us. The
+ * speaker asks about all addresses of the path anew, and announces them.
+ */
+void net_link_up(struct net *net, uint16_t path, uint64_t now);
+
 /* Does what is due: retries, probes, announcements. Stops when out has no room left. */
 void net_advance(struct net *net, uint64_t now, struct net_out *out);
 

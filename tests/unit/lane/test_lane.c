@@ -52,6 +52,29 @@ one_lane_answers_without_any_hand_over(void **state)
 	town_close(&town);
 }
 
+/* A card's link comes up seconds after its start, or again: what was said before is lost. */
+static void
+a_link_that_comes_up_hears_of_our_addresses(void **state)
+{
+	uint64_t before;
+
+	(void)state;
+	town_open(&town, &(struct town_conf){ .lane_n = 2, .queue_n = 1, .bufs_n = 8192 });
+	town.step_ns = 1000000;
+	town_run(&town, 4000);
+	before = TOWN_SUM(&town, net_announcements);
+	assert_true(before > 0);
+	town_run(&town, 1000);
+	assert_int_equal(TOWN_SUM(&town, net_announcements), before);
+	town.is_down = true;
+	town_run(&town, 1000);
+	assert_int_equal(TOWN_SUM(&town, net_announcements), before);
+	town.is_down = false;
+	town_run(&town, 4000);
+	assert_int_equal(TOWN_SUM(&town, net_announcements), 2 * before);
+	town_close(&town);
+}
+
 /* Ten million idle clients fit in 6 GB. */
 static void
 room_for_a_connection_takes_no_more_than_600_bytes(void **state)
@@ -283,6 +306,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_lane_answers_without_any_hand_over),
+		cmocka_unit_test(a_link_that_comes_up_hears_of_our_addresses),
 		cmocka_unit_test(room_for_a_connection_takes_no_more_than_600_bytes),
 		cmocka_unit_test(each_connection_may_have_its_request_in_progress),
 		cmocka_unit_test(four_lanes_share_one_queue),

@@ -80,8 +80,7 @@ tx_burst(const struct portif *port, uint16_t queue, struct buf **frame, uint32_t
 static bool
 is_up(const struct portif *port)
 {
-	(void)port;
-	return true;
+	return !((const struct town *)port->self)->is_down;
 }
 
 static const struct portif_ops ops = { .rx_burst = rx_burst, .tx_burst = tx_burst, .is_up = is_up };

@@ -42,6 +42,7 @@ struct town {
 	struct buf_pool *pool, *reserve;
 	struct buf_pool *wire; /* the peer's frames: a port has taken buffers for them before */
 	struct portif port;
+	bool is_down; /* the port's link */
 	struct town_queue queue[TOWN_LANES];
 	town_spread_fn *spread;
 	struct mesh *mesh;

@@ -222,6 +222,37 @@ objections_that_another_lane_hears_reach_the_speaker(void **state)
 	link_close(&l);
 }
 
+/* RFC 5227, 2.1: what was said while the link was down nobody heard. */
+static void
+a_link_that_comes_up_is_asked_and_told_anew(void **state)
+{
+	struct ip_addr ours = addr("10.0.0.1");
+	struct link l, beside;
+
+	(void)state;
+	link_open(&l);
+	net_link_up(l.net, 0, l.now);
+	link_wait(&l, 5 * S);
+	assert_int_equal(l.count.net_address_probes, 3 + 1 + 1);
+	assert_int_equal(l.count.net_announcements, 3 + 2 + 2);
+	for (uint32_t i = 0; i < l.out.frame_n; i++)
+		assert_int_equal(l.out.frame[i]->path, 0);
+	assert_true(net_is_ours(l.net, 0, &ours));
+	link_clear(&l);
+	net_link_up(l.net, 0, l.now); /* and somebody has come to have it meanwhile */
+	link_wait(&l, S / 10);
+	link_arp(&l, 0, ARP_REPLY, "10.0.0.1", peer_mac, "0.0.0.0");
+	assert_false(net_is_ours(l.net, 0, &ours));
+	link_close(&l);
+
+	link_open_with(&beside, false, 0);
+	link_configure(&beside);
+	net_link_up(beside.net, 0, beside.now);
+	link_wait(&beside, 5 * S);
+	assert_int_equal(beside.out.frame_n, 0);
+	link_close(&beside);
+}
+
 /* RFC 4429, 3.2, 3.3. */
 static void
 until_an_address_is_certain_nobody_forgets_another_for_us(void **state)
@@ -281,6 +312,7 @@ main(void)
 		cmocka_unit_test(an_ip4_address_that_another_station_has_waits_until_it_is_free),
 		cmocka_unit_test(two_that_probe_the_same_ip4_address_both_give_up),
 		cmocka_unit_test(objections_that_another_lane_hears_reach_the_speaker),
+		cmocka_unit_test(a_link_that_comes_up_is_asked_and_told_anew),
 		cmocka_unit_test(until_an_address_is_certain_nobody_forgets_another_for_us),
 		cmocka_unit_test(conflicts_are_counted_told_and_met_once_in_ten_seconds),
 	};
