@@ -176,7 +176,7 @@ static void
 every_verb_has_help_with_an_example(void **state)
 {
 	static const char *const verbs[] = { "check",  "apply", "diff",	   "status", "servers",
-					     "server", "stats", "explain", "version" };
+					     "server", "stats", "explain", "doctor", "version" };
 	char words[64];
 
 	(void)state;

@@ -1,0 +1,178 @@
+/*
+ * doctor_ports.c - the doctor looks at the kernel and at the ports of the configuration: that
+ * their interfaces exist, are up, and carry what the port wants to send. See doctor.h.
+ */
+#include <dirent.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl/doctor.h"
+
+enum {
+	IS_UP = 1, /* IFF_UP */
+};
+
+/* need_wakeup, without which an AF_XDP queue costs a processor of its own, came with 5.4. */
+static void
+kernel_look(struct doctor *doctor)
+{
+	const char *text = doctor_line(doctor, "/proc/sys/kernel/osrelease");
+	unsigned major = 0, minor = 0;
+
+	if (text == NULL || sscanf(text, "%u.%u", &major, &minor) != 2)
+		doctor_add(doctor, "kernel", DOCTOR_WARN, "its version is not known", NULL);
+	else if (major < 5 || (major == 5 && minor < 4))
+		doctor_add(doctor, "kernel", DOCTOR_WARN,
+			   arena_format(&doctor->arena, "Linux %s: too old for xdp ports", text),
+			   "Linux 5.4 or newer, or packet ports");
+	else
+		doctor_add(doctor, "kernel", DOCTOR_OK,
+			   arena_format(&doctor->arena, "Linux %s, has AF_XDP", text), NULL);
+}
+
+static void
+iommu_look(struct doctor *doctor)
+{
+	DIR *dir =
+		opendir(arena_format(&doctor->arena, "%s/sys/kernel/iommu_groups", doctor->root));
+	const struct dirent *entry;
+	uint32_t n = 0;
+
+	while (dir != NULL && (entry = readdir(dir)) != NULL)
+		n += entry->d_name[0] != '.';
+	if (dir != NULL)
+		closedir(dir);
+	doctor_add(doctor, "iommu", DOCTOR_OK,
+		   n > 0 ? arena_format(&doctor->arena, "%u groups", n)
+			 : "none; no kind of port of this version wants one",
+		   NULL);
+}
+
+/* The last part of a link below the interface's folder; NULL: no link. */
+static const char *
+link_find(struct doctor *doctor, const char *iface, const char *link)
+{
+	char to[PATH_MAX];
+	ssize_t n = readlink(
+		arena_format(&doctor->arena, "%s/sys/class/net/%s/%s", doctor->root, iface, link),
+		to, sizeof(to));
+	const char *text, *slash;
+
+	if (n < 0)
+		return NULL;
+	text = arena_text(&doctor->arena, to, (size_t)n);
+	slash = strrchr(text, '/');
+	return slash != NULL ? slash + 1 : text;
+}
+
+static bool
+iface_number(struct doctor *doctor, const char *iface, const char *file, int base,
+	     unsigned long *ret_v)
+{
+	const char *text = doctor_line(
+		doctor, arena_format(&doctor->arena, "/sys/class/net/%s/%s", iface, file));
+	char *end = NULL;
+	unsigned long v = text != NULL ? strtoul(text, &end, base) : 0;
+
+	if (text == NULL || end == text || *end != '\0')
+		return false;
+	*ret_v = v;
+	return true;
+}
+
+/* A veth hands frames over with checksums still to be made; only its peer can leave that off. */
+static void
+veth_look(struct doctor *doctor, const char *what, const char *iface)
+{
+	unsigned long index = 0, peer = 0;
+
+	if (link_find(doctor, iface, "device") == NULL &&
+	    iface_number(doctor, iface, "ifindex", 10, &index) &&
+	    iface_number(doctor, iface, "iflink", 10, &peer) && index != peer)
+		doctor_add(doctor, what, DOCTOR_WARN,
+			   arena_format(&doctor->arena,
+					"%s has a peer (interface %lu there), whose offloads "
+					"cannot be seen from here",
+					iface, peer),
+			   "there: ethtool -K PEER tx off tso off gso off, or its packets are "
+			   "dropped for their checksums");
+}
+
+static void
+iface_look(struct doctor *doctor, const char *what, const char *iface, uint64_t wants_mtu)
+{
+	const char *driver = link_find(doctor, iface, "device/driver");
+	unsigned long mtu = 0, flags = 0;
+
+	if (!iface_number(doctor, iface, "mtu", 10, &mtu)) {
+		doctor_add(doctor, what, DOCTOR_BAD,
+			   arena_format(&doctor->arena, "there is no interface %s here", iface),
+			   "ip link shows those that are; one bound to vfio-pci is not the "
+			   "kernel's");
+		return;
+	}
+	if (mtu < wants_mtu)
+		doctor_add(doctor, what, DOCTOR_BAD,
+			   arena_format(&doctor->arena, "%s has MTU %lu, the port wants %llu",
+					iface, mtu, (unsigned long long)wants_mtu),
+			   arena_format(&doctor->arena, "ip link set %s mtu %llu", iface,
+					(unsigned long long)wants_mtu));
+	else if (!iface_number(doctor, iface, "flags", 16, &flags) || (flags & IS_UP) == 0)
+		doctor_add(doctor, what, DOCTOR_WARN,
+			   arena_format(&doctor->arena, "%s is down", iface),
+			   arena_format(&doctor->arena, "ip link set %s up", iface));
+	else
+		doctor_add(doctor, what, DOCTOR_OK,
+			   arena_format(&doctor->arena, "%s is up, MTU %lu, driver %s", iface, mtu,
+					driver != NULL ? driver : "of the kernel alone"),
+			   NULL);
+	veth_look(doctor, what, iface);
+}
+
+/* The backend of a virtio port must be there first; memif and vhost wait for their peers. */
+static void
+socket_look(struct doctor *doctor, const char *what, const char *path, bool must_be)
+{
+	bool is_there = access(arena_format(&doctor->arena, "%s%s", doctor->root, path), F_OK) == 0;
+
+	if (must_be && !is_there)
+		doctor_add(doctor, what, DOCTOR_BAD,
+			   arena_format(&doctor->arena, "no backend listens at %s", path),
+			   "start the switch or the machine that makes it first");
+	else
+		doctor_add(doctor, what, DOCTOR_OK,
+			   arena_format(&doctor->arena, "%s%s", path,
+					is_there ? "" : ", not there yet"),
+			   NULL);
+}
+
+static void
+port_look(struct doctor *doctor, const struct conf_port *port)
+{
+	const char *what = arena_format(&doctor->arena, "port %s", port->name.s);
+	const struct conf_device *device = &port->device;
+
+	if (device->xdp.s != NULL || device->packet.s != NULL)
+		iface_look(doctor, what, device->xdp.s != NULL ? device->xdp.s : device->packet.s,
+			   port->mtu.v);
+	else if (device->virtio.s != NULL)
+		socket_look(doctor, what, device->virtio.s, true);
+	else if (device->vhost.s != NULL)
+		socket_look(doctor, what, device->vhost.s, false);
+	else if (device->memif.s != NULL)
+		socket_look(doctor, what, device->memif.s, false);
+}
+
+void
+doctor_ports(struct doctor *doctor)
+{
+	kernel_look(doctor);
+	iommu_look(doctor);
+	if (doctor->conf == NULL)
+		return;
+	for (CONF_EACH(struct conf_port, port, &doctor->conf->machine.ports))
+		port_look(doctor, port);
+}
