@@ -175,8 +175,9 @@ explain_answers_offline_too(void **state)
 static void
 every_verb_has_help_with_an_example(void **state)
 {
-	static const char *const verbs[] = { "check",  "apply", "diff",	   "status", "servers",
-					     "server", "stats", "explain", "doctor", "version" };
+	static const char *const verbs[] = { "check",	"apply",      "diff",	"status",
+					     "servers", "server",     "stats",	"explain",
+					     "doctor",	"completion", "version" };
 	char words[64];
 
 	(void)state;
@@ -184,6 +185,49 @@ every_verb_has_help_with_an_example(void **state)
 		snprintf(words, sizeof(words), "%s --help", verbs[i]);
 		assert_ctl(words, 0, "Example: penstockctl");
 	}
+}
+
+/* What bash offers for the last of these words, as it would at a prompt. */
+static void
+assert_completes(const char *words, const char *offers)
+{
+	char command[1024], text[1024];
+	FILE *pipe;
+	size_t n;
+
+	snprintf(command, sizeof(command),
+		 "bash -c 'set -eu; eval \"$(%s completion bash)\"; COMP_WORDS=(penstockctl %s); "
+		 "COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _penstockctl; "
+		 "echo \"${COMPREPLY[*]:-}\"' 2>&1",
+		 ctl_program, words);
+	pipe = popen(command, "r");
+	assert_non_null(pipe);
+	n = fread(text, 1, sizeof(text) - 1, pipe);
+	text[n] = '\0';
+	assert_int_equal(pclose(pipe), 0);
+	assert_string_equal(text, offers);
+}
+
+static void
+bash_completes_verbs_and_their_words(void **state)
+{
+	(void)state;
+	assert_ctl("completion", 2, "names the shell");
+	assert_ctl("completion fish", 2, "names the shell");
+	assert_completes("che", "check\n");
+	assert_completes("se", "servers server\n");
+	assert_completes("--run /tmp --json serve", "servers server\n");
+	assert_completes("server d", "drain disable\n");
+	assert_completes("server --json \"\"", "drain disable enable\n");
+	assert_completes("import \"\"", "iis\n");
+	assert_completes("import iis web.config --s", "--site-path --strict --set --socket\n");
+	assert_completes("apply --at", "--at-restart\n");
+	assert_completes("explain --li", "--listener\n");
+	assert_completes("explain --re", "--response\n"); /* behind a value in quotes */
+	assert_completes("explain \"\"", "\n");
+	assert_completes("check \"\"", "\n"); /* bash goes on with names of files */
+	assert_completes("--run \"\"", "\n");
+	assert_completes("dance \"\"", "\n");
 }
 
 static void
@@ -325,6 +369,7 @@ main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(verbs_answer_with_their_exit_codes),
+		cmocka_unit_test(bash_completes_verbs_and_their_words),
 		cmocka_unit_test(changes_are_told_applied_and_told_again),
 		cmocka_unit_test(servers_are_drained_and_listed),
 		cmocka_unit_test(explain_answers_offline_too),
