@@ -55,7 +55,6 @@ class Wan:
         for role in ("client", "origins"):
             for name in SYSCTLS:
                 self.lab.sysctl(role, f"net.ipv4.tcp_{name}", cell[name])
-            self.lab.sysctl(role, "net.ipv4.tcp_congestion_control", cell["cc"])
         options = {name: cell[name] for name in ("family", "loss", "delay_us", "late")}
         options.update(newreno=int(cell["cc"] == "reno"), seconds=seconds, **more)
         argv = [self.lab.tool("tests/wire/wan"), "--a", self.lab.ns("client"),

@@ -50,7 +50,7 @@ enum {
 		x(late, 0) /* of a million: overtaken by those of the next half delay */           \
 		x(dup, 0)  /* of a million */                                                      \
 		x(mark, 0) /* of a million that can be: congestion experienced (RFC 3168) */       \
-		x(seed, 1) x(newreno, 0) /* the engine's controller; Linux' is a sysctl */         \
+		x(seed, 1) x(newreno, 0) /* the sender's controller; 0: CUBIC */                   \
 		x(seconds, 60)
 
 static struct {
@@ -152,8 +152,13 @@ static int
 meet(bool is_b)
 {
 	socklen_t n = address_of(true);
+	const char *controller = conf.newreno != 0 ? "reno" : "cubic";
 	int one = 1, fd = socket(at.any.sa_family, SOCK_STREAM, 0), got;
 
+	/* Not by sysctl: a namespace may not choose each of them. */
+	if (setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, controller,
+		       (socklen_t)strlen(controller)) != 0)
+		die(controller);
 	if (!is_b) {
 		if (connect(fd, &at.any, n) != 0)
 			die("connect");
