@@ -44,7 +44,8 @@ struct rewrite {
 	uint8_t *codec_memory[2], *rules_memory;
 	size_t decoder_bytes;
 	enum codec_kind coding;
-	int64_t work;	/* of this turn */
+	int64_t work; /* of this turn */
+	int64_t rules_work;
 	bool has_begun; /* the decoder has had its first byte */
 	bool has_more;	/* rules go on without more input */
 	enum rewrite_fault fault;
@@ -307,7 +308,9 @@ static bool
 rewrite(struct rewrite *r, const struct stage_turn *t)
 {
 	struct pipe *to = &r->page;
-	struct rules_body_io io = { .out = to->bytes + to->n, .out_n = PIPE_BYTES - to->n };
+	struct rules_body_io io = { .out = to->bytes + to->n,
+				    .out_n = PIPE_BYTES - to->n,
+				    .work = r->rules_work };
 	uint32_t in_n;
 
 	/* A turn that ended by its time goes on without new input too. */
@@ -332,6 +335,7 @@ rewrite(struct rewrite *r, const struct stage_turn *t)
 		r->rules_fault = rules_body_fault(r->rules, &r->rule_i);
 		return fail(r, REWRITE_RULE);
 	}
+	r->rules_work = io.work;
 	r->work -= PIPE_BYTES - to->n - io.out_n;
 	to->n = PIPE_BYTES - io.out_n;
 	source_used(r, t, in_n - io.in_n);
@@ -422,6 +426,7 @@ rewrite_turn(const struct stage_turn *t)
 	if (r->fault != REWRITE_OK)
 		return STAGE_FAULT;
 	r->work = WORK_BYTES;
+	r->rules_work = RULES_BODY_WORK; /* however often they are asked */
 	do {
 		bool is_good;
 

@@ -18,9 +18,7 @@
 #include "rules/stages.h"
 
 enum {
-	STAGES_MAX = 34,  /* and so many rules about the body, less two for charsets */
-	TAGS_BYTES = 256, /* scanned until time is looked at */
-	WORK = 1 << 18,	  /* of a turn, about nanoseconds */
+	STAGES_MAX = 34, /* and so many rules about the body, less two for charsets */
 	TAG_NAMES = 16,
 };
 
@@ -124,24 +122,37 @@ text_of(const struct img *img, struct img_str s)
 	return slice_of(img_text(img, s), s.n);
 }
 
+/* The stage's rules about a standard tag. */
+static uint64_t
+rules_about(const struct img *img, const struct stage *s, uint32_t tag_i)
+{
+	uint64_t rules = 0;
+
+	for (uint32_t i = 0; i < s->rule_n; i++)
+		rules |= (uint64_t)(img_out_rule(img, s->rule[i])->tags >> tag_i & 1) << i;
+	return rules;
+}
+
+/* A standard tag once, however many rules want it. */
 static uint32_t
 wants_fill(const struct img *img, const struct stage *s, struct tags_want *want)
 {
 	uint32_t n = 0;
 
+	for (uint32_t k = 0; k < TAG_NAMES; k++) {
+		const char *tag = standard[k].tag, *attribute = standard[k].attribute;
+		uint64_t rules = rules_about(img, s, standard[k].tag_i);
+
+		if (rules != 0)
+			want[n++] = (struct tags_want){
+				slice_of(tag, (uint32_t)strlen(tag)),
+				slice_of(attribute, (uint32_t)strlen(attribute)), rules
+			};
+	}
 	for (uint32_t i = 0; i < s->rule_n; i++) {
 		const struct img_out_rule *rule = img_out_rule(img, s->rule[i]);
 		bool has_custom = (rule->flags & IMG_RULE_TAGS_CUSTOM) != 0;
 
-		for (uint32_t k = 0; k < TAG_NAMES; k++)
-			if ((rule->tags >> standard[k].tag_i & 1) != 0)
-				want[n++] = (struct tags_want){
-					slice_of(standard[k].tag,
-						 (uint32_t)strlen(standard[k].tag)),
-					slice_of(standard[k].attribute,
-						 (uint32_t)strlen(standard[k].attribute)),
-					1ull << i
-				};
 		for (uint32_t k = 0; has_custom && k < rule->tag_n; k++) {
 			const struct img_tag *tag = img_tag(img, rule->first_tag + k);
 
@@ -206,7 +217,7 @@ search_add(struct rules_body *b, const uint32_t *rule, uint8_t **at)
 	struct stage *s = stage_add(b, STAGE_SEARCH, rule, 1);
 
 	s->stream = carve(at, sizeof(*s->stream));
-	stream_init(s->stream, match_code(b->rules, r->pattern_i),
+	stream_init(s->stream, &b->rules->code[r->pattern_i],
 		    img_pattern(l->img, r->pattern_i)->group_n, r->occurrences, part_on_match, s);
 }
 
@@ -316,7 +327,7 @@ look_turn(struct stage *s, struct slice *in, bool is_last, struct sink *to, bool
 		*ret_done = is_last && in->n == 0 && s->body->owed.text.n == 0;
 		break;
 	case STAGE_TAGS:
-		fault = tags_turn(s->tags, in, TAGS_BYTES, is_last, to, ret_done);
+		fault = tags_turn(s->tags, in, is_last, to, &s->body->work, ret_done);
 		if (fault != RULES_FAULT_NONE && s->body->fault_rule == IMG_NONE)
 			s->body->fault_rule = s->rule[0];
 		break;
@@ -324,7 +335,7 @@ look_turn(struct stage *s, struct slice *in, bool is_last, struct sink *to, bool
 		fault = search_turn(s, in, is_last, to, ret_done);
 		break;
 	}
-	s->body->work -= n - in->n;
+	s->body->work -= n - in->n; /* copied */
 	return fault;
 }
 
@@ -427,7 +438,7 @@ rules_body_turn(struct rules_body *b, struct rules_body_io *io)
 	struct sink out = { io->out, io->out_n };
 	bool is_done = false;
 
-	b->work = WORK;
+	b->work = io->work;
 	while (b->fault == RULES_FAULT_NONE && !is_done && b->work > 0) {
 		bool has_moved = feed(b, io);
 
@@ -439,6 +450,7 @@ rules_body_turn(struct rules_body *b, struct rules_body_io *io)
 	}
 	io->out = out.p;
 	io->out_n = out.n;
+	io->work = b->work;
 	if (b->fault != RULES_FAULT_NONE)
 		return RULES_BODY_FAULT;
 	if (is_done)

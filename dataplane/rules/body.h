@@ -102,10 +102,10 @@ void tags_init(struct tags *t, const struct tags_want *want, uint32_t want_n, bo
 
 /*
  * Takes of *in as long as there is room. When is_last and all is taken and out, *ret_done.
- *   most  bytes to take at most
+ *   work  what it may cost, less on return; on_value takes its own from there, too
  */
-enum rules_fault tags_turn(struct tags *t, struct slice *in, uint32_t most, bool is_last,
-			   struct sink *to, bool *ret_done);
+enum rules_fault tags_turn(struct tags *t, struct slice *in, bool is_last, struct sink *to,
+			   int64_t *work, bool *ret_done);
 
 /* ---- stream.c ---- */
 
@@ -123,7 +123,7 @@ typedef enum rules_fault stream_match_fn(void *ctx, const struct rules_refs *gro
 					 struct slice *ret);
 
 struct stream {
-	const pcre2_code *code;
+	const struct rules_code *code;
 	pcre2_match_context *context; /* of the lane that runs: set before each turn */
 	pcre2_match_data *captures;
 	stream_match_fn *on_match;
@@ -134,7 +134,10 @@ struct stream {
 	uint32_t from, pos, n;	/* in bytes: not yet put out, where to look for a match, the end */
 	uint32_t base, valid_n; /* [base, valid_n) is UTF-8, as far as it is there; pos is in it */
 	uint32_t want;		/* no use to look before n is so much */
+	uint32_t wide;		/* so much is looked at if it is there */
+	uint32_t hop_n;		/* how far the next hop goes */
 	uint32_t level;		/* of effort: steps a start, starts a call */
+	bool is_vain;		/* all that may be looked at from pos is in vain: hops follow */
 	bool is_begin;		/* bytes[0] is the body's first */
 	bool was_empty;		/* the last match, at pos, was: the next is none of that kind */
 	struct slice owed;
@@ -142,8 +145,8 @@ struct stream {
 	uint8_t text[BODY_TEXT_MAX];
 };
 
-void stream_init(struct stream *s, const pcre2_code *code, uint32_t group_n, uint32_t occurrences,
-		 stream_match_fn *on_match, void *ctx);
+void stream_init(struct stream *s, const struct rules_code *code, uint32_t group_n,
+		 uint32_t occurrences, stream_match_fn *on_match, void *ctx);
 
 /* Room for input; *ret_n may be 0. What was written there is told by stream_added. */
 uint8_t *stream_room(struct stream *s, uint32_t *ret_n);
@@ -151,7 +154,8 @@ void stream_added(struct stream *s, uint32_t n);
 
 /*
  * Looks for matches and gives what cannot become part of one.
- *   work  what it may cost, in steps; less on return, and 0 or less: there is more to do
+ *   work  what it may cost, in nanoseconds of a machine of today; less on return, and 0 or less:
+ *	   there is more to do
  */
 enum rules_fault stream_turn(struct stream *s, bool is_last, struct sink *to, int64_t *work,
 			     bool *ret_done);

@@ -82,6 +82,7 @@ code_reach(struct rules_code *code, const struct img_pattern *p, struct slice re
 {
 	reach_read(regex, (p->flags & IMG_PATTERN_CASELESS) != 0, code);
 	code->is_slow = refers_back(code->code);
+	code->hops = code->sweeps && hop_reads(regex);
 }
 
 /* Of the letters k and s, beyond ASCII are others that are like them. */

@@ -65,4 +65,9 @@ void codes_close(struct rules *rules);
  */
 void reach_read(struct slice regex, bool is_caseless, struct rules_code *code);
 
+/* ---- hop.c ---- */
+
+/* Whether the pattern is one repeat of one class and a text behind it: "[^\"]*internal". */
+bool hop_reads(struct slice regex);
+
 #endif

@@ -7,6 +7,10 @@
 #include "base/ensure.h"
 #include "rules/stages.h"
 
+enum {
+	RULE_WORK = 150, /* of a rule and a value or match, before anything is asked of them */
+};
+
 static void
 part_begin(struct rules_body *b)
 {
@@ -48,7 +52,7 @@ value_rule(struct rules_body *b, uint32_t rule_i, struct slice *value, enum rule
 	if (fault == RULES_FAULT_NONE && *ret_why == RULES_WHY_MATCHED &&
 	    rule->action == IMG_ACTION_REWRITE && !stays)
 		fault = expr_expand(l, &l->keep, rule->value_expr_i, value);
-	b->work -= work_left - l->work_left;
+	b->work -= RULE_WORK + work_left - l->work_left;
 	if (fault != RULES_FAULT_NONE)
 		*ret_why = RULES_WHY_FAULT;
 	count_rule(l, rule->slot, rule->incarnation, *ret_why, start_ns);
@@ -112,7 +116,7 @@ part_on_match(void *ctx, const struct rules_refs *groups, bool *ret_goes, struct
 	*ret_goes = why == RULES_WHY_MATCHED && rule->action == IMG_ACTION_REWRITE;
 	if (fault == RULES_FAULT_NONE && *ret_goes)
 		fault = expr_expand(l, &l->keep, rule->value_expr_i, ret);
-	b->work -= work_left - l->work_left;
+	b->work -= RULE_WORK + work_left - l->work_left;
 	count_rule(l, rule->slot, rule->incarnation,
 		   fault == RULES_FAULT_NONE ? why : RULES_WHY_FAULT, start_ns);
 	out_tell(l, rule_i, fault == RULES_FAULT_NONE ? why : RULES_WHY_FAULT, groups->s[0]);

@@ -366,6 +366,10 @@ struct rules_body *rules_body_init(void *memory, size_t n, struct rules *rules, 
 				   uint32_t listener_i, const struct rules_reply *reply,
 				   const struct rules_trace *trace);
 
+enum {
+	RULES_BODY_WORK = 1 << 18, /* of all that a turn of the caller's does, about nanoseconds */
+};
+
 /* What a turn takes and gives; both ends move on by what was used and made. */
 struct rules_body_io {
 	const uint8_t *in;
@@ -373,10 +377,13 @@ struct rules_body_io {
 	bool is_last; /* nothing follows the input */
 	uint8_t *out;
 	uint32_t out_n;
+	int64_t work; /* what it may cost, as RULES_BODY_WORK; less on return */
 };
 
-/* On the lane of its begin; is an evaluation of that lane. Costs about a quarter of a millisecond
- * at most. */
+/*
+ * On the lane of its begin; is an evaluation of that lane. Ends soon after its work is spent: with
+ * AGAIN, or what else is to be told.
+ */
 enum rules_body_verdict rules_body_turn(struct rules_body *body, struct rules_body_io *io);
 
 /* After FAULT: which, and of out_rules the rule that had it (IMG_NONE: none by itself). */

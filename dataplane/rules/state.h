@@ -200,6 +200,7 @@ struct rules_code {
 	uint64_t dear[4];	  /* of these */
 	uint64_t run[4]; /* bytes that repeats may pass; an attempt sees stretches of them, */
 	uint32_t gap_n;	 /* and of others so many */
+	bool hops;	 /* hop.c: one repeat of one class, from a match's begin on, and a text */
 	bool is_owner;	 /* equal patterns share one */
 };
 

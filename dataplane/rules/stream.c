@@ -12,16 +12,29 @@
  * and end (choice 25). Bytes that are no UTF-8 are in no match, as PCRE2_MATCH_INVALID_UTF has it
  * (which does not go with partial matches): each stretch between them is asked by itself.
  *
- * Work is bounded as in match.c: many starts at once with few steps for each; where these do not
- * suffice fewer with more, down to one start, and then it is a fault. A call that may need many
- * steps costs as if it did.
+ * Work is bounded as in search.c: many starts at once with few steps for each; where these do not
+ * suffice fewer with more, down to one start, and then it is a fault. A call is paid in advance,
+ * for the most that it can take: its steps, and the bytes that repeats can run over from each of
+ * its starts. Where that is much, starts are few.
+ *
+ * Where a pattern hops (hop.c) and found nothing in all that it may look at, the places behind are
+ * not asked one by one: a place some way on in the same stretch that is in vain says so of all
+ * between; where it is not, half the way is tried.
  */
 #include "rules/body.h"
 #include "rules/utf8.h"
+#include "rules/walk.h"
 
 enum {
 	SEARCH_BYTES = 2048, /* that an attempt sees at first */
 	CALL_WORK = 64,
+	PLACE_WORK = 6, /* where a match does not begin after all */
+	START_WORK = 12,
+	STEP_WORK = 4,
+	WALK_WORK = 3, /* a byte looked at here, for what it may cost */
+	CALL_MOST = 1 << 16,
+	CALL_FAULT = 1 << 21, /* what may cost so much, if more than few steps, is not begun */
+	HOP_MOST = 16 << 10,
 	WANT_MIN = 32,
 	LEVELS = 6,
 };
@@ -33,7 +46,7 @@ static const struct {
 		    { 1, 1 << 14 }, { 1, 1 << 16 }, { 1, 1 << 18 } };
 
 void
-stream_init(struct stream *s, const pcre2_code *code, uint32_t group_n, uint32_t occurrences,
+stream_init(struct stream *s, const struct rules_code *code, uint32_t group_n, uint32_t occurrences,
 	    stream_match_fn *on_match, void *ctx)
 {
 	uint32_t characters = 0;
@@ -42,14 +55,15 @@ stream_init(struct stream *s, const pcre2_code *code, uint32_t group_n, uint32_t
 	s->on_match = on_match;
 	s->ctx = ctx;
 	s->group_n = group_n;
-	pcre2_pattern_info(code, PCRE2_INFO_MAXLOOKBEHIND, &characters);
+	pcre2_pattern_info(code->code, PCRE2_INFO_MAXLOOKBEHIND, &characters);
 	/* UTF-8, and where the first of them is cut. */
 	s->look_back =
 		characters < (STREAM_LOOK_BACK - 8) / 4 ? 4 * characters + 8 : STREAM_LOOK_BACK;
 	s->left_n = occurrences != 0 ? occurrences : UINT32_MAX;
-	s->from = s->pos = s->n = s->base = s->valid_n = s->want = 0;
+	s->from = s->pos = s->n = s->base = s->valid_n = s->want = s->wide = s->hop_n = 0;
 	s->level = 0;
 	s->is_begin = true;
+	s->is_vain = false;
 	s->was_empty = false;
 	s->owed = (struct slice){ 0 };
 }
@@ -87,6 +101,7 @@ stream_room(struct stream *s, uint32_t *ret_n)
 		s->base = s->base > cut ? s->base - cut : 0;
 		s->valid_n = s->valid_n > cut ? s->valid_n - cut : 0;
 		s->want = s->want > cut ? s->want - cut : 0;
+		s->wide = s->wide > cut ? s->wide - cut : 0;
 		s->is_begin = false;
 	}
 	*ret_n = STREAM_BYTES - s->n;
@@ -180,7 +195,7 @@ stretch(struct stream *s, bool is_last)
 		s->pos++;
 		s->base = s->pos;
 		s->was_empty = false;
-		s->want = 0;
+		s->want = s->wide = 0;
 		s->level = 0;
 	}
 	if (s->valid_n < s->pos)
@@ -216,27 +231,104 @@ view_of(const struct stream *s, bool is_last)
 	/* Many starts are tried on a part; one that needs more says so and is given more. */
 	if (s->want > least)
 		least = s->want;
+	if (s->wide > least)
+		least = min_of(s->wide, most);
 	if (v.end > least)
 		v = (struct view){ .end = whole_until(s, least) };
 	return v;
 }
 
+/* ---- what a call may cost ---- */
+
+static uint32_t
+steps_work(const struct stream *s)
+{
+	return s->level > 0 ? level[s->level].steps * STEP_WORK : START_WORK;
+}
+
+/* How often one attempt may run over what its repeats can pass. */
+static uint64_t
+runs_of(const struct stream *s)
+{
+	if (s->code->hops && s->level == 0)
+		return 1;
+	return s->code->entry_n + min_of(level[s->level].steps, s->code->again_n);
+}
+
+/* Machine code runs over each byte once, whatever there is (reach.c). */
+static bool
+runs_once(const struct stream *s)
+{
+	const struct rules_code *code = s->code;
+
+	return code->sweeps && !code->is_slow && code->entry_n == 1 && code->again_n == 0 &&
+	       s->level == 0;
+}
+
+/* A call of PCRE2: how many places it tries, and the most that it can take. */
+struct fit {
+	uint32_t starts;
+	uint64_t work;
+};
+
+/* As many starts as are cheap together, whatever each of them runs over; one at least. */
+static struct fit
+fit_of_runs(const struct stream *s, const struct view *v)
+{
+	struct slice seen = slice_of(s->bytes + s->pos, v->end - s->pos);
+	uint32_t most = min_of(level[s->level].starts, seen.n), start_n = 0;
+	uint64_t each = steps_work(s), runs = runs_of(s);
+	struct walk walk = { 0 };
+	struct fit f = { 0 };
+
+	for (; f.starts < most; f.starts++) {
+		uint64_t more;
+
+		if (!is_start(s->code, seen.p + f.starts, seen.n - f.starts))
+			continue;
+		if (start_n > 0 && f.work > CALL_MOST)
+			break;
+		more = each + runs * walk_to(&walk, s->code, seen, f.starts);
+		if (start_n > 0 && f.work + more > CALL_MOST)
+			break;
+		f.work += more;
+		start_n++;
+	}
+	/* All tried: the view's end is a place, too. */
+	if (f.starts == seen.n)
+		f.starts = level[s->level].starts;
+	f.work += CALL_WORK + (uint64_t)walk.end * WALK_WORK + min_of(f.starts, seen.n);
+	return f;
+}
+
+static struct fit
+fit_of(const struct stream *s, const struct view *v)
+{
+	uint32_t n = v->end - s->pos, starts = level[s->level].starts;
+
+	if (runs_of(s) == 0 || (n <= SEARCH_BYTES && runs_once(s)))
+		return (struct fit){ starts, CALL_WORK + (uint64_t)min_of(starts, n + 1) *
+								 (s->level > 0 ? steps_work(s)
+									       : PLACE_WORK) };
+	if (n <= SEARCH_BYTES && n > 0)
+		return fit_of_runs(s, v);
+	return (struct fit){ 1, CALL_WORK + steps_work(s) + n * runs_of(s) };
+}
+
 /* Looks for a match that starts at pos, or at one of the next. */
 static int
-ask(struct stream *s, const struct view *v, uint32_t starts, uint32_t options, int64_t *work)
+ask(struct stream *s, const struct view *v, uint32_t starts, uint32_t options)
 {
-	uint32_t steps = level[s->level].steps;
-
 	options |= PCRE2_NO_UTF_CHECK; /* stretch() has seen to it */
 	if (s->was_empty)
 		options |= PCRE2_NOTEMPTY_ATSTART;
 	if (!s->is_begin || s->base > 0)
 		options |= PCRE2_NOTBOL;
-	pcre2_set_match_limit(s->context, steps);
-	pcre2_set_offset_limit(s->context, s->pos - s->base + starts - 1);
-	*work -= CALL_WORK + (s->level > 0 ? starts * steps : min_of(starts, v->end - s->pos));
-	return pcre2_match(s->code, s->bytes + s->base, v->end - s->base, s->pos - s->base, options,
-			   s->captures, s->context);
+	pcre2_set_match_limit(s->context, level[s->level].steps);
+	/* Machine code tries the byte behind the limit, too, if that is none that begins a character. */
+	pcre2_set_offset_limit(s->context, next_start(s, s->pos + starts - 1) - 1 - s->base);
+	return pcre2_match(s->code->code, s->bytes + s->base, v->end - s->base, s->pos - s->base,
+			   options, s->captures, s->context);
 }
 
 /* Where the latest match (i 0) or what may become one begins, and (i 1) ends. */
@@ -269,7 +361,8 @@ move_on(struct stream *s, uint32_t at)
 	if (at != s->pos)
 		s->was_empty = false;
 	s->pos = at;
-	s->want = 0;
+	s->want = s->wide = 0;
+	s->is_vain = false;
 	s->level -= s->level > 0;
 }
 
@@ -302,8 +395,8 @@ take_match(struct stream *s, uint32_t from, uint32_t to)
 }
 
 /*
- * An attempt that wants more than there is: another with a quarter more, or the last. What is
- * short is asked at each byte: somebody may wait for the text before it.
+ * An attempt that wants more than there is: another with a quarter more (twice, if that is there),
+ * or the last. What is short is asked at each byte: somebody may wait for the text before it.
  */
 static void
 wait_from(struct stream *s, uint32_t at, uint32_t end)
@@ -313,6 +406,7 @@ wait_from(struct stream *s, uint32_t at, uint32_t end)
 	if (at != s->pos)
 		move_on(s, at);
 	s->want = end + 1 + (length < WANT_MIN ? 0 : length / 4);
+	s->wide = end + 1 + length;
 	if (s->want > s->pos + BODY_TEXT_MAX)
 		s->want = s->pos + BODY_TEXT_MAX;
 }
@@ -325,13 +419,87 @@ enum step {
 	STEP_FAULT,
 };
 
-static enum step
-no_match(struct stream *s, const struct view *v)
-{
-	uint32_t starts = level[s->level].starts;
+/* ---- hops ---- */
 
-	if (starts <= v->end - s->pos) { /* these are done with */
-		move_on(s, next_start(s, s->pos + starts - 1));
+static bool
+is_swept(const struct stream *s, uint32_t at)
+{
+	uint8_t c = s->bytes[at];
+
+	return c < 0x80 && (s->code->sweep[c / 64] >> c % 64 & 1) != 0;
+}
+
+/* The last place of the stretch that `at` is in, before `end`. */
+static uint32_t
+stretch_last(const struct stream *s, uint32_t at, uint32_t end)
+{
+	if (is_swept(s, at))
+		while (at + 1 < end && is_swept(s, at + 1))
+			at++;
+	return at;
+}
+
+/* A match that begins at pos was looked for in all its room. */
+static void
+in_vain(struct stream *s)
+{
+	if (!s->code->hops) {
+		move_on(s, next_start(s, s->pos));
+		return;
+	}
+	s->is_vain = true;
+	s->hop_n = HOP_MOST;
+}
+
+/* One place further on in the stretch: pos goes there if it is in vain, too. */
+static enum step
+hop(struct stream *s, bool is_last, int64_t *work)
+{
+	uint32_t at = s->pos, far;
+	struct view v;
+	int rc;
+
+	stretch(s, is_last);
+	if (!is_last && (s->valid_n == s->n || is_unknown(s, s->valid_n)) &&
+	    s->valid_n <= at + s->hop_n + BODY_TEXT_MAX)
+		return STEP_WAIT;
+	far = stretch_last(s, at, min_of(s->valid_n, at + s->hop_n + 1));
+	*work -= far - at;
+	if (far == at) {
+		move_on(s, next_start(s, at));
+		return STEP_ON;
+	}
+	s->pos = far;
+	s->want = s->wide = far + BODY_TEXT_MAX;
+	v = view_of(s, is_last);
+	*work -= (int64_t)(CALL_WORK + steps_work(s) + (v.end - far) * runs_of(s));
+	rc = ask(s, &v, 1, v.is_body ? 0 : PCRE2_NOTEOL);
+	s->want = s->wide = 0;
+	if (rc == PCRE2_ERROR_NOMATCH)
+		return STEP_ON;
+	s->pos = at;
+	if (rc == PCRE2_ERROR_MATCHLIMIT && s->level + 1 < LEVELS)
+		s->level++;
+	else if (rc < 0)
+		return STEP_FAULT;
+	else if (far == at + 1)
+		move_on(s, far);
+	else
+		s->hop_n = (far - at) / 2;
+	return STEP_ON;
+}
+
+/* ---- one call of PCRE2 ---- */
+
+static enum step
+no_match(struct stream *s, const struct view *v, uint32_t starts)
+{
+	if (starts <= v->end - s->pos) { /* these are done with, and what hops from them */
+		uint32_t next = next_start(s, s->pos + starts - 1);
+
+		if (s->code->hops && next < v->end && is_swept(s, next - 1) && is_swept(s, next))
+			next = stretch_last(s, next, v->end) + 1;
+		move_on(s, next);
 		return STEP_ON;
 	}
 	if (v->is_body)
@@ -342,42 +510,47 @@ no_match(struct stream *s, const struct view *v)
 	return STEP_ON;
 }
 
-/* One call of PCRE2, at pos. */
 static enum step
 look(struct stream *s, bool is_last, int64_t *work)
 {
 	struct view v;
+	struct fit fit;
 	int rc;
 
+	if (s->is_vain)
+		return hop(s, is_last, work);
 	stretch(s, is_last);
 	v = view_of(s, is_last);
 	if (!v.is_final && (v.end == s->pos || (s->valid_n < s->want && !is_last)))
 		return STEP_WAIT;
-	rc = ask(s, &v, level[s->level].starts,
-		 v.is_body    ? 0
-		 : v.is_final ? PCRE2_NOTEOL
-			      : PCRE2_PARTIAL_HARD,
-		 work);
+	fit = v.is_longest
+		      ? (struct fit){ 1, CALL_WORK + steps_work(s) + (v.end - s->pos) * runs_of(s) }
+		      : fit_of(s, &v);
+	*work -= (int64_t)fit.work;
+	if (fit.work > CALL_FAULT && s->level > 0)
+		return STEP_FAULT;
+	rc = ask(s, &v, fit.starts,
+		 v.is_body		      ? 0
+		 : v.is_final || v.is_longest ? PCRE2_NOTEOL
+					      : PCRE2_PARTIAL_HARD);
 	if (rc == PCRE2_ERROR_PARTIAL) {
-		if (!v.is_longest || found(s, 0) != s->pos) {
-			wait_from(s, found(s, 0), v.end);
-			return STEP_ON;
-		}
-		rc = ask(s, &v, 1, PCRE2_NOTEOL, work);
-		if (rc == PCRE2_ERROR_NOMATCH) {
-			move_on(s, next_start(s, s->pos));
-			return STEP_ON;
-		}
+		wait_from(s, found(s, 0), v.end);
+		return STEP_ON;
+	}
+	if (rc == PCRE2_ERROR_NOMATCH && v.is_longest) {
+		in_vain(s);
+		return STEP_ON;
 	}
 	if (rc == PCRE2_ERROR_NOMATCH)
-		return no_match(s, &v);
+		return no_match(s, &v, fit.starts);
 	if (rc == PCRE2_ERROR_MATCHLIMIT && s->level + 1 < LEVELS) {
 		s->level++;
 		return STEP_ON;
 	}
 	if (rc < 0 || found(s, 1) < found(s, 0)) /* \K behind the match's end */
 		return STEP_FAULT;
-	if (!v.is_final && found(s, 0) == v.end) { /* of nothing, where more may come */
+	if (!v.is_final && !v.is_longest &&
+	    found(s, 0) == v.end) { /* of nothing, where more may come */
 		move_on(s, v.end);
 		return STEP_ON;
 	}

@@ -9,8 +9,19 @@
  *
  * A new value keeps the quotes of the old; that quote within it becomes a reference, or the value
  * would end there. One that was bare gets double quotes when it needs them (14.3).
+ *
+ * Work is nanoseconds of a machine of today, at most.
  */
 #include "rules/body.h"
+
+enum {
+	BYTE_WORK = 4,	   /* one by one */
+	WANT_WORK = 2,	   /* a name compared */
+	QUOTE_WORK = 3,	   /* a byte of a new value looked at, and written */
+	PART_BYTES = 1024, /* until work is looked at */
+	BULK_BYTES = 16,   /* from so many on they are passed together, */
+	BULK_PART = 2,	   /* so many for a unit */
+};
 
 /* Named for what is awaited. */
 enum state {
@@ -88,10 +99,13 @@ name_is(const uint8_t *name, uint8_t n, struct slice word)
 	return n == word.n && memcmp(name, word.p, n) == 0;
 }
 
+/* Each that somebody wants is compared, and costs. */
 static uint64_t
-wanted_by(const struct tags *t)
+wanted_by(const struct tags *t, int64_t *work)
 {
 	uint64_t rules = 0;
+
+	*work -= (int64_t)t->want_n * WANT_WORK;
 
 	if (t->is_end_tag || t->tag_n > TAGS_NAME_MAX || t->attribute_n > TAGS_NAME_MAX)
 		return 0;
@@ -172,7 +186,7 @@ value_owe(struct tags *t, struct slice value)
 
 /* The value is whole: rules say what becomes of it. */
 static enum rules_fault
-value_ends(struct tags *t)
+value_ends(struct tags *t, int64_t *work)
 {
 	struct slice old = slice_of(t->value, t->value_n), new = old;
 	enum rules_fault fault = t->on_value(t->ctx, t->rules, old, &new);
@@ -181,8 +195,10 @@ value_ends(struct tags *t)
 		return fault;
 	t->state = t->quote != 0 ? QUOTE : ATTRIBUTE;
 	t->value_n = 0;
-	if (!slice_eq(old, new))
+	if (!slice_eq(old, new)) {
+		*work -= (int64_t) new.n *QUOTE_WORK;
 		return value_owe(t, new);
+	}
 	t->owed = old;
 	return RULES_FAULT_NONE;
 }
@@ -204,7 +220,7 @@ value_length(const struct tags *t, const uint8_t *p, uint32_t n)
 
 /* Keeps bytes of a value; returns how many were taken. */
 static uint32_t
-value_take(struct tags *t, const uint8_t *p, uint32_t n, enum rules_fault *ret_fault)
+value_take(struct tags *t, const uint8_t *p, uint32_t n, int64_t *work, enum rules_fault *ret_fault)
 {
 	uint32_t more = value_length(t, p, n), room = BODY_TEXT_MAX - t->value_n;
 
@@ -217,16 +233,16 @@ value_take(struct tags *t, const uint8_t *p, uint32_t n, enum rules_fault *ret_f
 	memcpy(t->value + t->value_n, p, more);
 	t->value_n += more;
 	if (more < n)
-		*ret_fault = value_ends(t);
+		*ret_fault = value_ends(t, work);
 	return more;
 }
 
 static enum state
-value_begins(struct tags *t, uint8_t quote)
+value_begins(struct tags *t, uint8_t quote, int64_t *work)
 {
 	t->has_slash = false;
 	t->quote = quote;
-	t->rules = wanted_by(t);
+	t->rules = wanted_by(t, work);
 	return t->rules != 0 ? WANTED : UNWANTED;
 }
 
@@ -319,7 +335,7 @@ on_comment_byte(enum state state, uint8_t c)
 
 /* The state behind c; *ret_again: c itself is looked at once more in that state. */
 static enum state
-on_byte(struct tags *t, uint8_t c, bool *ret_again)
+on_byte(struct tags *t, uint8_t c, int64_t *work, bool *ret_again)
 {
 	*ret_again = false;
 	if (is_comment((enum state)t->state))
@@ -349,11 +365,11 @@ on_byte(struct tags *t, uint8_t c, bool *ret_again)
 		if (is_blank(c))
 			return VALUE;
 		if (c == '"' || c == '\'')
-			return value_begins(t, c);
+			return value_begins(t, c, work);
 		if (c == '>')
 			return tag_ends(t);
 		*ret_again = true;
-		return value_begins(t, 0);
+		return value_begins(t, 0, work);
 	case QUOTE:
 		return ATTRIBUTE;
 	case DECLARATION:
@@ -404,7 +420,7 @@ pass_to(struct tags *t, const uint8_t *p, uint32_t n, uint8_t c, enum state next
 
 /* How many of n > 0 bytes pass as they are. */
 static uint32_t
-pass(struct tags *t, const uint8_t *p, uint32_t n)
+pass(struct tags *t, const uint8_t *p, uint32_t n, int64_t *work)
 {
 	bool is_again;
 
@@ -423,32 +439,32 @@ pass(struct tags *t, const uint8_t *p, uint32_t n)
 			t->state = t->quote != 0 ? QUOTE : ATTRIBUTE;
 		return length;
 	}
-	t->state = (uint8_t)on_byte(t, p[0], &is_again);
+	t->state = (uint8_t)on_byte(t, p[0], work, &is_again);
 	return is_again ? 0 : 1;
 }
 
 enum rules_fault
-tags_turn(struct tags *t, struct slice *in, uint32_t most, bool is_last, struct sink *to,
+tags_turn(struct tags *t, struct slice *in, bool is_last, struct sink *to, int64_t *work,
 	  bool *ret_done)
 {
-	uint32_t stop = in->n > most ? in->n - most : 0;
 	enum rules_fault fault = RULES_FAULT_NONE;
 
 	for (;;) {
-		uint32_t n = in->n - stop;
+		uint32_t n = in->n < PART_BYTES ? in->n : PART_BYTES;
 
 		sink_put_owed(to, &t->owed);
-		if (t->owed.n > 0 || n == 0 || fault != RULES_FAULT_NONE)
+		if (t->owed.n > 0 || n == 0 || *work <= 0 || fault != RULES_FAULT_NONE)
 			break;
 		if (t->state == WANTED) {
-			n = value_take(t, in->p, n, &fault);
+			n = value_take(t, in->p, n, work, &fault);
 		} else {
 			if (to->n == 0)
 				break;
-			n = pass(t, in->p, n < to->n ? n : to->n);
+			n = pass(t, in->p, n < to->n ? n : to->n, work);
 			sink_put(to, in->p, n);
 		}
 		*in = slice_of(in->p + n, in->n - n);
+		*work -= n < BULK_BYTES ? n * BYTE_WORK : BULK_BYTES + n / BULK_PART;
 	}
 	if (is_last && in->n == 0 && t->state == WANTED) { /* without its end it is no value */
 		t->state = UNWANTED;

@@ -11,19 +11,22 @@
 
 #include "base/ensure.h"
 #include "rules/body.h"
+#include "rules/open.h"
 #include "rules/regex.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 enum {
+	PATTERNS = 20,
 	PAGE_MAX = 1 << 15,
 	ROOM = 1 << 20,
 };
 
-static const char *const patterns[] = {
-	"a",	"a+b",	   "http://in/", "(a|b)*?c",	     "^<",	  "x$",
-	"\\ba", "[^ ]+",   "<a.*?>",	 "\\w+(?=b)",	     "\xc3\xa4+", ".",
-	"$",	"(?<=b)a", "(a)(b)?\\1", "<!--[\\s\\S]*-->",
+static const char *const patterns[PATTERNS] = {
+	"a",	     "a+b",  "http://in/", "(a|b)*?c",	 "^<",
+	"x$",	     "\\ba", "[^ ]+",	   "<a.*?>",	 "\\w+(?=b)",
+	"\xc3\xa4+", ".",    "[^\"]*c",	   "(.*)/",	 "\\w+=",
+	"[^ ]+?in/", "$",    "(?<=b)a",	   "(a)(b)?\\1", "<!--[\\s\\S]*-->",
 };
 
 static const char *const piece[] = {
@@ -33,7 +36,7 @@ static const char *const piece[] = {
 	"\xff",	    "\n",	   "&amp;", "<?",	  "</a",    "A",	"HREF",	    "?",
 };
 
-static pcre2_code *code[sizeof(patterns) / sizeof(*patterns)];
+static struct rules_code code[sizeof(patterns) / sizeof(*patterns)];
 static pcre2_match_context *context;
 static pcre2_match_data *captures;
 static uint8_t page[PAGE_MAX + 16];
@@ -92,9 +95,10 @@ scan(uint32_t n, const struct tags_want *want, uint32_t want_n, struct cuts cuts
 		uint32_t end = n - at < cuts.step ? n : at + cuts.step;
 		struct slice in = slice_of(page + at, end - at);
 		struct sink to = { out + made, cuts.room };
+		int64_t work = 1 + cuts.step % 512; /* may end anywhere */
 
 		ensure(made + cuts.room <= ROOM);
-		ensure(tags_turn(&t, &in, UINT32_MAX, end == n, &to, &is_done) == RULES_FAULT_NONE);
+		ensure(tags_turn(&t, &in, end == n, &to, &work, &is_done) == RULES_FAULT_NONE);
 		made = (uint32_t)(to.p - out);
 		at = (uint32_t)(in.p - page);
 	}
@@ -102,14 +106,14 @@ scan(uint32_t n, const struct tags_want *want, uint32_t want_n, struct cuts cuts
 }
 
 static uint32_t
-search(uint32_t n, const pcre2_code *with, struct cuts cuts, uint8_t *out,
+search(uint32_t n, const struct rules_code *with, struct cuts cuts, uint8_t *out,
        enum rules_fault *ret_fault)
 {
 	static struct stream s;
 	uint32_t at = 0, made = 0, group_n;
 	bool is_done = false;
 
-	pcre2_pattern_info(with, PCRE2_INFO_CAPTURECOUNT, &group_n);
+	pcre2_pattern_info(with->code, PCRE2_INFO_CAPTURECOUNT, &group_n);
 	stream_init(&s, with, group_n, 0, on_match, NULL);
 	s.context = context;
 	s.captures = captures;
@@ -138,14 +142,18 @@ open_all(void)
 	context = pcre2_match_context_create(NULL);
 	captures = pcre2_match_data_create(RULES_REFS, NULL);
 	for (uint32_t i = 0; i < sizeof(patterns) / sizeof(*patterns); i++) {
+		struct slice regex = slice_of(patterns[i], (uint32_t)strlen(patterns[i]));
 		PCRE2_SIZE at;
 		int error;
 
-		code[i] = pcre2_compile((PCRE2_SPTR)patterns[i], PCRE2_ZERO_TERMINATED,
-					REGEX_OPTIONS | PCRE2_CASELESS, &error, &at, NULL);
-		ensure(code[i] != NULL);
+		reach_read(regex, true, &code[i]);
+		code[i].hops = code[i].sweeps && hop_reads(regex);
+		code[i].code = pcre2_compile((PCRE2_SPTR)patterns[i], PCRE2_ZERO_TERMINATED,
+					     REGEX_OPTIONS | PCRE2_CASELESS, &error, &at, NULL);
+		ensure(code[i].code != NULL);
 		if (strstr(patterns[i], "\\1") == NULL)
-			pcre2_jit_compile(code[i], PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD);
+			pcre2_jit_compile(code[i].code,
+					  PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD);
 	}
 }
 
@@ -191,8 +199,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	ensure(scan(page_n, want, 2, cuts, parts) == whole_n);
 	ensure(memcmp(whole, parts, whole_n) == 0);
 
-	whole_n = search(page_n, code[data[0] % 16], all, whole, &a);
-	if (search(page_n, code[data[0] % 16], cuts, parts, &b) == whole_n)
+	whole_n = search(page_n, &code[data[0] % PATTERNS], all, whole, &a);
+	if (search(page_n, &code[data[0] % PATTERNS], cuts, parts, &b) == whole_n)
 		ensure(memcmp(whole, parts, whole_n) == 0);
 	else
 		ensure(a !=

@@ -160,7 +160,8 @@ page_body(struct page *p, struct slice body, uint32_t cut, uint32_t step, uint32
 		uint32_t end = at < cut ? cut : at + step;
 		struct rules_body_io io = { .out = out + made,
 					    .out_n = room < PAGE_ROOM - made ? room
-									     : PAGE_ROOM - made };
+									     : PAGE_ROOM - made,
+					    .work = RULES_BODY_WORK };
 		uint32_t out_n = io.out_n;
 
 		end = end > body.n ? body.n : end;

@@ -14,6 +14,7 @@
 
 #include "base/prng.h"
 #include "rules/body.h"
+#include "rules/open.h"
 #include "rules/regex.h"
 #include "rules/utf8.h"
 
@@ -24,6 +25,7 @@ enum {
 static pcre2_match_context *context;
 static pcre2_match_data *captures;
 static struct stream stream;
+static struct rules_code facts; /* of what was compiled last, for streams */
 
 /* As open.c does for bodies; has_jit false: where there is no machine code. */
 static pcre2_code *
@@ -40,6 +42,11 @@ compile(const char *pattern, uint32_t options, bool has_jit)
 	pcre2_pattern_info(code, PCRE2_INFO_BACKREFMAX, &refers_back);
 	if (has_jit && refers_back == 0)
 		pcre2_jit_compile(code, PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD);
+	if (options != 0)
+		return code;
+	facts = (struct rules_code){ .code = code };
+	reach_read(slice_of(pattern, (uint32_t)strlen(pattern)), true, &facts);
+	facts.hops = facts.sweeps && hop_reads(slice_of(pattern, (uint32_t)strlen(pattern)));
 	return code;
 }
 
@@ -117,7 +124,8 @@ run(const pcre2_code *code, struct slice body, uint32_t occurrences, uint32_t cu
 	bool is_done = false;
 
 	memset(stream.bytes, 0xee, sizeof(stream.bytes));
-	stream_init(&stream, code, group_n_of(code), occurrences, on_match, NULL);
+	assert_ptr_equal(code, facts.code);
+	stream_init(&stream, &facts, group_n_of(code), occurrences, on_match, NULL);
 	stream.context = context;
 	stream.captures = captures;
 	*ret_fault = RULES_FAULT_NONE;
@@ -195,6 +203,69 @@ static void
 expect(const char *pattern, const char *body)
 {
 	expect_all_cuts(pattern, slice_of(body, (uint32_t)strlen(body)), 0);
+}
+
+/* A match becomes "()", however long it is. */
+static enum rules_fault
+on_mark(void *ctx, const struct rules_refs *groups, bool *ret_goes, struct slice *ret)
+{
+	(void)ctx;
+	(void)groups;
+	*ret_goes = true;
+	*ret = SLICE("()");
+	return RULES_FAULT_NONE;
+}
+
+/* All work of a body whose matches become marks; in *ret_most of the dearest turn. */
+static int64_t
+work_of(const pcre2_code *code, struct slice body, uint32_t cut, uint8_t *out, uint32_t *ret_n,
+	int64_t *ret_most)
+{
+	struct sink sink = { out, ROOM };
+	uint32_t at = 0;
+	int64_t all = 0;
+	bool is_done = false;
+
+	assert_ptr_equal(code, facts.code);
+	stream_init(&stream, &facts, group_n_of(code), 0, on_mark, NULL);
+	stream.context = context;
+	stream.captures = captures;
+	*ret_most = 0;
+	while (!is_done) {
+		uint32_t take;
+		uint8_t *to = stream_room(&stream, &take);
+		int64_t work = 1 << 16, before = work;
+
+		take = take < body.n - at ? take : body.n - at;
+		take = take < cut ? take : cut;
+		memcpy(to, body.p + at, take);
+		stream_added(&stream, take);
+		at += take;
+		assert_int_equal(stream_turn(&stream, at == body.n, &sink, &work, &is_done),
+				 RULES_FAULT_NONE);
+		all += before - work;
+		*ret_most = before - work > *ret_most ? before - work : *ret_most;
+	}
+	*ret_n = ROOM - sink.n;
+	return all;
+}
+
+static void
+expect_marks(const char *pattern, struct slice body, struct slice expected)
+{
+	static const uint32_t cuts[] = { 97, 4096, 1 << 20 };
+	static uint8_t out[ROOM];
+	pcre2_code *code = compile(pattern, 0, true);
+
+	for (uint32_t i = 0; i < 3; i++) {
+		int64_t most;
+		uint32_t n;
+
+		work_of(code, body, cuts[i], out, &n, &most);
+		assert_int_equal(n, expected.n);
+		assert_memory_equal(out, expected.p, n);
+	}
+	pcre2_code_free(code);
 }
 
 static void
@@ -368,6 +439,71 @@ what_matches_in_less_than_all_its_room_is_found_there(void **state)
 	expect_long("a.*b|a", slice_of(body, 199900), slice_of(expected, 199902));
 }
 
+/* The last place of a call is a character of two bytes: machine code would try the second, too. */
+static void
+a_call_may_end_within_a_character(void **state)
+{
+	static uint8_t body[3000], expected[3010];
+
+	(void)state;
+	memset(body, '.', sizeof(body));
+	memcpy(body + 1023,
+	       "\xc3\xa9"
+	       "a.",
+	       4);
+	memcpy(expected, body, 1025);
+	memcpy(expected + 1025, "[a|a]", 5);
+	memset(expected + 1030, '.', 3000 - 1026);
+	expect_long("\\b(a|b)", slice_of(body, 3000), slice_of(expected, 3004));
+}
+
+/* The class and the text of a pattern, and a body that takes it to all ends of a stretch. */
+static void
+hops_find_what_is_there(void **state)
+{
+	static uint8_t body[400000], expected[400010];
+	static const uint32_t at[] = {
+		BODY_TEXT_MAX - 8, BODY_TEXT_MAX - 7, BODY_TEXT_MAX + 9, 100000, 163001, 299990
+	};
+
+	(void)state;
+	for (uint32_t i = 0; i < 6; i++) {
+		uint32_t end = at[i] + 8, from;
+
+		/* The earliest place from which it is within a match's room. */
+		from = end > BODY_TEXT_MAX ? end - BODY_TEXT_MAX : 0;
+		memset(body, 'i', 300000);
+		memcpy(body + at[i], "internal", 8);
+		memcpy(expected, body, from);
+		memcpy(expected + from, "()", 2);
+		memcpy(expected + from + 2, body + end, 300000 - end);
+		expect_marks("[^\"]*internal", slice_of(body, 300000),
+			     slice_of(expected, 300000 - (end - from) + 2));
+	}
+}
+
+/* Work that was paid covers what PCRE2 was asked, and is no more than some times the body. */
+static void
+a_long_stretch_costs_no_more_than_its_length(void **state)
+{
+	static const char *const patterns[] = { "[^\"]*internal", "(.*)internal", "\\w+@" };
+	static uint8_t body[1 << 20], out[ROOM];
+
+	(void)state;
+	memset(body, 'i', sizeof(body));
+	for (uint32_t i = 0; i < 3; i++) {
+		pcre2_code *code = compile(patterns[i], 0, true);
+		struct slice all = slice_of(body, sizeof(body));
+		int64_t most;
+		uint32_t n;
+
+		assert_true(work_of(code, all, 4096, out, &n, &most) < 16 * (int64_t)sizeof(body));
+		assert_int_equal(n, sizeof(body));
+		assert_true(most < 1 << 18);
+		pcre2_code_free(code);
+	}
+}
+
 static void
 a_hostile_pattern_ends_in_a_fault(void **state)
 {
@@ -399,7 +535,7 @@ half_a_character_is_waited_for(void **state)
 	uint32_t room;
 
 	(void)state;
-	stream_init(&stream, code, 0, 0, on_match, NULL);
+	stream_init(&stream, &facts, 0, 0, on_match, NULL);
 	stream.context = context;
 	stream.captures = captures;
 	memcpy(stream_room(&stream, &room), text, sizeof(text) - 1);
@@ -423,6 +559,9 @@ main(void)
 		cmocka_unit_test(random_patterns_do_as_the_whole),
 		cmocka_unit_test(a_match_may_be_as_long_as_its_room_and_no_longer),
 		cmocka_unit_test(what_matches_in_less_than_all_its_room_is_found_there),
+		cmocka_unit_test(a_call_may_end_within_a_character),
+		cmocka_unit_test(hops_find_what_is_there),
+		cmocka_unit_test(a_long_stretch_costs_no_more_than_its_length),
 		cmocka_unit_test(a_hostile_pattern_ends_in_a_fault),
 	};
 	int failed;

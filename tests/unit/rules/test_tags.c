@@ -58,11 +58,12 @@ scan(struct slice page, bool is_xml, uint32_t cut, uint32_t step, uint32_t room,
 		struct slice in;
 		struct sink to = { out + made, room < ROOM - made ? room : ROOM - made };
 		uint32_t to_n = to.n;
+		int64_t work = 1 << 18;
 
 		if (end > page.n)
 			end = page.n;
 		in = slice_of(page.p + at, end - at);
-		assert_int_equal(tags_turn(&t, &in, UINT32_MAX, end == page.n, &to, &is_done),
+		assert_int_equal(tags_turn(&t, &in, end == page.n, &to, &work, &is_done),
 				 RULES_FAULT_NONE);
 		made += to_n - to.n;
 		at = (uint32_t)(in.p - page.p);
@@ -251,6 +252,7 @@ a_new_value_that_is_too_long_is_a_fault(void **state)
 	static uint8_t page[BODY_TEXT_MAX + 100], out[ROOM];
 	struct slice in = slice_of(page, BODY_TEXT_MAX + 10);
 	struct sink to = { out, ROOM };
+	int64_t work = 1 << 20;
 	bool is_done;
 
 	(void)state;
@@ -258,7 +260,39 @@ a_new_value_that_is_too_long_is_a_fault(void **state)
 	memcpy(page, "<a href='", 9);
 	page[BODY_TEXT_MAX + 9] = '\'';
 	tags_init(&t, wants, 3, false, on_value, NULL);
-	assert_int_equal(tags_turn(&t, &in, UINT32_MAX, true, &to, &is_done), RULES_FAULT_LONG);
+	assert_int_equal(tags_turn(&t, &in, true, &to, &work, &is_done), RULES_FAULT_LONG);
+}
+
+/* The name of each attribute is compared with each that is wanted. */
+static void
+many_wants_are_paid_for_and_end_a_turn(void **state)
+{
+	static struct tags_want many[1000];
+	static struct tags t;
+	static uint8_t out[ROOM];
+	static char page[4096] = "<a";
+	uint32_t n = 2, asked_n = 0, turn_n = 0;
+	struct sink to = { out, ROOM };
+	struct slice in;
+	bool is_done = false;
+
+	(void)state;
+	for (uint32_t i = 0; i < 1000; i++)
+		many[i] = (struct tags_want){ SLICE("b"), SLICE("q"), 1 };
+	for (; n < 4000; n += 4, asked_n++)
+		memcpy(page + n, " q=1", 4);
+	in = slice_of(page, n);
+	tags_init(&t, many, 1000, false, on_value, NULL);
+	while (!is_done) {
+		int64_t work = 100000;
+
+		assert_int_equal(tags_turn(&t, &in, true, &to, &work, &is_done), RULES_FAULT_NONE);
+		assert_true(work > -10000); /* no more than one step beyond */
+		turn_n++;
+	}
+	assert_int_equal(ROOM - to.n, n);
+	assert_memory_equal(out, page, n);
+	assert_true(turn_n >= asked_n * 1000 / 100000);
 }
 
 int
@@ -277,6 +311,7 @@ main(void)
 		cmocka_unit_test(a_page_may_end_anywhere),
 		cmocka_unit_test(a_value_that_is_too_long_passes),
 		cmocka_unit_test(a_new_value_that_is_too_long_is_a_fault),
+		cmocka_unit_test(many_wants_are_paid_for_and_end_a_turn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
