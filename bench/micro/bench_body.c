@@ -1,0 +1,205 @@
+/*
+ * bench_body.c - ticks a byte of a response's body through its rules, and the longest turn: of
+ * pages as they are, and of rules and bodies that were made for each other to cost the most.
+ *
+ * The longest turn counts: less than a millisecond (beside each line, the least of all rounds, in
+ * time of the thread). A turn is rules_body_turn with RULES_BODY_WORK.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "micro/bench.h"
+#include "page.h"
+
+enum {
+	PIECE = 16 << 10,
+	BODY_MAX = 256 << 10,
+	RULES_TEXT = 64 << 10,
+	TURNS_MOST = 1000, /* of a body: it need not come to its end */
+	TAG_RULES = 60,
+};
+
+struct pair {
+	const char *name, *pattern;
+	const char *piece; /* of which the body is made, again and again; NULL: a page */
+	uint32_t body_n;
+	const char *tags; /* NULL: a rule about the body */
+	uint32_t rule_n;
+};
+
+static const struct pair pairs[] = {
+	{ "page-literal", "http://internal", NULL, BODY_MAX, NULL, 1 },
+	{ "page-links", "href=&quot;http://internal([^&quot;]*)&quot;", NULL, BODY_MAX, NULL, 1 },
+	{ "page-words", "\\w+\\.internal\\b", NULL, BODY_MAX, NULL, 1 },
+	{ "page-tags", "^http://internal/(.*)", NULL, BODY_MAX, "A, Img, Form", 3 },
+	{ "run-of-base64", "[^&quot;]*internal", "iVBORw0KGgoAAAANSUhEUgAA", BODY_MAX, NULL, 1 },
+	{ "run-of-i", "[^&quot;]*internal", "i", BODY_MAX, NULL, 1 },
+	{ "run-nearly", "[^&quot;]*internal", "interna ", BODY_MAX, NULL, 1 },
+	{ "any-run", "[\\s\\S]*zzz", "abc ", BODY_MAX, NULL, 1 },
+	{ "line", ".*internal", "abc ", BODY_MAX, NULL, 1 },
+	{ "lines", ".*internal", "a line of some text without it\n", BODY_MAX, NULL, 1 },
+	{ "words", "\\w+@", "a", BODY_MAX, NULL, 1 },
+	{ "lazy", "a.*?z", "a", BODY_MAX, NULL, 1 },
+	{ "prefix", "a[^&quot;]*internal", "a", BODY_MAX, NULL, 1 },
+	{ "begins", "&lt;a[^&gt;]*&gt;", "<a ", BODY_MAX, NULL, 1 },
+	{ "two-runs", "\\w+\\s*\\w+x", "ab ", BODY_MAX, NULL, 1 },
+	{ "two-any", "a.*b.*c", "ab ", BODY_MAX, NULL, 1 },
+	{ "nested", "(\\w+\\s?)+x;", "aaaa ", BODY_MAX, NULL, 1 },
+	{ "refers", "(\\w)\\1*z", "a", BODY_MAX, NULL, 1 },
+	{ "empty", "x*", "a", BODY_MAX, NULL, 1 },
+	{ "short-runs", "[^&quot;]*internal", "abcdefghijklmnopqrstuvwxyz\"", BODY_MAX, NULL, 1 },
+	{ "tags-60", "^x", "<a href=y>", BODY_MAX / 4, "A", TAG_RULES },
+	{ "tags-60-wants", "^x", "<q a=b c=d e=f>", BODY_MAX / 4, "A", TAG_RULES },
+	{ "tags-60-match", "y", "<a href=y>", BODY_MAX / 4, "A", TAG_RULES },
+	{ "tags-60-run", "(.*)x", "<a href='aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'>",
+	  BODY_MAX / 4, "A", TAG_RULES },
+};
+
+static uint8_t body[BODY_MAX];
+static uint8_t out[PIECE];
+
+/* ---- what goes through ---- */
+
+static void
+page_fill(void)
+{
+	char line[512];
+	uint32_t at = 0;
+
+	for (uint32_t i = 0; at < BODY_MAX; i++) {
+		uint32_t n = (uint32_t)snprintf(
+			line, sizeof(line),
+			"<div class=\"row\"><a href=\"/section/page%u.html\">A title of item</a>\n"
+			"<p>Some words of text that nobody rewrites, as pages mostly have.</p>\n"
+			"<img src=\"/images/%u.png\" alt=\"picture\"></div>\n"
+			"<a href=\"http://internal/docs/%u\">document</a>\n",
+			i, i, i);
+
+		n = n < BODY_MAX - at ? n : BODY_MAX - at;
+		memcpy(body + at, line, n);
+		at += n;
+	}
+}
+
+static void
+body_fill(const struct pair *p)
+{
+	size_t n = p->piece != NULL ? strlen(p->piece) : 1;
+
+	if (p->piece == NULL)
+		page_fill();
+	else
+		for (uint32_t i = 0; i < BODY_MAX; i++)
+			body[i] = (uint8_t)p->piece[i % n];
+}
+
+static const char *
+rules_text(const struct pair *p)
+{
+	static char text[RULES_TEXT];
+	int n = 0;
+
+	for (uint32_t i = 0; i < p->rule_n; i++)
+		n += snprintf(text + n, sizeof(text) - (size_t)n,
+			      "<rule name='%u'><match %s%s%s pattern='%s'/>"
+			      "<action type='Rewrite' value='z'/></rule>",
+			      i, p->tags != NULL ? "filterByTags='" : "",
+			      p->tags != NULL ? p->tags : "", p->tags != NULL ? "'" : "",
+			      p->pattern);
+	return text;
+}
+
+/* ---- one body ---- */
+
+/* Of this thread: others on the machine do not count. */
+static uint64_t
+cpu_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+/* In pieces as a decoder gives them; *ret_most: nanoseconds of the longest turn, *ret_n: bytes. Returns ticks. */
+static uint64_t
+body_through(struct page *page, void *memory, size_t memory_n, uint32_t n, uint64_t *ret_most,
+	     uint32_t *ret_n, enum rules_body_verdict *ret_v)
+{
+	struct rules_body *b;
+	uint64_t begin = bench_ticks(), at = cpu_ns(), now;
+	uint32_t done = 0, turn_n = 0;
+
+	b = rules_body_init(memory, memory_n, page->rules, 0, 0, &page->reply, NULL);
+	*ret_most = 0;
+	do {
+		uint32_t in_n = n - done < PIECE ? n - done : PIECE;
+		struct rules_body_io io = { .in = body + done,
+					    .in_n = in_n,
+					    .is_last = done + in_n == n,
+					    .out = out,
+					    .out_n = sizeof(out),
+					    .work = RULES_BODY_WORK };
+
+		*ret_v = rules_body_turn(b, &io);
+		done = (uint32_t)(io.in - body);
+		now = cpu_ns();
+		*ret_most = now - at > *ret_most ? now - at : *ret_most;
+		at = now;
+	} while (*ret_v != RULES_BODY_END && *ret_v != RULES_BODY_FAULT && ++turn_n < TURNS_MOST);
+	*ret_n = done > 0 ? done : 1;
+	return bench_ticks() - begin;
+}
+
+static void
+measure(const struct pair *p)
+{
+	char name[64], note[64];
+	struct bench_op op = { .name = name, .note = note };
+	uint32_t n = (uint32_t)bench_size(p->body_n);
+	uint32_t done_n;
+	uint64_t least = UINT64_MAX, most;
+	enum rules_body_verdict v = RULES_BODY_MORE;
+	struct page *page;
+	void *memory;
+	size_t memory_n;
+
+	snprintf(name, sizeof(name), "body/%s", p->name);
+	if (!bench_wants(name))
+		return;
+	body_fill(p);
+	page = page_open(rules_text(p));
+	page_line(page, true, "Content-Type", "text/html; charset=utf-8");
+	page_head(page);
+	memory_n = rules_body_bytes(page->rules, 0, &page->reply);
+	memory = bench_memory(memory_n);
+	for (uint32_t i = 0; i < bench_rounds(); i++) {
+		uint64_t ticks = body_through(page, memory, memory_n, n, &most, &done_n, &v);
+
+		least = most < least ? most : least;
+		bench_put(&op, ticks, done_n);
+	}
+	snprintf(note, sizeof(note), "longest turn %.0f us%s", (double)least / 1e3,
+		 v == RULES_BODY_FAULT ? ", a fault"
+		 : v == RULES_BODY_END ? ""
+				       : ", not to its end");
+	bench_print(&op);
+	page_close(page);
+}
+
+int
+main(int argc, char **argv)
+{
+	bench_open("bench_body", argc, argv);
+	for (uint32_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+		measure(&pairs[i]);
+	return bench_close();
+}
