@@ -126,7 +126,7 @@ struct told {
 
 /* What other threads want, once a round. */
 static void
-take_orders(struct core *core, struct told *told, uint64_t now)
+take_orders(struct core *core, struct told *told)
 {
 	uint64_t wall_ns = __atomic_load_n(&core->wall_ns, __ATOMIC_RELAXED);
 	bool is_idle = true;
@@ -138,7 +138,7 @@ take_orders(struct core *core, struct told *told, uint64_t now)
 		return;
 	for (uint16_t i = 0; i < core->lane_n; i++) {
 		if (!told->is_draining)
-			lane_drain(core->lane[i], now);
+			lane_drain(core->lane[i]);
 		is_idle &= lane_is_idle(core->lane[i]);
 	}
 	told->is_draining = true;
@@ -157,7 +157,7 @@ core_run(void *arg)
 		bool found = take_round(core, &now);
 		uint64_t ns = 0;
 
-		take_orders(core, &told, now);
+		take_orders(core, &told);
 		switch (backoff_next(&core->backoff, found, now, deadline(core), &ns)) {
 		case BACKOFF_POLL:
 			break;

@@ -426,10 +426,9 @@ lane_set_wall(struct lane *lane, uint64_t wall_ns)
 }
 
 void
-lane_drain(struct lane *lane, uint64_t now)
+lane_drain(struct lane *lane)
 {
-	lane->is_draining = true;
-	proxy_drain(lane->proxy, now);
+	lane->is_draining = lane->must_drain = true;
 }
 
 bool
@@ -438,7 +437,7 @@ lane_is_idle(const struct lane *lane)
 	struct proxy_gauges gauges;
 
 	proxy_gauges(lane->proxy, &gauges);
-	return gauges.exchanges == 0;
+	return gauges.exchanges == 0 && !lane->must_drain;
 }
 
 uint32_t

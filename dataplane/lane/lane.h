@@ -85,8 +85,8 @@ void lane_wake(struct lane *lane);
 /* The clock has been set: see lane_conf.wall_ns. */
 void lane_set_wall(struct lane *lane, uint64_t wall_ns);
 
-/* From the next turn on no new request is taken; those in progress go on. */
-void lane_drain(struct lane *lane, uint64_t now);
+/* From the next turn on no new request is taken; those in progress go on. Between any turns. */
+void lane_drain(struct lane *lane);
 
 /* No request is in progress. */
 bool lane_is_idle(const struct lane *lane);

@@ -101,6 +101,10 @@ lane_turn(struct lane *lane, uint64_t now)
 	bool found;
 
 	found = take_view(lane, now);
+	if (lane->must_drain) {
+		lane->must_drain = false;
+		proxy_drain(lane->proxy, now);
+	}
 	if (lane->rule_next < lane->rule_n) {
 		lane_own_rules(lane);
 		found = true;
@@ -144,7 +148,7 @@ lane_deadline(const struct lane *lane)
 {
 	uint64_t at = tcp_deadline(lane->tcp);
 
-	if (lane->unheard != 0)
+	if (lane->unheard != 0 || lane->must_drain)
 		return 0;
 	at = earlier(at, proxy_deadline(lane->proxy));
 	at = earlier(at, net_deadline(lane->net));

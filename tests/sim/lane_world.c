@@ -543,7 +543,7 @@ lw_run(const struct lw_conf *conf, struct lw_result *ret_result)
 	w->result.end_ns = w->now - w->begin;
 	w->is_ending = true;
 	for (uint16_t i = 0; w->conf.seed % 2 == 0 && i < w->conf.lane_n; i++)
-		lane_drain(w->lane[i].lane, w->now);
+		lane_drain(w->lane[i].lane);
 	run_until(w, w->now + FINISH_NS, is_quiet);
 	check_end(w);
 	close_world(w);
