@@ -53,7 +53,7 @@ struct lane {
 	struct counters *count;
 	struct view_taken taken;
 	bool has_view, is_draining;
-	bool must_drain; /* at its next turn, with the view of that turn */
+	bool must_drain;       /* at its next turn, with the view of that turn */
 	uint64_t unheard;      /* lanes whose rings were not emptied at the last turn */
 	uint64_t runtime_at;   /* when the run-time words are looked at next */
 	uint64_t publish_at;   /* when the board's gauges are written next */

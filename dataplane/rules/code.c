@@ -120,8 +120,7 @@ code_compile(struct rules *rules, uint32_t i, struct abi_fault *ret_fault)
 	code_starts(code);
 	code_last(code, (p->flags & IMG_PATTERN_CASELESS) != 0);
 	/* Failure means that it is interpreted: slower, not different. */
-	if (!refers_back(code->code))
-		pcre2_jit_compile(code->code, PCRE2_JIT_COMPLETE);
+	code->is_slow |= !code->is_slow && pcre2_jit_compile(code->code, PCRE2_JIT_COMPLETE) != 0;
 	return true;
 }
 

@@ -29,13 +29,15 @@ enum {
 /* An open group; the first is the pattern. */
 struct group {
 	bool is_assert;
-	struct set within; /* what it may match */
-	uint32_t lead_n;   /* before it */
-	uint32_t way_n;	   /* before it, */
-	uint32_t other_n;  /* and of its alternatives but this */
-	uint32_t run_n;	   /* repeats before it */
-	bool is_first;	   /* the first repeat is in it */
-	bool has_assert;   /* an assertion is in it */
+	struct set within;  /* what it may match */
+	uint32_t lead_n;    /* before it */
+	uint32_t way_n;	    /* before it, */
+	uint32_t other_n;   /* and of its alternatives but this */
+	uint32_t run_n;	    /* repeats before it */
+	bool is_first;	    /* the first repeat is in it */
+	bool has_assert;    /* an assertion is in it */
+	uint32_t capture_i; /* 0: it is none that is kept, or one of too many */
+	uint32_t repeat_n;  /* quantifiers before it */
 };
 
 struct reader {
@@ -49,12 +51,23 @@ struct reader {
 	uint32_t assert_n; /* assertions that are open */
 	struct group group[GROUPS_MAX + 1];
 
-	uint32_t way_n;	  /* ways to come here */
-	uint32_t entry_n; /* repeats that are begun one way, */
-	uint32_t again_n; /* and times that others are begun, */
-	struct set dear;  /* which run over these */
-	uint32_t least_n; /* times that the last quantifier wants at least, */
-	uint32_t span_n;  /* ways through what it repeats */
+	uint32_t way_n;	   /* ways to come here */
+	uint32_t entry_n;  /* repeats that are begun one way, */
+	uint32_t again_n;  /* and times that others are begun, */
+	struct set dear;   /* which run over these */
+	uint32_t least_n;  /* times that the last quantifier wants at least, */
+	uint32_t span_n;   /* ways through what it repeats */
+	bool is_lazy;	   /* ... and takes as few as it can, each a step of its own */
+	struct set before; /* the character that stands before what comes, */
+	bool has_before;   /* if there is just one */
+	uint32_t split_n;  /* repeats before it that can give way, one way for each place */
+	uint32_t
+		loose_n; /* repeats begun again, however often; and those only behind one of gate */
+	uint32_t gated_n;
+	struct set gate;
+	uint32_t repeat_n;  /* quantifiers, of all kinds */
+	uint32_t capture_n; /* groups that are kept; the short ones: */
+	uint32_t short_captures;
 	bool ends_with_line;
 	struct set lead[RULES_LEAD];
 	uint32_t lead_n;
@@ -129,7 +142,7 @@ class_escape(uint8_t c, struct set *set)
 	return true;
 }
 
-/* Behind a backslash, a single character; *ret_c, or it is unknown. */
+/* Behind a backslash, a single character; or it is unknown. */
 static uint32_t
 single_escape(struct reader *r)
 {
@@ -250,15 +263,18 @@ quantifier(struct reader *r)
 	bool is_braces = c == '{' && is_digit(peek(r, 1));
 
 	r->least_n = r->span_n = 1;
+	r->is_lazy = false;
 	if (c != '*' && c != '+' && c != '?' && !is_braces)
 		return REPEATS_NOT;
 	r->at++;
+	r->repeat_n++;
 	r->least_n = c == '+' ? 1 : 0;
 	r->span_n = c == '?' ? 2 : RULES_ENTRIES;
 	if (is_braces) {
 		braces(r);
 		r->at++;
 	}
+	r->is_lazy = peek(r, 0) == '?' && r->least_n <= 1;
 	r->at += peek(r, 0) == '?' || peek(r, 0) == '+';
 	return is_braces ? REPEATS_COUNTED : c == '?' ? REPEATS_MAYBE : REPEATS_ANY;
 }
@@ -286,13 +302,22 @@ ways(struct reader *r, uint32_t n)
 	r->way_n = min_of(r->way_n * min_of(n, RULES_ENTRIES - 1), RULES_ENTRIES);
 }
 
-/* A repeat over these begins, once for each way to come here. */
+/*
+ * A repeat over these begins, once for each way to come here. Behind a certain character, where one
+ * repeat alone gives way, it is begun once for each such character of the string.
+ */
 static void
 entries(struct reader *r, const struct set *set)
 {
 	if (r->way_n == 1) {
 		r->entry_n++;
 		return;
+	}
+	if (r->has_before && r->split_n == 1) {
+		r->gated_n++;
+		set_join(&r->gate, &r->before);
+	} else {
+		r->loose_n++;
 	}
 	r->again_n = min_of(r->again_n + r->way_n, RULES_ENTRIES);
 	set_join(&r->dear, set);
@@ -360,10 +385,15 @@ part(struct reader *r, struct set *set, bool is_dot)
 	    !set_has_all(&r->run, set))
 		r->gap_n++;
 	runs |= repeats == REPEATS_ANY && !is_end(r, is_dot);
-	if (runs)
+	if (runs && !r->is_lazy)
 		entries(r, set);
-	if (repeats == REPEATS_MAYBE || (runs && !is_closed(r, set)))
+	if (repeats == REPEATS_MAYBE || (runs && !is_closed(r, set))) {
 		ways(r, r->span_n);
+		/* in a group, which may repeat or have alternatives, it is not followed */
+		r->split_n += repeats == REPEATS_MAYBE ? 2 : 1;
+	}
+	r->before = *set;
+	r->has_before = repeats == REPEATS_NOT;
 }
 
 static void
@@ -372,6 +402,7 @@ group_begins(struct reader *r)
 	static const char *const plain[] = { "?:", "?>" };
 	static const char *const assertion[] = { "?=", "?!", "?<=", "?<!" };
 	bool is_plain = peek(r, 0) != '?' && peek(r, 0) != '*', is_assert = false;
+	bool is_kept = is_plain;
 
 	for (uint32_t i = 0; i < 2 && !is_plain; i++)
 		if (starts_with(r, plain[i])) {
@@ -387,15 +418,17 @@ group_begins(struct reader *r)
 		while (r->at < r->regex.n && peek(r, 0) != '>')
 			r->at++;
 		r->at++;
-		is_plain = true;
+		is_plain = is_kept = true;
 	}
 	if ((!is_plain && !is_assert) || r->depth == GROUPS_MAX) {
 		r->is_unknown = true;
 		return;
 	}
 	r->depth++;
+	r->capture_n += is_kept;
 	r->assert_n += is_assert;
 	r->is_leading &= !is_assert;
+	r->has_before &= !is_assert;
 	for (uint32_t i = 0; i < r->depth && is_assert; i++)
 		r->group[i].has_assert = true;
 	r->group[r->depth] = (struct group){
@@ -403,6 +436,8 @@ group_begins(struct reader *r)
 		.lead_n = r->lead_n,
 		.way_n = r->way_n,
 		.run_n = r->entry_n + r->again_n,
+		.capture_i = is_kept && r->capture_n < 10 ? r->capture_n : 0,
+		.repeat_n = r->repeat_n,
 	};
 }
 
@@ -413,6 +448,8 @@ bar(struct reader *r)
 	struct group *g = &r->group[r->depth];
 
 	r->is_leading = false;
+	r->has_before = false;
+	r->split_n += 2;
 	r->lead_n = g->lead_n;
 	r->sweeps &= r->depth == 0 || (r->has_repeat && !g->is_first);
 	r->has_repeat = r->depth > 0;
@@ -447,6 +484,8 @@ group_ends(struct reader *r)
 		return;
 	}
 	r->assert_n -= g->is_assert;
+	if (g->capture_i > 0 && g->repeat_n == r->repeat_n)
+		r->short_captures |= 1u << g->capture_i;
 	r->way_n = min_of(r->way_n + g->other_n, RULES_ENTRIES);
 	r->depth--;
 	repeats = quantifier(r);
@@ -459,6 +498,11 @@ group_ends(struct reader *r)
 	r->has_repeat |= repeats != REPEATS_NOT;
 	if (repeats == REPEATS_COUNTED || (repeats == REPEATS_ANY && !ends))
 		set_join(&r->run, &g->within);
+	r->has_before = false;
+	if (repeats != REPEATS_NOT) { /* its repeats come by several ways to one place */
+		r->split_n += 2;
+		r->loose_n++;
+	}
 	if (repeats == REPEATS_ANY || repeats == REPEATS_COUNTED)
 		group_repeats(r, g);
 	else if (repeats == REPEATS_MAYBE)
@@ -469,15 +513,18 @@ group_ends(struct reader *r)
 static void
 reference(struct reader *r)
 {
-	while (is_digit(peek(r, 0)))
-		r->at++;
+	uint32_t i = number(r);
+
 	r->is_leading = false;
 	r->sweeps &= r->has_repeat;
 	r->has_repeat = true;
 	if (quantifier(r) != REPEATS_NOT)
 		r->is_unknown = true;
 	set_join(&r->group[r->depth].within, &r->run);
-	entries(r, &r->run);
+	/* A group without repeats is a few characters, however often it is looked for. */
+	if (i >= 10 || (r->short_captures >> i & 1) == 0)
+		entries(r, &r->run);
+	r->has_before = false;
 }
 
 static void
@@ -580,6 +627,8 @@ reach_read(struct slice regex, bool is_caseless, struct rules_code *code)
 	code->gap_n = r.gap_n;
 	code->entry_n = r.entry_n;
 	code->again_n = r.again_n;
+	code->gated_n = r.loose_n == 0 ? r.gated_n : 0;
+	set_put(&r.gate, code->gate);
 	code->ends_with_line = r.ends_with_line;
 	code->sweeps = r.sweeps;
 	code->has_prelude = r.has_prelude;

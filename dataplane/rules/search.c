@@ -85,6 +85,20 @@ dear_stretch(const struct rules_code *code, struct slice s)
 	return most;
 }
 
+/* How often repeats can be begun again in a string. */
+static uint32_t
+again_of(const struct rules_code *code, struct slice s)
+{
+	uint64_t n = 0;
+
+	if (code->gated_n == 0)
+		return code->again_n;
+	for (uint32_t i = 0; i < s.n; i++)
+		n += code->gate[s.p[i] / 64] >> s.p[i] % 64 & 1;
+	n *= code->gated_n;
+	return n < code->again_n ? (uint32_t)n : code->again_n;
+}
+
 /* Whether the first repeat begins anew at a start, and has run on from there. */
 static bool
 is_swept(struct search *k, uint32_t at)
@@ -332,7 +346,8 @@ look(struct search *k)
 	}
 	if (k->again_n > 0 && k->again_n == k->code->again_n) {
 		k->dear_n = dear_stretch(k->code, k->s);
-		k->l->work_left -= (int64_t)k->s.n * DEAR_WORK;
+		k->l->work_left -= (int64_t)k->s.n * DEAR_WORK * 2;
+		k->again_n = again_of(k->code, k->s);
 	}
 	return true;
 }

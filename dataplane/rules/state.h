@@ -197,7 +197,9 @@ struct rules_code {
 	uint64_t sweep[2];	  /* ASCII */
 	uint32_t entry_n;	  /* repeats that an attempt begins once, */
 	uint32_t again_n;	  /* and times that it begins others, which run over bytes */
-	uint64_t dear[4];	  /* of these */
+	uint64_t dear[4];	  /* of these; */
+	uint64_t gate[4];	  /* each of them only behind one of these bytes, */
+	uint32_t gated_n;	  /* which begins so many; 0: nothing is known of that */
 	uint64_t run[4]; /* bytes that repeats may pass; an attempt sees stretches of them, */
 	uint32_t gap_n;	 /* and of others so many */
 	bool hops;	 /* hop.c: one repeat of one class, from a match's begin on, and a text */

@@ -31,9 +31,10 @@ enum {
 	PLACE_WORK = 6, /* where a match does not begin after all */
 	START_WORK = 12,
 	STEP_WORK = 4,
-	WALK_WORK = 3, /* a byte looked at here, for what it may cost */
+	WALK_WORK = 3,	 /* a byte looked at here, for what it may cost */
+	SLOW_STEPS = 16, /* a step without machine code is so many */
 	CALL_MOST = 1 << 16,
-	CALL_FAULT = 1 << 21, /* what may cost so much, if more than few steps, is not begun */
+	CALL_FAULT = 1 << 21, /* an attempt has the steps that may cost so much, and no more */
 	HOP_MOST = 16 << 10,
 	WANT_MIN = 32,
 	LEVELS = 6,
@@ -240,10 +241,16 @@ view_of(const struct stream *s, bool is_last)
 
 /* ---- what a call may cost ---- */
 
-static uint32_t
+static uint64_t
+step_work(const struct stream *s)
+{
+	return STEP_WORK * (s->code->is_slow ? SLOW_STEPS : 1);
+}
+
+static uint64_t
 steps_work(const struct stream *s)
 {
-	return s->level > 0 ? level[s->level].steps * STEP_WORK : START_WORK;
+	return s->level > 0 ? level[s->level].steps * step_work(s) : START_WORK;
 }
 
 /* How often one attempt may run over what its repeats can pass. */
@@ -315,16 +322,33 @@ fit_of(const struct stream *s, const struct view *v)
 	return (struct fit){ 1, CALL_WORK + steps_work(s) + n * runs_of(s) };
 }
 
+/*
+ * Steps of an attempt that could be too dear with all of its level's: each may begin repeats anew,
+ * and hardly one does.
+ */
+static uint32_t
+steps_fit(const struct stream *s, const struct view *v, struct fit *fit)
+{
+	uint32_t steps = level[s->level].steps;
+	uint64_t n = v->end - s->pos, once = n * s->code->entry_n;
+	uint64_t each = step_work(s) + (s->code->again_n > 0 ? n : 0);
+
+	if (s->level == 0 || fit->work <= CALL_FAULT)
+		return steps;
+	*fit = (struct fit){ 1, CALL_FAULT };
+	return once < CALL_FAULT / 2 ? min_of(steps, (uint32_t)((CALL_FAULT - once) / each)) : 0;
+}
+
 /* Looks for a match that starts at pos, or at one of the next. */
 static int
-ask(struct stream *s, const struct view *v, uint32_t starts, uint32_t options)
+ask(struct stream *s, const struct view *v, uint32_t starts, uint32_t steps, uint32_t options)
 {
 	options |= PCRE2_NO_UTF_CHECK; /* stretch() has seen to it */
 	if (s->was_empty)
 		options |= PCRE2_NOTEMPTY_ATSTART;
 	if (!s->is_begin || s->base > 0)
 		options |= PCRE2_NOTBOL;
-	pcre2_set_match_limit(s->context, level[s->level].steps);
+	pcre2_set_match_limit(s->context, steps);
 	/* Machine code tries the byte behind the limit, too, if that is none that begins a character. */
 	pcre2_set_offset_limit(s->context, next_start(s, s->pos + starts - 1) - 1 - s->base);
 	return pcre2_match(s->code->code, s->bytes + s->base, v->end - s->base, s->pos - s->base,
@@ -473,7 +497,7 @@ hop(struct stream *s, bool is_last, int64_t *work)
 	s->want = s->wide = far + BODY_TEXT_MAX;
 	v = view_of(s, is_last);
 	*work -= (int64_t)(CALL_WORK + steps_work(s) + (v.end - far) * runs_of(s));
-	rc = ask(s, &v, 1, v.is_body ? 0 : PCRE2_NOTEOL);
+	rc = ask(s, &v, 1, level[s->level].steps, v.is_body ? 0 : PCRE2_NOTEOL);
 	s->want = s->wide = 0;
 	if (rc == PCRE2_ERROR_NOMATCH)
 		return STEP_ON;
@@ -515,6 +539,7 @@ look(struct stream *s, bool is_last, int64_t *work)
 {
 	struct view v;
 	struct fit fit;
+	uint32_t steps;
 	int rc;
 
 	if (s->is_vain)
@@ -526,10 +551,9 @@ look(struct stream *s, bool is_last, int64_t *work)
 	fit = v.is_longest
 		      ? (struct fit){ 1, CALL_WORK + steps_work(s) + (v.end - s->pos) * runs_of(s) }
 		      : fit_of(s, &v);
+	steps = steps_fit(s, &v, &fit);
 	*work -= (int64_t)fit.work;
-	if (fit.work > CALL_FAULT && s->level > 0)
-		return STEP_FAULT;
-	rc = ask(s, &v, fit.starts,
+	rc = ask(s, &v, fit.starts, steps,
 		 v.is_body		      ? 0
 		 : v.is_final || v.is_longest ? PCRE2_NOTEOL
 					      : PCRE2_PARTIAL_HARD);
@@ -543,7 +567,8 @@ look(struct stream *s, bool is_last, int64_t *work)
 	}
 	if (rc == PCRE2_ERROR_NOMATCH)
 		return no_match(s, &v, fit.starts);
-	if (rc == PCRE2_ERROR_MATCHLIMIT && s->level + 1 < LEVELS) {
+	if (rc == PCRE2_ERROR_MATCHLIMIT && s->level + 1 < LEVELS &&
+	    steps == level[s->level].steps) {
 		s->level++;
 		return STEP_ON;
 	}

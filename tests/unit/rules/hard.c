@@ -37,6 +37,8 @@ const struct hard hard_honest[] = {
 	{ "ext-none", "\\.(jpe?g|png|gif|css|js)$", "", "a.b/c.de/", "", K(63), HARD_NO, HARD_NO, 0 },
 	{ "query-id", "(?:^|&)id=([^&]*)", "", "name=value&", "id=7", K(63), HARD_YES, HARD_YES, 0 },
 	{ "query-two", "[?&]a=([^&]*)&b=([^&]*)", "?", "name=value&", "a=1&b=2", K(63), HARD_YES, HARD_YES, 0 },
+	{ "query-long", "^(.*)[?&]id=([^&]*)&(.*)$", "a=1&id=5&SAMLRequest=", AZ, "", K(2), HARD_YES, HARD_YES, 0 },
+	{ "query-longer", "^(.*)[?&]id=([^&]*)&(.*)$", "a=1&id=5&SAMLRequest=", AZ, "", K(8), HARD_YES, HARD_YES, 0 },
 	{ "digits", "([0-9]{4})-([0-9]{2})", "", "123 45-", "2024-11", K(32), HARD_YES, HARD_YES, 0 },
 	{ "everything", "(.*)", "", AZ, "", K(60), HARD_YES, HARD_YES, 0 },
 	{ "not-empty", "^(.+)$", "", AZ, "", K(60), HARD_YES, HARD_YES, 0 },

@@ -546,6 +546,35 @@ half_a_character_is_waited_for(void **state)
 	pcre2_code_free(code);
 }
 
+/* Pages that are one line, and images in them: a lazy repeat takes a step for each character. */
+static void
+honest_patterns_have_their_matches(void **state)
+{
+	static char body[ROOM], want[ROOM];
+	uint32_t n = (uint32_t)snprintf(body, sizeof(body), "<img src=\"data:");
+	uint32_t link_n;
+
+	(void)state;
+	memset(body + n, 'x', 1500);
+	n += 1500;
+	n += (uint32_t)snprintf(body + n, sizeof(body) - n, "\">%s", "<p class=a>text text</p>");
+	for (uint32_t i = 0; i < 60; i++)
+		n += (uint32_t)snprintf(body + n, sizeof(body) - n, "%s",
+					"<p class=a>text text</p>");
+	link_n = n;
+	expect_marks("src=([\"'])(.*?)\\1", slice_of(body, n),
+		     slice_of(want, (uint32_t)snprintf(want, sizeof(want), "<img ()%.*s",
+						       (int)(n - 1516), body + 1516)));
+	n += (uint32_t)snprintf(body + n, sizeof(body) - n, "<a href=\"http://internal/x\">");
+	for (uint32_t i = 0; i < 1500; i++)
+		n += (uint32_t)snprintf(body + n, sizeof(body) - n, "%s",
+					"<p class=a>text text</p>");
+	expect_marks("href=\"(.*?)internal(.*?)\"", slice_of(body, n),
+		     slice_of(want, (uint32_t)snprintf(want, sizeof(want), "%.*s<a ()%.*s",
+						       (int)link_n, body, (int)(n - link_n - 27),
+						       body + link_n + 27)));
+}
+
 int
 main(void)
 {
@@ -562,6 +591,7 @@ main(void)
 		cmocka_unit_test(a_call_may_end_within_a_character),
 		cmocka_unit_test(hops_find_what_is_there),
 		cmocka_unit_test(a_long_stretch_costs_no_more_than_its_length),
+		cmocka_unit_test(honest_patterns_have_their_matches),
 		cmocka_unit_test(a_hostile_pattern_ends_in_a_fault),
 	};
 	int failed;
