@@ -174,21 +174,38 @@ foreign_n(const char *at, bool is_class)
 											      : 0;
 }
 
-/* Such a pattern works here; said, for it says something else in IIS, or nothing. */
-static void
-foreign_warn(struct making *m, const struct whose *w, const struct rule_text *text)
+/* Of what a search in parts would make something else: \G is the place where it begins. */
+static bool
+is_of_searches(const char *at)
 {
-	bool is_class = false;
+	return (at[0] == '\\' && at[1] == 'G') || (at[0] == '(' && at[1] == '*');
+}
+
+/*
+ * Other such patterns work here; said, for they say something else in IIS, or nothing. False with an
+ * error told.
+ */
+static bool
+foreign_check(struct making *m, const struct whose *w, const struct rule_text *text)
+{
+	bool is_class = false, is_said = false;
 
 	for (const char *at = text->s; *at != '\0'; at++) {
 		size_t n = foreign_n(at, is_class);
 
-		if (n > 0) {
+		if (n > 0 && is_of_searches(at)) {
+			say_error(m, w, text->at,
+				  "pattern '%.80s': '%.*s' speaks of how a search goes, which here "
+				  "goes its own way; write it without",
+				  text->s, (int)n - (at[0] == '('), at);
+			return false;
+		}
+		if (n > 0 && !is_said) {
 			say_warning(m, w, text->at,
 				    "pattern '%.80s': '%.*s' is no ECMAScript, which is what IIS "
 				    "has; write it without if this file is IIS' as well",
 				    text->s, (int)n, at);
-			return;
+			is_said = true;
 		}
 		if (*at == '\\' && at[1] != '\0')
 			at++;
@@ -197,6 +214,7 @@ foreign_warn(struct making *m, const struct whose *w, const struct rule_text *te
 		else if (*at == ']')
 			is_class = false;
 	}
+	return true;
 }
 
 /* False with an error told; else the number of groups. */
@@ -258,8 +276,8 @@ pattern_make(struct making *m, const struct whose *w, const struct rule_text *te
 			    "nothing in braces is expanded in a pattern: '%s' is taken as it "
 			    "stands; put what varies into the input of a condition",
 			    from);
-	if (syntax == IMG_SYNTAX_REGEX)
-		foreign_warn(m, w, text);
+	if (syntax == IMG_SYNTAX_REGEX && !foreign_check(m, w, text))
+		return NULL;
 	plain = syntax == IMG_SYNTAX_WILDCARD ? regex_of_wildcard(&m->arena, from, false)
 					      : pattern->regex;
 	pattern->tree = syntax_parse(&m->arena, plain, is_caseless, &why);

@@ -239,6 +239,9 @@ bad_patterns_are_refused_with_the_character(void **state)
 		"rule 'a': pattern 'a(b', character 4: missing closing parenthesis");
 	refused(PROGRAMS_RULES(RULE("a", "+", "")), "quantifier does not follow a repeatable item");
 	refused(PROGRAMS_RULES(RULE("a", "a\\Cb", "")), "pattern 'a\\Cb'");
+	refused(PROGRAMS_RULES(RULE("a", "\\p{L}(?:\\G|,)b", "")),
+		"'\\G' speaks of how a search goes");
+	refused(PROGRAMS_RULES(RULE("a", "a(*COMMIT)b", "")), "'(*' speaks of how a search goes");
 	refused(PROGRAMS_RULES(RULE("a", "x", CONDS(COND("{URL}", "[b")))), "pattern '[b'");
 	warned(PROGRAMS_RULES(RULE("a", "^/{C:1}", "")), "nothing in braces is expanded");
 	warned(PROGRAMS_RULES(RULE("a", "(a+)+$", "")), "may take very long");
