@@ -302,7 +302,8 @@ struct packet {
 	uint8_t bytes[PACKET_MAX];
 };
 
-#define COUNTS(x) x(seen) x(lost) x(overflown) x(late) x(doubled) x(marked)
+/* echoed and reduced: segments with ECE and with CWR, of connections that are open (RFC 3168, 6.1). */
+#define COUNTS(x) x(seen) x(lost) x(overflown) x(late) x(doubled) x(marked) x(echoed) x(reduced)
 
 struct way {
 	struct packet *first, *last; /* by due_ns */
@@ -375,6 +376,19 @@ mark(uint8_t *p)
 	return true;
 }
 
+/* What a segment says of congestion: a SYN's flags only ask for ECN. */
+static void
+count_congestion(struct way *w, const uint8_t *p, uint32_t n)
+{
+	uint32_t head = p[0] >> 4 == 6 ? 40 : (uint32_t)(p[0] & 15) * 4;
+	uint8_t protocol = p[0] >> 4 == 6 ? p[6] : p[9];
+
+	if (protocol != IPPROTO_TCP || n < head + 20 || (p[head + 13] & 0x02) != 0)
+		return;
+	w->echoed += (p[head + 13] & 0x40) != 0;
+	w->reduced += (p[head + 13] & 0x80) != 0;
+}
+
 static void
 enter_path(int d, uint8_t *bytes, uint32_t n, uint64_t now)
 {
@@ -382,6 +396,7 @@ enter_path(int d, uint8_t *bytes, uint32_t n, uint64_t now)
 	uint64_t due = now + conf.delay_us * 1000;
 
 	w->seen++;
+	count_congestion(w, bytes, n);
 	if (meets(d, 0, conf.loss)) {
 		w->lost++;
 		return;
