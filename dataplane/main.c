@@ -275,6 +275,7 @@ open_port(struct dataplane *d, const struct img *img, uint16_t i, bool is_huge)
 		.tx_ring_n = p->tx_ring_n,
 		.rss_key = p->rss_key,
 		.rss_key_n = (uint8_t)p->rss_key_n,
+		.off = p->flags,
 		.trusts_sums = (p->flags & IMG_PORT_TRUSTS_SUMS) != 0,
 		.is_huge = is_huge,
 		.gathers = img_machine(img)->poll != IMG_POLL_BUSY,
@@ -283,7 +284,8 @@ open_port(struct dataplane *d, const struct img *img, uint16_t i, bool is_huge)
 		.pool = d->pool,
 	};
 	/* The image is control's, who must not reach root's files through us. */
-	bool is_users = p->kind != IMG_DEVICE_PACKET && p->kind != IMG_DEVICE_XDP;
+	bool is_users = p->kind != IMG_DEVICE_PACKET && p->kind != IMG_DEVICE_XDP &&
+			p->kind != IMG_DEVICE_TAP;
 	char why[PORT_WHY];
 
 	memcpy(conf.mac, p->mac, sizeof(conf.mac));

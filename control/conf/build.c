@@ -139,7 +139,7 @@ device_build(struct build *build, const struct conf_device *device, struct img_p
 	} kind[] = {
 		{ IMG_DEVICE_PACKET, &device->packet }, { IMG_DEVICE_XDP, &device->xdp },
 		{ IMG_DEVICE_MEMIF, &device->memif },	{ IMG_DEVICE_VHOST, &device->vhost },
-		{ IMG_DEVICE_VIRTIO, &device->virtio },
+		{ IMG_DEVICE_VIRTIO, &device->virtio }, { IMG_DEVICE_TAP, &device->tap },
 	};
 	for (uint32_t i = 0; i < sizeof(kind) / sizeof(kind[0]); i++) {
 		if (kind[i].path->at == NULL)
@@ -157,6 +157,25 @@ device_build(struct build *build, const struct conf_device *device, struct img_p
 	for (uint32_t i = 0; i < record->rss_key_n; i++)
 		record->rss_key[i] = (uint8_t)(hex_digit(device->rss_key.s[2 * i]) << 4 |
 					       hex_digit(device->rss_key.s[2 * i + 1]));
+}
+
+/* What one offload cannot be without goes with it. */
+static uint32_t
+offloads_off(const struct conf_offloads *may)
+{
+	uint32_t off = 0;
+
+	if (may->rx_checksum.v == 0)
+		off |= IMG_PORT_NO_RX_CHECKSUM | IMG_PORT_NO_LRO;
+	if (may->tx_checksum.v == 0)
+		off |= IMG_PORT_NO_TX_CHECKSUM | IMG_PORT_NO_TSO;
+	if (may->tso.v == 0)
+		off |= IMG_PORT_NO_TSO;
+	if (may->lro.v == 0)
+		off |= IMG_PORT_NO_LRO;
+	if (may->multi_segs.v == 0)
+		off |= IMG_PORT_NO_MULTI_SEGS | IMG_PORT_NO_TSO;
+	return off;
 }
 
 static void
@@ -191,6 +210,7 @@ ports_build(struct build *build)
 					   .source_n = port->source_addresses.n };
 
 		device_build(build, &port->device, &record);
+		record.flags |= offloads_off(&port->offloads);
 		record.first_source = sources_build(build, &port->source_addresses);
 		img_build_port(&build->img, &record);
 		for (CONF_EACH(struct conf_prefix, address, &port->addresses))

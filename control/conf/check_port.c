@@ -138,7 +138,9 @@ interface_of(const struct conf_device *device)
 {
 	if (device->packet.at != NULL)
 		return &device->packet;
-	return device->xdp.at != NULL ? &device->xdp : NULL;
+	if (device->xdp.at != NULL)
+		return &device->xdp;
+	return device->tap.at != NULL ? &device->tap : NULL;
 }
 
 /* The socket that a device makes or uses, or NULL. */
@@ -157,7 +159,7 @@ static uint32_t
 kinds_n(const struct conf_device *device)
 {
 	return (uint32_t)(device->packet.at != NULL) + (device->xdp.at != NULL) +
-	       (device->memif.at != NULL) + (device->vhost.at != NULL) +
+	       (device->tap.at != NULL) + (device->memif.at != NULL) + (device->vhost.at != NULL) +
 	       (device->virtio.at != NULL);
 }
 
@@ -165,7 +167,7 @@ kinds_n(const struct conf_device *device)
 static bool
 names_kind(const struct conf_device *device)
 {
-	static const char *const word[] = { "packet", "xdp", "memif", "vhost", "virtio" };
+	static const char *const word[] = { "packet", "xdp", "tap", "memif", "vhost", "virtio" };
 
 	for (uint32_t i = 0; i < sizeof(word) / sizeof(word[0]); i++)
 		if (node_find(device->at, word[i]) != NULL)
@@ -178,11 +180,12 @@ check_kind(const struct conf_device *device, struct conf_errs *errs)
 {
 	if (kinds_n(device) > 1)
 		conf_err_add(errs, device->at->at,
-			     "a device is one of packet, xdp, memif, vhost and virtio; keep one");
+			     "a device is one of packet, xdp, tap, memif, vhost and virtio; keep "
+			     "one");
 	else if (kinds_n(device) == 0 && !names_kind(device) && errs->n == 0)
 		conf_err_add(errs, device->at->at,
-			     "the device does not say what it is; write packet:IFACE, xdp:IFACE or "
-			     "{memif: PATH, role: client, id: 0}");
+			     "the device does not say what it is; write packet:IFACE, xdp:IFACE, "
+			     "tap:NAME or {memif: PATH, role: client, id: 0}");
 	if (device->memif.at == NULL && kinds_n(device) > 0 &&
 	    (device->role.at != NULL || device->id.at != NULL || device->checksums.at != NULL))
 		conf_err_add(errs, device->at->at,

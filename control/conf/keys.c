@@ -39,6 +39,10 @@ static const struct key device_keys[] = {
 	  .example = "xdp: eth1",
 	  .what = "a network interface of the kernel, by AF_XDP, which leaves the kernel what is "
 		  "not for the port's addresses" },
+	{ .name = "tap", .type = KEY_NAME, AT(conf_device, tap),
+	  .example = "tap: penstock0",
+	  .what = "an interface that the kernel makes for the data plane, whose other end is the "
+		  "kernel's; one that 'ip tuntap' made stays" },
 	{ .name = "vhost", .type = KEY_FILE, AT(conf_device, vhost),
 	  .example = "vhost: /run/penstock-vhost/guest.sock",
 	  .what = "the socket of a vhost-user backend, which the data plane makes for a guest" },
@@ -67,7 +71,6 @@ static const struct key device_keys[] = {
 		  "left out: not known" },
 	{ .name = "vdev", .type = KEY_LATER, .what = "raw DPDK device arguments" },
 	{ .name = "pci", .type = KEY_LATER, .what = "PCI ports" },
-	{ .name = "tap", .type = KEY_LATER, .what = "tap ports" },
 };
 
 const struct key_section key_device = { .name = "device", .keys = device_keys,
@@ -82,12 +85,32 @@ static const struct key route_keys[] = {
 };
 SECTION(key_route, "route", route_keys, conf_route);
 
+static const struct key offloads_keys[] = {
+	{ .name = "rx_checksum", .type = KEY_BOOL, .absent = "true", AT(conf_offloads, rx_checksum),
+	  .example = "rx_checksum: off",
+	  .what = "the port says whose TCP checksum needs no look; off: also lro" },
+	{ .name = "tx_checksum", .type = KEY_BOOL, .absent = "true", AT(conf_offloads, tx_checksum),
+	  .example = "tx_checksum: off",
+	  .what = "the port fills TCP checksums in; off: also tso" },
+	{ .name = "tso", .type = KEY_BOOL, .absent = "true", AT(conf_offloads, tso),
+	  .example = "tso: off",
+	  .what = "the port cuts large packets into segments" },
+	{ .name = "lro", .type = KEY_BOOL, .absent = "true", AT(conf_offloads, lro),
+	  .example = "lro: off",
+	  .what = "the port may hand over several segments as one" },
+	{ .name = "multi_segs", .type = KEY_BOOL, .absent = "true", AT(conf_offloads, multi_segs),
+	  .example = "multi_segs: off",
+	  .what = "the port sends packets that lie in several pieces; off: they are copied together, "
+		  "and no tso" },
+};
+SECTION(key_offloads, "offloads", offloads_keys, conf_offloads);
+
 static const struct key port_keys[] = {
 	{ .name = "name", .type = KEY_NAME, .is_needed = true, AT(conf_port, name),
 	  .example = "name: outside", .what = "how listeners, farms and reports call the port" },
 	{ .name = "device", .type = KEY_DEVICE, .is_needed = true, AT(conf_port, device),
 	  .example = "device: packet:eth1",
-	  .what = "packet:IFACE, xdp:IFACE, or a mapping {memif: PATH, role: client, id: 0, queues: 2}, "
+	  .what = "packet:IFACE, xdp:IFACE, tap:NAME, or a mapping {memif: PATH, role: client, id: 0, queues: 2}, "
 	  "{vhost: PATH, queues: 2} or {virtio: PATH, queues: 2}" },
 	{ .name = "addresses", .type = KEY_PREFIX, .is_list = true, .is_needed = true,
 	  AT(conf_port, addresses), .example = "addresses: [10.0.0.5/24, \"2001:db8::5/64\"]",
@@ -107,6 +130,9 @@ static const struct key port_keys[] = {
 	{ .name = "dscp", .type = KEY_COUNT, .max = 63, .absent = "0", AT(conf_port, dscp),
 	  .example = "dscp: 10",
 	  .what = "Differentiated Services code point of the TCP packets that the port sends" },
+	{ .name = "offloads", .type = KEY_SECTION, .of = &key_offloads, AT(conf_port, offloads),
+	  .example = "offloads: {tso: off}",
+	  .what = "what the port may do for TCP where it can; off: it is done here" },
 	{ .name = "source_addresses", .type = KEY_IP, .is_list = true,
 	  AT(conf_port, source_addresses), .example = "source_addresses: [10.0.0.6, 10.0.0.7]",
 	  .what = "which of the port's addresses servers are dialled from; left out: all" },

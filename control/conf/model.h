@@ -52,10 +52,10 @@ struct conf_list {
 	const struct node *at;
 };
 
-/* The mapping forms: {memif: PATH, …}, {packet: IFACE}; the text forms fill packet and xdp. */
+/* The mapping forms: {memif: PATH, …}, {packet: IFACE}; the text forms fill packet, xdp and tap. */
 struct conf_device {
 	const struct node *at;
-	struct conf_str packet, xdp;	      /* interface name, or NULL: */
+	struct conf_str packet, xdp, tap;     /* interface name, or NULL: */
 	struct conf_str memif, vhost, virtio; /* socket path */
 	struct conf_num role;		      /* enum img_role */
 	struct conf_num checksums;	      /* 0: verified, 1: trusted */
@@ -70,6 +70,12 @@ struct conf_route {
 	struct conf_ip via;
 };
 
+/* Booleans: what the port may do where it can. */
+struct conf_offloads {
+	const struct node *at;
+	struct conf_num rx_checksum, tx_checksum, tso, lro, multi_segs;
+};
+
 struct conf_port {
 	const struct node *at;
 	struct conf_str name;
@@ -80,6 +86,7 @@ struct conf_port {
 	struct conf_list routes;    /* struct conf_route */
 	struct conf_num mtu;
 	struct conf_num hop_limit, dscp;
+	struct conf_offloads offloads;
 	struct conf_list source_addresses; /* struct conf_ip */
 };
 

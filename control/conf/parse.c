@@ -20,13 +20,13 @@ static void section_read(struct parse *parse, const struct key_section *section,
 			 const struct node *node, void *to);
 static void section_absent(struct parse *parse, const struct key_section *section, void *to);
 
-#define DEVICE_FORMS "packet:IFACE, xdp:IFACE or {memif: PATH, role: client, id: 0}"
+#define DEVICE_FORMS "packet:IFACE, xdp:IFACE, tap:NAME or {memif: PATH, role: client, id: 0}"
 
 static void
 device_read(struct parse *parse, const struct key *key, const struct node *node,
 	    struct conf_device *to)
 {
-	static const char *const later[] = { "pci", "tap", "vdev", NULL };
+	static const char *const later[] = { "pci", "vdev", NULL };
 	const char *colon;
 
 	if (node->kind == NODE_MAP) {
@@ -47,6 +47,8 @@ device_read(struct parse *parse, const struct key *key, const struct node *node,
 		to->packet = (struct conf_str){ .s = node->text + 7, .at = node };
 	else if (strncmp(node->text, "xdp:", 4) == 0 && parse_is_name(node->text + 4))
 		to->xdp = (struct conf_str){ .s = node->text + 4, .at = node };
+	else if (strncmp(node->text, "tap:", 4) == 0 && parse_is_name(node->text + 4))
+		to->tap = (struct conf_str){ .s = node->text + 4, .at = node };
 	else
 		parse_wrong_value(parse, key, node, "use " DEVICE_FORMS);
 }

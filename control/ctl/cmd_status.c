@@ -88,6 +88,7 @@ port_json(const struct instance_port *port)
 		{ INSTANCE_PORT_CSUM_RX, "checksum_rx" },
 		{ INSTANCE_PORT_MULTI_SEGS, "multi_segs" },
 		{ INSTANCE_PORT_TSO, "tso" },
+		{ INSTANCE_PORT_LRO, "lro" },
 		{ INSTANCE_PORT_HASH, "rss_hash" },
 	};
 	json_t *able = json_array();

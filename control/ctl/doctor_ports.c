@@ -12,7 +12,9 @@
 #include "ctl/doctor.h"
 
 enum {
-	IS_UP = 1, /* IFF_UP */
+	IS_UP = 1,		 /* IFF_UP */
+	IS_TAP = 2,		 /* IFF_TAP */
+	IS_MULTI_QUEUE = 0x0100, /* IFF_MULTI_QUEUE */
 };
 
 /* need_wakeup, without which an AF_XDP queue costs a processor of its own, came with 5.4. */
@@ -132,6 +134,42 @@ iface_look(struct doctor *doctor, const char *what, const char *iface, uint64_t 
 	veth_look(doctor, what, iface);
 }
 
+/* A tap that is not there is made by the data plane; another's interface cannot be joined. */
+static void
+tap_look(struct doctor *doctor, const char *what, const struct conf_device *device)
+{
+	const char *name = device->tap.s, *path;
+	unsigned long mtu = 0, flags = 0;
+
+	path = arena_format(&doctor->arena, "%s/dev/net/tun", doctor->root);
+	if (access(path, F_OK) != 0)
+		doctor_add(doctor, what, DOCTOR_BAD, "no /dev/net/tun: the kernel makes no taps",
+			   "modprobe tun");
+	else if (!iface_number(doctor, name, "mtu", 10, &mtu))
+		doctor_add(doctor, what, DOCTOR_OK,
+			   arena_format(&doctor->arena,
+					"%s is made when the data plane starts, and goes with it",
+					name),
+			   NULL);
+	else if (!iface_number(doctor, name, "tun_flags", 16, &flags) || (flags & IS_TAP) == 0)
+		doctor_add(doctor, what, DOCTOR_BAD,
+			   arena_format(&doctor->arena, "%s is there and is no tap", name),
+			   "another name in device: tap:NAME");
+	else if (device->queues.v > 1 && (flags & IS_MULTI_QUEUE) == 0)
+		doctor_add(doctor, what, DOCTOR_BAD,
+			   arena_format(&doctor->arena, "%s has one queue, the port wants %llu",
+					name, (unsigned long long)device->queues.v),
+			   arena_format(&doctor->arena,
+					"ip tuntap delete %s mode tap, then ip tuntap add %s mode "
+					"tap multi_queue",
+					name, name));
+	else
+		doctor_add(
+			doctor, what, DOCTOR_OK,
+			arena_format(&doctor->arena, "%s is a tap, MTU %lu, and stays", name, mtu),
+			NULL);
+}
+
 /* The backend of a virtio port must be there first; memif and vhost wait for their peers. */
 static void
 socket_look(struct doctor *doctor, const char *what, const char *path, bool must_be)
@@ -158,6 +196,8 @@ port_look(struct doctor *doctor, const struct conf_port *port)
 	if (device->xdp.s != NULL || device->packet.s != NULL)
 		iface_look(doctor, what, device->xdp.s != NULL ? device->xdp.s : device->packet.s,
 			   port->mtu.v);
+	else if (device->tap.s != NULL)
+		tap_look(doctor, what, device);
 	else if (device->virtio.s != NULL)
 		socket_look(doctor, what, device->virtio.s, true);
 	else if (device->vhost.s != NULL)

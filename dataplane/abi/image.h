@@ -241,7 +241,15 @@ struct img_core {
 
 enum {
 	IMG_PORT_TRUSTS_SUMS = 1 << 0, /* memif: checksums of full segments are not verified */
-	IMG_PORT_FLAGS = IMG_PORT_TRUSTS_SUMS,
+	/* not used though the port has it */
+	IMG_PORT_NO_RX_CHECKSUM = 1 << 1,
+	IMG_PORT_NO_TX_CHECKSUM = 1 << 2,
+	IMG_PORT_NO_TSO = 1 << 3,
+	IMG_PORT_NO_LRO = 1 << 4,
+	IMG_PORT_NO_MULTI_SEGS = 1 << 5,
+
+	IMG_PORT_FLAGS = IMG_PORT_TRUSTS_SUMS | IMG_PORT_NO_RX_CHECKSUM | IMG_PORT_NO_TX_CHECKSUM |
+			 IMG_PORT_NO_TSO | IMG_PORT_NO_LRO | IMG_PORT_NO_MULTI_SEGS,
 };
 
 struct img_port {

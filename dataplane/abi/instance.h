@@ -60,6 +60,7 @@ enum {
 	INSTANCE_PORT_MULTI_SEGS = 1 << 3, /* else packets are made linear */
 	INSTANCE_PORT_TSO = 1 << 4,
 	INSTANCE_PORT_HASH = 1 << 5, /* gives the RSS hash with packets */
+	INSTANCE_PORT_LRO = 1 << 6,  /* may hand over several segments as one */
 };
 
 struct instance_port {

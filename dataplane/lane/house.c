@@ -243,7 +243,7 @@ port_facts(const struct portif *port, struct instance_port *to)
 			 (f->csum_tx ? INSTANCE_PORT_CSUM_TX : 0u) |
 			 (f->csum_rx ? INSTANCE_PORT_CSUM_RX : 0u) |
 			 (f->multi_segs ? INSTANCE_PORT_MULTI_SEGS : 0u) |
-			 (f->tso ? INSTANCE_PORT_TSO : 0u);
+			 (f->tso ? INSTANCE_PORT_TSO : 0u) | (f->lro ? INSTANCE_PORT_LRO : 0u);
 	bool is_news = flags != to->flags;
 
 	snprintf(to->name, sizeof(to->name), "%s", f->name);

@@ -12,6 +12,14 @@
 
 #include "port/own.h"
 
+static inline uint32_t
+receive(struct port *port, uint16_t queue, struct buf **ret_frame, uint32_t n)
+{
+	if (port->is_tap)
+		return tap_receive(&port->tap, queue, ret_frame, n);
+	return rte_eth_rx_burst(port->id, queue, (struct rte_mbuf **)ret_frame, (uint16_t)n);
+}
+
 /*
  * Frames for a port of the kernel's leave by a system call a burst, and wake whoever waits for
  * them: dear, however few they are. So what comes is left to gather for a moment, unless it fills
@@ -25,12 +33,11 @@ look(struct port *port, uint16_t queue, struct buf **ret_frame, uint32_t n)
 	uint32_t got;
 
 	if (port->gap_tsc == 0)
-		return rte_eth_rx_burst(port->id, queue, (struct rte_mbuf **)ret_frame,
-					(uint16_t)n);
+		return receive(port, queue, ret_frame, n);
 	now = rte_rdtsc();
 	if (now - q->found_tsc < port->gap_tsc)
 		return 0;
-	got = rte_eth_rx_burst(port->id, queue, (struct rte_mbuf **)ret_frame, (uint16_t)n);
+	got = receive(port, queue, ret_frame, n);
 	if (got > 0 && got < n)
 		q->found_tsc = now;
 	return got;
@@ -184,8 +191,10 @@ send_frames(struct port *port, uint16_t queue, struct buf **frame, uint32_t n)
 
 	if (port->is_zero_copy)
 		return send_zero_copy(port, queue, frame, n);
-	if (port->is_virtio)
+	if (port->wants_lengths)
 		add_lengths(frame, n);
+	if (port->is_tap)
+		return tap_send(&port->tap, queue, frame, n);
 	sent = rte_eth_tx_burst(port->id, queue, (struct rte_mbuf **)frame, (uint16_t)n);
 	return sent <= n ? sent : n; /* memif without its eventfd answers -1 */
 }

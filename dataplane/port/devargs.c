@@ -25,6 +25,7 @@ enum {
 	MEMIF_RING_MAX = 16384,
 	VIRTIO_RING = 1024,
 	VIRTIO_RING_MAX = 32768,
+	TAP_MTU = 9216,
 };
 
 static uint16_t
@@ -166,6 +167,29 @@ mac_of(const struct port_conf *conf, uint8_t ret_mac[6])
 	ret_mac[0] = (uint8_t)((ret_mac[0] & 0xfc) | 0x02);
 }
 
+/* No device of DPDK's: the sizes. The interface is made here, which says its MTU. */
+static bool
+devargs_tap(const struct port_conf *conf, struct port *port, char *why)
+{
+	struct tap_conf tap = { .port = conf->name,
+				.interface = conf->device,
+				.queue_n = queues_of(conf, 1),
+				.mtu = conf->mtu,
+				.leaves_sums = (conf->off & IMG_PORT_NO_RX_CHECKSUM) == 0,
+				.leaves_cuts = (conf->off & IMG_PORT_NO_LRO) == 0,
+				.pool = conf->pool };
+
+	if (!check_mtu(conf, TAP_MTU, why) || !tap_open(&port->tap, &tap, why))
+		return false;
+	port->is_tap = true;
+	port->devargs.mtu = conf->mtu != 0	      ? conf->mtu
+			    : port->tap.mtu < TAP_MTU ? port->tap.mtu
+						      : TAP_MTU;
+	port->devargs.queues = port->tap.queue_n;
+	port->devargs.ring_n = port->tap.piece_n;
+	return true;
+}
+
 static bool
 devargs_memif(const struct port_conf *conf, struct port_devargs *d, char *why)
 {
@@ -200,7 +224,8 @@ devargs_vhost(const struct port_conf *conf, struct port_devargs *d, char *why)
 	d->queues = queues_of(conf, 1);
 	d->ring_n = VIRTIO_RING; /* the guest chooses; DPDK wants a number */
 	snprintf(d->name, sizeof(d->name), "net_vhost%u", conf->path);
-	snprintf(d->args, sizeof(d->args), "iface=%s,queues=%u,tso=1", conf->device, d->queues);
+	snprintf(d->args, sizeof(d->args), "iface=%s,queues=%u,tso=%d", conf->device, d->queues,
+		 (conf->off & IMG_PORT_NO_LRO) == 0);
 	return true;
 }
 
@@ -268,8 +293,9 @@ port_devargs(const struct port_conf *conf, struct port *port, char *why)
 		return check_text(conf, why) && devargs_vhost(conf, &port->devargs, why);
 	case IMG_DEVICE_VIRTIO:
 		return check_text(conf, why) && devargs_virtio(conf, &port->devargs, why);
-	case IMG_DEVICE_PCI:
 	case IMG_DEVICE_TAP:
+		return check_text(conf, why) && devargs_tap(conf, port, why);
+	case IMG_DEVICE_PCI:
 	case IMG_DEVICES:
 		break;
 	}

@@ -2,7 +2,7 @@
  * open.c - opens, watches and closes a device: from struct port_conf to a started DPDK port.
  *
  * No offload is asked for that the engines do not use, and checksums and segmentation only of
- * virtio and vhost, where they have been tried; FAST_FREE never, because buffers have counts.
+ * virtio, vhost and tap, where they have been tried; FAST_FREE never, because buffers have counts.
  * A device without receive-side scaling of its own tells no key: flows are then spread in
  * software. A memif or virtio peer with several queues is taken to spread as most NICs do out of
  * the box, with Microsoft's key; the lanes judge that from real packets.
@@ -46,18 +46,30 @@ fail(const struct port_conf *conf, const char *what, int err, char *why)
 	return false;
 }
 
-/* What the engines can use of a device of this kind. */
+/* What the engines can use of a device of this kind, and may. */
 static void
-want_offloads(enum img_device kind, struct port *port)
+want_offloads(const struct port_conf *conf, struct port *port)
 {
-	bool is_either = kind == IMG_DEVICE_VIRTIO || kind == IMG_DEVICE_VHOST;
+	static const struct {
+		uint32_t unless; /* IMG_PORT_NO_ */
+		uint64_t rx, tx;
+	} all[] = {
+		{ IMG_PORT_NO_MULTI_SEGS, 0, RTE_ETH_TX_OFFLOAD_MULTI_SEGS },
+		{ IMG_PORT_NO_RX_CHECKSUM, RTE_ETH_RX_OFFLOAD_TCP_CKSUM, 0 },
+		{ IMG_PORT_NO_LRO, RTE_ETH_RX_OFFLOAD_TCP_LRO, 0 },
+		{ IMG_PORT_NO_TX_CHECKSUM, 0, RTE_ETH_TX_OFFLOAD_TCP_CKSUM },
+		{ IMG_PORT_NO_TSO, 0, RTE_ETH_TX_OFFLOAD_TCP_TSO },
+	};
+	bool has_all = conf->device_kind == IMG_DEVICE_VIRTIO ||
+		       conf->device_kind == IMG_DEVICE_VHOST || conf->device_kind == IMG_DEVICE_TAP;
 
-	port->tx_offloads = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
-	if (!is_either)
-		return;
-	port->tx_offloads |= RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_TSO;
-	port->rx_offloads = RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_LRO |
-			    RTE_ETH_RX_OFFLOAD_SCATTER;
+	port->rx_offloads = has_all ? RTE_ETH_RX_OFFLOAD_SCATTER : 0;
+	for (size_t i = 0; i < (has_all ? sizeof(all) / sizeof(all[0]) : 1); i++) {
+		if ((conf->off & all[i].unless) != 0)
+			continue;
+		port->rx_offloads |= all[i].rx;
+		port->tx_offloads |= all[i].tx;
+	}
 }
 
 /* Makes the device of port->devargs and its queues; a negative errno when it cannot be. */
@@ -113,29 +125,12 @@ start(struct port *port)
 	return true;
 }
 
+/* Receive-side scaling that is known; key_n stays 0: flows are spread in software. */
 static void
-take_facts(const struct port_conf *conf, struct port *port, struct portif_facts *facts)
+take_spread(const struct port_conf *conf, const struct port *port, struct portif_facts *facts)
 {
 	const struct port_devargs *d = &port->devargs;
-	static const uint8_t none[6];
-	struct rte_ether_addr mac;
 
-	snprintf(facts->name, sizeof(facts->name), "%s", conf->name);
-	rte_eth_macaddr_get(port->id, &mac);
-	memcpy(facts->mac, mac.addr_bytes, 6);
-	if (memcmp(conf->mac, none, 6) != 0)
-		memcpy(facts->mac, conf->mac, 6);
-	facts->mtu = d->mtu;
-	facts->queue_n = d->queues;
-	facts->multi_segs = !port->must_linearise; /* one that comes all the same: burst.c */
-	facts->csum_tx = (port->tx_offloads & RTE_ETH_TX_OFFLOAD_TCP_CKSUM) != 0;
-	facts->csum_rx = (port->rx_offloads & RTE_ETH_RX_OFFLOAD_TCP_CKSUM) != 0;
-	facts->trusts_sums = conf->trusts_sums;
-	facts->tso = (port->tx_offloads & RTE_ETH_TX_OFFLOAD_TCP_TSO) != 0;
-	if (port->is_zero_copy || port->is_virtio || conf->device_kind == IMG_DEVICE_VDEV)
-		facts->ring_bufs = (uint32_t)d->ring_n * d->queues;
-	if (port->is_xdp)
-		facts->ring_bufs = XDP_FILL * d->queues;
 	if ((conf->device_kind != IMG_DEVICE_MEMIF && !port->is_virtio) || d->queues == 1)
 		return;
 	facts->key_n = KEY_USUAL;
@@ -148,6 +143,46 @@ take_facts(const struct port_conf *conf, struct port *port, struct portif_facts 
 	facts->reta_n = RETA_USUAL;
 	for (uint32_t i = 0; i < RETA_USUAL; i++)
 		facts->reta[i] = (uint16_t)(i % d->queues);
+}
+
+static void
+take_mac(const struct port_conf *conf, const struct port *port, uint8_t ret_mac[6])
+{
+	static const uint8_t none[6];
+	struct rte_ether_addr mac;
+
+	if (memcmp(conf->mac, none, 6) != 0) {
+		memcpy(ret_mac, conf->mac, 6);
+	} else if (port->is_tap) {
+		memcpy(ret_mac, port->tap.mac, 6);
+	} else {
+		rte_eth_macaddr_get(port->id, &mac);
+		memcpy(ret_mac, mac.addr_bytes, 6);
+	}
+}
+
+static void
+take_facts(const struct port_conf *conf, struct port *port, struct portif_facts *facts)
+{
+	const struct port_devargs *d = &port->devargs;
+
+	snprintf(facts->name, sizeof(facts->name), "%s", conf->name);
+	take_mac(conf, port, facts->mac);
+	facts->mtu = d->mtu;
+	facts->queue_n = d->queues;
+	facts->multi_segs = !port->must_linearise; /* one that comes all the same: burst.c */
+	facts->csum_tx = (port->tx_offloads & RTE_ETH_TX_OFFLOAD_TCP_CKSUM) != 0;
+	facts->csum_rx = (port->rx_offloads & RTE_ETH_RX_OFFLOAD_TCP_CKSUM) != 0;
+	facts->trusts_sums = conf->trusts_sums;
+	facts->tso = (port->tx_offloads & RTE_ETH_TX_OFFLOAD_TCP_TSO) != 0;
+	facts->lro = (port->rx_offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO) != 0 ||
+		     (conf->device_kind == IMG_DEVICE_VHOST && (conf->off & IMG_PORT_NO_LRO) == 0);
+	if (port->is_zero_copy || port->is_virtio || port->is_tap ||
+	    conf->device_kind == IMG_DEVICE_VDEV)
+		facts->ring_bufs = (uint32_t)d->ring_n * d->queues;
+	if (port->is_xdp)
+		facts->ring_bufs = XDP_FILL * d->queues;
+	take_spread(conf, port, facts);
 }
 
 /*
@@ -186,10 +221,17 @@ open_device(const struct port_conf *conf, struct port *port, char *why)
 	int err;
 
 	port->is_xdp = conf->device_kind == IMG_DEVICE_XDP;
-	if (conf->gathers && (port->is_xdp || conf->device_kind == IMG_DEVICE_PACKET))
+	if (conf->gathers &&
+	    (port->is_xdp || port->is_tap || conf->device_kind == IMG_DEVICE_PACKET))
 		port->gap_tsc = rte_get_tsc_hz() / 1000000 * GATHER_US;
 	port->is_virtio = conf->device_kind == IMG_DEVICE_VIRTIO;
-	want_offloads(conf->device_kind, port);
+	port->wants_lengths = port->is_virtio || port->is_tap;
+	want_offloads(conf, port);
+	if (port->is_tap) {
+		port->must_linearise = (port->tx_offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) == 0;
+		atomic_store_explicit(&port->is_started, true, memory_order_release);
+		return true;
+	}
 	port->can_reconnect = is_memif && !is_server;
 	port->is_zero_copy = port->can_reconnect && conf->is_huge;
 	if (is_server && !make_way(conf, why)) {
@@ -225,6 +267,8 @@ port_open(const struct port_conf *conf, struct portif *ret_port, char *why)
 			rte_eal_hotplug_remove("vdev", port->devargs.name);
 		if (port->is_xdp)
 			xdp_close(&port->xdp);
+		if (port->is_tap)
+			tap_close(&port->tap);
 		free(port);
 		return false;
 	}
@@ -264,9 +308,13 @@ port_close(struct portif *portif)
 	atomic_store(&port->is_started, false);
 	if (port->is_virtio)
 		settle();
-	rte_eth_dev_stop(port->id);
-	rte_eth_dev_close(port->id);
-	rte_eal_hotplug_remove("vdev", port->devargs.name);
+	if (port->is_tap) {
+		tap_close(&port->tap);
+	} else {
+		rte_eth_dev_stop(port->id);
+		rte_eth_dev_close(port->id);
+		rte_eal_hotplug_remove("vdev", port->devargs.name);
+	}
 	if (port->is_xdp)
 		xdp_close(&port->xdp);
 	free(port);
@@ -303,6 +351,10 @@ port_look(struct portif *portif)
 	struct rte_eth_link link = { 0 };
 	bool is_up;
 
+	if (port->is_tap) {
+		atomic_store(&port->is_up, tap_is_up(&port->tap));
+		return;
+	}
 	if (!atomic_load(&port->is_started) && !reconnect(port))
 		return;
 	/* a backend that has gone does not come again, and the driver complains at each look */
@@ -334,7 +386,18 @@ port_driver(const struct portif *portif)
 	const struct port *port = portif->self;
 	struct rte_eth_dev_info info;
 
+	if (port->is_tap)
+		return "tap";
 	return rte_eth_dev_info_get(port->id, &info) == 0 ? info.driver_name : "";
+}
+
+static void
+add_count(struct port_stats *s, const struct tap_count *c)
+{
+	s->rx_packets += __atomic_load_n(&c->rx_packets, __ATOMIC_RELAXED);
+	s->tx_packets += __atomic_load_n(&c->tx_packets, __ATOMIC_RELAXED);
+	s->rx_no_bufs += __atomic_load_n(&c->rx_no_bufs, __ATOMIC_RELAXED);
+	s->tx_errors += __atomic_load_n(&c->tx_errors, __ATOMIC_RELAXED);
 }
 
 void
@@ -344,7 +407,9 @@ port_stats(const struct portif *portif, struct port_stats *ret_stats)
 	struct port_stats s = { 0 };
 	struct rte_eth_stats eth;
 
-	if (rte_eth_stats_get(port->id, &eth) == 0) {
+	for (uint16_t q = 0; port->is_tap && q < port->tap.queue_n; q++)
+		add_count(&s, &port->tap.queue[q].count);
+	if (!port->is_tap && rte_eth_stats_get(port->id, &eth) == 0) {
 		s.rx_packets = eth.ipackets;
 		s.tx_packets = eth.opackets;
 		s.rx_missed = eth.imissed;

@@ -12,6 +12,7 @@
 
 #include "base/limits.h"
 #include "port/port.h"
+#include "port/tap.h"
 #include "port/xdp.h"
 
 /* What DPDK is told of a device. */
@@ -31,22 +32,25 @@ struct port_queue {
 } __attribute__((aligned(64)));
 
 struct port {
-	uint16_t id; /* DPDK's */
+	uint16_t id; /* DPDK's; none where is_tap */
 	uint16_t path;
 	bool must_linearise; /* the device does not take packets of several segments */
 	bool is_xdp;	     /* AF_XDP: xdp is open */
-	bool is_virtio;	     /* wants the length in the checksum of what it is to cut */
-	bool can_reconnect;  /* memif client: a lost server may come back */
-	bool is_zero_copy;   /* memif client on hugepages, until its server is lost */
-	bool was_up;	     /* since it was started */
-	uint64_t gap_tsc;    /* least time between looks that find something */
-	uint32_t looks;	     /* since it was started, without a link */
+	bool is_tap;	     /* no device of DPDK's: tap is open */
+	bool is_virtio;
+	bool wants_lengths;		   /* in the checksum of what it is to cut */
+	bool can_reconnect;		   /* memif client: a lost server may come back */
+	bool is_zero_copy;		   /* memif client on hugepages, until its server is lost */
+	bool was_up;			   /* since it was started */
+	uint64_t gap_tsc;		   /* least time between looks that find something */
+	uint32_t looks;			   /* since it was started, without a link */
 	uint64_t rx_offloads, tx_offloads; /* in use, RTE_ETH_RX_OFFLOAD_ and _TX_ */
 	_Atomic bool is_started;
 	_Atomic bool is_up;
 	struct buf_pool *pool;
 	struct port_devargs devargs;
 	struct xdp xdp;
+	struct tap tap;
 	struct port_queue queue[QUEUES_MAX];
 };
 

@@ -69,6 +69,7 @@ struct port_conf {
 	uint8_t mac[6];		       /* zero: the port's own */
 	uint8_t rss_key_n;	       /* memif: what its peer spreads by; 0: the usual key */
 	const uint8_t *rss_key;
+	uint32_t off;	  /* IMG_PORT_NO_: what the device may not do though it can */
 	bool trusts_sums; /* memif: those of full segments are taken for right */
 	bool is_huge;	  /* port_env.is_huge */
 	bool gathers;	  /* a port of the kernel's lets frames gather for a moment */
@@ -96,7 +97,7 @@ void port_close(struct portif *port);
 /* Looks at the carrier, and connects again what has been cut off. Every 100 ms, in one thread. */
 void port_look(struct portif *port);
 
-/* As DPDK calls it: "net_memif". Lives as long as the port is open. */
+/* As DPDK calls it, "net_memif", or "tap". Lives as long as the port is open. */
 const char *port_driver(const struct portif *port);
 
 /* What the device itself counts. */

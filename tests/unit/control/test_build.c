@@ -282,7 +282,9 @@ a_device_is_what_its_word_or_its_key_says(void **state)
 		"    - {name: q, addresses: [10.1.0.5/24], device: {xdp: e1, queues: 2}}\n"
 		"    - {name: r, addresses: [10.2.0.5/24], device: packet:e2}\n"
 		"    - {name: s, addresses: [10.3.0.5/24], device: {vhost: /v}}\n"
-		"    - {name: t, addresses: [10.4.0.5/24], device: {virtio: /w, queues: 4}}\n",
+		"    - {name: t, addresses: [10.4.0.5/24], device: {virtio: /w, queues: 4}}\n"
+		"    - {name: u, addresses: [10.5.0.5/24], device: tap:t0}\n"
+		"    - {name: v, addresses: [10.6.0.5/24], device: {tap: t1, queues: 2}}\n",
 		NULL);
 
 	(void)state;
@@ -296,7 +298,43 @@ a_device_is_what_its_word_or_its_key_says(void **state)
 	assert_string_equal(img_text(&tables.img, img_port(&tables.img, 3)->device), "/v");
 	assert_int_equal(img_port(&tables.img, 4)->kind, IMG_DEVICE_VIRTIO);
 	assert_string_equal(img_text(&tables.img, img_port(&tables.img, 4)->device), "/w");
+	assert_int_equal(img_port(&tables.img, 5)->kind, IMG_DEVICE_TAP);
+	assert_string_equal(img_text(&tables.img, img_port(&tables.img, 5)->device), "t0");
+	assert_int_equal(img_port(&tables.img, 6)->kind, IMG_DEVICE_TAP);
+	assert_string_equal(img_text(&tables.img, img_port(&tables.img, 6)->device), "t1");
+	assert_int_equal(img_port(&tables.img, 6)->queues, 2);
 	tables_close(&tables);
+}
+
+/* What cannot be without another goes with it. */
+static void
+offloads_that_may_not_be_used_are_flags(void **state)
+{
+	static const struct {
+		const char *text;
+		uint32_t flags;
+	} cases[] = {
+		{ "", 0 },
+		{ ", offloads: {}", 0 },
+		{ ", offloads: {tso: on, lro: on}", 0 },
+		{ ", offloads: {tso: off}", IMG_PORT_NO_TSO },
+		{ ", offloads: {lro: off}", IMG_PORT_NO_LRO },
+		{ ", offloads: {rx_checksum: off}", IMG_PORT_NO_RX_CHECKSUM | IMG_PORT_NO_LRO },
+		{ ", offloads: {tx_checksum: off}", IMG_PORT_NO_TX_CHECKSUM | IMG_PORT_NO_TSO },
+		{ ", offloads: {multi_segs: off}", IMG_PORT_NO_MULTI_SEGS | IMG_PORT_NO_TSO },
+	};
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[256];
+		struct tables t;
+
+		snprintf(text, sizeof(text), "machine:\n  ports: [" ONE_PORT("%s") "]\n",
+			 cases[i].text);
+		t = image_of(text, NULL);
+		assert_int_equal(img_port(&t.img, 0)->flags, cases[i].flags);
+		tables_close(&t);
+	}
 }
 
 /* ---- rules ---- */
@@ -405,6 +443,7 @@ main(void)
 		cmocka_unit_test(records_say_what_the_file_says),
 		cmocka_unit_test(a_memif_key_is_read_from_hex),
 		cmocka_unit_test(a_device_is_what_its_word_or_its_key_says),
+		cmocka_unit_test(offloads_that_may_not_be_used_are_flags),
 		cmocka_unit_test(listeners_bind_the_scopes_of_their_sets_in_the_order_of_work),
 		cmocka_unit_test(rules_keep_their_slots_and_the_same_file_gives_the_same_image),
 		cmocka_unit_test(farms_of_plain_hosts_keep_their_slots_too),

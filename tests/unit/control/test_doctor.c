@@ -248,6 +248,31 @@ a_configuration_is_held_against_the_machine(void **state)
 }
 
 static void
+a_tap_is_made_or_joined(void **state)
+{
+	(void)state;
+	look_with(PORT("tap:t0"));
+	assert_found("port out", DOCTOR_BAD, "no /dev/net/tun");
+	put("/dev/net/tun", "");
+	look_with(PORT("tap:t0"));
+	assert_found("port out", DOCTOR_OK, "t0 is made when the data plane starts");
+	put("/sys/class/net/t0/mtu", "1500\n");
+	look_with(PORT("tap:t0"));
+	assert_found("port out", DOCTOR_BAD, "is no tap");
+	put("/sys/class/net/t0/tun_flags", "0x1\n");
+	look_with(PORT("tap:t0"));
+	assert_found("port out", DOCTOR_BAD, "is no tap");
+	put("/sys/class/net/t0/tun_flags", "0x1002\n");
+	look_with(PORT("tap:t0"));
+	assert_found("port out", DOCTOR_OK, "t0 is a tap, MTU 1500");
+	look_with(PORT("{tap: t0, queues: 2}"));
+	assert_found("port out", DOCTOR_BAD, "t0 has one queue, the port wants 2");
+	put("/sys/class/net/t0/tun_flags", "0x1102\n");
+	look_with(PORT("{tap: t0, queues: 2}"));
+	assert_found("port out", DOCTOR_OK, "t0 is a tap");
+}
+
+static void
 an_interface_that_is_down_or_has_a_peer_is_told(void **state)
 {
 	(void)state;
@@ -317,6 +342,7 @@ main(void)
 		TEST(cores_on_two_nodes_are_found),
 		TEST(a_machine_without_files_is_told_to_be_unknown),
 		TEST(a_configuration_is_held_against_the_machine),
+		TEST(a_tap_is_made_or_joined),
 		TEST(an_interface_that_is_down_or_has_a_peer_is_told),
 		TEST(hugepages_are_missed_only_when_wanted),
 		TEST(lists_of_processors_are_read_whatever_they_are),

@@ -138,9 +138,9 @@ what_cannot_be_a_port_is_refused_in_words(void **state)
 				   .device_kind = IMG_DEVICE_PACKET };
 	assert_false(port_open(&conf, &port, why));
 	assert_non_null(strstr(why, "no interface no-such-if"));
-	conf.device_kind = IMG_DEVICE_TAP;
+	conf.device_kind = IMG_DEVICE_PCI;
 	assert_false(port_open(&conf, &port, why));
-	assert_non_null(strstr(why, "no tap ports"));
+	assert_non_null(strstr(why, "no pci ports"));
 }
 
 /* A path that a typing error points at something of somebody's. */
@@ -313,7 +313,7 @@ a_memif_client_connects_again(void **state)
 
 /* An Ethernet frame with a TCP segment of n bytes of payload over a chain, as TCP would send it. */
 static struct buf *
-tcp_frame(uint32_t n, uint16_t tso_mss)
+tcp_frame_of(uint32_t n, uint16_t tso_mss, bool csum_tx)
 {
 	static const uint8_t ether[14] = { [12] = 8 };
 	struct tcp_seg seg = { .src = ip_from_v4((const uint8_t[]){ 10, 1, 2, 3 }),
@@ -335,10 +335,16 @@ tcp_frame(uint32_t n, uint16_t tso_mss)
 		tail = b;
 		done += m;
 	}
-	seg_emit_packet(&seg, &(struct seg_how){ .csum_tx = true, .tso_mss = tso_mss }, head);
+	seg_emit_packet(&seg, &(struct seg_how){ .csum_tx = csum_tx, .tso_mss = tso_mss }, head);
 	memcpy(buf_prepend(head, 14), ether, 14);
 	head->m.l2_len = 14;
 	return head;
+}
+
+static struct buf *
+tcp_frame(uint32_t n, uint16_t tso_mss)
+{
+	return tcp_frame_of(n, tso_mss, true);
 }
 
 /* The frame as a lane would take it: what says that its checksum needs no look, and every byte. */
@@ -369,14 +375,16 @@ expect_tcp(struct portif *port, uint32_t n, bool is_chain)
 	free(bytes);
 }
 
+/* off: of both, IMG_PORT_NO_. */
 static void
-open_pair(struct portif *backend, struct portif *driver, uint16_t queues)
+open_pair(struct portif *backend, struct portif *driver, uint32_t off)
 {
 	static char socket[64];
 	struct port_conf conf;
 
 	snprintf(socket, sizeof(socket), "/tmp/test-port-%d.vhost", (int)getpid());
-	conf = memif_of(socket, 0, IMG_ROLE_SERVER, queues);
+	conf = memif_of(socket, 0, IMG_ROLE_SERVER, 1);
+	conf.off = off;
 	conf.device_kind = IMG_DEVICE_VHOST;
 	if (!port_open(&conf, backend, why))
 		fail_msg("%s", why);
@@ -395,7 +403,7 @@ virtio_and_vhost_carry_large_packets_both_ways(void **state)
 	struct buf *b;
 
 	(void)state;
-	open_pair(&backend, &driver, 1);
+	open_pair(&backend, &driver, 0);
 	assert_true(driver.facts.csum_tx && driver.facts.csum_rx && driver.facts.tso);
 	assert_true(driver.facts.multi_segs);
 	assert_true(backend.facts.csum_tx && backend.facts.csum_rx && !backend.facts.tso);
@@ -412,6 +420,71 @@ virtio_and_vhost_carry_large_packets_both_ways(void **state)
 	assert_int_equal(buf_pool_free_n(pool), BUFS);
 }
 
+/* As TCP would make it for this port. */
+static void
+expect_small_frames(struct portif *from, struct portif *to, uint32_t n)
+{
+	struct wire_port at = { 0 };
+	struct wire_packet packet;
+	struct tcp_seg seg;
+	struct buf *b = tcp_frame_of(n, 0, from->facts.csum_tx);
+
+	assert_int_equal(portif_tx_burst(from, 0, &b, 1), 1);
+	b = NULL;
+	for (uint32_t i = 0; i < 200 && portif_rx_burst(to, 0, &b, 1) == 0; i++)
+		sleep_ms(1);
+	assert_non_null(b);
+	assert_int_equal(b->m.nb_segs, 1);
+	assert_int_equal(wire_decode(b, &at, &packet, &seg), WIRE_OK);
+	assert_int_equal(seg.payload_n, n);
+	for (uint32_t i = 0; i < n; i++)
+		assert_int_equal(buf_data(b)[54 + i], (uint8_t)(i * 31 >> 3));
+	buf_give(b);
+}
+
+/* What is off is not there, the rest is, and every frame arrives with a checksum that is right. */
+static void
+offloads_that_may_not_be_used_are_done_without(void **state)
+{
+	static const uint32_t off[] = { 0,
+					IMG_PORT_NO_RX_CHECKSUM | IMG_PORT_NO_LRO,
+					IMG_PORT_NO_TX_CHECKSUM | IMG_PORT_NO_TSO,
+					IMG_PORT_NO_TSO,
+					IMG_PORT_NO_LRO,
+					IMG_PORT_NO_MULTI_SEGS | IMG_PORT_NO_TSO,
+					IMG_PORT_FLAGS & ~(uint32_t)IMG_PORT_TRUSTS_SUMS };
+
+	(void)state;
+	for (uint32_t k = 0; k < sizeof(off) / sizeof(off[0]); k++) {
+		bool is_linear = (off[k] & IMG_PORT_NO_MULTI_SEGS) != 0;
+		struct portif backend, driver;
+		struct port_stats stats;
+
+		open_pair(&backend, &driver, off[k]);
+		for (uint32_t i = 0; i < 2; i++) {
+			const struct portif_facts *f = i == 0 ? &driver.facts : &backend.facts;
+
+			assert_int_equal(f->csum_rx, (off[k] & IMG_PORT_NO_RX_CHECKSUM) == 0);
+			assert_int_equal(f->csum_tx, (off[k] & IMG_PORT_NO_TX_CHECKSUM) == 0);
+			assert_int_equal(f->lro, (off[k] & IMG_PORT_NO_LRO) == 0);
+			/* a backend that takes no large packets is sent none */
+			assert_int_equal(f->tso, i == 0 && (off[k] & (IMG_PORT_NO_TSO |
+								      IMG_PORT_NO_LRO)) == 0);
+			assert_int_equal(f->multi_segs, !is_linear);
+		}
+		for (uint32_t n = 1; n < 1460; n = n * 3 + 7) {
+			expect_small_frames(&driver, &backend, n);
+			expect_small_frames(&backend, &driver, n);
+		}
+		port_stats(&driver, &stats);
+		assert_int_equal(stats.linearised > 0, is_linear);
+		assert_int_equal(stats.unsendable, 0);
+		port_close(&driver);
+		port_close(&backend);
+		assert_int_equal(buf_pool_free_n(pool), BUFS);
+	}
+}
+
 /* What the ring has no room for stays the caller's, and is right when it is sent later. */
 static void
 a_full_virtio_ring_loses_nothing(void **state)
@@ -421,7 +494,7 @@ a_full_virtio_ring_loses_nothing(void **state)
 	uint32_t sent = 0, got = 0;
 
 	(void)state;
-	open_pair(&backend, &driver, 1);
+	open_pair(&backend, &driver, 0);
 	for (uint32_t i = 0; i < 64; i++)
 		frame[i] = tcp_frame(60000, 1448);
 	sent = portif_tx_burst(&driver, 0, frame, 64);
@@ -444,7 +517,7 @@ a_driver_whose_backend_goes_is_down(void **state)
 	struct buf *b;
 
 	(void)state;
-	open_pair(&backend, &driver, 1);
+	open_pair(&backend, &driver, 0);
 	b = tcp_frame(60000, 1448);
 	assert_int_equal(portif_tx_burst(&driver, 0, &b, 1), 1);
 	port_close(&backend);
@@ -555,6 +628,7 @@ main(void)
 		cmocka_unit_test(memif_ports_carry_frames_both_ways),
 		cmocka_unit_test(a_memif_client_connects_again),
 		cmocka_unit_test(virtio_and_vhost_carry_large_packets_both_ways),
+		cmocka_unit_test(offloads_that_may_not_be_used_are_done_without),
 		cmocka_unit_test(a_full_virtio_ring_loses_nothing),
 		cmocka_unit_test(a_driver_whose_backend_goes_is_down),
 		cmocka_unit_test(a_driver_wants_its_backend_to_be_there),
