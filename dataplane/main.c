@@ -284,8 +284,8 @@ open_port(struct dataplane *d, const struct img *img, uint16_t i, bool is_huge)
 		.pool = d->pool,
 	};
 	/* The image is control's, who must not reach root's files through us. */
-	bool is_users = p->kind != IMG_DEVICE_PACKET && p->kind != IMG_DEVICE_XDP &&
-			p->kind != IMG_DEVICE_TAP;
+	bool is_users = p->kind == IMG_DEVICE_MEMIF || p->kind == IMG_DEVICE_VHOST ||
+			p->kind == IMG_DEVICE_VIRTIO || p->kind == IMG_DEVICE_VDEV;
 	char why[PORT_WHY];
 
 	memcpy(conf.mac, p->mac, sizeof(conf.mac));
@@ -297,6 +297,33 @@ open_port(struct dataplane *d, const struct img *img, uint16_t i, bool is_huge)
 	}
 	d->port_n++;
 	return serve_port(d, i, img);
+}
+
+/* The addresses of the image's cards, separated by commas. Each may be taken, or it is said. */
+static bool
+list_cards(const struct img *img, char *ret_list, size_t size)
+{
+	char why[PORT_WHY];
+	size_t at = 0;
+
+	ret_list[0] = '\0';
+	for (uint16_t i = 0; i < img_n(img, IMG_PORTS); i++) {
+		const struct img_port *p = img_port(img, i);
+
+		if (p->kind != IMG_DEVICE_PCI)
+			continue;
+		if (!port_card_check(img_text(img, p->name), img_text(img, p->device), why)) {
+			say("%s", why);
+			return false;
+		}
+		at += (size_t)snprintf(ret_list + at, size - at, "%s%s", at > 0 ? "," : "",
+				       img_text(img, p->device));
+		if (at >= size) {
+			say("the addresses of the cards are too long");
+			return false;
+		}
+	}
+	return true;
 }
 
 static bool
@@ -311,6 +338,7 @@ open_ports(struct dataplane *d, const struct img *img)
 		.extra_mib = RINGS_MIB,
 		.lanes = img,
 	};
+	char cards[PORTS_MAX * 13 + 1];
 	struct port_env env;
 	char why[PORT_WHY];
 
@@ -318,8 +346,9 @@ open_ports(struct dataplane *d, const struct img *img)
 		say("%u ports; this version has room for %u", img_n(img, IMG_PORTS), PORTS_MAX);
 		return false;
 	}
-	if (!act_as(d, 0, getgid()))
+	if (!list_cards(img, cards, sizeof(cards)) || !act_as(d, 0, getgid()))
 		return false;
+	conf.devices = cards;
 	if (port_env_open(&conf, &env, why))
 		d->pool = port_pool_open(pool_bufs, why);
 	if (d->pool != NULL)

@@ -158,9 +158,14 @@ socket_of(const struct conf_device *device)
 static uint32_t
 kinds_n(const struct conf_device *device)
 {
-	return (uint32_t)(device->packet.at != NULL) + (device->xdp.at != NULL) +
-	       (device->tap.at != NULL) + (device->memif.at != NULL) + (device->vhost.at != NULL) +
-	       (device->virtio.at != NULL);
+	const struct conf_str *const kind[] = { &device->packet, &device->xdp,	 &device->tap,
+						&device->pci,	 &device->memif, &device->vhost,
+						&device->virtio };
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < sizeof(kind) / sizeof(kind[0]); i++)
+		n += kind[i]->at != NULL;
+	return n;
 }
 
 /* A key that names a kind is there, though its value may be wrong. */
@@ -180,8 +185,8 @@ check_kind(const struct conf_device *device, struct conf_errs *errs)
 {
 	if (kinds_n(device) > 1)
 		conf_err_add(errs, device->at->at,
-			     "a device is one of packet, xdp, tap, memif, vhost and virtio; keep "
-			     "one");
+			     "a device is one of packet, xdp, tap, pci, memif, vhost and virtio; "
+			     "keep one");
 	else if (kinds_n(device) == 0 && !names_kind(device) && errs->n == 0)
 		conf_err_add(errs, device->at->at,
 			     "the device does not say what it is; write packet:IFACE, xdp:IFACE, "
@@ -191,6 +196,26 @@ check_kind(const struct conf_device *device, struct conf_errs *errs)
 		conf_err_add(errs, device->at->at,
 			     "role, id and checksums belong to memif; remove them from a device of "
 			     "another kind");
+}
+
+/* "0000:3b:00.0": domain, bus, device, function, as DPDK and the kernel call it. */
+static bool
+is_pci_address(const char *text)
+{
+	static const char shape[] = "xxxx:xx:xx.7";
+
+	for (uint32_t i = 0; i < sizeof(shape) - 1; i++) {
+		const char *may = "0123456789abcdef";
+		char one[2] = { shape[i] };
+
+		if (shape[i] == '7')
+			may = "01234567";
+		else if (shape[i] != 'x')
+			may = one;
+		if (text[i] == '\0' || strchr(may, text[i]) == NULL)
+			return false;
+	}
+	return text[sizeof(shape) - 1] == '\0';
 }
 
 static void
@@ -204,6 +229,11 @@ check_device(const struct conf_port *port, struct conf_errs *errs)
 			     "no interface is called '%s', names have up to 15 characters; "
 			     "see 'ip link'",
 			     interface->s);
+	if (device->pci.at != NULL && !is_pci_address(device->pci.s))
+		conf_err_add(errs, device->pci.at->at,
+			     "'%s' is no PCI address; write for example 0000:3b:00.0, as lspci -D "
+			     "shows it",
+			     device->pci.s);
 	if (device->at == NULL || device->at->kind != NODE_MAP)
 		return;
 	check_kind(device, errs);
@@ -225,6 +255,8 @@ is_device_same(const struct conf_device *a, const struct conf_device *b)
 
 	if (one != NULL && two != NULL)
 		return strcmp(one->s, two->s) == 0;
+	if (a->pci.at != NULL && b->pci.at != NULL)
+		return strcmp(a->pci.s, b->pci.s) == 0;
 	one = socket_of(a);
 	two = socket_of(b);
 	return one != NULL && two != NULL && strcmp(one->s, two->s) == 0 && a->id.v == b->id.v;

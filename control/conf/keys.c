@@ -43,6 +43,9 @@ static const struct key device_keys[] = {
 	  .example = "tap: penstock0",
 	  .what = "an interface that the kernel makes for the data plane, whose other end is the "
 		  "kernel's; one that 'ip tuntap' made stays" },
+	{ .name = "pci", .type = KEY_TEXT, AT(conf_device, pci),
+	  .example = "pci: \"0000:3b:00.0\"",
+	  .what = "a network card that is bound to vfio-pci, by its PCI address" },
 	{ .name = "vhost", .type = KEY_FILE, AT(conf_device, vhost),
 	  .example = "vhost: /run/penstock-vhost/guest.sock",
 	  .what = "the socket of a vhost-user backend, which the data plane makes for a guest" },
@@ -70,7 +73,6 @@ static const struct key device_keys[] = {
 		  "queues, in hex; "
 		  "left out: not known" },
 	{ .name = "vdev", .type = KEY_LATER, .what = "raw DPDK device arguments" },
-	{ .name = "pci", .type = KEY_LATER, .what = "PCI ports" },
 };
 
 const struct key_section key_device = { .name = "device", .keys = device_keys,
@@ -110,7 +112,7 @@ static const struct key port_keys[] = {
 	  .example = "name: outside", .what = "how listeners, farms and reports call the port" },
 	{ .name = "device", .type = KEY_DEVICE, .is_needed = true, AT(conf_port, device),
 	  .example = "device: packet:eth1",
-	  .what = "packet:IFACE, xdp:IFACE, tap:NAME, or a mapping {memif: PATH, role: client, id: 0, queues: 2}, "
+	  .what = "packet:IFACE, xdp:IFACE, tap:NAME, \"pci:0000:3b:00.0\", or a mapping {memif: PATH, role: client, id: 0, queues: 2}, "
 	  "{vhost: PATH, queues: 2} or {virtio: PATH, queues: 2}" },
 	{ .name = "addresses", .type = KEY_PREFIX, .is_list = true, .is_needed = true,
 	  AT(conf_port, addresses), .example = "addresses: [10.0.0.5/24, \"2001:db8::5/64\"]",

@@ -26,7 +26,7 @@ static void
 device_read(struct parse *parse, const struct key *key, const struct node *node,
 	    struct conf_device *to)
 {
-	static const char *const later[] = { "pci", "vdev", NULL };
+	static const char *const later[] = { "vdev", NULL };
 	const char *colon;
 
 	if (node->kind == NODE_MAP) {
@@ -49,6 +49,8 @@ device_read(struct parse *parse, const struct key *key, const struct node *node,
 		to->xdp = (struct conf_str){ .s = node->text + 4, .at = node };
 	else if (strncmp(node->text, "tap:", 4) == 0 && parse_is_name(node->text + 4))
 		to->tap = (struct conf_str){ .s = node->text + 4, .at = node };
+	else if (strncmp(node->text, "pci:", 4) == 0)
+		to->pci = (struct conf_str){ .s = node->text + 4, .at = node };
 	else
 		parse_wrong_value(parse, key, node, "use " DEVICE_FORMS);
 }

@@ -49,18 +49,18 @@ iommu_look(struct doctor *doctor)
 		closedir(dir);
 	doctor_add(doctor, "iommu", DOCTOR_OK,
 		   n > 0 ? arena_format(&doctor->arena, "%u groups", n)
-			 : "none; no kind of port of this version wants one",
+			 : "none; only pci ports want one",
 		   NULL);
 }
 
-/* The last part of a link below the interface's folder; NULL: no link. */
+/* The last part of a link in a folder of /sys; NULL: no link. */
 static const char *
-link_find(struct doctor *doctor, const char *iface, const char *link)
+link_find(struct doctor *doctor, const char *folder, const char *link)
 {
 	char to[PATH_MAX];
-	ssize_t n = readlink(
-		arena_format(&doctor->arena, "%s/sys/class/net/%s/%s", doctor->root, iface, link),
-		to, sizeof(to));
+	ssize_t n =
+		readlink(arena_format(&doctor->arena, "%s/sys/%s/%s", doctor->root, folder, link),
+			 to, sizeof(to));
 	const char *text, *slash;
 
 	if (n < 0)
@@ -91,7 +91,8 @@ veth_look(struct doctor *doctor, const char *what, const char *iface)
 {
 	unsigned long index = 0, peer = 0;
 
-	if (link_find(doctor, iface, "device") == NULL &&
+	if (link_find(doctor, arena_format(&doctor->arena, "class/net/%s", iface), "device") ==
+		    NULL &&
 	    iface_number(doctor, iface, "ifindex", 10, &index) &&
 	    iface_number(doctor, iface, "iflink", 10, &peer) && index != peer)
 		doctor_add(doctor, what, DOCTOR_WARN,
@@ -106,7 +107,8 @@ veth_look(struct doctor *doctor, const char *what, const char *iface)
 static void
 iface_look(struct doctor *doctor, const char *what, const char *iface, uint64_t wants_mtu)
 {
-	const char *driver = link_find(doctor, iface, "device/driver");
+	const char *driver = link_find(doctor, arena_format(&doctor->arena, "class/net/%s", iface),
+				       "device/driver");
 	unsigned long mtu = 0, flags = 0;
 
 	if (!iface_number(doctor, iface, "mtu", 10, &mtu)) {
@@ -132,6 +134,35 @@ iface_look(struct doctor *doctor, const char *what, const char *iface, uint64_t 
 					driver != NULL ? driver : "of the kernel alone"),
 			   NULL);
 	veth_look(doctor, what, iface);
+}
+
+/* DPDK reaches a card by vfio-pci, or beside a driver of the kernel's that shares it. */
+static void
+card_look(struct doctor *doctor, const char *what, const char *address)
+{
+	const char *folder = arena_format(&doctor->arena, "bus/pci/devices/%s", address);
+	const char *path = arena_format(&doctor->arena, "%s/sys/%s", doctor->root, folder);
+	const char *driver = link_find(doctor, folder, "driver");
+	const char *cure =
+		arena_format(&doctor->arena, "driverctl set-override %s vfio-pci", address);
+
+	if (access(path, F_OK) != 0)
+		doctor_add(doctor, what, DOCTOR_BAD,
+			   arena_format(&doctor->arena, "there is no PCI device %s", address),
+			   "lspci -D lists those that are");
+	else if (driver == NULL)
+		doctor_add(doctor, what, DOCTOR_BAD,
+			   arena_format(&doctor->arena, "%s has no driver", address), cure);
+	else if (strcmp(driver, "vfio-pci") == 0 || strcmp(driver, "mlx5_core") == 0 ||
+		 strcmp(driver, "mlx4_core") == 0)
+		doctor_add(doctor, what, DOCTOR_OK,
+			   arena_format(&doctor->arena, "%s is bound to %s", address, driver),
+			   NULL);
+	else
+		doctor_add(doctor, what, DOCTOR_BAD,
+			   arena_format(&doctor->arena, "the kernel's driver %s has %s", driver,
+					address),
+			   cure);
 }
 
 /* A tap that is not there is made by the data plane; another's interface cannot be joined. */
@@ -196,6 +227,8 @@ port_look(struct doctor *doctor, const struct conf_port *port)
 	if (device->xdp.s != NULL || device->packet.s != NULL)
 		iface_look(doctor, what, device->xdp.s != NULL ? device->xdp.s : device->packet.s,
 			   port->mtu.v);
+	else if (device->pci.s != NULL)
+		card_look(doctor, what, device->pci.s);
 	else if (device->tap.s != NULL)
 		tap_look(doctor, what, device);
 	else if (device->virtio.s != NULL)

@@ -11,6 +11,7 @@
 
 #include "base/hash.h"
 #include "port/own.h"
+#include "port/pci.h"
 
 enum {
 	MTU_USUAL = 1500,
@@ -26,6 +27,9 @@ enum {
 	VIRTIO_RING = 1024,
 	VIRTIO_RING_MAX = 32768,
 	TAP_MTU = 9216,
+	PCI_MTU = 9216,
+	PCI_RING = 1024,
+	PCI_RING_MAX = 4096,
 };
 
 static uint16_t
@@ -277,6 +281,31 @@ devargs_vdev(const struct port_conf *conf, struct port_devargs *d, char *why)
 	return true;
 }
 
+/* A card that the environment was allowed: its number, and queues up to what it has. */
+static bool
+devargs_pci(const struct port_conf *conf, struct port *port, char *why)
+{
+	struct port_devargs *d = &port->devargs;
+	struct rte_eth_dev_info info;
+
+	if (!check_mtu(conf, PCI_MTU, why) || !pci_find(conf, &port->id, why))
+		return false;
+	if (rte_eth_dev_info_get(port->id, &info) != 0) {
+		snprintf(why, PORT_WHY, "port %s: %s does not tell what it is", conf->name,
+			 conf->device);
+		return false;
+	}
+	port->is_card = true;
+	d->mtu = conf->mtu != 0 ? conf->mtu : MTU_USUAL;
+	d->queues = queues_of(conf, conf->queues_max);
+	if (d->queues > info.max_rx_queues)
+		d->queues = info.max_rx_queues;
+	if (d->queues > info.max_tx_queues)
+		d->queues = info.max_tx_queues;
+	d->ring_n = power_of_two(conf->rx_ring_n, PCI_RING, PCI_RING_MAX);
+	return true;
+}
+
 bool
 port_devargs(const struct port_conf *conf, struct port *port, char *why)
 {
@@ -296,6 +325,7 @@ port_devargs(const struct port_conf *conf, struct port *port, char *why)
 	case IMG_DEVICE_TAP:
 		return check_text(conf, why) && devargs_tap(conf, port, why);
 	case IMG_DEVICE_PCI:
+		return devargs_pci(conf, port, why);
 	case IMG_DEVICES:
 		break;
 	}

@@ -21,6 +21,7 @@
 #include <rte_ethdev.h>
 
 #include "port/own.h"
+#include "port/pci.h"
 
 enum {
 	RETA_USUAL = 128,
@@ -63,7 +64,7 @@ want_offloads(const struct port_conf *conf, struct port *port)
 	bool has_all = conf->device_kind == IMG_DEVICE_VIRTIO ||
 		       conf->device_kind == IMG_DEVICE_VHOST || conf->device_kind == IMG_DEVICE_TAP;
 
-	port->rx_offloads = has_all ? RTE_ETH_RX_OFFLOAD_SCATTER : 0;
+	port->rx_offloads = has_all || port->is_card ? RTE_ETH_RX_OFFLOAD_SCATTER : 0;
 	for (size_t i = 0; i < (has_all ? sizeof(all) / sizeof(all[0]) : 1); i++) {
 		if ((conf->off & all[i].unless) != 0)
 			continue;
@@ -72,9 +73,12 @@ want_offloads(const struct port_conf *conf, struct port *port)
 	}
 }
 
-/* Makes the device of port->devargs and its queues; a negative errno when it cannot be. */
+/*
+ * Makes the device of port->devargs and its queues; a negative errno when it cannot be. conf is
+ * read for cards.
+ */
 static int
-make(struct port *port)
+make(const struct port_conf *conf, struct port *port)
 {
 	const struct port_devargs *d = &port->devargs;
 	uint16_t rx_n = d->ring_n, tx_n = d->ring_n;
@@ -84,14 +88,17 @@ make(struct port *port)
 	int err;
 
 	snprintf(args, sizeof(args), "%s%s", d->args, port->is_zero_copy ? ",zero-copy=yes" : "");
-	err = rte_eal_hotplug_add("vdev", d->name, args);
-	if (err != 0)
-		return err;
-	err = rte_eth_dev_get_port_by_name(d->name, &port->id);
+	err = port->is_card ? 0 : rte_eal_hotplug_add("vdev", d->name, args);
+	if (err == 0 && !port->is_card)
+		err = rte_eth_dev_get_port_by_name(d->name, &port->id);
 	if (err == 0)
 		err = rte_eth_dev_info_get(port->id, &info);
 	if (err != 0)
 		return err;
+	if (port->is_card) {
+		eth.rxmode.mtu = d->mtu;
+		pci_want_spread(conf, &info, d->queues, &eth);
+	}
 	eth.rxmode.offloads = port->rx_offloads &= info.rx_offload_capa;
 	eth.txmode.offloads = port->tx_offloads &= info.tx_offload_capa;
 	port->must_linearise = (port->tx_offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) == 0;
@@ -131,6 +138,8 @@ take_spread(const struct port_conf *conf, const struct port *port, struct portif
 {
 	const struct port_devargs *d = &port->devargs;
 
+	if (port->is_card)
+		pci_take_spread(port->id, facts);
 	if ((conf->device_kind != IMG_DEVICE_MEMIF && !port->is_virtio) || d->queues == 1)
 		return;
 	facts->key_n = KEY_USUAL;
@@ -177,7 +186,7 @@ take_facts(const struct port_conf *conf, struct port *port, struct portif_facts 
 	facts->tso = (port->tx_offloads & RTE_ETH_TX_OFFLOAD_TCP_TSO) != 0;
 	facts->lro = (port->rx_offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO) != 0 ||
 		     (conf->device_kind == IMG_DEVICE_VHOST && (conf->off & IMG_PORT_NO_LRO) == 0);
-	if (port->is_zero_copy || port->is_virtio || port->is_tap ||
+	if (port->is_zero_copy || port->is_virtio || port->is_tap || port->is_card ||
 	    conf->device_kind == IMG_DEVICE_VDEV)
 		facts->ring_bufs = (uint32_t)d->ring_n * d->queues;
 	if (port->is_xdp)
@@ -238,7 +247,7 @@ open_device(const struct port_conf *conf, struct port *port, char *why)
 		port->devargs.name[0] = '\0'; /* no device to remove */
 		return false;
 	}
-	err = make(port);
+	err = make(conf, port);
 	if (err != 0)
 		return fail(conf, "making the device", err, why);
 	if (port->is_xdp && !xdp_hold(&port->xdp, conf->device, conf->name, why))
@@ -265,6 +274,8 @@ port_open(const struct port_conf *conf, struct portif *ret_port, char *why)
 	if (!port_devargs(conf, port, why) || !open_device(conf, port, why)) {
 		if (port->devargs.name[0] != '\0')
 			rte_eal_hotplug_remove("vdev", port->devargs.name);
+		if (port->is_card)
+			rte_eth_dev_close(port->id);
 		if (port->is_xdp)
 			xdp_close(&port->xdp);
 		if (port->is_tap)
@@ -313,7 +324,8 @@ port_close(struct portif *portif)
 	} else {
 		rte_eth_dev_stop(port->id);
 		rte_eth_dev_close(port->id);
-		rte_eal_hotplug_remove("vdev", port->devargs.name);
+		if (!port->is_card)
+			rte_eal_hotplug_remove("vdev", port->devargs.name);
 	}
 	if (port->is_xdp)
 		xdp_close(&port->xdp);
@@ -334,7 +346,7 @@ reconnect(struct port *port)
 	port->is_zero_copy = false;
 	rte_eth_dev_close(port->id);
 	rte_eal_hotplug_remove("vdev", port->devargs.name);
-	if (make(port) != 0)
+	if (make(NULL, port) != 0)
 		return false;
 	port->must_linearise = true;
 	return start(port);

@@ -36,6 +36,7 @@ struct port {
 	uint16_t path;
 	bool must_linearise; /* the device does not take packets of several segments */
 	bool is_xdp;	     /* AF_XDP: xdp is open */
+	bool is_card;	     /* the environment has made the device and keeps it */
 	bool is_tap;	     /* no device of DPDK's: tap is open */
 	bool is_virtio;
 	bool wants_lengths;		   /* in the checksum of what it is to cut */

@@ -40,6 +40,13 @@ struct port_env {
 	uint32_t mib; /* reserved at start */
 };
 
+/*
+ * Whether the card at a PCI address ("0000:3b:00.0") may be among the environment's devices: it is
+ * there, and bound to vfio-pci or to a driver that shares it. DPDK itself would take some cards
+ * even while the kernel's own driver works with them. port is the name to complain with.
+ */
+bool port_card_check(const char *port, const char *address, char *why);
+
 /* Once in a process, and for as long as it lives. */
 bool port_env_open(const struct port_env_conf *conf, struct port_env *ret_env, char *why);
 

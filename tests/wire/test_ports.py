@@ -5,6 +5,7 @@ import time
 
 from lab import CLIENT4, CLIENT6, OUT4, OUT6, expect, marked
 from test_bulk import MIB, body_file, download
+from test_tap import refused
 
 
 def test_one_leg_serves_both_sides(lab):
@@ -93,3 +94,11 @@ def test_bytes_that_a_client_leaves_unread_stay_what_they_are(lab):
             got += data
     body = got.split(b"\r\n\r\n", 1)[1]
     expect(hashlib.sha256(body).hexdigest() == sent, "the body that waited differs")
+
+
+def test_a_card_that_is_not_there_is_refused_in_words(lab):
+    lab.nginx("a")
+    made = lab.config()
+    made["machine"]["ports"][0]["device"] = "pci:ffff:ff:1f.7"
+    lab.write_config(made)
+    refused(lab, "port outside: there is no PCI device ffff:ff:1f.7 here")

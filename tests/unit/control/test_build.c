@@ -284,7 +284,10 @@ a_device_is_what_its_word_or_its_key_says(void **state)
 		"    - {name: s, addresses: [10.3.0.5/24], device: {vhost: /v}}\n"
 		"    - {name: t, addresses: [10.4.0.5/24], device: {virtio: /w, queues: 4}}\n"
 		"    - {name: u, addresses: [10.5.0.5/24], device: tap:t0}\n"
-		"    - {name: v, addresses: [10.6.0.5/24], device: {tap: t1, queues: 2}}\n",
+		"    - {name: v, addresses: [10.6.0.5/24], device: {tap: t1, queues: 2}}\n"
+		"    - {name: w, addresses: [10.7.0.5/24], device: \"pci:0000:3b:00.0\"}\n"
+		"    - {name: x, addresses: [10.8.0.5/24], device: {pci: \"0000:3b:00.1\", queues: "
+		"8}}\n",
 		NULL);
 
 	(void)state;
@@ -303,6 +306,12 @@ a_device_is_what_its_word_or_its_key_says(void **state)
 	assert_int_equal(img_port(&tables.img, 6)->kind, IMG_DEVICE_TAP);
 	assert_string_equal(img_text(&tables.img, img_port(&tables.img, 6)->device), "t1");
 	assert_int_equal(img_port(&tables.img, 6)->queues, 2);
+	assert_int_equal(img_port(&tables.img, 7)->kind, IMG_DEVICE_PCI);
+	assert_string_equal(img_text(&tables.img, img_port(&tables.img, 7)->device),
+			    "0000:3b:00.0");
+	assert_string_equal(img_text(&tables.img, img_port(&tables.img, 8)->device),
+			    "0000:3b:00.1");
+	assert_int_equal(img_port(&tables.img, 8)->queues, 8);
 	tables_close(&tables);
 }
 

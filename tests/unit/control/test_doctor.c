@@ -273,6 +273,40 @@ a_tap_is_made_or_joined(void **state)
 }
 
 static void
+bind_card(const char *driver)
+{
+	char to[256], name[512];
+
+	put("/sys/bus/pci/devices/0000:3b:00.0/vendor", "0x8086\n");
+	snprintf(to, sizeof(to), "../../drivers/%s", driver);
+	snprintf(name, sizeof(name), "%s/sys/bus/pci/devices/0000:3b:00.0/driver", root);
+	unlink(name);
+	assert_int_equal(symlink(to, name), 0);
+}
+
+static void
+a_card_is_there_and_bound(void **state)
+{
+	static const char port[] = PORT("\"pci:0000:3b:00.0\"");
+
+	(void)state;
+	look_with(port);
+	assert_found("port out", DOCTOR_BAD, "there is no PCI device 0000:3b:00.0");
+	put("/sys/bus/pci/devices/0000:3b:00.0/vendor", "0x8086\n");
+	look_with(port);
+	assert_found("port out", DOCTOR_BAD, "has no driver");
+	bind_card("ice");
+	look_with(port);
+	assert_found("port out", DOCTOR_BAD, "the kernel's driver ice has 0000:3b:00.0");
+	bind_card("vfio-pci");
+	look_with(port);
+	assert_found("port out", DOCTOR_OK, "is bound to vfio-pci");
+	bind_card("mlx5_core");
+	look_with(port);
+	assert_found("port out", DOCTOR_OK, "is bound to mlx5_core");
+}
+
+static void
 an_interface_that_is_down_or_has_a_peer_is_told(void **state)
 {
 	(void)state;
@@ -343,6 +377,7 @@ main(void)
 		TEST(a_machine_without_files_is_told_to_be_unknown),
 		TEST(a_configuration_is_held_against_the_machine),
 		TEST(a_tap_is_made_or_joined),
+		TEST(a_card_is_there_and_bound),
 		TEST(an_interface_that_is_down_or_has_a_peer_is_told),
 		TEST(hugepages_are_missed_only_when_wanted),
 		TEST(lists_of_processors_are_read_whatever_they_are),

@@ -4,15 +4,10 @@
  * DPDK's functions, and the result is compared with what our emitters and our engine make alone.
  * Runs on ordinary pages and needs no rights.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include <rte_ethdev.h>
 #include <rte_ether.h>
@@ -23,20 +18,16 @@
 
 #include "abi/counters.h"
 #include "base/limits.h"
-#include "port/port.h"
+#include "stand.h"
 #include "tcp/tcp.h"
 #include "wire/wire.h"
 
 enum {
-	BUFS = 8191,
 	ETHER = 14,
 	PIECES_MAX = 128,
 	FRAMES_MAX = 2048,
 	MSS = 1448, /* of 1500 with timestamps */
 };
-
-static struct buf_pool *pool;
-static char why[PORT_WHY];
 
 /* A frame as it would lie on a wire. */
 struct frame {
@@ -421,29 +412,6 @@ an_engine_makes_the_same_frames_whoever_cuts_them(void **state)
 		end(&w[0]);
 	}
 	assert_int_equal(buf_pool_free_n(pool), BUFS);
-}
-
-static int
-open_env(void **state)
-{
-	struct port_env_conf conf = { .pool_bufs = BUFS, .extra_mib = 16 };
-	struct port_env env;
-
-	(void)state;
-	if (!port_env_open(&conf, &env, why)) {
-		fprintf(stderr, "%s\n", why);
-		return -1;
-	}
-	pool = port_pool_open(BUFS, why);
-	return pool != NULL ? 0 : -1;
-}
-
-static int
-close_env(void **state)
-{
-	(void)state;
-	port_pool_close(pool);
-	return 0;
 }
 
 int
