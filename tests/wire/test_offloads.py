@@ -8,7 +8,7 @@ import re
 import shutil
 
 from ends import insert_guest, insert_tap
-from lab import IN4, IN6, OUT4, OUT6, expect, marked
+from lab import IN4, IN6, OUT4, OUT6, expect
 from origin import pattern
 
 MSS = 1448
@@ -193,16 +193,13 @@ def all_cells(lab, kind, cells):
             expect(n < most * 0.7, f"{name}: packets {way}: {n}, without {most}")
 
 
-@marked("alone")
 def test_the_same_bytes_over_virtio_whoever_cuts_and_sums(lab):
     all_cells(lab, "virtio", CELLS)
 
 
-@marked("alone")
 def test_the_same_bytes_over_vhost_whoever_cuts_and_sums(lab):
     all_cells(lab, "vhost", CELLS if lab.full else ("all on", "lro off", "all off"))
 
 
-@marked("alone")
 def test_the_same_bytes_over_tap_whoever_cuts_and_sums(lab):
     all_cells(lab, "tap", CELLS if lab.full else ("all on", "tso off", "lro off", "all off"))
