@@ -360,10 +360,22 @@ static const struct key logs_keys[] = {
 };
 SECTION(key_logs, "logs", logs_keys, conf_logs);
 
+static const struct key metrics_keys[] = {
+	{ .name = "address", .type = KEY_ENDPOINT, .is_needed = true, AT(conf_metrics, address),
+	  .example = "address: \"127.0.0.1:9464\"",
+	  .what = "\"IP:port\", \"[v6]:port\", or \"*:port\" for every address, of the machine's own "
+		  "network stack; whoever reaches it may read" },
+};
+SECTION(key_metrics, "metrics", metrics_keys, conf_metrics);
+
 static const struct key control_keys[] = {
 	{ .name = "socket", .type = KEY_FILE, AT(conf_control, socket),
 	  .example = "socket: /run/penstock/control/socket",
 	  .what = "the control socket; left out: control/socket in the run directory" },
+	{ .name = "metrics", .type = KEY_SECTION, .of = &key_metrics, AT(conf_control, metrics),
+	  .example = "metrics: {address: \"127.0.0.1:9464\"}",
+	  .what = "counters, gauges and histograms for Prometheus, by HTTP at /metrics; left out: not "
+		  "served" },
 };
 SECTION(key_control, "control", control_keys, conf_control);
 

@@ -198,9 +198,15 @@ struct conf_logs {
 	struct conf_access_log access;
 };
 
+struct conf_metrics {
+	const struct node *at;
+	struct conf_endpoint address; /* port 0: not served */
+};
+
 struct conf_control {
 	const struct node *at;
 	struct conf_str socket;
+	struct conf_metrics metrics;
 };
 
 struct conf {

@@ -445,6 +445,7 @@ apply_adopt(struct daemon *daemon)
 		settings_fini(&daemon->settings);
 	generation_prepare(daemon, &daemon->tables.img, &daemon->settings);
 	access_log_open(&daemon->log, daemon->settings.log_path, daemon->settings.log_format);
+	scrape_listen(&daemon->scrape, daemon->settings.metrics);
 	good_adopt(daemon);
 }
 

@@ -16,6 +16,7 @@ daemon_open(struct daemon *daemon)
 	processors_init(&daemon->processors);
 	access_log_init(&daemon->log);
 	socket_init(&daemon->socket, &daemon->loop, requests_answer, apply_gone, daemon);
+	scrape_init(&daemon->scrape, &daemon->loop, page_write, daemon);
 	daemon->journals = calloc(1, sizeof(*daemon->journals));
 	ensure(daemon->journals != NULL);
 	if (!overrides_open(&daemon->overrides, daemon->control_fd) ||
@@ -51,6 +52,9 @@ daemon_turn(struct daemon *daemon, uint64_t latest)
 		at = resolver_deadline(daemon->resolver, now);
 		deadline = at < deadline ? at : deadline;
 	}
+	scrape_advance(&daemon->scrape);
+	at = scrape_deadline(&daemon->scrape, now);
+	deadline = at < deadline ? at : deadline;
 	if (daemon->look_at < deadline)
 		deadline = daemon->look_at;
 	at = watch_deadline(&daemon->watch);
@@ -64,6 +68,7 @@ daemon_close(struct daemon *daemon)
 	uint64_t now = loop_now();
 
 	making_stop(&daemon->making);
+	scrape_fini(&daemon->scrape);
 	socket_fini(&daemon->socket);
 	watch_fini(&daemon->watch);
 	free(daemon->watched_by);

@@ -21,6 +21,7 @@
 #include "daemon/overrides.h"
 #include "daemon/processors.h"
 #include "daemon/resolver.h"
+#include "daemon/scrape.h"
 #include "daemon/settings.h"
 #include "daemon/socket.h"
 #include "daemon/watch.h"
@@ -83,6 +84,7 @@ struct daemon {
 	struct access_log log;
 	struct journals *journals;
 	struct socket socket;
+	struct scrape scrape;
 };
 
 /* ---- daemon.c: run, config, control_fd, dataplane_fd and the loop are set ---- */
@@ -153,6 +155,11 @@ void apply_first(struct daemon *daemon);
 
 /* Looks for the data plane's verdict. */
 void apply_advance(struct daemon *daemon, uint64_t now);
+
+/* ---- page.c ---- */
+
+/* All metrics as text, of malloc's. */
+char *page_write(void *daemon, size_t *ret_n);
 
 /* ---- requests.c ---- */
 

@@ -150,6 +150,7 @@ generation_use_settings(struct daemon *daemon, const struct settings *settings)
 	settings_copy(&daemon->settings, settings);
 	if (!is_same)
 		access_log_open(&daemon->log, settings->log_path, settings->log_format);
+	scrape_listen(&daemon->scrape, settings->metrics);
 	settings_save(settings, daemon->control_fd);
 }
 

@@ -8,6 +8,7 @@
 
 #include "abi/rundir.h"
 #include "base/ensure.h"
+#include "conf/value.h"
 #include "daemon/say.h"
 
 enum {
@@ -31,42 +32,50 @@ copy(const char *text)
 void
 settings_of(const struct conf *conf, struct settings *ret_settings)
 {
+	const struct conf_endpoint *metrics = &conf->control.metrics.address;
+	char text[VALUE_ENDPOINT_TEXT];
 	struct arena arena = { 0 };
 	const char *dns = "";
 
 	for (CONF_EACH(struct conf_str, server, &conf->resolver.servers))
 		dns = arena_format(&arena, "%s%s%s", dns, dns[0] != '\0' ? "," : "", server->s);
-	*ret_settings =
-		(struct settings){ .log_path = copy(conf->logs.access.path.s),
-				   .log_format = (enum conf_log_format)conf->logs.access.format.v,
-				   .dns = copy(dns),
-				   .socket = copy(conf->control.socket.s) };
+	*ret_settings = (struct settings){
+		.log_path = copy(conf->logs.access.path.s),
+		.log_format = (enum conf_log_format)conf->logs.access.format.v,
+		.dns = copy(dns),
+		.socket = copy(conf->control.socket.s),
+		.metrics = metrics->port == 0
+				   ? NULL
+				   : copy(value_endpoint_text(&metrics->ip, metrics->port, text))
+	};
 	arena_fini(&arena);
 }
 
 json_t *
 settings_json(const struct settings *settings)
 {
-	return json_pack("{s:s*, s:i, s:s, s:s*}", "log_path", settings->log_path, "log_format",
-			 (int)settings->log_format, "dns", settings->dns, "socket",
-			 settings->socket);
+	return json_pack("{s:s*, s:i, s:s, s:s*, s:s*}", "log_path", settings->log_path,
+			 "log_format", (int)settings->log_format, "dns", settings->dns, "socket",
+			 settings->socket, "metrics", settings->metrics);
 }
 
 bool
 settings_of_json(const json_t *object, struct settings *ret_settings)
 {
-	const char *log_path = NULL, *dns = "", *socket = NULL;
+	const char *log_path = NULL, *dns = "", *socket = NULL, *metrics = NULL;
 	int log_format = CONF_LOG_JSON; /* a version before did not say */
 
 	/* jansson takes no const; it changes nothing. */
-	if (json_unpack((json_t *)(uintptr_t)object, "{s?s, s?i, s:s, s?s}", "log_path", &log_path,
-			"log_format", &log_format, "dns", &dns, "socket", &socket) != 0 ||
+	if (json_unpack((json_t *)(uintptr_t)object, "{s?s, s?i, s:s, s?s, s?s}", "log_path",
+			&log_path, "log_format", &log_format, "dns", &dns, "socket", &socket,
+			"metrics", &metrics) != 0 ||
 	    log_format < CONF_LOG_JSON || log_format > CONF_LOG_COMBINED)
 		return false;
 	*ret_settings = (struct settings){ .log_path = copy(log_path),
 					   .log_format = (enum conf_log_format)log_format,
 					   .dns = copy(dns),
-					   .socket = copy(socket) };
+					   .socket = copy(socket),
+					   .metrics = copy(metrics) };
 	return true;
 }
 
@@ -103,7 +112,7 @@ void
 settings_copy(struct settings *to, const struct settings *from)
 {
 	struct settings mine = { copy(from->log_path), from->log_format, copy(from->dns),
-				 copy(from->socket) };
+				 copy(from->socket), copy(from->metrics) };
 
 	settings_fini(to);
 	*to = mine;
@@ -115,5 +124,6 @@ settings_fini(struct settings *settings)
 	free(settings->log_path);
 	free(settings->dns);
 	free(settings->socket);
+	free(settings->metrics);
 	*settings = (struct settings){ 0 };
 }

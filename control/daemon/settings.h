@@ -16,8 +16,9 @@
 struct settings {
 	char *log_path; /* NULL: no access log */
 	enum conf_log_format log_format;
-	char *dns;    /* "IP:port,IP"; "": the machine's own */
-	char *socket; /* NULL: control/socket */
+	char *dns;     /* "IP:port,IP"; "": the machine's own */
+	char *socket;  /* NULL: control/socket */
+	char *metrics; /* "IP:port"; NULL: not served */
 };
 
 void settings_of(const struct conf *conf, struct settings *ret_settings);
