@@ -159,7 +159,7 @@ static const struct bad_field bad_field[] = {
 	BAD(PORTS, port, 0, rx_ring_n, 65535, RANGE, "rx_ring_n"),
 	BAD(PORTS, port, 0, tx_ring_n, 65535, RANGE, "tx_ring_n"),
 	BAD(PORTS, port, 0, mac, 1, RANGE, "mac"),
-	BAD(PORTS, port, 0, flags, 2, FLAGS, "flags"),
+	BAD(PORTS, port, 0, flags, IMG_PORT_FLAGS + 1, FLAGS, "flags"),
 	BAD(PORTS, port, 0, rss_key_n, 53, RANGE, "rss_key_n"),
 	BAD(PORTS, port, 1, source_n, 2, REFERENCE, "first_source"),
 	BAD(PORTS, port, 0, source_n, 1, REFERENCE, "first_source"),
