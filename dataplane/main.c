@@ -50,6 +50,8 @@ struct dataplane {
 	uint16_t lane_n;
 	struct house house;
 	bool has_house;
+	bool is_ending;		 /* lanes stay where they are */
+	uint32_t cpu[CORES_MAX]; /* of each core */
 	pthread_t thread[CORES_MAX];
 	uint16_t thread_n;
 	struct rundir_map instance_map;
@@ -383,8 +385,10 @@ open_instance(struct dataplane *d, const struct img *img)
 	f->publish_version = PUBLISH_VERSION;
 	f->cursors_version = CURSORS_VERSION;
 	house_facts(&d->house, f);
+	for (uint16_t i = 0; i < d->house.core_n; i++)
+		d->cpu[i] = img_core(img, i)->cpu;
 	for (uint16_t i = 0; i < f->lane_n; i++)
-		f->lane[i].cpu = img_core(img, f->lane[i].core_i)->cpu;
+		f->lane[i].cpu = d->cpu[f->lane[i].core_i];
 	for (uint16_t i = 0; i < f->port_n; i++) {
 		snprintf(f->port[i].driver, sizeof(f->port[i].driver), "%s",
 			 port_driver(&d->port[i]));
@@ -471,6 +475,8 @@ step(struct dataplane *d, uint32_t i)
 	uint64_t now = core_now(), now_real = real_now();
 
 	keeper_step(d->keeper, now, now_real);
+	if (!d->is_ending)
+		house_place(&d->house, d->views.runtime);
 	serve_ports(d);
 	watch_cores(d);
 	if (i % SLOW_STEPS != 0)
@@ -480,8 +486,11 @@ step(struct dataplane *d, uint32_t i)
 	for (uint16_t c = 0; c < d->house.core_n; c++)
 		core_set_wall(&d->house.core[c], now_real - now);
 	house_publish(&d->house);
-	if (house_facts(&d->house, &d->facts))
+	if (house_facts(&d->house, &d->facts)) {
+		for (uint16_t l = 0; l < d->lane_n; l++)
+			d->facts.lane[l].cpu = d->cpu[d->facts.lane[l].core_i];
 		keeper_publish_facts(d->keeper);
+	}
 }
 
 static void
@@ -507,6 +516,7 @@ run(struct dataplane *d)
 	while (!wait_step(d))
 		step(d, i++);
 	say("told to end: finishing what is in progress");
+	d->is_ending = true;
 	for (uint16_t c = 0; c < d->house.core_n; c++)
 		core_drain(&d->house.core[c]);
 	for (uint32_t left = DRAIN_STEPS; left > 0 && !house_is_idle(&d->house); left--) {

@@ -131,7 +131,23 @@ lanes_json(const struct state *state)
 	return list;
 }
 
-/* Servers of which an operator has said something. */
+/* Lanes that an operator has moved. */
+static void
+lanes_overridden(const struct state *state, json_t *list)
+{
+	const struct tables *tables = state_tables(state);
+
+	for (uint32_t i = 0; tables != NULL && i < IMG_LANES_MAX; i++) {
+		uint32_t core_i = runtime_lane_core(&state->runtime, i);
+
+		if (core_i < img_n(&tables->img, IMG_CORES))
+			json_array_append_new(
+				list, json_pack("{s:I, s:I}", "lane", (json_int_t)i, "cpu",
+						(json_int_t)img_core(&tables->img, core_i)->cpu));
+	}
+}
+
+/* Servers of which an operator has said something, and lanes. */
 static json_t *
 overrides_json(const struct state *state)
 {
@@ -155,6 +171,7 @@ overrides_json(const struct state *state)
 			json_object_set_new(object, "weight", json_integer(said.weight));
 		json_array_append_new(list, object);
 	}
+	lanes_overridden(state, list);
 	return list;
 }
 
@@ -277,8 +294,15 @@ lists_print(const json_t *all)
 	size_t i;
 
 	json_array_foreach(json_object_get(all, "overrides"), i, entry)
-		printf("%s%s/%s is %s\n", i == 0 ? "\noverrides\n  " : "  ", text_of(entry, "farm"),
-		       text_of(entry, "server"), text_of(entry, "state"));
+	{
+		printf("%s", i == 0 ? "\noverrides\n  " : "  ");
+		if (json_object_get(entry, "lane") != NULL)
+			printf("lane %lld runs on processor %lld\n", number_of(entry, "lane"),
+			       number_of(entry, "cpu"));
+		else
+			printf("%s/%s is %s\n", text_of(entry, "farm"), text_of(entry, "server"),
+			       text_of(entry, "state"));
+	}
 	json_array_foreach(json_object_get(all, "pending"), i, entry)
 		printf("%s%s\n", i == 0 ? "\npending until the data plane restarts\n  " : "  ",
 		       json_string_value(entry));

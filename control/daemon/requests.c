@@ -54,6 +54,39 @@ answer_server(struct daemon *daemon, const json_t *request)
 			 runtime_admin_name(before.admin), "state", runtime_admin_name(admin));
 }
 
+/* The index of a processor among the image's cores; ABI_NONE: it is none of them. */
+static uint32_t
+core_of_cpu(const struct img *img, json_int_t cpu)
+{
+	for (uint32_t i = 0; i < img_n(img, IMG_CORES); i++) {
+		if (img_core(img, i)->cpu == cpu)
+			return i;
+	}
+	return ABI_NONE;
+}
+
+static json_t *
+answer_lane(struct daemon *daemon, const json_t *request)
+{
+	const json_t *number = json_object_get(request, "lane"),
+		     *cpu = json_object_get(request, "cpu");
+	json_int_t lane = json_integer_value(number);
+	uint32_t core_i = ABI_NONE;
+
+	if (!json_is_integer(number) || (!json_is_integer(cpu) && !json_is_null(cpu)))
+		return socket_error("lane needs \"lane\": a number, and \"cpu\": a number or null");
+	if (lane < 0 || lane >= daemon->overrides.runtime.head.lane_n)
+		return socket_error("there is no lane %lld", (long long)lane);
+	if (json_is_integer(cpu)) {
+		core_i = core_of_cpu(&daemon->tables.img, json_integer_value(cpu));
+		if (core_i == ABI_NONE)
+			return socket_error("processor %lld is not among machine.cores",
+					    (long long)json_integer_value(cpu));
+	}
+	runtime_put_lane_core(&daemon->overrides.runtime, (uint32_t)lane, core_i);
+	return json_pack("{s:b, s:I, s:O}", "ok", 1, "lane", lane, "cpu", cpu);
+}
+
 static json_t *
 answer_status(const struct daemon *daemon)
 {
@@ -77,14 +110,17 @@ requests_answer(void *ctx, const json_t *request, uint64_t client_id)
 	const char *verb = text_of(request, "verb");
 
 	if (verb == NULL)
-		return socket_error("a request needs \"verb\": apply, server or status");
+		return socket_error("a request needs \"verb\": apply, server, lane or status");
 	if (strcmp(verb, "apply") == 0)
 		return answer_apply(daemon, request, client_id);
-	if (strcmp(verb, "server") == 0 && daemon->tables.generation == 0)
+	if ((strcmp(verb, "server") == 0 || strcmp(verb, "lane") == 0) &&
+	    daemon->tables.generation == 0)
 		return socket_error("no configuration is published yet; try again in a moment");
 	if (strcmp(verb, "server") == 0)
 		return answer_server(daemon, request);
+	if (strcmp(verb, "lane") == 0)
+		return answer_lane(daemon, request);
 	if (strcmp(verb, "status") == 0)
 		return answer_status(daemon);
-	return socket_error("there is no verb '%s'; use apply, server or status", verb);
+	return socket_error("there is no verb '%s'; use apply, server, lane or status", verb);
 }

@@ -46,6 +46,36 @@ boards_sum(const struct boards *boards, const char *name, uint32_t element)
 	return sum;
 }
 
+static const struct board_view *
+view_of(const struct boards *boards, uint32_t lane)
+{
+	for (uint32_t i = 0; i < boards->n; i++) {
+		if (boards->view[i].head.lane == lane)
+			return &boards->view[i];
+	}
+	return NULL;
+}
+
+uint64_t
+boards_lane(const struct boards *boards, uint32_t lane, const char *name)
+{
+	const struct board_view *view = view_of(boards, lane);
+
+	return view != NULL ? word(view, name, 0) : 0;
+}
+
+bool
+boards_lane_hist(const struct boards *boards, uint32_t lane, const char *name,
+		 struct board_hist *ret_hist)
+{
+	const struct board_view *view = view_of(boards, lane);
+	struct board_entry entry;
+	uint32_t at = view != NULL ? board_find(view, name) : ABI_NONE;
+
+	return at != ABI_NONE && board_entry(view, at, &entry) &&
+	       board_hist(view, &entry, ret_hist);
+}
+
 static bool
 knows_server(const struct board_view *view, uint32_t slot, uint32_t incarnation)
 {

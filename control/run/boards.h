@@ -24,6 +24,13 @@ void boards_open(int dataplane_fd, uint32_t lane_n, struct boards *ret_boards);
 /* Sum over the lanes of one element; lanes that do not have the name add nothing. */
 uint64_t boards_sum(const struct boards *boards, const char *name, uint32_t element);
 
+/* A gauge, counter or element of one lane; 0 when its board or the name is not there. */
+uint64_t boards_lane(const struct boards *boards, uint32_t lane, const char *name);
+
+/* One lane's histogram. False: it has none of that name. */
+bool boards_lane_hist(const struct boards *boards, uint32_t lane, const char *name,
+		      struct board_hist *ret_hist);
+
 /* The same of a server's word, on lanes that know this incarnation of the slot. */
 uint64_t boards_server_sum(const struct boards *boards, const char *name, uint32_t slot,
 			   uint32_t incarnation);

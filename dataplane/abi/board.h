@@ -58,7 +58,8 @@ enum {
 	x(turn_time, ns, "length of a turn that found work")                                       \
 	x(request_time, ns, "from the request's first byte to the response's last given to TCP")   \
 	x(first_byte_time, ns, "from the request sent upstream to its response's first byte")      \
-	x(connect_time, ns, "from SYN to established, upstream")
+	x(connect_time, ns, "from SYN to established, upstream")                                   \
+	x(lane_move_pause, ns, "a lane between its last turn on one core and the next one's")
 
 /* What a lane knows of a server, by slot: x(name, unit, kind, what). Appended only. */
 #define BOARD_SERVER_WORDS(x)                                                                      \

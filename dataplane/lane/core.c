@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <time.h>
@@ -112,6 +113,19 @@ fall_asleep(struct core *core, uint64_t ns)
 	}
 }
 
+/* Nothing to run: whoever gives a lane, or orders anything, wakes. */
+static void
+park(struct core *core)
+{
+	struct pollfd fd = { .fd = core->wake_fd, .events = POLLIN };
+	uint64_t rung;
+
+	__atomic_store_n(&core->is_asleep, 1, __ATOMIC_RELEASE);
+	if (poll(&fd, 1, -1) > 0 && read(core->wake_fd, &rung, sizeof(rung)) < 0)
+		ensure(errno == EAGAIN);
+	__atomic_store_n(&core->is_asleep, 0, __ATOMIC_RELEASE);
+}
+
 static void
 pause_a_little(void)
 {
@@ -123,6 +137,62 @@ struct told {
 	uint64_t wall_ns;
 	bool is_draining;
 };
+
+/* The lane's memory is the other core's as soon as its bit is set there. */
+static void
+give_lane(struct core *core, uint16_t i, uint64_t now)
+{
+	uint16_t lane_i = core->lane_i[i];
+	struct core *to = core->leaving_to[lane_i];
+	struct lane *lane = core->lane[i];
+
+	core->lane_n--;
+	memmove(&core->lane[i], &core->lane[i + 1], (core->lane_n - i) * sizeof(core->lane[0]));
+	memmove(&core->lane_i[i], &core->lane_i[i + 1],
+		(core->lane_n - i) * sizeof(core->lane_i[0]));
+	to->parcel[lane_i] = (struct core_parcel){ .lane = lane, .given_at = now };
+	__atomic_fetch_or(&to->arrived, 1ull << lane_i, __ATOMIC_RELEASE);
+	core_wake(to);
+}
+
+static void
+give_lanes(struct core *core, uint64_t now)
+{
+	uint64_t leaving;
+
+	if (__atomic_load_n(&core->leaving, __ATOMIC_RELAXED) == 0)
+		return;
+	leaving = __atomic_exchange_n(&core->leaving, 0, __ATOMIC_ACQUIRE);
+	for (uint16_t i = core->lane_n; i-- > 0;) {
+		if ((leaving >> core->lane_i[i] & 1) != 0)
+			give_lane(core, i, now);
+	}
+}
+
+/* Returns whether there was any; each has its turn in the round that follows. */
+static bool
+adopt_lanes(struct core *core, const struct told *told)
+{
+	uint64_t arrived, now;
+
+	if (__atomic_load_n(&core->arrived, __ATOMIC_RELAXED) == 0)
+		return false;
+	arrived = __atomic_exchange_n(&core->arrived, 0, __ATOMIC_ACQUIRE);
+	now = core_now();
+	for (uint16_t lane_i = 0; lane_i < LANES_MAX; lane_i++) {
+		const struct core_parcel *parcel = &core->parcel[lane_i];
+
+		if ((arrived >> lane_i & 1) == 0)
+			continue;
+		core_add(core, parcel->lane, lane_i);
+		lane_arrive(parcel->lane, core->core_i, now - parcel->given_at);
+		lane_set_wall(parcel->lane, told->wall_ns);
+		if (told->is_draining)
+			lane_drain(parcel->lane);
+		__atomic_store_n(&core->core_of_lane[lane_i], core->core_i, __ATOMIC_RELEASE);
+	}
+	return true;
+}
 
 /* What other threads want, once a round. */
 static void
@@ -158,6 +228,16 @@ core_run(void *arg)
 		uint64_t ns = 0;
 
 		take_orders(core, &told);
+		give_lanes(core, now);
+		if (adopt_lanes(core, &told)) {
+			now = core_now();
+			continue;
+		}
+		if (core->lane_n == 0) {
+			park(core);
+			now = core_now();
+			continue;
+		}
 		switch (backoff_next(&core->backoff, found, now, deadline(core), &ns)) {
 		case BACKOFF_POLL:
 			break;
@@ -202,6 +282,15 @@ core_wake(struct core *core)
 	/* Only a full counter refuses, and then the core is woken already. */
 	if (write(core->wake_fd, &one, sizeof(one)) < 0)
 		ensure(errno == EAGAIN);
+}
+
+void
+core_order_move(struct core *core, uint16_t lane_i, struct core *to)
+{
+	ensure(core != to && lane_i < LANES_MAX);
+	core->leaving_to[lane_i] = to;
+	__atomic_fetch_or(&core->leaving, 1ull << lane_i, __ATOMIC_RELEASE);
+	core_wake(core);
 }
 
 bool

@@ -3,7 +3,11 @@
  * them finds work (backoff.h). Sleep is ended by the next deadline, by a hand-over to one of its
  * lanes (core_wake) or by the sleep's own length, which is when the ports are looked at again.
  *
- * The other threads steer it by atomic words: stop, drain, wall clock. Units: nanoseconds.
+ * The other threads steer it by atomic words: stop, drain, wall clock, lanes to give away.
+ * A lane moves between two of its turns: the core that runs it takes it off its list and then sets
+ * its bit in the other's mailbox (release); the other takes the bit (acquire) and runs it. So a lane
+ * is on one list or in one mailbox, never on two lists, and there is no lock. A core without lanes
+ * sleeps until it is woken. Units: nanoseconds.
  */
 #ifndef PENSTOCK_LANE_CORE_H
 #define PENSTOCK_LANE_CORE_H
@@ -19,6 +23,9 @@ struct core {
 	struct lane *lane[LANES_MAX];
 	uint16_t lane_i[LANES_MAX]; /* their numbers */
 	uint16_t lane_n;
+	uint16_t core_i; /* its own number, for the boards */
+	uint16_t *
+		core_of_lane; /* [LANES_MAX], of all cores: who runs a lane; NULL: lanes do not move */
 	struct mesh *mesh;
 	struct backoff backoff;
 	int wake_fd; /* eventfd */
@@ -26,6 +33,15 @@ struct core {
 	/* Written by others, read at each round. */
 	uint32_t stop, drain;
 	uint64_t wall_ns; /* as lane_conf.wall_ns */
+	uint64_t leaving; /* a bit a lane, which is to go to.. */
+	struct core *leaving_to[LANES_MAX];
+
+	/* The mailbox: a bit for each lane that another core has given, written before its bit. */
+	uint64_t arrived;
+	struct core_parcel {
+		struct lane *lane;
+		uint64_t given_at;
+	} parcel[LANES_MAX];
 
 	/* Written by the core. */
 	uint64_t rounds __attribute__((aligned(64))); /* grows as long as the core is alive */
@@ -48,6 +64,12 @@ void core_stop(struct core *core);
 void core_drain(struct core *core);
 void core_set_wall(struct core *core, uint64_t wall_ns);
 void core_wake(struct core *core);
+
+/*
+ * Has the core give one of its lanes to another, at the end of a round. One thread orders all
+ * moves, and none of a lane whose last one has not arrived (core_of_lane says who runs it).
+ */
+void core_order_move(struct core *core, uint16_t lane_i, struct core *to);
 
 /* Monotonic nanoseconds. */
 uint64_t core_now(void);

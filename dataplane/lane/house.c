@@ -53,12 +53,18 @@ memory_take(size_t n)
 	return p;
 }
 
+uint16_t
+house_core_of(const struct house *house, uint16_t lane_i)
+{
+	return __atomic_load_n(&house->core_of_lane[lane_i], __ATOMIC_ACQUIRE);
+}
+
 static void
 wake(void *ctx, uint16_t lane_i)
 {
 	struct house *house = ctx;
 
-	core_wake(&house->core[house->core_of_lane[lane_i]]);
+	core_wake(&house->core[house_core_of(house, lane_i)]);
 }
 
 static bool
@@ -93,6 +99,8 @@ open_cores(struct house *house, char *why)
 
 		if (err != 0)
 			return fail(why, "a core's eventfd", err);
+		house->core[i].core_i = i;
+		house->core[i].core_of_lane = house->core_of_lane;
 		house->core_n++;
 	}
 	return true;
@@ -167,7 +175,7 @@ open_lane(struct house *house, uint16_t lane_i, char *why)
 	l->lane = lane_init(l->memory, &conf, core_now());
 	l->board.gauges->core = core_i;
 	core_add(&house->core[core_i], l->lane, lane_i);
-	house->core_of_lane[lane_i] = core_i;
+	house->core_of_lane[lane_i] = house->ordered[lane_i] = core_i;
 	return true;
 }
 
@@ -263,8 +271,12 @@ house_facts(const struct house *house, struct instance_facts *facts)
 		is_news |= port_facts(&house->conf.port[i], &facts->port[i]);
 		is_news |= steering_facts(mesh_steer(house->mesh, i), &facts->port[i]);
 	}
-	for (uint16_t i = 0; i < house->conf.lane_n; i++)
-		facts->lane[i].core_i = house->core_of_lane[i];
+	for (uint16_t i = 0; i < house->conf.lane_n; i++) {
+		uint16_t core_i = house_core_of(house, i);
+
+		is_news |= facts->lane[i].core_i != core_i;
+		facts->lane[i].core_i = core_i;
+	}
 	facts->port_n = house->conf.port_n;
 	facts->lane_n = house->conf.lane_n;
 	facts->core_n = house->core_n;
@@ -298,6 +310,22 @@ house_expect(const struct house *house, const struct img *img)
 
 		madvise((void *)page, rows + top * sizeof(struct board_rule) - page,
 			MADV_POPULATE_WRITE);
+	}
+}
+
+void
+house_place(struct house *house, const struct runtime *rt)
+{
+	for (uint16_t i = 0; i < house->conf.lane_n; i++) {
+		uint32_t want = runtime_lane_core(rt, i);
+		uint16_t at = house_core_of(house, i);
+
+		if (want == ABI_NONE)
+			want = i % house->core_n;
+		if (want >= house->core_n || want == at || at != house->ordered[i])
+			continue;
+		house->ordered[i] = (uint16_t)want;
+		core_order_move(&house->core[at], i, &house->core[want]);
 	}
 }
 

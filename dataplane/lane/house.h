@@ -52,7 +52,8 @@ struct house {
 	uint16_t core_n;
 	struct core core[CORES_MAX];
 	struct core_watch watch[CORES_MAX];
-	uint16_t core_of_lane[LANES_MAX];
+	uint16_t core_of_lane[LANES_MAX]; /* house_core_of; written by the core that adopts */
+	uint16_t ordered[LANES_MAX];	  /* the core it was last told to run on */
 	struct house_lane lane[LANES_MAX];
 };
 
@@ -74,6 +75,16 @@ bool house_facts(const struct house *house, struct instance_facts *facts);
  * for it. Before lanes may take the image; one thread, lanes may run.
  */
 void house_expect(const struct house *house, const struct img *img);
+
+/* The core that runs a lane; any thread. */
+uint16_t house_core_of(const struct house *house, uint16_t lane_i);
+
+/*
+ * Lanes go where control/runtime wants them, or back to where they began when it says nothing; a
+ * core that there is not is no order. At regular times, the thread that orders moves; rt as
+ * runtime_lane_core.
+ */
+void house_place(struct house *house, const struct runtime *rt);
 
 /* Gauges that are no single lane's: the pool's. At regular times, one thread. */
 void house_publish(struct house *house);

@@ -406,6 +406,13 @@ lane_account(struct lane *lane, bool found_work, uint64_t spent_ns)
 }
 
 void
+lane_arrive(struct lane *lane, uint16_t core_i, uint64_t pause_ns)
+{
+	__atomic_store_n(&lane->conf.board.gauges->core, core_i, __ATOMIC_RELAXED);
+	board_hist_add(&lane->conf.board.hists->lane_move_pause, pause_ns);
+}
+
+void
 lane_sleep(struct lane *lane)
 {
 	__atomic_store_n(&lane->conf.board.gauges->asleep, 1, __ATOMIC_RELAXED);

@@ -78,6 +78,9 @@ uint64_t lane_deadline(const struct lane *lane);
 /* The caller has measured the turn: for the histogram and the busy time. */
 void lane_account(struct lane *lane, bool found_work, uint64_t spent_ns);
 
+/* Another core runs the lane from here on: for the board. pause_ns: since it was given away. */
+void lane_arrive(struct lane *lane, uint16_t core_i, uint64_t pause_ns);
+
 /* The lane's core goes to sleep or has woken; its view is taken anew at the next turn. */
 void lane_sleep(struct lane *lane);
 void lane_wake(struct lane *lane);

@@ -44,6 +44,43 @@ def test_a_new_configuration_every_second_fails_no_request(lab):
 
 
 @marked("smoke", "alone")
+def test_lanes_that_move_every_second_fail_no_request(lab):
+    connections, seconds = sizes(lab)
+    lab.nginx("a")
+    lab.nginx("b")
+    lab.start(lab.config(lanes=4, cores=[0, 1]))
+    load = Load(lab, connections, seconds)
+    moved = 0
+    while load.is_running():
+        begin = time.monotonic()
+        for lane in range(4):
+            # In turn: each lane alone, and now and then a core that has none at all.
+            to = 0 if moved % 5 == 4 else (moved + lane) % 2
+            lab.ctl("lanes", "move", str(lane), "--to", str(to))
+        lab.apply(changed(lab, moved, lanes=4, cores=[0, 1]))
+        moved += 1
+        time.sleep(max(0, begin + 1 - time.monotonic()))
+    load.expect_clean()
+    expect(moved >= 2, f"only {moved} rounds of moves in {seconds} s")
+    # A busy machine makes fewer rounds; that every order was obeyed is what counts.
+    least = max(1, moved // 2 - 1)
+    until("each lane was moved", lambda: all(lane["moves"] >= least
+                                             for lane in lab.ctl_json("lanes")), 5)
+    lanes = lab.ctl_json("lanes")
+    lab.note(f"longest pause {max(lane['longest_pause_ns'] for lane in lanes) / 1000:.1f} us")
+    lab.ctl("lanes", "move", "3", "--to", "0")
+    until("status lists it", lambda: {"lane": 3, "cpu": 0} in lab.status()["overrides"], 5)
+    until("it runs there", lambda: lab.ctl_json("lanes")[3]["cpu"] == 0, 5)
+    for lane in range(4):
+        lab.ctl("lanes", "move", str(lane), "--to", "home")
+    until("all are back",
+          lambda: [lane["cpu"] for lane in lab.ctl_json("lanes")] == [0, 1, 0, 1], 5)
+    expect(not lab.status()["overrides"], "nothing is overridden any more")
+    expect(lab.ctl("lanes", "move", "3", "--to", "9", check=False).returncode == 1, "no such core")
+    expect(lab.ctl("lanes", "move", "64", "--to", "0", check=False).returncode == 1, "no such lane")
+
+
+@marked("smoke", "alone")
 def test_control_killed_under_load_fails_nothing_and_adopts(lab):
     connections, seconds = sizes(lab)
     lab.nginx("a")

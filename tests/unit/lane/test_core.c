@@ -111,12 +111,120 @@ a_core_that_makes_no_round_is_found_out_unless_it_sleeps(void **state)
 	assert_true(core_is_stalled(&still, &watch, 3));
 }
 
+/* ---- lanes that move ---- */
+
+enum {
+	PAIR_LANES = 4,
+	MOVES = 200,
+};
+
+static struct core pair[2];
+static uint16_t core_of_lane[LANES_MAX];
+
+static void
+start_pair(pthread_t thread[2], bool is_busy)
+{
+	town_open(&town, &(struct town_conf){ .lane_n = PAIR_LANES, .queue_n = 1, .bufs_n = 2048 });
+	for (uint16_t i = 0; i < 2; i++) {
+		pair[i] = (struct core){ .core_i = i, .core_of_lane = core_of_lane };
+		assert_int_equal(core_init(&pair[i], town.mesh, is_busy, 0), 0);
+	}
+	for (uint16_t i = 0; i < PAIR_LANES; i++) {
+		core_add(&pair[i % 2], town.lane[i], i);
+		core_of_lane[i] = i % 2;
+	}
+	for (uint16_t i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, core_run, &pair[i]), 0);
+}
+
+static void
+end_pair(pthread_t thread[2])
+{
+	for (uint16_t i = 0; i < 2; i++) {
+		core_stop(&pair[i]);
+		pthread_join(thread[i], NULL);
+		core_fini(&pair[i]);
+	}
+}
+
+/* However long the machine takes: a lane that never arrives hangs, and the test's limit says so. */
+static void
+move(uint16_t lane_i, uint16_t to)
+{
+	uint16_t from = __atomic_load_n(&core_of_lane[lane_i], __ATOMIC_ACQUIRE);
+
+	if (from == to)
+		return;
+	core_order_move(&pair[from], lane_i, &pair[to]);
+	while (__atomic_load_n(&core_of_lane[lane_i], __ATOMIC_ACQUIRE) != to)
+		sleep_ms(1);
+}
+
+static void
+wait_for_turns(uint16_t lane_i, uint64_t more)
+{
+	const uint64_t *turned = &town.board[lane_i].counters->lane_turns;
+	uint64_t from = __atomic_load_n(turned, __ATOMIC_RELAXED);
+
+	while (__atomic_load_n(turned, __ATOMIC_RELAXED) < from + more)
+		sleep_ms(1);
+}
+
+static void
+a_lane_that_was_moved_turns_on_one_core_alone(void **state)
+{
+	pthread_t thread[2];
+
+	(void)state;
+	start_pair(thread, false);
+	for (uint32_t i = 0; i < MOVES; i++) {
+		uint16_t lane_i = i % PAIR_LANES, to = (i / PAIR_LANES + i) % 2;
+
+		move(lane_i, to);
+		wait_for_turns(lane_i, 1);
+	}
+	for (uint16_t i = 0; i < PAIR_LANES; i++)
+		move(i, i < 1);
+	wait_for_turns(0, 2);
+	end_pair(thread);
+	assert_int_equal(pair[1].lane_n, 1);
+	assert_int_equal(pair[1].lane_i[0], 0);
+	assert_int_equal(pair[0].lane_n, PAIR_LANES - 1);
+	assert_true(town.board[0].hists->lane_move_pause.n > 0);
+	assert_int_equal(town.board[0].gauges->core, 1);
+	town_close(&town);
+}
+
+static void
+a_core_without_lanes_uses_no_time_even_if_it_is_a_busy_one(void **state)
+{
+	pthread_t thread[2];
+	uint64_t rounds;
+
+	(void)state;
+	start_pair(thread, true);
+	move(1, 0);
+	move(3, 0);
+	while (__atomic_load_n(&pair[1].is_asleep, __ATOMIC_ACQUIRE) == 0)
+		sleep_ms(1);
+	sleep_ms(2); /* a bell that rang for the last of its lanes */
+	rounds = __atomic_load_n(&pair[1].rounds, __ATOMIC_RELAXED);
+	wait_for_turns(0, 1000);
+	assert_in_range(__atomic_load_n(&pair[1].rounds, __ATOMIC_RELAXED), rounds, rounds + 2);
+	move(1, 1);
+	wait_for_turns(1, 2);
+	end_pair(thread);
+	town_close(&town);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_idle_core_burns_little_and_goes_on_turning),
 		cmocka_unit_test(a_draining_core_says_when_it_is_idle),
+		cmocka_unit_test(a_lane_that_was_moved_turns_on_one_core_alone),
+		cmocka_unit_test(a_core_without_lanes_uses_no_time_even_if_it_is_a_busy_one),
 		cmocka_unit_test(a_core_that_makes_no_round_is_found_out_unless_it_sleeps),
 	};
 

@@ -1,0 +1,214 @@
+/*
+ * cmd_lanes.c - penstockctl lanes [move LANE --to CORE]: where lanes run and what they do there.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/value.h"
+#include "ctl/client.h"
+#include "ctl/ctl.h"
+#include "run/boards.h"
+#include "run/state.h"
+
+/* ---- lanes ---- */
+
+/* The share of the time measured so far, in percent, that turns with work took. */
+static double
+busy_share(const struct boards *boards, uint32_t lane)
+{
+	uint64_t busy = boards_lane(boards, lane, "lane_busy_ns");
+	uint64_t all = busy + boards_lane(boards, lane, "lane_idle_ns");
+
+	return all != 0 ? 100.0 * (double)busy / (double)all : 0;
+}
+
+static json_t *
+queues_json(const struct instance_facts *facts, uint32_t lane)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < facts->port_n; i++) {
+		uint32_t queue_n = facts->port[i].queues != 0 ? facts->port[i].queues : 1;
+
+		json_array_append_new(
+			list, json_pack("{s:s, s:I, s:b}", "port", facts->port[i].name, "queue",
+					(json_int_t)(lane % queue_n), "polls", lane < queue_n));
+	}
+	return list;
+}
+
+static json_t *
+lane_json(const struct state *state, const struct boards *boards, uint32_t lane)
+{
+	struct board_hist pause = { 0 };
+
+	boards_lane_hist(boards, lane, "lane_move_pause", &pause);
+	return json_pack("{s:I, s:I, s:b, s:f, s:I, s:I, s:I, s:I, s:I, s:o}", "lane",
+			 (json_int_t)lane, "cpu", (json_int_t)state->facts.lane[lane].cpu, "asleep",
+			 boards_lane(boards, lane, "asleep") != 0, "busy_percent",
+			 busy_share(boards, lane), "turns",
+			 (json_int_t)boards_lane(boards, lane, "lane_turns"), "turns_busy",
+			 (json_int_t)boards_lane(boards, lane, "lane_turns_busy"), "conns",
+			 (json_int_t)boards_lane(boards, lane, "conns"), "moves",
+			 (json_int_t)pause.n, "longest_pause_ns", (json_int_t)pause.max, "queues",
+			 queues_json(&state->facts, lane));
+}
+
+static long long
+number_of(const json_t *object, const char *key)
+{
+	return (long long)json_integer_value(json_object_get(object, key));
+}
+
+static void
+lane_print(const json_t *lane)
+{
+	const json_t *queue;
+	size_t i;
+
+	printf("%4lld %4lld %5.1f%% %13lld %8lld %6lld %9.1f ", number_of(lane, "lane"),
+	       number_of(lane, "cpu"), json_real_value(json_object_get(lane, "busy_percent")),
+	       number_of(lane, "turns"), number_of(lane, "conns"), number_of(lane, "moves"),
+	       (double)number_of(lane, "longest_pause_ns") / 1000);
+	json_array_foreach(json_object_get(lane, "queues"), i, queue)
+		printf(" %s:%lld%s", json_string_value(json_object_get(queue, "port")),
+		       number_of(queue, "queue"),
+		       json_is_true(json_object_get(queue, "polls")) ? "" : "*");
+	printf("\n");
+}
+
+static void
+lanes_show(const struct ctl *ctl, const struct state *state, const struct boards *boards)
+{
+	json_t *list = json_array();
+	const json_t *lane;
+	size_t i;
+
+	for (uint32_t l = 0; l < state->facts.lane_n; l++)
+		json_array_append_new(list, lane_json(state, boards, l));
+	if (ctl->is_json) {
+		ctl_print_json(list);
+		return;
+	}
+	printf("%4s %4s %6s %13s %8s %6s %9s  %s\n", "LANE", "CORE", "BUSY", "TURNS", "CONNS",
+	       "MOVES", "PAUSE_US", "QUEUES");
+	json_array_foreach(list, i, lane) lane_print(lane);
+	json_decref(list);
+}
+
+static int
+show(const struct ctl *ctl)
+{
+	const char *why = NULL;
+	struct boards boards;
+	struct state state;
+	int verdict = CTL_DONE;
+
+	if (!state_open(ctl->run, &state, &why))
+		return ctl_failed(ctl, "%s %s", ctl->run, why);
+	if (!state.has_facts) {
+		verdict = ctl_failed(ctl, "the data plane does not run: there are no lanes");
+	} else {
+		boards_open(state.dataplane_fd, state.facts.lane_n, &boards);
+		lanes_show(ctl, &state, &boards);
+		boards_close(&boards);
+	}
+	state_close(&state);
+	return verdict;
+}
+
+/* ---- lanes move ---- */
+
+/* A whole number; false: it is none. */
+static bool
+number_read(const char *text, long *ret_number)
+{
+	char *end;
+	long n;
+
+	errno = 0;
+	n = strtol(text, &end, 10);
+	if (end == text || *end != '\0' || errno != 0 || n < 0)
+		return false;
+	*ret_number = n;
+	return true;
+}
+
+/* False, with *ret_why: it is not a lane of the data plane that runs. */
+static bool
+has_lane(const struct ctl *ctl, long lane, const char **ret_why)
+{
+	struct state state;
+	bool has;
+
+	if (!state_open(ctl->run, &state, ret_why))
+		return false;
+	has = !state.has_facts || lane < (long)state.facts.lane_n;
+	state_close(&state);
+	*ret_why = "penstockctl lanes lists them";
+	return has;
+}
+
+static int
+move(const struct ctl *ctl, long lane, const char *to)
+{
+	json_t *cpu = json_null(), *answer;
+	const char *why = NULL;
+	int verdict = CTL_DONE;
+	long number;
+
+	if (number_read(to, &number))
+		cpu = json_integer(number);
+	else if (strcmp(to, "home") != 0)
+		return ctl_usage("lanes", "'%s' is neither a processor's number nor home", to);
+	if (!has_lane(ctl, lane, &why)) {
+		json_decref(cpu);
+		return ctl_failed(ctl, "there is no lane %ld: %s", lane, why);
+	}
+	answer = client_ask(
+		ctl,
+		json_pack("{s:s, s:I, s:o}", "verb", "lane", "lane", (json_int_t)lane, "cpu", cpu),
+		NULL, &why);
+	if (answer == NULL)
+		return ctl_failed(ctl, "%s", why);
+	if (!json_is_true(json_object_get(answer, "ok")))
+		verdict =
+			ctl_failed(ctl, "%s", json_string_value(json_object_get(answer, "error")));
+	else if (ctl->is_json)
+		ctl_print_json(json_incref(answer));
+	else if (json_is_null(json_object_get(answer, "cpu")))
+		printf("lane %ld goes back to the processor where it began\n", lane);
+	else
+		printf("lane %ld goes to processor %s\n", lane, to);
+	json_decref(answer);
+	return verdict;
+}
+
+static int
+run(const struct ctl *ctl, int argc, char **argv)
+{
+	long lane;
+
+	if (argc == 1)
+		return show(ctl);
+	if (argc != 5 || strcmp(argv[1], "move") != 0 || strcmp(argv[3], "--to") != 0)
+		return ctl_usage("lanes", "give nothing, or move LANE --to CORE");
+	if (!number_read(argv[2], &lane))
+		return ctl_usage("lanes", "'%s' is not the number of a lane", argv[2]);
+	return move(ctl, lane, argv[4]);
+}
+
+const struct ctl_verb ctl_verb_lanes = {
+	.name = "lanes",
+	.args = "[move LANE --to CORE|home]",
+	.what = "print every lane and its load; move one to another core",
+	.help = "BUSY is the share of all time measured that turns with work took, PAUSE_US the\n"
+		"longest pause of a move in microseconds; '*' marks a queue that another lane\n"
+		"polls for this one.\n\n"
+		"  move     from its next turn on the lane runs on a processor of machine.cores,\n"
+		"           with its connections and queues; home: where it began\n\n"
+		"Lasts over apply and restarts until undone; penstockctl status lists it.\n\n"
+		"Example: penstockctl lanes move 3 --to 1\n",
+	.run = run,
+};
