@@ -1,6 +1,9 @@
 /*
- * words.c - the words of every list in image.h, runtime.h, instance.h, board.h and journal.h.
+ * words.c - the words of every list in image.h, runtime.h, instance.h, board.h, journal.h, asks.h and
+ * answers.h.
  */
+#include "abi/answers.h"
+#include "abi/asks.h"
 #include "abi/board.h"
 #include "abi/image.h"
 #include "abi/instance.h"
@@ -43,6 +46,10 @@ NAMES(instance_verdict_name, INSTANCE_VERDICT_LIST)
 NAMES(instance_steering_name, INSTANCE_STEERING_LIST)
 NAMES(board_kind_name, BOARD_KIND_LIST)
 NAMES(board_health_name, BOARD_HEALTH_LIST)
+NAMES(ask_kind_name, ASK_KIND_LIST)
+NAMES(answers_phase_name, ANSWERS_PHASE_LIST)
+NAMES(session_phase_name, SESSION_PHASE_LIST)
+NAMES(session_tcp_name, SESSION_TCP_LIST)
 
 const char *
 img_section_name(uint32_t id)

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "abi/answers.h"
+#include "abi/asks.h"
 #include "abi/board.h"
 #include "abi/crc.h"
 #include "abi/cursors.h"
@@ -212,11 +214,63 @@ fuzz_history(const uint8_t *data, size_t n)
 		sum += cursors_check(data, n, &fault);
 }
 
+static void
+fuzz_answers(const uint8_t *data, size_t n)
+{
+	static struct ask_filter filter = { .by = ASK_BY_ALL & ~ASK_BY_ID & ~ASK_BY_CLIENT };
+	size_t bytes = answers_bytes(RECORDS);
+	uint8_t *mem = aligned_alloc(64, bytes);
+	struct answers_head *head = (void *)mem, zero;
+	struct answers_state state;
+	struct answers_view v;
+	struct abi_fault fault;
+	struct answers a;
+
+	memset(mem, 0, bytes);
+	answers_init(mem, 0, 1, RECORDS, &a);
+	answers_begin(&a, 1);
+	for (uint32_t i = 0; i < RECORDS / 2; i++)
+		answers_keep(&a);
+	answers_end(&a, ANSWERS_DONE, 0, RECORDS);
+	edit(mem, bytes, data, n);
+	head->magic = ANSWERS_MAGIC;
+	head->version = ANSWERS_VERSION;
+	zero = *head;
+	zero.crc = 0;
+	head->crc = abi_crc32c(0, &zero, sizeof(zero));
+	if (answers_open(mem, bytes, &v, &fault) && answers_look(&v, &state)) {
+		struct session s;
+
+		for (uint32_t i = 0; i < state.found_n + 1; i++) {
+			if (!answers_session(&v, state.ask_id, i, &s, &fault))
+				continue;
+			read_bytes(s.text, (size_t)s.method_n + s.host_n + s.target_n);
+			sum += session_phase_name(s.phase)[0] + ask_fits(&filter, &s);
+		}
+	}
+	free(mem);
+}
+
+static void
+fuzz_ask(const uint8_t *data, size_t n)
+{
+	static struct session session = { .target_n = 4, .text = "/owa" };
+	struct ask place = { .kind = ASK_KIND_FIND, .id = 1 }, got;
+	struct abi_fault fault;
+
+	edit((uint8_t *)&place, sizeof(place), data, n);
+	if (ask_take(&place, 0, &got, &fault) && fault.kind == ABI_FAULT_NONE)
+		sum += ask_fits(&got.filter, &session) + ask_kind_name(got.kind)[0];
+	if (n >= sizeof(struct asks) && (uintptr_t)data % 64 == 0)
+		sum += asks_check(data, n, &fault);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	static void (*const fuzz[])(const uint8_t *data, size_t n) = {
-		fuzz_publish, fuzz_runtime, fuzz_instance, fuzz_board, fuzz_journal, fuzz_history,
+		fuzz_publish, fuzz_runtime, fuzz_instance, fuzz_board,
+		fuzz_journal, fuzz_history, fuzz_answers,  fuzz_ask,
 	};
 
 	if (n > 0)
