@@ -27,6 +27,8 @@ struct view;
 struct net;
 struct net_ports;
 struct journal_writer;
+struct answers;
+struct ask;
 struct board_hists;
 struct board_rule;
 
@@ -113,5 +115,22 @@ void proxy_server_conns(const struct proxy *proxy, uint32_t slot, uint32_t *ret_
 			uint32_t *ret_idle_n);
 
 void proxy_gauges(const struct proxy *proxy, struct proxy_gauges *ret_gauges);
+
+/* ---- look.c: sessions for control ---- */
+
+/* How far an ask has got; zeroed, but for next = ask.from, when it begins. */
+struct proxy_look {
+	uint64_t next; /* the place of a connection */
+	uint64_t looked_n;
+};
+
+/*
+ * Works on an ask (abi/asks.h, found sound by ask_take): looks at up to budget_n places of
+ * connections, and puts the sessions that fit into answers, begun by the caller. True: the answer
+ * is whole, or full, and has been ended. A session that comes or goes meanwhile may be missed or
+ * told of; none is told of twice.
+ */
+bool proxy_look(struct proxy *proxy, const struct ask *ask, struct proxy_look *look,
+		uint32_t budget_n, struct answers *answers, uint64_t now);
 
 #endif
