@@ -404,6 +404,7 @@ static bool
 open_house(struct dataplane *d, const struct img *img)
 {
 	struct house_conf conf = {
+		.control_fd = d->control_fd,
 		.dataplane_fd = d->dataplane_fd,
 		.img = img,
 		.views = &d->views,
@@ -486,6 +487,7 @@ step(struct dataplane *d, uint32_t i)
 	for (uint16_t c = 0; c < d->house.core_n; c++)
 		core_set_wall(&d->house.core[c], now_real - now);
 	house_publish(&d->house);
+	house_look_for_asks(&d->house);
 	if (house_facts(&d->house, &d->facts)) {
 		for (uint16_t l = 0; l < d->lane_n; l++)
 			d->facts.lane[l].cpu = d->cpu[d->facts.lane[l].core_i];

@@ -20,6 +20,7 @@ daemon_open(struct daemon *daemon)
 	daemon->journals = calloc(1, sizeof(*daemon->journals));
 	ensure(daemon->journals != NULL);
 	if (!overrides_open(&daemon->overrides, daemon->control_fd) ||
+	    !asking_open(&daemon->asking, daemon->control_fd, &daemon->names) ||
 	    !journals_open(daemon->journals, daemon->control_fd, &daemon->log, &daemon->names)) {
 		say("%s/control cannot be written; is the disk full?", daemon->run);
 		return false;
@@ -42,7 +43,8 @@ daemon_listen(struct daemon *daemon)
 void
 daemon_turn(struct daemon *daemon, uint64_t latest)
 {
-	uint64_t now = loop_now(), deadline, at;
+	uint64_t now = loop_now(), deadline, at, client_id;
+	json_t *answer;
 
 	apply_advance(daemon, now);
 	journals_advance(daemon->journals, now);
@@ -52,6 +54,11 @@ daemon_turn(struct daemon *daemon, uint64_t latest)
 		at = resolver_deadline(daemon->resolver, now);
 		deadline = at < deadline ? at : deadline;
 	}
+	answer = asking_advance(&daemon->asking, now, &client_id);
+	if (answer != NULL)
+		socket_answer(&daemon->socket, client_id, answer);
+	at = asking_deadline(&daemon->asking);
+	deadline = at < deadline ? at : deadline;
 	scrape_advance(&daemon->scrape);
 	at = scrape_deadline(&daemon->scrape, now);
 	deadline = at < deadline ? at : deadline;
@@ -79,6 +86,7 @@ daemon_close(struct daemon *daemon)
 	access_log_fini(&daemon->log, now);
 	resolver_close(daemon->resolver);
 	overrides_close(&daemon->overrides);
+	asking_close(&daemon->asking);
 	names_fini(&daemon->names);
 	if (daemon->good.generation != daemon->tables.generation)
 		tables_close(&daemon->good);

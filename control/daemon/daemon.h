@@ -14,6 +14,7 @@
 
 #include "abi/instance.h"
 #include "daemon/access_log.h"
+#include "daemon/asking.h"
 #include "daemon/journals.h"
 #include "daemon/loop.h"
 #include "daemon/making.h"
@@ -79,6 +80,7 @@ struct daemon {
 	uint64_t watched_at; /* generation when the last change was seen; 0: nothing to tell */
 
 	struct overrides overrides;
+	struct asking asking;
 	struct resolver *resolver; /* NULL: DNS did not start */
 	struct names names;
 	struct access_log log;

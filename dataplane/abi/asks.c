@@ -120,12 +120,18 @@ prefix_fits(const struct ask_filter *f, const struct session *s)
 	       (s->target_n >= f->prefix_n && memcmp(target, f->prefix, f->prefix_n) == 0);
 }
 
+uint64_t
+session_shown_ns(const struct session *session)
+{
+	return session->took_ns != 0 ? session->took_ns : session->age_ns;
+}
+
 bool
 ask_fits(const struct ask_filter *filter, const struct session *session)
 {
 	if (counts(filter, ASK_BY_PHASE) && (filter->phases >> session->phase & 1) == 0)
 		return false;
-	if (counts(filter, ASK_BY_AGE) && session->age_ns < filter->age_ns)
+	if (counts(filter, ASK_BY_AGE) && session_shown_ns(session) < filter->age_ns)
 		return false;
 	return names_fit(filter, session) && ends_fit(filter, session) &&
 	       prefix_fits(filter, session);

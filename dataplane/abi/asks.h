@@ -66,7 +66,7 @@ struct ask_filter {
 	struct ip_addr client, server;
 	uint32_t listener_slot, listener_incarnation;
 	uint32_t farm_slot, farm_incarnation;
-	uint64_t age_ns; /* at least */
+	uint64_t age_ns; /* session_shown_ns is that at least */
 	uint32_t phases; /* a bit for each enum session_phase */
 	uint32_t prefix_n;
 	uint8_t prefix[ASKS_PREFIX_MAX];
@@ -105,6 +105,10 @@ void ask_put(struct ask *place, const struct ask *ask);
  */
 bool ask_take(const struct ask *place, uint64_t last, struct ask *ret_ask,
 	      struct abi_fault *ret_fault);
+
+/* The age a session is shown with: of its request while one is in progress, else since its
+ * connection was opened or its last request ended. */
+uint64_t session_shown_ns(const struct session *session);
 
 /* Whether a session fits. The filter came through ask_take, the session through answers_session
  * or from its writer. */

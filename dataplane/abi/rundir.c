@@ -54,6 +54,13 @@ rundir_journal_name(char *name, uint32_t lane)
 }
 
 const char *
+rundir_answers_name(char *name, uint32_t lane)
+{
+	snprintf(name, RUNDIR_NAME_MAX, "answers.%u", lane);
+	return name;
+}
+
+const char *
 rundir_journal_old_name(char *name, uint32_t lane)
 {
 	snprintf(name, RUNDIR_NAME_MAX, "journal.%u.before", lane);

@@ -39,6 +39,7 @@ enum {
 
 #define RUNDIR_PUBLISH	"publish"
 #define RUNDIR_RUNTIME	"runtime"
+#define RUNDIR_ASKS	"asks"
 #define RUNDIR_CURSORS	"cursors"
 #define RUNDIR_SOCKET	"socket" /* control/socket: the control socket */
 #define RUNDIR_INSTANCE "instance"
@@ -49,6 +50,7 @@ enum {
 const char *rundir_tables_name(char *name, uint64_t generation); /* tables.17 */
 const char *rundir_board_name(char *name, uint32_t lane);	 /* board.0 */
 const char *rundir_journal_name(char *name, uint32_t lane);	 /* journal.0 */
+const char *rundir_answers_name(char *name, uint32_t lane);	 /* answers.0 */
 const char *rundir_journal_old_name(char *name, uint32_t lane);	 /* journal.0.before */
 
 /*

@@ -11,7 +11,8 @@
 #include "lane/steer.h"
 
 enum {
-	LANES_PER_CORE = 4
+	LANES_PER_CORE = 4,
+	ANSWERS_ROOM = 256, /* sessions that a lane tells of at one ask */
 };
 
 uint16_t
@@ -139,6 +140,14 @@ open_files(struct house *house, uint16_t lane_i)
 		return err;
 	journal_init(l->journal_map.p, house->plan.journal_bytes, lane_i, house->conf.id + lane_i,
 		     &l->journal);
+	err = rundir_map_publish(fd, name);
+	if (err != 0)
+		return err;
+	rundir_answers_name(name, lane_i);
+	err = rundir_map_make(fd, name, answers_bytes(ANSWERS_ROOM), &l->answers_map);
+	if (err != 0)
+		return err;
+	answers_init(l->answers_map.p, lane_i, house->conf.id, ANSWERS_ROOM, &l->answers);
 	return rundir_map_publish(fd, name);
 }
 
@@ -166,8 +175,9 @@ open_lane(struct house *house, uint16_t lane_i, char *why)
 	int err = open_files(house, lane_i);
 
 	if (err != 0)
-		return fail(why, "a lane's board or journal", err);
+		return fail(why, "a lane's board, journal or answers", err);
 	conf.board = l->board;
+	conf.answers = l->answers;
 	l->memory_n = lane_size(&conf);
 	l->memory = memory_take(l->memory_n);
 	if (l->memory == NULL)
@@ -214,9 +224,13 @@ house_close(struct house *house)
 			munmap(l->memory, l->memory_n);
 		if (l->board_map.p != NULL)
 			rundir_unlink(house->conf.dataplane_fd, rundir_board_name(name, i));
+		if (l->answers_map.p != NULL)
+			rundir_unlink(house->conf.dataplane_fd, rundir_answers_name(name, i));
 		rundir_map_close(&l->board_map);
+		rundir_map_close(&l->answers_map);
 		rundir_map_close(&l->journal_map);
 	}
+	rundir_map_close(&house->asks_map);
 	for (uint16_t i = 0; i < house->core_n; i++)
 		core_fini(&house->core[i]);
 	if (house->mesh != NULL) {
@@ -341,6 +355,24 @@ house_publish(struct house *house)
 	g->bufs_pool = buf_pool_size(house->conf.pool);
 	g->bufs_free = buf_pool_free_n(house->conf.pool);
 	g->bufs_lent = g->bufs_pool > g->bufs_free + held ? g->bufs_pool - g->bufs_free - held : 0;
+}
+
+void
+house_look_for_asks(struct house *house)
+{
+	const struct asks *asks;
+	struct abi_fault fault;
+
+	if (house->asks_map.p != NULL ||
+	    rundir_map_open(house->conf.control_fd, RUNDIR_ASKS, false, &house->asks_map) != 0)
+		return;
+	if (!asks_check(house->asks_map.p, house->asks_map.n, &fault)) {
+		rundir_map_close(&house->asks_map);
+		return;
+	}
+	asks = house->asks_map.p;
+	for (uint16_t i = 0; i < house->conf.lane_n; i++)
+		lane_set_asks(house->lane[i].lane, &asks->ask[i]);
 }
 
 int

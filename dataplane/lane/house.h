@@ -23,7 +23,7 @@ enum {
 };
 
 struct house_conf {
-	int dataplane_fd;
+	int control_fd, dataplane_fd;
 	const struct img *img; /* in force at start; not kept */
 	struct view_set *views;
 	const struct portif *port; /* [port_n] */
@@ -39,8 +39,9 @@ struct house_lane {
 	struct lane *lane;
 	void *memory;
 	size_t memory_n;
-	struct rundir_map board_map, journal_map;
+	struct rundir_map board_map, journal_map, answers_map;
 	struct board board;
+	struct answers answers;
 	struct journal_writer journal;
 };
 
@@ -54,6 +55,7 @@ struct house {
 	struct core_watch watch[CORES_MAX];
 	uint16_t core_of_lane[LANES_MAX]; /* house_core_of; written by the core that adopts */
 	uint16_t ordered[LANES_MAX];	  /* the core it was last told to run on */
+	struct rundir_map asks_map;
 	struct house_lane lane[LANES_MAX];
 };
 
@@ -64,7 +66,7 @@ uint16_t house_lane_n(const struct img *img);
 /* Zeroed memory. False and why; what was made is then closed again. */
 bool house_open(struct house *house, const struct house_conf *conf, char *why);
 
-/* No core runs any more. Boards are unlinked; journals stay to be read. */
+/* No core runs any more. Boards and answers are unlinked; journals stay to be read. */
 void house_close(struct house *house);
 
 /* Where lanes run and how ports steer, into facts; true when anything is not as it was there. */
@@ -88,6 +90,9 @@ void house_place(struct house *house, const struct runtime *rt);
 
 /* Gauges that are no single lane's: the pool's. At regular times, one thread. */
 void house_publish(struct house *house);
+
+/* Looks for control's asks until they are there, and gives each lane its place. One thread. */
+void house_look_for_asks(struct house *house);
 
 /* A core that has made no round in `looks` calls of this, or -1. */
 int house_stalled_core(struct house *house, uint32_t looks);

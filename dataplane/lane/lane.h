@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "abi/answers.h"
+#include "abi/asks.h"
 #include "abi/board.h"
 #include "abi/image.h"
 #include "abi/journal.h"
@@ -54,6 +56,7 @@ struct lane_conf {
 	struct buf_pool *reserve; /* for messages to the link, which no other traffic can use up */
 	struct board board;	  /* pointers into this lane's board, laid out by board_init */
 	struct journal_writer *journal; /* NULL: no access records */
+	struct answers answers;		/* to control's asks; session_n 0: none are heard */
 	uint64_t seed[2];		/* all randomness of this lane */
 	uint64_t (*clock_ns)(void);	/* for the time that rules take; NULL: none is kept */
 	uint64_t wall_ns;		/* add to the monotonic clock for the time of day (Unix) */
@@ -87,6 +90,9 @@ void lane_wake(struct lane *lane);
 
 /* The clock has been set: see lane_conf.wall_ns. */
 void lane_set_wall(struct lane *lane, uint64_t wall_ns);
+
+/* Where this lane's asks are put from now on; it stays mapped until lane_fini. Any thread. */
+void lane_set_asks(struct lane *lane, const struct ask *place);
 
 /* From the next turn on no new request is taken; those in progress go on. Between any turns. */
 void lane_drain(struct lane *lane);

@@ -19,12 +19,23 @@ enum {
 	ASK_BYTES = 384,     /* a received frame up to this is asked for before it is looked at, */
 	ASK_LEAST = 128,     /* of larger ones so much */
 	RULES_A_TURN = 128,  /* whose rows on the board are looked at after a new view */
+	LOOK_A_TURN = 32,    /* connections looked at for control's ask */
 	RUNTIME_SCAN = 1024, /* servers whose run-time words are looked at in a millisecond */
 };
 
 #define MS_NS	       1000000ull
 #define TX_PATIENCE_NS (20 * MS_NS)  /* a port that takes nothing for so long loses its queue */
 #define PUBLISH_NS     (100 * MS_NS) /* gauges and servers on the board */
+
+/* Control's ask, and how far it has got (answer.c). */
+struct lane_desk {
+	const struct ask *place; /* set by another thread; NULL: not there yet */
+	struct answers answers;
+	struct ask ask;
+	struct proxy_look look;
+	uint64_t look_at; /* when the place is looked at next */
+	bool is_working;
+};
 
 /* Frames on their way out by one port, in order. */
 struct lane_tx {
@@ -69,6 +80,7 @@ struct lane {
 	struct tcp_path path[PORTS_MAX];
 	uint32_t judged_n[PORTS_MAX]; /* segments seen, to choose those that are judged */
 
+	struct lane_desk desk;
 	struct net *net;
 	struct net_ports *ports;
 	struct tcp *tcp;
@@ -88,6 +100,11 @@ void lane_adopt_view(struct lane *lane, uint64_t now);
 
 /* The next of its rules get their rows on the board. Call each turn while rule_next < rule_n. */
 void lane_own_rules(struct lane *lane);
+
+/* ---- answer.c ---- */
+
+/* A bounded part of what control asked for, when it asked. Returns whether there was any. */
+bool lane_answer(struct lane *lane, uint64_t now);
 
 /* ---- rx.c ---- */
 

@@ -123,6 +123,7 @@ lane_turn(struct lane *lane, uint64_t now)
 		net_advance(lane->net, now, &lane->net_out);
 		found = true;
 	}
+	found |= lane_answer(lane, now);
 	found |= settle(lane, now);
 	lane_take_net_out(lane, now); /* replies to the link */
 	found |= lane_flush(lane, now);
@@ -148,7 +149,7 @@ lane_deadline(const struct lane *lane)
 {
 	uint64_t at = tcp_deadline(lane->tcp);
 
-	if (lane->unheard != 0 || lane->must_drain)
+	if (lane->unheard != 0 || lane->must_drain || lane->desk.is_working)
 		return 0;
 	at = earlier(at, proxy_deadline(lane->proxy));
 	at = earlier(at, net_deadline(lane->net));

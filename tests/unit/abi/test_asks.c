@@ -187,11 +187,20 @@ a_session_fits_when_every_field_does(void **state)
 		.prefix_n = 5,
 		.prefix = "/owa/",
 	};
+	struct session young = made_session(11);
 	struct ask_filter f = fits;
 
 	(void)state;
 	f.by = ASK_BY_ALL;
 	assert_true(ask_fits(&f, &s));
+	/* A request that has begun just now is not as old as its connection. */
+	f.by = ASK_BY_AGE;
+	young.took_ns = 4999;
+	young.age_ns = 5000;
+	assert_false(ask_fits(&f, &young));
+	young.took_ns = 0;
+	assert_true(ask_fits(&f, &young));
+	f.by = ASK_BY_ALL;
 	/* Each field tells by itself, and only when it counts. */
 #define WITH(flag, change)                                                                         \
 	do {                                                                                       \

@@ -376,8 +376,12 @@ open_lane(struct town *town, uint16_t i)
 	town->board_memory[i] = zeroed(board_bytes(conf.plan.server_slots));
 	board_init(town->board_memory[i], i, 1, conf.plan.server_slots, &town->board[i]);
 	conf.board = town->board[i];
+	town->answers_memory[i] = zeroed(answers_bytes(TOWN_ANSWERS));
+	answers_init(town->answers_memory[i], i, 1, TOWN_ANSWERS, &town->answers[i]);
+	conf.answers = town->answers[i];
 	town->lane_memory[i] = zeroed(lane_size(&conf));
 	town->lane[i] = lane_init(town->lane_memory[i], &conf, town->now);
+	lane_set_asks(town->lane[i], &town->asks.ask[i]);
 }
 
 void
@@ -420,6 +424,7 @@ town_close(struct town *town)
 		lane_fini(town->lane[i]);
 		free(town->lane_memory[i]);
 		free(town->board_memory[i]);
+		free(town->answers_memory[i]);
 	}
 	for (uint32_t q = 0; q < TOWN_LANES; q++) {
 		while (town->queue[q].rx_at < town->queue[q].rx_n)

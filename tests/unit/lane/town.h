@@ -6,6 +6,8 @@
 #ifndef PENSTOCK_TESTS_LANE_TOWN_H
 #define PENSTOCK_TESTS_LANE_TOWN_H
 
+#include "abi/answers.h"
+#include "abi/asks.h"
 #include "abi/board.h"
 #include "base/buf_heap.h"
 #include "lane/lane.h"
@@ -36,6 +38,10 @@ struct town_conn {
 	char head[16];
 };
 
+enum {
+	TOWN_ANSWERS = 64
+};
+
 struct town {
 	uint64_t now, step_ns; /* of a round */
 	uint16_t lane_n;
@@ -51,6 +57,9 @@ struct town {
 	uint32_t published_n;
 	struct lane *lane[TOWN_LANES];
 	struct board board[TOWN_LANES];
+	struct asks asks;
+	struct answers answers[TOWN_LANES];
+	void *answers_memory[TOWN_LANES];
 	void *board_memory[TOWN_LANES], *lane_memory[TOWN_LANES];
 	uint16_t turning;
 	uint32_t wrong_lane_tx;		   /* frames sent on a queue by another than its lane */

@@ -1,0 +1,263 @@
+/*
+ * cmd_sessions.c - penstockctl sessions: who is connected, what each waits for, and how TCP is on
+ * both sides.
+ */
+#include <string.h>
+
+#include "conf/value.h"
+#include "ctl/client.h"
+#include "ctl/ctl.h"
+
+enum {
+	REQUEST_COLUMNS = 18, /* what 80 columns leave */
+};
+
+static const char *
+text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text != NULL ? text : "-";
+}
+
+static long long
+number_of(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+static const char *
+age_text(const json_t *session, char text[32])
+{
+	long long ms = number_of(session, "age_ms");
+
+	if (ms < 100000)
+		snprintf(text, 32, "%lld.%llds", ms / 1000, ms / 100 % 10);
+	else if (ms < 6000000)
+		snprintf(text, 32, "%lldm", ms / 60000);
+	else
+		snprintf(text, 32, "%lldh", ms / 3600000);
+	return text;
+}
+
+static void
+row_print(const json_t *session, struct arena *arena)
+{
+	const char *server = text_of(session, "server"), *target = text_of(session, "target");
+	const char *request = arena_format(arena, "%s %s", text_of(session, "method"), target);
+	char age[32];
+
+	printf("%-8s %-6s %6s %-21s %-16s %.*s%s\n", text_of(session, "id"),
+	       text_of(session, "phase"), age_text(session, age),
+	       text_of(json_object_get(session, "client_leg"), "remote"), server,
+	       strlen(request) > REQUEST_COLUMNS ? REQUEST_COLUMNS - 2 : REQUEST_COLUMNS, request,
+	       strlen(request) > REQUEST_COLUMNS ? ".." : "");
+}
+
+static void
+pair_print(const json_t *client, const json_t *server, const char *what, const char *key)
+{
+	printf("  %-22s %22lld %22lld\n", what, number_of(client, key), number_of(server, key));
+}
+
+static void
+words_print(const json_t *client, const json_t *server, const char *what, const char *key)
+{
+	printf("  %-22s %22s %22s\n", what, text_of(client, key), text_of(server, key));
+}
+
+static const char *
+trouble_of(const json_t *leg, struct arena *arena)
+{
+	const char *text =
+		arena_format(arena, "%s%s%s",
+			     json_is_true(json_object_get(leg, "recovering")) ? " recovering" : "",
+			     json_is_true(json_object_get(leg, "timed_out")) ? " timeout" : "",
+			     json_is_true(json_object_get(leg, "reordered")) ? " reordered" : "");
+
+	return *text != '\0' ? text + 1 : "-";
+}
+
+static void
+legs_print(const json_t *client, const json_t *server, struct arena *arena)
+{
+	static const char *const number[][2] = {
+		{ "bytes in", "bytes_in" },
+		{ "bytes out", "bytes_out" },
+		{ "unread", "unread" },
+		{ "queued", "queued" },
+		{ "in flight", "in_flight" },
+		{ "congestion window", "cwnd" },
+		{ "slow start threshold", "ssthresh" },
+		{ "send window", "send_window" },
+		{ "receive window", "receive_window" },
+		{ "segment size", "mss" },
+		{ "round trip, us", "srtt_us" },
+		{ "  its variation, us", "rttvar_us" },
+		{ "  the least, us", "rtt_least_us" },
+		{ "timer (RTO), us", "rto_us" },
+		{ "sent again, segments", "retransmits" },
+		{ "window shut, ms", "zero_window_ms" },
+	};
+
+	printf("  %-22s %22s %22s\n", "", "CLIENT", "SERVER");
+	words_print(client, server, "remote", "remote");
+	words_print(client, server, "local", "local");
+	words_print(client, server, "TCP state", "tcp");
+	words_print(client, server, "congestion control", "congestion");
+	printf("  %-22s %22s %22s\n", "trouble", trouble_of(client, arena),
+	       trouble_of(server, arena));
+	for (size_t i = 0; i < sizeof(number) / sizeof(number[0]); i++)
+		pair_print(client, server, number[i][0], number[i][1]);
+}
+
+static void
+session_print(const json_t *session, struct arena *arena)
+{
+	char age[32];
+
+	printf("session %s: %s, %s\n", text_of(session, "id"), text_of(session, "phase"),
+	       age_text(session, age));
+	printf("  request   %s %s%s\n", text_of(session, "method"), text_of(session, "target"),
+	       number_of(session, "target_cut") > 0 ? ".." : "");
+	printf("  host      %s\n", text_of(session, "host"));
+	printf("  way       %s > %s > %s, tries %lld, status %lld\n\n",
+	       text_of(session, "listener"), text_of(session, "farm"), text_of(session, "server"),
+	       number_of(session, "tries"), number_of(session, "status"));
+	legs_print(json_object_get(session, "client_leg"), json_object_get(session, "server_leg"),
+		   arena);
+}
+
+static void
+answer_print(const json_t *answer, bool shows_one)
+{
+	const json_t *list = json_object_get(answer, "sessions"), *session;
+	struct arena arena = { 0 };
+	size_t i;
+
+	if (!shows_one)
+		printf("%-8s %-6s %6s %-21s %-16s %s\n", "ID", "PHASE", "AGE", "CLIENT", "SERVER",
+		       "REQUEST");
+	json_array_foreach(list, i, session)
+	{
+		if (shows_one)
+			session_print(session, &arena);
+		else
+			row_print(session, &arena);
+	}
+	if (json_is_true(json_object_get(answer, "more")))
+		printf("there are more; --limit N shows up to N\n");
+	arena_fini(&arena);
+}
+
+static int
+ask(const struct ctl *ctl, json_t *request, const char *id)
+{
+	const char *why = NULL;
+	json_t *answer = client_ask(ctl, request, NULL, &why);
+	long long silent;
+	int verdict = CTL_DONE;
+
+	if (answer == NULL)
+		return ctl_failed(ctl, "%s", why);
+	silent = number_of(answer, "silent_lanes");
+	if (!json_is_true(json_object_get(answer, "ok"))) {
+		verdict = ctl_failed(ctl, "%s", text_of(answer, "error"));
+	} else if (id != NULL && silent == 0 &&
+		   json_array_size(json_object_get(answer, "sessions")) == 0) {
+		verdict = ctl_failed(ctl, "there is no session %s any more", id);
+	} else {
+		if (ctl->is_json)
+			ctl_print_json(json_incref(answer));
+		else
+			answer_print(answer, id != NULL);
+		if (silent > 0) {
+			fprintf(stderr, "penstockctl: %lld of %lld lanes did not answer in time\n",
+				silent, number_of(answer, "lanes"));
+			verdict = CTL_FAILED;
+		}
+	}
+	json_decref(answer);
+	return verdict;
+}
+
+/* Puts one option into the request. NULL, or what is wrong with its value. */
+static const char *
+option_put(json_t *request, const char *option, const char *value)
+{
+	static const char *const plain[] = { "client", "server", "url", "listener", "farm" };
+	uint64_t n;
+
+	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
+		if (strcmp(option + 2, plain[i]) != 0)
+			continue;
+		if (json_object_set_new(request, plain[i], json_string(value)) != 0)
+			return "no UTF-8";
+		return NULL;
+	}
+	if (strcmp(option, "--limit") == 0) {
+		if (value_number(value, &n) != VALUE_OK || n == 0 || n > INT32_MAX)
+			return "not a number from 1 on";
+		json_object_set_new(request, "limit", json_integer((json_int_t)n));
+		return NULL;
+	}
+	if (strcmp(option, "--older-than") == 0) {
+		if (value_duration(value, &n) != VALUE_OK)
+			return "no duration; write 30s, 250ms or 2h";
+		json_object_set_new(request, "older_than_ms",
+				    json_integer((json_int_t)(n / 1000000)));
+		return NULL;
+	}
+	return "not an option of sessions";
+}
+
+static int
+run(const struct ctl *ctl, int argc, char **argv)
+{
+	json_t *request;
+	const char *wrong;
+
+	if (argc > 1 && strcmp(argv[1], "show") == 0) {
+		if (argc != 3)
+			return ctl_usage("sessions", "show takes the ID of one session");
+		request = json_pack("{s:s, s:s}", "verb", "sessions", "id", argv[2]);
+		if (request == NULL)
+			return ctl_usage("sessions", "'%s' is no ID", argv[2]);
+		return ask(ctl, request, argv[2]);
+	}
+	request = json_pack("{s:s}", "verb", "sessions");
+	for (int i = 1; i < argc; i += 2) {
+		if (strncmp(argv[i], "--", 2) != 0 || i + 1 == argc) {
+			json_decref(request);
+			return ctl_usage("sessions",
+					 strncmp(argv[i], "--", 2) != 0 ? "'%s' is not an option"
+									: "'%s' takes a value",
+					 argv[i]);
+		}
+		wrong = option_put(request, argv[i], argv[i + 1]);
+		if (wrong != NULL) {
+			json_decref(request);
+			return ctl_usage("sessions", "%s %s: %s", argv[i], argv[i + 1], wrong);
+		}
+	}
+	return ask(ctl, request, NULL);
+}
+
+const struct ctl_verb ctl_verb_sessions = {
+	.name = "sessions",
+	.args = "[show ID] [--client ADDR] [--server ADDR] [--url PREFIX]\n"
+		"    [--listener NAME] [--farm NAME] [--older-than TIME] [--limit N]",
+	.what = "print connections, what each waits for, and TCP on both sides",
+	.help = "  --client, --server  an address of that side, with :PORT if you like\n"
+		"  --url PREFIX        the request's target begins with it, byte for byte\n"
+		"  --listener, --farm  a name\n"
+		"  --older-than TIME   AGE is at least that (30s, 2h): of the request while one\n"
+		"                      is in progress, else how long the connection is idle\n"
+		"  --limit N           no more than N (100)\n"
+		"  show ID             one session, with TCP's state towards client and server\n\n"
+		"PHASE says what it waits for: idle (a request), head (the rest of one), dial,\n"
+		"send (the rest of a body), wait (the response), relay (its rest), rest, tunnel,\n"
+		"close, pool (a server's connection that waits for its next request).\n\n"
+		"Example: penstockctl sessions --url /owa/ --older-than 30s\n",
+	.run = run,
+};

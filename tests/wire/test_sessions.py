@@ -1,0 +1,52 @@
+"""Sessions as penstockctl shows them: who hangs, where, and TCP on both sides."""
+import socket
+import struct
+
+from lab import OUT4, expect, marked, until
+
+
+def found(lab, *options):
+    return lab.ctl_json("sessions", *options)["sessions"]
+
+
+@marked("smoke")
+def test_a_hanging_request_is_found_by_its_url(lab):
+    lab.odd_origin("a")
+    lab.start(lab.config(lanes=2))
+    with lab.connect() as hanging, lab.connect() as idle:
+        hanging.sendall(b"GET /slow-head?s=40 HTTP/1.1\r\nHost: mail\r\n\r\n")
+        until("it waits for the server", lambda: [
+            s for s in found(lab, "--url", "/slow-head") if s["phase"] == "wait"], 10)
+        [session] = found(lab, "--url", "/slow-head")
+        client, server = session["client_leg"], session["server_leg"]
+        expect((session["method"], session["host"], session["target"]) ==
+               ("GET", "mail", "/slow-head?s=40"), f"the request: {session}")
+        expect((session["listener"], session["farm"], session["server"]) == ("web4", "app", "a"),
+               f"its way: {session}")
+        expect(client["tcp"] == server["tcp"] == "established", f"both sides: {session}")
+        expect(client["local"] == f"{OUT4}:80" and server["remote"].endswith(":8080"), f"{session}")
+        expect(client["remote"] == "{}:{}".format(*hanging.getsockname()), f"the client: {client}")
+        expect(client["bytes_in"] > 0 and server["bytes_out"] > 0 and server["bytes_in"] == 0,
+               f"what went each way: {session}")
+        expect(server["srtt_us"] > 0 and server["cwnd"] > 0, f"TCP's own view: {server}")
+        expect(not found(lab, "--url", "/other"), "nobody else's URL")
+        expect(not found(lab, "--older-than", "1h"), "nobody is that old")
+        expect(len(found(lab, "--farm", "app", "--server", server["remote"])) == 1, "by server")
+        [other] = found(lab, "--client", "{}:{}".format(*idle.getsockname()))
+        expect(other["phase"] == "idle" and other["server_leg"] is None, f"the idle one: {other}")
+        whole = lab.ctl_json("sessions", "--limit", "1")
+        expect(len(whole["sessions"]) == 1 and whole["more"], f"one of two: {whole}")
+        [row] = [x for x in lab.ctl("sessions", "--listener", "web4").stdout.splitlines()
+                 if "GET /slow-head" in x]
+        expect(row.startswith(session["id"]) and len(row) <= 80, row)
+        told = lab.ctl("sessions", "show", session["id"]).stdout
+        states = next(x.split() for x in told.splitlines() if "TCP state" in x)
+        expect(states[2:] == ["established"] * 2 and all(
+            len(x) <= 80 for x in told.splitlines()), told)
+        hanging.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    until("it is gone", lambda: lab.ctl("sessions", "show", session["id"],
+                                        check=False).returncode == 1, 10)
+    for words in (["--farm", "none"], ["--client", "nobody"], ["show", "9-9"]):
+        expect(lab.ctl("sessions", *words, check=False).returncode == 1, f"{words} is refused")
+    for words in (["--limit", "0"], ["--older-than", "soon"], ["--url"], ["show"], ["x"]):
+        expect(lab.ctl("sessions", *words, check=False).returncode == 2, f"{words}: usage")
