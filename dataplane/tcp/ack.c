@@ -58,9 +58,10 @@ take_window(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
 		conn->snd_wnd_max = wnd;
 	note_shut_window(conn, a->now);
 	if (wnd > was) {
-		if (conn_flight(conn) == 0)
-			conn->tries = 0; /* probing is over */
-		else if (was == 0 && conn->tries > 0)
+		if (conn_flight(conn) == 0) { /* probing is over, and its long waits */
+			conn->tries = 0;
+			conn->rto_at = UINT64_MAX;
+		} else if (was == 0 && conn->tries > 0)
 			reopen(tcp, conn, a->now);
 		conn_dirty(tcp, conn);
 	}
@@ -201,7 +202,7 @@ before_repair(struct tcp *tcp, struct tcp_conn *conn, const struct tcp_seg *seg,
 	repair_age(conn, r);
 	if (sack.has_dsack) {
 		rack_on_dsack(conn, r);
-		undo_by_dsack(tcp, conn, r);
+		undo_by_dsack(tcp, conn, r, &seg->sack[0]);
 	}
 	if (is_new)
 		undo_by_echo(tcp, conn, r, conn_echo(conn, seg));

@@ -152,8 +152,9 @@ struct repair {
 	uint32_t delivered, sent, flight; /* prr_delivered, prr_out, RecoverFS */
 	/* what congestion control was, if all this turns out to be a mistake (RFC 4015, RFC 3708) */
 	struct cc_memory before;
-	uint32_t stamp;	    /* our timestamp of the first retransmission */
-	uint16_t mss;	    /* 0, or before silence made it smaller */
+	uint32_t stamp;		       /* our timestamp of the first retransmission */
+	struct seq undo_from, undo_to; /* what was in flight then */
+	uint16_t mss;		       /* 0, or before silence made it smaller */
 	uint16_t claim_mtu; /* 0, or what a router says of bytes from `claim` on, unproven */
 	struct seq claim;
 	uint32_t again_n;      /* segments sent again that no D-SACK has called needless */
@@ -496,7 +497,9 @@ void undo_begin(const struct tcp_conn *conn, struct repair *r, uint64_t now);
 bool undo_by_echo(struct tcp *tcp, struct tcp_conn *conn, struct repair *r, uint32_t echo);
 /* Whoever has found it out. */
 void undo(struct tcp *tcp, struct tcp_conn *conn, struct repair *r);
-bool undo_by_dsack(struct tcp *tcp, struct tcp_conn *conn, struct repair *r);
+/* The peer has had these bytes twice. */
+bool undo_by_dsack(struct tcp *tcp, struct tcp_conn *conn, struct repair *r,
+		   const struct seg_sack *twice);
 
 /* ---- frto.c ---- */
 

@@ -96,6 +96,7 @@ ecn_on_echo(struct tcp *tcp, struct tcp_conn *conn)
 		hold(tcp, conn, r);
 	else
 		cc_on_loss(&conn->cc, conn_flight(conn));
+	r->can_undo = false; /* this was no mistake */
 	ecn_owe_cwr(r);
 }
 

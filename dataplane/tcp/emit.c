@@ -222,16 +222,22 @@ emit_segment(struct tcp *tcp, struct tcp_conn *conn, const struct emit *e, uint6
 		.seq = e->seq,
 		.flags = e->flags,
 	};
-	struct buf *packet;
+	struct buf *packet = NULL;
 
 	if (out->packet_n == TCP_OUT_PACKETS)
 		return false;
+	if (e->n == 0 && (packet = take_buf(tcp)) == NULL)
+		return false; /* before the options: a D-SACK is told once */
 	put_options(tcp, conn, e, now, &seg);
 	if (conn_has(conn, CONN_ECN))
 		ecn_mark(tcp, conn, e, &seg);
-	packet = e->n == 0 ? take_buf(tcp) : payload_packet(tcp, conn, e, packet_header_size(&seg));
-	if (packet == NULL)
+	if (e->n > 0)
+		packet = payload_packet(tcp, conn, e, packet_header_size(&seg));
+	if (packet == NULL) {
+		if ((seg.flags & TCP_CWR) != 0)
+			ecn_owe_cwr(repair_of(tcp, conn));
 		return false;
+	}
 	if ((e->flags & TCP_ACK) != 0)
 		seg.ack = conn->rcv_nxt;
 	seg.wnd = tell_window(tcp, conn, e);

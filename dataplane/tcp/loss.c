@@ -134,6 +134,7 @@ void
 loss_on_ack(struct tcp *tcp, struct tcp_conn *conn, uint32_t acked, uint64_t sent_ns, uint64_t now)
 {
 	bool is_open = !conn_has(conn, CONN_RECOVERY | CONN_LOSS);
+	bool was_in_recovery = conn_has(conn, CONN_RECOVERY);
 	struct repair *r = repair_of(tcp, conn);
 
 	conn->dup_n = 0;
@@ -154,7 +155,8 @@ loss_on_ack(struct tcp *tcp, struct tcp_conn *conn, uint32_t acked, uint64_t sen
 		rack_mark_lost(tcp, conn, now);
 		loss_begin(tcp, conn, now);
 	}
-	if (!conn_has(conn, CONN_RECOVERY)) {
+	/* The ACK that ends a recovery sets the window and does not open it further (6582, 3.2). */
+	if (!conn_has(conn, CONN_RECOVERY) && !was_in_recovery) {
 		struct cc_ack ack = { .now = now,
 				      .rtt_ns = sent_ns != 0 ? now - sent_ns : 0,
 				      .srtt_ns = (uint64_t)conn->rtt.srtt_us * 1000,

@@ -199,7 +199,7 @@ mtu_probe_sent(struct tcp *tcp, struct tcp_conn *conn, struct seq seq, uint64_t 
 void
 mtu_probe_arrived(struct tcp *tcp, struct tcp_conn *conn, uint32_t n)
 {
-	if (conn->mss_told == 0 || n <= conn->mss)
+	if (conn->mss_told == 0 || n <= conn->mss || n > conn->mss_told)
 		return;
 	COUNT(tcp, tcp_mtu_raised);
 	conn->mss = (uint16_t)n;

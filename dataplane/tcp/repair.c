@@ -74,4 +74,8 @@ repair_age(const struct tcp_conn *conn, struct repair *r)
 		r->round = conn->snd_una;
 	if (r->has_cwr_end && seq_ge(conn->snd_una, r->cwr_end))
 		r->has_cwr_end = false;
+	if (r->claim_mtu != 0 && seq_gt(conn->snd_una, r->claim))
+		r->claim_mtu = 0;
+	if (r->can_undo && seq_diff(conn->snd_una, r->undo_to) > 1 << 30)
+		r->can_undo = false;
 }

@@ -40,16 +40,19 @@ mark(struct tcp *tcp, struct tcp_conn *conn, struct repair *r, const struct seg_
 	return is_news;
 }
 
-/* RFC 2883, 4: the first block lies left of the ACK, or within the second. */
+/*
+ * RFC 2883, 4: the first block lies left of the segment's own ACK, or within the second. What a
+ * later ACK has overtaken reports what was beyond a gap then, not what came twice.
+ */
 static bool
-is_dsack(const struct tcp_seg *seg, struct seq una)
+is_dsack(const struct tcp_seg *seg)
 {
 	const struct seg_sack *a = &seg->sack[0], *b = &seg->sack[1];
 
 	if (seq_ge(a->left, a->right))
 		return false;
-	if (seq_le(a->right, una))
-		return seq_diff(una, a->left) < 1 << 30;
+	if (seq_le(a->right, seg->ack))
+		return seq_diff(seg->ack, a->left) < 1 << 30;
 	return seg->sack_n > 1 && seq_ge(a->left, b->left) && seq_le(a->right, b->right);
 }
 
@@ -57,7 +60,7 @@ struct sack_news
 sack_input(struct tcp *tcp, struct tcp_conn *conn, const struct tcp_seg *seg, uint64_t now)
 {
 	struct seq una = seq_max(conn->snd_una, seg->ack);
-	struct sack_news news = { .has_dsack = is_dsack(seg, una) };
+	struct sack_news news = { .has_dsack = is_dsack(seg) };
 	struct repair *r = conn_flight(conn) > 0 ? repair_need(tcp, conn) : repair_of(tcp, conn);
 
 	if (news.has_dsack)
@@ -66,6 +69,8 @@ sack_input(struct tcp *tcp, struct tcp_conn *conn, const struct tcp_seg *seg, ui
 	     i < seg->sack_n; i++) {
 		const struct seg_sack *b = &seg->sack[i];
 
+		if (seq_lt(seg->ack, una) && seq_le(b->right, una))
+			continue; /* acknowledged since */
 		if (seq_ge(b->left, b->right) || seq_gt(b->right, conn->snd_nxt) ||
 		    seq_lt(b->left, una)) {
 			COUNT(tcp, tcp_rx_bad_sack);

@@ -9,6 +9,7 @@
 
 enum {
 	SAVE_MAGIC = 0x31564153, /* "SAV1" */
+	WSCALE_MAX = 14,	 /* RFC 7323, 2.3 */
 };
 
 struct save_head {
@@ -57,6 +58,14 @@ static uint32_t
 island_bytes(const struct island *island)
 {
 	return (uint32_t)seq_diff(island->right, island->left);
+}
+
+/* What would index, divide or shift out of bounds. */
+static bool
+is_sound(const struct tcp_conn *saved)
+{
+	return can_save(saved) && saved->cc.kind < TCP_CCS && saved->mss > 0 && saved->cc.mss > 0 &&
+	       saved->snd_wscale <= WSCALE_MAX && saved->rcv_wscale <= WSCALE_MAX;
 }
 
 size_t
@@ -335,7 +344,7 @@ tcp_restore(struct tcp *tcp, const void *bytes, size_t n, uint32_t owner, uint64
 	if (!take(&rest, &head, sizeof(head)) || head.magic != SAVE_MAGIC || head.bytes != n ||
 	    head.conn_bytes != sizeof(saved) || head.repair_bytes != sizeof(struct repair) ||
 	    head.span_bytes != sizeof(struct save_span) || !take(&rest, &saved, sizeof(saved)) ||
-	    !can_save(&saved) || saved.path >= tcp->conf.path_n ||
+	    !is_sound(&saved) || saved.path >= tcp->conf.path_n ||
 	    !tcp_is_free(tcp, &saved.local, saved.local_port, &saved.remote, saved.remote_port))
 		return (struct tcp_id){ 0 };
 	conn = conn_take_or_evict(tcp, now);

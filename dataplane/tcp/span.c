@@ -53,6 +53,7 @@ span_sent(struct tcp *tcp, struct tcp_conn *conn, struct buf *buf, uint16_t at, 
 			conn->sacked_bytes -= tail->len;
 			tail->flags &= (uint8_t)~SPAN_SACKED;
 		}
+		tail->flags &= (uint8_t)~SPAN_PROBE; /* its length is the probe's no more */
 		tail->len += len;
 		tail->sent_ns = now;
 		return;

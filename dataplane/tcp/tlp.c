@@ -74,6 +74,7 @@ tlp_on_ack(struct tcp *tcp, struct tcp_conn *conn, struct repair *r, struct seq 
 		COUNT(tcp, tcp_tail_losses);
 		/* what is in flight by now says nothing of what was (RFC 9438, 4.6) */
 		cc_on_loss(&conn->cc, conn->cc.cwnd_bytes);
+		r->can_undo = false; /* nor was this a mistake */
 		if (conn_has(conn, CONN_ECN))
 			ecn_owe_cwr(r);
 	}

@@ -12,6 +12,8 @@ undo_begin(const struct tcp_conn *conn, struct repair *r, uint64_t now)
 	cc_keep(&conn->cc, &r->before);
 	r->stamp = conn_ts(conn, now);
 	r->again_n = 0;
+	r->undo_from = conn->snd_una;
+	r->undo_to = conn->snd_nxt;
 }
 
 void
@@ -39,8 +41,12 @@ undo_by_echo(struct tcp *tcp, struct tcp_conn *conn, struct repair *r, uint32_t 
 }
 
 bool
-undo_by_dsack(struct tcp *tcp, struct tcp_conn *conn, struct repair *r)
+undo_by_dsack(struct tcp *tcp, struct tcp_conn *conn, struct repair *r,
+	      const struct seg_sack *twice)
 {
+	/* A duplicate of other bytes says nothing of what went again in this recovery. */
+	if (seq_lt(twice->left, r->undo_from) || seq_gt(twice->right, r->undo_to))
+		return false;
 	if (!r->can_undo || r->again_n == 0 || --r->again_n > 0)
 		return false;
 	undo(tcp, conn, r);

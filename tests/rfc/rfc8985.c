@@ -282,6 +282,43 @@ recovery_that_was_a_mistake_is_taken_back_by_dsack(void **state)
 	peer_done(&p);
 }
 
+/* RFC 2883, 4: a report counts by its own ACK; one that a later ACK has overtaken tells no duplicate. */
+static void
+report_that_comes_late_takes_nothing_back(void **state)
+{
+	struct peer p = sent(6, (struct peer_conf){ 0 });
+
+	(void)state;
+	peer_send(&p, .at_ms = 100, .ack = at(0), .sack = { { at(1), at(5) } });
+	peer_expect(&p, .seq = at(0), .n = MSS);
+	peer_send(&p, .at_ms = 110, .ack = at(5));
+	peer_send(&p, .at_ms = 111, .ack = at(0), .sack = { { at(1), at(5) } });
+	assert_int_equal(p.count.tcp_rx_dsacks, 0);
+	assert_int_equal(p.count.tcp_rx_bad_sack, 0);
+	assert_int_equal(p.count.tcp_undone, 0);
+	peer_send(&p, .ack = at(6));
+	peer_done(&p);
+}
+
+/* A duplicate of what was sent after a recovery says nothing of the recovery. */
+static void
+duplicate_of_later_bytes_takes_nothing_back(void **state)
+{
+	struct peer p = sent(6, (struct peer_conf){ 0 });
+
+	(void)state;
+	peer_send(&p, .at_ms = 100, .ack = at(0), .sack = { { at(1), at(5) } });
+	peer_expect(&p, .seq = at(0), .n = MSS);
+	peer_send(&p, .at_ms = 110, .ack = at(5));
+	peer_write(&p, 2 * MSS);
+	peer_expect_run(&p, at(6), 2);
+	peer_send(&p, .at_ms = 200, .ack = at(7), .sack = { { at(6), at(7) } });
+	assert_int_equal(p.count.tcp_rx_dsacks, 1);
+	assert_int_equal(p.count.tcp_undone, 0);
+	peer_send(&p, .ack = at(8));
+	peer_done(&p);
+}
+
 /* Section 6 needs SACK: without it three duplicates count, not time. */
 static void
 peer_without_sack_is_not_timed(void **state)
@@ -572,6 +609,8 @@ main(void)
 		cmocka_unit_test(what_goes_again_counts_as_sent),
 		cmocka_unit_test(timeout_that_was_a_mistake_is_taken_back_by_timestamps),
 		cmocka_unit_test(recovery_that_was_a_mistake_is_taken_back_by_dsack),
+		cmocka_unit_test(report_that_comes_late_takes_nothing_back),
+		cmocka_unit_test(duplicate_of_later_bytes_takes_nothing_back),
 		cmocka_unit_test(peer_without_sack_is_not_timed),
 		cmocka_unit_test(silent_fin_is_probed),
 		cmocka_unit_test(recovery_is_not_probed),

@@ -403,6 +403,31 @@ silly_window_is_used_after_a_second(void **state)
 	peer_drop(&p);
 }
 
+/* Also behind a window that was shut, however rarely that was probed in the end: a timeout later. */
+static void
+silly_window_after_a_shut_one_is_used_soon(void **state)
+{
+	struct peer p = peer_established(.wnd = 4 * MSS);
+	uint32_t at_ms = 10;
+
+	(void)state;
+	peer_write(&p, MSS);
+	peer_expect_run(&p, 5000, 1);
+	peer_send(&p, .at_ms = at_ms, .wnd = PEER_SHUT);
+	peer_write(&p, MSS);
+	for (uint32_t i = 0; i < 6; i++) { /* probes, at longer and longer distances */
+		at_ms += 20000;
+		peer_wait(&p, at_ms);
+		peer_ignore(&p);
+		peer_send(&p, .ack = 5000 + MSS, .wnd = PEER_SHUT);
+		peer_ignore(&p);
+	}
+	peer_send(&p, .ack = 5000 + MSS, .wnd = 100);
+	peer_expect_quiet(&p);
+	peer_expect(&p, .at_ms = at_ms + 200, .seq = 5000 + MSS, .n = 100);
+	peer_drop(&p);
+}
+
 /* Whatever room the owner has, no more is offered than the configured most. */
 static void
 window_has_a_most(void **state)
@@ -518,6 +543,7 @@ main(void)
 		cmocka_unit_test(small_window_behind_a_flight_waits),
 		cmocka_unit_test(window_on_the_segment_that_fills_a_gap_counts),
 		cmocka_unit_test(silly_window_is_used_after_a_second),
+		cmocka_unit_test(silly_window_after_a_shut_one_is_used_soon),
 		cmocka_unit_test(window_has_a_most),
 		cmocka_unit_test(window_of_a_far_peer_grows_with_what_has_come),
 		cmocka_unit_test(window_of_a_near_peer_is_its_owners_room),

@@ -55,7 +55,7 @@ mistake_gives_the_curve_back(void **state)
 	undo_begin(&conn, &r, 3000 * MS_NS);
 	cc_on_timeout(&conn.cc, 300000);
 	r.again_n = 1;
-	assert_true(undo_by_dsack(&tcp, &conn, &r));
+	assert_true(undo_by_dsack(&tcp, &conn, &r, &(struct seg_sack){ seq_of(0), seq_of(0) }));
 	assert_memory_equal(conn.cc.own, before.own, sizeof(before.own));
 	assert_int_equal(conn.cc.cwnd_bytes, before.cwnd_bytes);
 	assert_int_equal(conn.cc.ssthresh_bytes, before.ssthresh_bytes);
