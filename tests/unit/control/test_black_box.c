@@ -215,7 +215,7 @@ bash_completes_verbs_and_their_words(void **state)
 	assert_ctl("completion", 2, "names the shell");
 	assert_ctl("completion fish", 2, "names the shell");
 	assert_completes("che", "check\n");
-	assert_completes("se", "servers server\n");
+	assert_completes("se", "servers server sessions\n");
 	assert_completes("--run /tmp --json serve", "servers server\n");
 	assert_completes("server d", "drain disable\n");
 	assert_completes("server --json \"\"", "drain disable enable\n");
