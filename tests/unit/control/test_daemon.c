@@ -510,7 +510,7 @@ answer_await(struct world *w, int fd, char *text, size_t room)
 {
 	size_t n = 0;
 
-	for (int i = 0; i < 5000 && memmem(text, n, "\"ok\"", 4) == NULL; i++) {
+	for (int i = 0; i < 60000 && memmem(text, n, "\"ok\"", 4) == NULL; i++) {
 		ssize_t got;
 
 		daemon_turn(&w->daemon, loop_now() + LOOP_MS);
