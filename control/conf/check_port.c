@@ -198,24 +198,22 @@ check_kind(const struct conf_device *device, struct conf_errs *errs)
 			     "another kind");
 }
 
+/* n hexadecimal digits in small letters and the mark behind them; what follows, NULL: it is not so. */
+static const char *
+hex_part(const char *text, size_t n, char mark)
+{
+	if (text == NULL || strspn(text, "0123456789abcdef") != n || text[n] != mark)
+		return NULL;
+	return text + n + 1;
+}
+
 /* "0000:3b:00.0": domain, bus, device, function, as DPDK and the kernel call it. */
 static bool
 is_pci_address(const char *text)
 {
-	static const char shape[] = "xxxx:xx:xx.7";
+	const char *function = hex_part(hex_part(hex_part(text, 4, ':'), 2, ':'), 2, '.');
 
-	for (uint32_t i = 0; i < sizeof(shape) - 1; i++) {
-		const char *may = "0123456789abcdef";
-		char one[2] = { shape[i] };
-
-		if (shape[i] == '7')
-			may = "01234567";
-		else if (shape[i] != 'x')
-			may = one;
-		if (text[i] == '\0' || strchr(may, text[i]) == NULL)
-			return false;
-	}
-	return text[sizeof(shape) - 1] == '\0';
+	return function != NULL && strspn(function, "01234567") == 1 && function[1] == '\0';
 }
 
 static void

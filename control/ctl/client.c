@@ -85,3 +85,20 @@ client_ask(const struct ctl *ctl, json_t *request, void (*on_news)(const json_t 
 	close(fd);
 	return answer;
 }
+
+json_t *
+client_order(const struct ctl *ctl, json_t *request)
+{
+	const char *why = NULL;
+	json_t *answer = client_ask(ctl, request, NULL, &why);
+
+	if (answer == NULL) {
+		ctl_failed(ctl, "%s", why);
+		return NULL;
+	}
+	if (json_is_true(json_object_get(answer, "ok")))
+		return answer;
+	ctl_failed(ctl, "%s", json_string_value(json_object_get(answer, "error")));
+	json_decref(answer);
+	return NULL;
+}

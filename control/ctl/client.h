@@ -14,4 +14,7 @@
 json_t *client_ask(const struct ctl *ctl, json_t *request, void (*on_news)(const json_t *news),
 		   const char **ret_why);
 
+/* The same for a verb that is done or not. NULL: it was not, and the user knows why. */
+json_t *client_order(const struct ctl *ctl, json_t *request);
+
 #endif

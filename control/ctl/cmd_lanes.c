@@ -1,8 +1,6 @@
 /*
  * cmd_lanes.c - penstockctl lanes [move LANE --to CORE]: where lanes run and what they do there.
  */
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "conf/value.h"
@@ -55,25 +53,19 @@ lane_json(const struct state *state, const struct boards *boards, uint32_t lane)
 			 queues_json(&state->facts, lane));
 }
 
-static long long
-number_of(const json_t *object, const char *key)
-{
-	return (long long)json_integer_value(json_object_get(object, key));
-}
-
 static void
 lane_print(const json_t *lane)
 {
 	const json_t *queue;
 	size_t i;
 
-	printf("%4lld %4lld %5.1f%% %13lld %8lld %6lld %9.1f ", number_of(lane, "lane"),
-	       number_of(lane, "cpu"), json_real_value(json_object_get(lane, "busy_percent")),
-	       number_of(lane, "turns"), number_of(lane, "conns"), number_of(lane, "moves"),
-	       (double)number_of(lane, "longest_pause_ns") / 1000);
+	printf("%4lld %4lld %5.1f%% %13lld %8lld %6lld %9.1f ", ctl_number(lane, "lane"),
+	       ctl_number(lane, "cpu"), json_real_value(json_object_get(lane, "busy_percent")),
+	       ctl_number(lane, "turns"), ctl_number(lane, "conns"), ctl_number(lane, "moves"),
+	       (double)ctl_number(lane, "longest_pause_ns") / 1000);
 	json_array_foreach(json_object_get(lane, "queues"), i, queue)
 		printf(" %s:%lld%s", json_string_value(json_object_get(queue, "port")),
-		       number_of(queue, "queue"),
+		       ctl_number(queue, "queue"),
 		       json_is_true(json_object_get(queue, "polls")) ? "" : "*");
 	printf("\n");
 }
@@ -120,81 +112,43 @@ show(const struct ctl *ctl)
 
 /* ---- lanes move ---- */
 
-/* A whole number; false: it is none. */
-static bool
-number_read(const char *text, long *ret_number)
-{
-	char *end;
-	long n;
-
-	errno = 0;
-	n = strtol(text, &end, 10);
-	if (end == text || *end != '\0' || errno != 0 || n < 0)
-		return false;
-	*ret_number = n;
-	return true;
-}
-
-/* False, with *ret_why: it is not a lane of the data plane that runs. */
-static bool
-has_lane(const struct ctl *ctl, long lane, const char **ret_why)
-{
-	struct state state;
-	bool has;
-
-	if (!state_open(ctl->run, &state, ret_why))
-		return false;
-	has = !state.has_facts || lane < (long)state.facts.lane_n;
-	state_close(&state);
-	*ret_why = "penstockctl lanes lists them";
-	return has;
-}
-
 static int
-move(const struct ctl *ctl, long lane, const char *to)
+move(const struct ctl *ctl, uint64_t lane, const char *to)
 {
 	json_t *cpu = json_null(), *answer;
-	const char *why = NULL;
-	int verdict = CTL_DONE;
-	long number;
+	uint64_t number;
 
-	if (number_read(to, &number))
-		cpu = json_integer(number);
+	if (value_number(to, &number) == VALUE_OK && number <= INT32_MAX)
+		cpu = json_integer((json_int_t)number);
 	else if (strcmp(to, "home") != 0)
 		return ctl_usage("lanes", "'%s' is neither a processor's number nor home", to);
-	if (!has_lane(ctl, lane, &why)) {
-		json_decref(cpu);
-		return ctl_failed(ctl, "there is no lane %ld: %s", lane, why);
-	}
-	answer = client_ask(
-		ctl,
-		json_pack("{s:s, s:I, s:o}", "verb", "lane", "lane", (json_int_t)lane, "cpu", cpu),
-		NULL, &why);
+	answer = client_order(ctl, json_pack("{s:s, s:I, s:o}", "verb", "lane", "lane",
+					     (json_int_t)lane, "cpu", cpu));
 	if (answer == NULL)
-		return ctl_failed(ctl, "%s", why);
-	if (!json_is_true(json_object_get(answer, "ok")))
-		verdict =
-			ctl_failed(ctl, "%s", json_string_value(json_object_get(answer, "error")));
-	else if (ctl->is_json)
-		ctl_print_json(json_incref(answer));
-	else if (json_is_null(json_object_get(answer, "cpu")))
-		printf("lane %ld goes back to the processor where it began\n", lane);
+		return CTL_FAILED;
+	if (ctl->is_json) {
+		ctl_print_json(answer);
+		return CTL_DONE;
+	}
+	if (json_is_null(json_object_get(answer, "cpu")))
+		printf("lane %llu goes back to the processor where it began\n",
+		       (unsigned long long)lane);
 	else
-		printf("lane %ld goes to processor %s\n", lane, to);
+		printf("lane %llu goes to processor %s\n", (unsigned long long)lane, to);
 	json_decref(answer);
-	return verdict;
+	return CTL_DONE;
 }
 
 static int
 run(const struct ctl *ctl, int argc, char **argv)
 {
-	long lane;
+	uint64_t lane;
 
 	if (argc == 1)
 		return show(ctl);
 	if (argc != 5 || strcmp(argv[1], "move") != 0 || strcmp(argv[3], "--to") != 0)
 		return ctl_usage("lanes", "give nothing, or move LANE --to CORE");
-	if (!number_read(argv[2], &lane))
+	if (value_number(argv[2], &lane) != VALUE_OK || lane > INT32_MAX)
 		return ctl_usage("lanes", "'%s' is not the number of a lane", argv[2]);
 	return move(ctl, lane, argv[4]);
 }

@@ -20,25 +20,20 @@ state_of(const char *word)
 static int
 change(const struct ctl *ctl, const char *state, const char *farm, const char *server)
 {
-	const char *why = NULL;
-	json_t *answer = client_ask(ctl,
-				    json_pack("{s:s, s:s, s:s, s:s}", "verb", "server", "farm",
-					      farm, "server", server, "state", state),
-				    NULL, &why);
-	int verdict = CTL_DONE;
+	json_t *answer =
+		client_order(ctl, json_pack("{s:s, s:s, s:s, s:s}", "verb", "server", "farm", farm,
+					    "server", server, "state", state));
 
 	if (answer == NULL)
-		return ctl_failed(ctl, "%s", why);
-	if (!json_is_true(json_object_get(answer, "ok")))
-		verdict =
-			ctl_failed(ctl, "%s", json_string_value(json_object_get(answer, "error")));
-	else if (ctl->is_json)
-		ctl_print_json(json_incref(answer));
-	else
-		printf("%s/%s: %s (was %s)\n", farm, server, state,
-		       json_string_value(json_object_get(answer, "was")));
+		return CTL_FAILED;
+	if (ctl->is_json) {
+		ctl_print_json(answer);
+		return CTL_DONE;
+	}
+	printf("%s/%s: %s (was %s)\n", farm, server, state,
+	       json_string_value(json_object_get(answer, "was")));
 	json_decref(answer);
-	return verdict;
+	return CTL_DONE;
 }
 
 static int

@@ -20,16 +20,10 @@ text_of(const json_t *object, const char *key)
 	return text != NULL ? text : "-";
 }
 
-static long long
-number_of(const json_t *object, const char *key)
-{
-	return json_integer_value(json_object_get(object, key));
-}
-
 static const char *
 age_text(const json_t *session, char text[32])
 {
-	long long ms = number_of(session, "age_ms");
+	long long ms = ctl_number(session, "age_ms");
 
 	if (ms < 100000)
 		snprintf(text, 32, "%lld.%llds", ms / 1000, ms / 100 % 10);
@@ -57,7 +51,7 @@ row_print(const json_t *session, struct arena *arena)
 static void
 pair_print(const json_t *client, const json_t *server, const char *what, const char *key)
 {
-	printf("  %-22s %22lld %22lld\n", what, number_of(client, key), number_of(server, key));
+	printf("  %-22s %22lld %22lld\n", what, ctl_number(client, key), ctl_number(server, key));
 }
 
 static void
@@ -119,11 +113,11 @@ session_print(const json_t *session, struct arena *arena)
 	printf("session %s: %s, %s\n", text_of(session, "id"), text_of(session, "phase"),
 	       age_text(session, age));
 	printf("  request   %s %s%s\n", text_of(session, "method"), text_of(session, "target"),
-	       number_of(session, "target_cut") > 0 ? ".." : "");
+	       ctl_number(session, "target_cut") > 0 ? ".." : "");
 	printf("  host      %s\n", text_of(session, "host"));
 	printf("  way       %s > %s > %s, tries %lld, status %lld\n\n",
 	       text_of(session, "listener"), text_of(session, "farm"), text_of(session, "server"),
-	       number_of(session, "tries"), number_of(session, "status"));
+	       ctl_number(session, "tries"), ctl_number(session, "status"));
 	legs_print(json_object_get(session, "client_leg"), json_object_get(session, "server_leg"),
 		   arena);
 }
@@ -153,18 +147,15 @@ answer_print(const json_t *answer, bool shows_one)
 static int
 ask(const struct ctl *ctl, json_t *request, const char *id)
 {
-	const char *why = NULL;
-	json_t *answer = client_ask(ctl, request, NULL, &why);
+	json_t *answer = client_order(ctl, request);
 	long long silent;
 	int verdict = CTL_DONE;
 
 	if (answer == NULL)
-		return ctl_failed(ctl, "%s", why);
-	silent = number_of(answer, "silent_lanes");
-	if (!json_is_true(json_object_get(answer, "ok"))) {
-		verdict = ctl_failed(ctl, "%s", text_of(answer, "error"));
-	} else if (id != NULL && silent == 0 &&
-		   json_array_size(json_object_get(answer, "sessions")) == 0) {
+		return CTL_FAILED;
+	silent = ctl_number(answer, "silent_lanes");
+	if (id != NULL && silent == 0 &&
+	    json_array_size(json_object_get(answer, "sessions")) == 0) {
 		verdict = ctl_failed(ctl, "there is no session %s any more", id);
 	} else {
 		if (ctl->is_json)
@@ -173,7 +164,7 @@ ask(const struct ctl *ctl, json_t *request, const char *id)
 			answer_print(answer, id != NULL);
 		if (silent > 0) {
 			fprintf(stderr, "penstockctl: %lld of %lld lanes did not answer in time\n",
-				silent, number_of(answer, "lanes"));
+				silent, ctl_number(answer, "lanes"));
 			verdict = CTL_FAILED;
 		}
 	}

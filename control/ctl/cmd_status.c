@@ -217,12 +217,6 @@ text_of(const json_t *object, const char *key)
 	return text != NULL ? text : "";
 }
 
-static long long
-number_of(const json_t *object, const char *key)
-{
-	return (long long)json_integer_value(json_object_get(object, key));
-}
-
 static void
 programs_print(const json_t *all)
 {
@@ -233,18 +227,18 @@ programs_print(const json_t *all)
 		printf("%-12s does not run: nothing can be applied, requests are served\n",
 		       "control");
 	else
-		printf("%-12s pid %lld  %s\n", "control", number_of(control, "pid"),
+		printf("%-12s pid %lld  %s\n", "control", ctl_number(control, "pid"),
 		       text_of(control, "config"));
 	if (json_is_null(dataplane)) {
 		printf("%-12s does not run: nothing is served\n", "data plane");
-		printf("%-12s generation %lld published\n", "tables", number_of(all, "newest"));
+		printf("%-12s generation %lld published\n", "tables", ctl_number(all, "newest"));
 		return;
 	}
-	printf("%-12s pid %lld  version %s\n", "data plane", number_of(dataplane, "pid"),
+	printf("%-12s pid %lld  version %s\n", "data plane", ctl_number(dataplane, "pid"),
 	       text_of(dataplane, "version"));
 	printf("%-12s generation %lld runs; newest %lld: %s%s%s\n", "tables",
-	       number_of(dataplane, "generation"), number_of(all, "newest"),
-	       number_of(dataplane, "newest_generation") == number_of(all, "newest")
+	       ctl_number(dataplane, "generation"), ctl_number(all, "newest"),
+	       ctl_number(dataplane, "newest_generation") == ctl_number(all, "newest")
 		       ? text_of(dataplane, "verdict")
 		       : "not judged yet",
 	       json_object_get(dataplane, "fault") != NULL ? ": " : "",
@@ -260,8 +254,9 @@ lanes_print(const json_t *lanes)
 	if (json_array_size(lanes) == 0)
 		return;
 	printf("%-12s", "lanes");
-	json_array_foreach(lanes, i, lane) printf("%s %lld on cpu %lld", i > 0 ? "," : "",
-						  number_of(lane, "lane"), number_of(lane, "cpu"));
+	json_array_foreach(lanes, i, lane)
+		printf("%s %lld on cpu %lld", i > 0 ? "," : "", ctl_number(lane, "lane"),
+		       ctl_number(lane, "cpu"));
 	printf("\n");
 }
 
@@ -278,11 +273,12 @@ ports_print(const json_t *ports)
 	{
 		printf("%-16s %-5s %-14s %-17s %6lld %5lld %5lld  %s", text_of(port, "name"),
 		       json_is_true(json_object_get(port, "up")) ? "up" : "down",
-		       text_of(port, "driver"), text_of(port, "mac"), number_of(port, "queues"),
-		       number_of(port, "mtu"), number_of(port, "vlan"), text_of(port, "steering"));
-		if (number_of(port, "judged") > 0)
-			printf(" (%lld of %lld packets elsewhere)", number_of(port, "wrong"),
-			       number_of(port, "judged"));
+		       text_of(port, "driver"), text_of(port, "mac"), ctl_number(port, "queues"),
+		       ctl_number(port, "mtu"), ctl_number(port, "vlan"),
+		       text_of(port, "steering"));
+		if (ctl_number(port, "judged") > 0)
+			printf(" (%lld of %lld packets elsewhere)", ctl_number(port, "wrong"),
+			       ctl_number(port, "judged"));
 		printf("\n");
 	}
 }
@@ -297,8 +293,8 @@ lists_print(const json_t *all)
 	{
 		printf("%s", i == 0 ? "\noverrides\n  " : "  ");
 		if (json_object_get(entry, "lane") != NULL)
-			printf("lane %lld runs on processor %lld\n", number_of(entry, "lane"),
-			       number_of(entry, "cpu"));
+			printf("lane %lld runs on processor %lld\n", ctl_number(entry, "lane"),
+			       ctl_number(entry, "cpu"));
 		else
 			printf("%s/%s is %s\n", text_of(entry, "farm"), text_of(entry, "server"),
 			       text_of(entry, "state"));
@@ -313,8 +309,8 @@ lists_print(const json_t *all)
 		       text_of(entry, "error"));
 	if (json_is_string(json_object_get(log, "path")))
 		printf("\naccess log %s: %lld lines written, %lld dropped\n", text_of(log, "path"),
-		       number_of(log, "written"),
-		       number_of(log, "dropped_by_lanes") + number_of(log, "dropped_by_control"));
+		       ctl_number(log, "written"),
+		       ctl_number(log, "dropped_by_lanes") + ctl_number(log, "dropped_by_control"));
 }
 
 static int

@@ -26,6 +26,13 @@ enum {
 	x(import) x(doctor) x(completion) x(version)
 /* clang-format on */
 
+/* A member of an object; 0: it is no number. */
+static inline long long
+ctl_number(const json_t *object, const char *key)
+{
+	return (long long)json_integer_value(json_object_get(object, key));
+}
+
 /* One call of the program. */
 struct ctl {
 	const char *run;    /* the run directory */

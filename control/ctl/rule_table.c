@@ -1,7 +1,7 @@
 /*
  * rule_table.c - rules with their counters, see rule_table.h.
  *
- * Time is kept of one evaluation in TIMED_ONE_IN (dataplane/rules/count.c) and shown for all.
+ * Time is kept of one evaluation in BOARD_RULE_TIMED_ONE_IN and shown for all.
  */
 #include "ctl/rule_table.h"
 
@@ -9,10 +9,6 @@
 #include <stdlib.h>
 
 #include "base/ensure.h"
-
-enum {
-	TIMED_ONE_IN = 64
-};
 
 /* The words of a rule's row. */
 #define WORDS(x) x(incarnation) x(tried) x(matched) x(faults) x(time)
@@ -56,7 +52,7 @@ facts_of(const struct table *t, const struct img_scope *scope, struct img_str na
 		.tried = sum(t, &t->words->tried, slot, incarnation),
 		.matched = sum(t, &t->words->matched, slot, incarnation),
 		.faults = sum(t, &t->words->faults, slot, incarnation),
-		.time_ns = TIMED_ONE_IN * sum(t, &t->words->time, slot, incarnation),
+		.time_ns = BOARD_RULE_TIMED_ONE_IN * sum(t, &t->words->time, slot, incarnation),
 	};
 }
 

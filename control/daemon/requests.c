@@ -66,6 +66,15 @@ core_of_cpu(const struct img *img, json_int_t cpu)
 	return ABI_NONE;
 }
 
+/* Of the data plane that runs; while none does, as many as there is room for. */
+static uint32_t
+lane_n_of(struct daemon *daemon)
+{
+	struct instance_facts facts;
+
+	return daemon_facts(daemon, &facts) ? facts.lane_n : daemon->overrides.runtime.head.lane_n;
+}
+
 static json_t *
 answer_lane(struct daemon *daemon, const json_t *request)
 {
@@ -76,8 +85,9 @@ answer_lane(struct daemon *daemon, const json_t *request)
 
 	if (!json_is_integer(number) || (!json_is_integer(cpu) && !json_is_null(cpu)))
 		return socket_error("lane needs \"lane\": a number, and \"cpu\": a number or null");
-	if (lane < 0 || lane >= daemon->overrides.runtime.head.lane_n)
-		return socket_error("there is no lane %lld", (long long)lane);
+	if (lane < 0 || lane >= lane_n_of(daemon))
+		return socket_error("there is no lane %lld; penstockctl lanes lists them",
+				    (long long)lane);
 	if (json_is_integer(cpu)) {
 		core_i = core_of_cpu(&daemon->tables.img, json_integer_value(cpu));
 		if (core_i == ABI_NONE)

@@ -14,8 +14,7 @@
 #include "base/ensure.h"
 
 enum {
-	OCTAVE = 8,	  /* buckets of a board's histogram in a power of two */
-	TIMED_ONE_IN = 64 /* dataplane/rules/count.c */
+	OCTAVE = 8, /* buckets of a board's histogram in a power of two */
 };
 
 static bool
@@ -236,7 +235,7 @@ rule_word_write(FILE *out, const struct metrics_of *of, const struct board_entry
 		const struct boards_word *incarnation)
 {
 	struct boards_word *word = malloc(sizeof(*word));
-	uint64_t times = strcmp(entry->name, "rule_time") == 0 ? TIMED_ONE_IN : 1;
+	uint64_t times = strcmp(entry->name, "rule_time") == 0 ? BOARD_RULE_TIMED_ONE_IN : 1;
 	char name[METRICS_NAME];
 	bool is_ns;
 

@@ -88,6 +88,11 @@ enum {
 	x(faults, requests, COUNTER, "could not be carried out")                                   \
 	x(time, ns, COUNTER, "spent on it in one of 64 evaluations")
 
+/* Of a rule's evaluations one in so many is timed; a power of two. */
+enum {
+	BOARD_RULE_TIMED_ONE_IN = 64
+};
+
 #define BOARD_KIND_LIST(x) x(COUNTER, counter) x(GAUGE, gauge) x(HISTOGRAM, histogram)
 #define BOARD_HEALTH_LIST(x) x(UNKNOWN, unknown) x(GOOD, good) x(RESTING, resting)
 /* clang-format on */

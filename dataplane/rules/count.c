@@ -1,16 +1,12 @@
 /*
  * count.c - what each rule did, in the lane's board: one writer, plain stores.
  *
- * Time is kept of one evaluation in 64, and stands for all of them: two readings of a clock cost
- * as much as a rule.
+ * Time is kept of one evaluation in BOARD_RULE_TIMED_ONE_IN, and stands for all of them: two
+ * readings of a clock cost as much as a rule.
  */
 #include "abi/board.h"
 #include "base/ensure.h"
 #include "rules/state.h"
-
-enum {
-	TIMED_ONE_IN = 64 /* a power of two */
-};
 
 void
 rules_count(struct rules *rules, uint32_t lane_i, struct board_rule *row,
@@ -24,7 +20,7 @@ rules_count(struct rules *rules, uint32_t lane_i, struct board_rule *row,
 uint64_t
 count_start(const struct rules_lane *l)
 {
-	if (l->row == NULL || l->clock_ns == NULL || l->run % TIMED_ONE_IN != 0)
+	if (l->row == NULL || l->clock_ns == NULL || l->run % BOARD_RULE_TIMED_ONE_IN != 0)
 		return 0;
 	return l->clock_ns();
 }

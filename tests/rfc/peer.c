@@ -423,6 +423,18 @@ peer_established_(struct peer_conf conf)
 	return p;
 }
 
+struct peer
+peer_sent(uint32_t n, struct peer_conf conf)
+{
+	struct peer p;
+
+	conf.rtt_ms = 100;
+	p = peer_established_(conf);
+	peer_write(&p, n * MSS);
+	peer_expect_run(&p, peer_at(0), n < 10 ? n : 10);
+	return p;
+}
+
 void
 peer_dial(struct peer *p)
 {

@@ -114,6 +114,16 @@ struct peer {
 
 struct peer peer_new_(struct peer_conf conf);
 struct peer peer_established_(struct peer_conf conf);
+/* The same over a path of 100 ms, where n segments have just been sent, as far as the window goes. */
+struct peer peer_sent(uint32_t n, struct peer_conf conf);
+
+/* The engine's number of segment i. */
+static inline uint32_t
+peer_at(uint32_t i)
+{
+	return 5000 + i * MSS;
+}
+
 void peer_send_(struct peer *p, struct peer_seg seg);
 void peer_expect_(struct peer *p, struct peer_seg want, const char *file, int line);
 void peer_expect_run_(struct peer *p, uint32_t seq, uint32_t n, const char *file, int line);

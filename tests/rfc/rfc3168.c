@@ -4,13 +4,6 @@
  */
 #include "rfc/peer.h"
 
-/* The engine's number of segment i. */
-static uint32_t
-at(uint32_t i)
-{
-	return 5000 + i * MSS;
-}
-
 /* After a handshake in which the peer has offered ECN; a path of 100 ms. */
 static struct peer
 established(void)
@@ -215,14 +208,15 @@ loss_is_told_by_cwr(void **state)
 	(void)state;
 	peer_write(&p, 40 * MSS);
 	peer_expect_run(&p, 5000, 10);
-	peer_send(&p, .at_ms = 100, .flags = "AE", .ack = 5000, .sack = { { at(1), at(10) } });
+	peer_send(&p, .at_ms = 100, .flags = "AE", .ack = 5000,
+		  .sack = { { peer_at(1), peer_at(10) } });
 	peer_ignore(&p);
 	assert_int_equal(p.count.tcp_recoveries, 1);
 	assert_int_equal(peer_info(&p).ssthresh_bytes, 7 * MSS);
-	peer_send(&p, .at_ms = 200, .flags = "AE", .ack = at(10));
+	peer_send(&p, .at_ms = 200, .flags = "AE", .ack = peer_at(10));
 	peer_ignore(&p);
 	assert_true(has_heard_cwr(&p));
-	peer_send(&p, .at_ms = 201, .flags = "AE", .ack = at(10), .n = 10);
+	peer_send(&p, .at_ms = 201, .flags = "AE", .ack = peer_at(10), .n = 10);
 	assert_int_equal(peer_info(&p).ssthresh_bytes, 7 * MSS);
 	peer_drop(&p);
 }
@@ -358,12 +352,13 @@ plain_loss_is_told_by_cwr(void **state)
 	(void)state;
 	peer_write(&p, 40 * MSS);
 	peer_expect_run(&p, 5000, 10);
-	peer_send(&p, .at_ms = 100, .ack = 5000, .sack = { { at(1), at(10) } });
-	peer_send(&p, .at_ms = 150, .flags = "AE", .ack = 5000, .sack = { { at(1), at(10) } });
-	peer_send(&p, .at_ms = 200, .flags = "AE", .ack = at(10));
+	peer_send(&p, .at_ms = 100, .ack = 5000, .sack = { { peer_at(1), peer_at(10) } });
+	peer_send(&p, .at_ms = 150, .flags = "AE", .ack = 5000,
+		  .sack = { { peer_at(1), peer_at(10) } });
+	peer_send(&p, .at_ms = 200, .flags = "AE", .ack = peer_at(10));
 	peer_ignore(&p);
 	assert_true(has_heard_cwr(&p));
-	peer_send(&p, .at_ms = 201, .flags = "AE", .ack = at(10), .n = 10);
+	peer_send(&p, .at_ms = 201, .flags = "AE", .ack = peer_at(10), .n = 10);
 	assert_int_equal(p.count.tcp_ecn_reductions, 0);
 	assert_int_equal(peer_info(&p).ssthresh_bytes, 7 * MSS);
 	peer_drop(&p);
@@ -379,13 +374,13 @@ tail_loss_is_told_by_cwr(void **state)
 	peer_write(&p, MSS);
 	peer_expect_run(&p, 5000, 1);
 	peer_expect(&p, .at_ms = 300, .seq = 5000, .n = MSS);
-	peer_send(&p, .at_ms = 400, .ack = at(1));
+	peer_send(&p, .at_ms = 400, .ack = peer_at(1));
 	peer_write(&p, MSS);
-	peer_expect(&p, .flags = "A", .seq = at(1), .n = MSS);
-	peer_send(&p, .at_ms = 500, .ack = at(2));
+	peer_expect(&p, .flags = "A", .seq = peer_at(1), .n = MSS);
+	peer_send(&p, .at_ms = 500, .ack = peer_at(2));
 	assert_int_equal(p.count.tcp_tail_losses, 1);
 	peer_write(&p, MSS);
-	peer_expect(&p, .flags = "AC", .seq = at(2), .n = MSS);
+	peer_expect(&p, .flags = "AC", .seq = peer_at(2), .n = MSS);
 	peer_drop(&p);
 }
 
@@ -398,12 +393,12 @@ ack_with_echo_opens_no_window(void **state)
 
 	(void)state;
 	peer_write(&p, 60 * MSS);
-	peer_send(&p, .at_ms = 100, .ack = at(10));
-	peer_send(&p, .at_ms = 200, .flags = "AE", .ack = at(12));
+	peer_send(&p, .at_ms = 100, .ack = peer_at(10));
+	peer_send(&p, .at_ms = 200, .flags = "AE", .ack = peer_at(12));
 	cwnd = peer_info(&p).cwnd_bytes;
 	assert_int_equal(cwnd, 20 * MSS * 7 / 10);
-	peer_send(&p, .at_ms = 201, .flags = "AE", .ack = at(14));
-	peer_send(&p, .at_ms = 202, .flags = "AE", .ack = at(20));
+	peer_send(&p, .at_ms = 201, .flags = "AE", .ack = peer_at(14));
+	peer_send(&p, .at_ms = 202, .flags = "AE", .ack = peer_at(20));
 	assert_int_equal(peer_info(&p).cwnd_bytes, cwnd);
 	peer_drop(&p);
 }
@@ -421,15 +416,15 @@ marks_at_one_segment_wait_for_the_timer(void **state)
 	peer_send(&p, .at_ms = 1100);
 	peer_write(&p, 3 * MSS);
 	peer_expect(&p, .seq = 5000, .n = MSS);
-	peer_send(&p, .at_ms = 1200, .flags = "AE", .ack = at(1));
+	peer_send(&p, .at_ms = 1200, .flags = "AE", .ack = peer_at(1));
 	peer_expect_quiet(&p);
 	assert_int_equal(p.counts->tcp_ecn_holds, 1);
 	assert_true(peer_info(&p).cwnd_bytes <= 2 * MSS);
 	peer_wait(&p, 1470);
 	peer_expect_quiet(&p);
-	peer_expect(&p, .at_ms = 1500, .flags = "AC", .seq = at(1), .n = MSS);
-	peer_send(&p, .at_ms = 1600, .ack = at(2));
-	peer_expect(&p, .at_ms = 1600, .seq = at(2), .n = MSS);
+	peer_expect(&p, .at_ms = 1500, .flags = "AC", .seq = peer_at(1), .n = MSS);
+	peer_send(&p, .at_ms = 1600, .ack = peer_at(2));
+	peer_expect(&p, .at_ms = 1600, .seq = peer_at(2), .n = MSS);
 	peer_drop(&p);
 }
 
@@ -446,15 +441,15 @@ later_bytes_wait_for_the_timer_too(void **state)
 	peer_send(&p, .at_ms = 1100);
 	peer_write(&p, MSS);
 	peer_expect(&p, .seq = 5000, .n = MSS);
-	peer_send(&p, .at_ms = 1200, .flags = "AE", .ack = at(1));
+	peer_send(&p, .at_ms = 1200, .flags = "AE", .ack = peer_at(1));
 	peer_wait(&p, 1300);
 	peer_write(&p, MSS);
 	peer_expect_quiet(&p);
-	peer_expect(&p, .at_ms = 1500, .flags = "AC", .seq = at(1), .n = MSS);
-	peer_send(&p, .at_ms = 1600, .ack = at(2));
+	peer_expect(&p, .at_ms = 1500, .flags = "AC", .seq = peer_at(1), .n = MSS);
+	peer_send(&p, .at_ms = 1600, .ack = peer_at(2));
 	peer_wait(&p, 3000);
 	peer_write(&p, MSS);
-	peer_expect(&p, .at_ms = 3000, .seq = at(2), .n = MSS);
+	peer_expect(&p, .at_ms = 3000, .seq = peer_at(2), .n = MSS);
 	peer_drop(&p);
 }
 

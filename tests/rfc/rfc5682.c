@@ -4,13 +4,6 @@
  */
 #include "rfc/peer.h"
 
-/* The engine's number of segment i. */
-static uint32_t
-at(uint32_t i)
-{
-	return 5000 + i * MSS;
-}
-
 /* Ten segments are out, more wait, and the timer has fired. */
 static struct peer
 timed_out(struct peer_conf conf)
@@ -32,17 +25,17 @@ late_answers_take_a_timeout_back(void **state)
 	struct peer p = timed_out((struct peer_conf){ .no_sack = true });
 
 	(void)state;
-	peer_send(&p, .at_ms = 300, .ack = at(1));
-	peer_expect_run(&p, at(10), 2);
+	peer_send(&p, .at_ms = 300, .ack = peer_at(1));
+	peer_expect_run(&p, peer_at(10), 2);
 	peer_expect_quiet(&p);
-	peer_send(&p, .at_ms = 301, .ack = at(2));
+	peer_send(&p, .at_ms = 301, .ack = peer_at(2));
 	assert_int_equal(p.count.tcp_frto_undone, 1);
 	assert_true(peer_info(&p).cwnd_bytes >= 10 * MSS);
 	assert_true(peer_info(&p).ssthresh_bytes > 1 << 29);
 	assert_int_equal(peer_info(&p).retransmits, 1);
 	assert_false(peer_info(&p).is_recovering);
 	peer_ignore(&p);
-	peer_send(&p, .at_ms = 302, .ack = at(12));
+	peer_send(&p, .at_ms = 302, .ack = peer_at(12));
 	peer_ignore(&p);
 	assert_int_equal(peer_info(&p).retransmits, 1);
 	peer_drop(&p);
@@ -56,9 +49,9 @@ late_answers_take_a_timeout_back_with_sack(void **state)
 	uint64_t again = peer_info(&p).retransmits;
 
 	(void)state;
-	peer_send(&p, .at_ms = 300, .ack = at(1));
+	peer_send(&p, .at_ms = 300, .ack = peer_at(1));
 	peer_ignore(&p);
-	peer_send(&p, .at_ms = 301, .ack = at(2));
+	peer_send(&p, .at_ms = 301, .ack = peer_at(2));
 	assert_int_equal(p.count.tcp_frto_undone, 1);
 	assert_true(peer_info(&p).cwnd_bytes >= 10 * MSS);
 	assert_int_equal(peer_info(&p).retransmits, again);
@@ -72,10 +65,10 @@ duplicate_to_new_bytes_confirms_the_loss(void **state)
 	struct peer p = timed_out((struct peer_conf){ .no_sack = true });
 
 	(void)state;
-	peer_send(&p, .at_ms = 300, .ack = at(1));
-	peer_expect_run(&p, at(10), 2);
-	peer_send(&p, .at_ms = 400, .ack = at(1));
-	peer_expect(&p, .seq = at(1), .n = MSS);
+	peer_send(&p, .at_ms = 300, .ack = peer_at(1));
+	peer_expect_run(&p, peer_at(10), 2);
+	peer_send(&p, .at_ms = 400, .ack = peer_at(1));
+	peer_expect(&p, .seq = peer_at(1), .n = MSS);
 	assert_true(peer_info(&p).cwnd_bytes <= 3 * MSS);
 	assert_true(peer_info(&p).is_recovering);
 	assert_int_equal(p.counts->tcp_frto_undone, 0);
@@ -89,10 +82,10 @@ duplicate_to_the_head_confirms_the_loss(void **state)
 	struct peer p = timed_out((struct peer_conf){ .no_sack = true });
 
 	(void)state;
-	peer_send(&p, .at_ms = 300, .ack = at(0));
+	peer_send(&p, .at_ms = 300, .ack = peer_at(0));
 	peer_ignore(&p);
-	peer_send(&p, .at_ms = 350, .ack = at(1));
-	peer_expect(&p, .seq = at(1), .n = MSS);
+	peer_send(&p, .at_ms = 350, .ack = peer_at(1));
+	peer_expect(&p, .seq = peer_at(1), .n = MSS);
 	peer_drop(&p);
 }
 
@@ -107,8 +100,8 @@ nothing_new_sends_the_old(void **state)
 	peer_expect_run(&p, 5000, 4);
 	peer_wait(&p, 250);
 	peer_ignore(&p);
-	peer_send(&p, .at_ms = 300, .ack = at(1));
-	peer_expect_run(&p, at(1), 2);
+	peer_send(&p, .at_ms = 300, .ack = peer_at(1));
+	peer_expect_run(&p, peer_at(1), 2);
 	peer_drop(&p);
 }
 
@@ -119,8 +112,8 @@ no_room_for_new_bytes_sends_the_old(void **state)
 	struct peer p = timed_out((struct peer_conf){ .no_sack = true });
 
 	(void)state;
-	peer_send(&p, .at_ms = 300, .ack = at(1), .wnd = 9 * MSS);
-	peer_expect_run(&p, at(1), 2);
+	peer_send(&p, .at_ms = 300, .ack = peer_at(1), .wnd = 9 * MSS);
+	peer_expect_run(&p, peer_at(1), 2);
 	peer_drop(&p);
 }
 
@@ -134,8 +127,8 @@ second_timeout_is_believed(void **state)
 	peer_wait(&p, 700);
 	peer_ignore(&p);
 	assert_int_equal(p.counts->tcp_timeouts, 2);
-	peer_send(&p, .at_ms = 750, .ack = at(1));
-	peer_expect(&p, .seq = at(1), .n = MSS);
+	peer_send(&p, .at_ms = 750, .ack = peer_at(1));
+	peer_expect(&p, .seq = peer_at(1), .n = MSS);
 	peer_drop(&p);
 }
 
@@ -146,11 +139,11 @@ timer_goes_on_when_the_answers_stop(void **state)
 	struct peer p = timed_out((struct peer_conf){ .no_sack = true });
 
 	(void)state;
-	peer_send(&p, .at_ms = 300, .ack = at(1));
-	peer_expect_run(&p, at(10), 2);
+	peer_send(&p, .at_ms = 300, .ack = peer_at(1));
+	peer_expect_run(&p, peer_at(10), 2);
 	peer_wait(&p, 2000);
 	assert_int_equal(p.counts->tcp_frto_undone, 0);
-	peer_expect(&p, .seq = at(1), .n = MSS);
+	peer_expect(&p, .seq = peer_at(1), .n = MSS);
 	peer_drop(&p);
 }
 

@@ -4,13 +4,6 @@
  */
 #include "rfc/peer.h"
 
-/* The engine's number of segment i. */
-static uint32_t
-at(uint32_t i)
-{
-	return 5000 + i * MSS;
-}
-
 /* A path of 100 ms to a peer with a large window, and much to send. */
 static struct peer
 established(enum tcp_cc cc)
@@ -88,7 +81,7 @@ large_window_of_slow_start_is_paced(void **state)
 
 	(void)state;
 	for (uint32_t i = 0; i < 3; i++) {
-		peer_send(&p, .at_ms = 100 * (i + 1), .ack = at((10u << i) - 10 + (10u << i)));
+		peer_send(&p, .at_ms = 100 * (i + 1), .ack = peer_at((10u << i) - 10 + (10u << i)));
 		if (i == 2)
 			break;
 		assert_int_equal(peer_info(&p).flight_bytes, (20u << i) * MSS);
@@ -111,12 +104,12 @@ paced_bytes_survive_an_ack(void **state)
 	struct peer p = established(TCP_CC_CUBIC);
 
 	(void)state;
-	peer_send(&p, .at_ms = 100, .ack = at(10));
-	peer_send(&p, .at_ms = 200, .ack = at(30));
-	peer_send(&p, .at_ms = 300, .ack = at(70));
-	peer_send(&p, .at_ms = 301, .n = 1, .ack = at(70));
-	peer_send(&p, .at_ms = 302, .n = MSS, .ack = at(70));
-	peer_send(&p, .at_ms = 302, .n = MSS, .ack = at(70));
+	peer_send(&p, .at_ms = 100, .ack = peer_at(10));
+	peer_send(&p, .at_ms = 200, .ack = peer_at(30));
+	peer_send(&p, .at_ms = 300, .ack = peer_at(70));
+	peer_send(&p, .at_ms = 301, .n = 1, .ack = peer_at(70));
+	peer_send(&p, .at_ms = 302, .n = MSS, .ack = peer_at(70));
+	peer_send(&p, .at_ms = 302, .n = MSS, .ack = peer_at(70));
 	peer_wait(&p, 355);
 	assert_int_equal(peer_info(&p).flight_bytes, 80 * MSS);
 	peer_drop(&p);
@@ -129,9 +122,9 @@ newreno_is_not_paced(void **state)
 	struct peer p = established(TCP_CC_NEWRENO);
 
 	(void)state;
-	peer_send(&p, .at_ms = 100, .ack = at(10));
-	peer_send(&p, .at_ms = 200, .ack = at(30));
-	peer_send(&p, .at_ms = 300, .ack = at(70));
+	peer_send(&p, .at_ms = 100, .ack = peer_at(10));
+	peer_send(&p, .at_ms = 200, .ack = peer_at(30));
+	peer_send(&p, .at_ms = 300, .ack = peer_at(70));
 	assert_int_equal(peer_info(&p).flight_bytes, 80 * MSS);
 	assert_int_equal(p.counts->tcp_tx_paced, 0);
 	peer_drop(&p);
