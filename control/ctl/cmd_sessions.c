@@ -176,7 +176,9 @@ ask(const struct ctl *ctl, json_t *request, const char *id)
 static const char *
 option_put(json_t *request, const char *option, const char *value)
 {
-	static const char *const plain[] = { "client", "server", "url", "listener", "farm" };
+	static const char *const plain[] = {
+		"client", "server", "url", "listener", "farm", "phase"
+	};
 	uint64_t n;
 
 	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
@@ -237,11 +239,13 @@ run(const struct ctl *ctl, int argc, char **argv)
 const struct ctl_verb ctl_verb_sessions = {
 	.name = "sessions",
 	.args = "[show ID] [--client ADDR] [--server ADDR] [--url PREFIX]\n"
-		"    [--listener NAME] [--farm NAME] [--older-than TIME] [--limit N]",
+		"    [--listener NAME] [--farm NAME] [--phase WORD] [--older-than TIME]\n"
+		"    [--limit N]",
 	.what = "print connections, what each waits for, and TCP on both sides",
 	.help = "  --client, --server  an address of that side, with :PORT if you like\n"
 		"  --url PREFIX        the request's target begins with it, byte for byte\n"
 		"  --listener, --farm  a name\n"
+		"  --phase WORD        one of PHASE below\n"
 		"  --older-than TIME   AGE is at least that (30s, 2h): of the request while one\n"
 		"                      is in progress, else how long the connection is idle\n"
 		"  --limit N           no more than N (100)\n"

@@ -108,6 +108,23 @@ end_of(const char *text, struct ip_addr *ret_ip, uint16_t *ret_port)
 	       !ip_is_none(ret_ip);
 }
 
+/* NULL, or what is wrong. */
+static json_t *
+filter_phase(const char *phase, struct ask_filter *f)
+{
+	for (uint32_t i = 0; phase != NULL && i < SESSION_PHASES; i++) {
+		if (strcmp(session_phase_name(i), phase) != 0)
+			continue;
+		f->by |= ASK_BY_PHASE;
+		f->phases = 1u << i;
+		return NULL;
+	}
+	return phase == NULL ? NULL
+			     : socket_error("there is no phase '%s'; penstockctl sessions --help "
+					    "lists them",
+					    phase);
+}
+
 /* The filter's members that are addresses, a prefix, an age. NULL, or what is wrong. */
 static json_t *
 filter_plain(const json_t *request, struct ask_filter *f)
@@ -203,6 +220,8 @@ answer_sessions(struct daemon *daemon, const json_t *request, uint64_t client_id
 		return socket_error("'%s' is no session's id; take one of the list", id);
 	filter.by = id != NULL ? ASK_BY_ID : 0;
 	error = filter_plain(request, &filter);
+	if (error == NULL)
+		error = filter_phase(text_of(request, "phase"), &filter);
 	if (error == NULL)
 		error = filter_names(&daemon->tables.img, request, &filter);
 	if (error != NULL)

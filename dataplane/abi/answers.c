@@ -69,7 +69,7 @@ answers_begin(struct answers *a, uint64_t ask_id)
 	seqlock_begin(&s->seq);
 	s->phase = ANSWERS_WORKING;
 	s->ask_id = ask_id;
-	s->next = s->looked_n = 0;
+	s->next = 0;
 	s->found_n = 0;
 	seqlock_end(&s->seq);
 	/* A reader that sees a byte of a new record sees that the old answer is over. */
@@ -91,12 +91,11 @@ answers_keep(struct answers *a)
 }
 
 void
-answers_end(struct answers *a, enum answers_phase phase, uint64_t next, uint64_t looked_n)
+answers_end(struct answers *a, enum answers_phase phase, uint64_t next)
 {
 	seqlock_begin(&a->state->seq);
 	a->state->phase = phase;
 	a->state->next = next;
-	a->state->looked_n = looked_n;
 	seqlock_end(&a->state->seq);
 }
 

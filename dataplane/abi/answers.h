@@ -138,9 +138,8 @@ struct answers_state {
 	uint32_t seq;	/* seqlock.h */
 	uint32_t phase; /* enum answers_phase */
 	uint64_t ask_id;
-	uint64_t next;	   /* FULL: for ask.from */
-	uint64_t looked_n; /* records looked at */
-	uint32_t found_n;  /* records there, from the first on */
+	uint64_t next;	  /* FULL: for ask.from */
+	uint32_t found_n; /* records there, from the first on */
 	uint32_t spare;
 };
 
@@ -165,7 +164,7 @@ struct session *answers_place(const struct answers *a);
 void answers_keep(struct answers *a);
 
 /* Nothing more comes: DONE, FULL (next: where it would go on) or REFUSED. */
-void answers_end(struct answers *a, enum answers_phase phase, uint64_t next, uint64_t looked_n);
+void answers_end(struct answers *a, enum answers_phase phase, uint64_t next);
 
 /* ---- reading ---- */
 

@@ -22,7 +22,7 @@ take_ask(struct lane_desk *desk)
 	desk->look = (struct proxy_look){ .next = desk->ask.from };
 	desk->is_working = fault.kind == ABI_FAULT_NONE;
 	if (!desk->is_working)
-		answers_end(&desk->answers, ANSWERS_REFUSED, 0, 0);
+		answers_end(&desk->answers, ANSWERS_REFUSED, 0);
 }
 
 bool

@@ -208,17 +208,16 @@ proxy_look(struct proxy *p, const struct ask *ask, struct proxy_look *look, uint
 		struct session *place = answers_place(answers);
 
 		if (place == NULL) {
-			answers_end(answers, ANSWERS_FULL, look->next, look->looked_n);
+			answers_end(answers, ANSWERS_FULL, look->next);
 			return true;
 		}
 		if (pool_is_taken(&p->conns, i) && is_session(conn_at(p, i)) &&
 		    fits(p, &ask->filter, conn_at(p, i), place))
 			answers_keep(answers);
 		look->next++;
-		look->looked_n++;
 	}
 	if (look->next < p->conns.fresh)
 		return false;
-	answers_end(answers, ANSWERS_DONE, 0, look->looked_n);
+	answers_end(answers, ANSWERS_DONE, 0);
 	return true;
 }

@@ -121,7 +121,6 @@ void proxy_gauges(const struct proxy *proxy, struct proxy_gauges *ret_gauges);
 /* How far an ask has got; zeroed, but for next = ask.from, when it begins. */
 struct proxy_look {
 	uint64_t next; /* the place of a connection */
-	uint64_t looked_n;
 };
 
 /*

@@ -231,7 +231,7 @@ fuzz_answers(const uint8_t *data, size_t n)
 	answers_begin(&a, 1);
 	for (uint32_t i = 0; i < RECORDS / 2; i++)
 		answers_keep(&a);
-	answers_end(&a, ANSWERS_DONE, 0, RECORDS);
+	answers_end(&a, ANSWERS_DONE, 0);
 	edit(mem, bytes, data, n);
 	head->magic = ANSWERS_MAGIC;
 	head->version = ANSWERS_VERSION;

@@ -31,6 +31,7 @@ def test_a_hanging_request_is_found_by_its_url(lab):
         expect(server["srtt_us"] > 0 and server["cwnd"] > 0, f"TCP's own view: {server}")
         expect(not found(lab, "--url", "/other"), "nobody else's URL")
         expect(not found(lab, "--older-than", "1h"), "nobody is that old")
+        expect([s["id"] for s in found(lab, "--phase", "wait")] == [session["id"]], "by phase")
         expect(len(found(lab, "--farm", "app", "--server", server["remote"])) == 1, "by server")
         [other] = found(lab, "--client", "{}:{}".format(*idle.getsockname()))
         expect(other["phase"] == "idle" and other["server_leg"] is None, f"the idle one: {other}")
@@ -46,7 +47,7 @@ def test_a_hanging_request_is_found_by_its_url(lab):
         hanging.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     until("it is gone", lambda: lab.ctl("sessions", "show", session["id"],
                                         check=False).returncode == 1, 10)
-    for words in (["--farm", "none"], ["--client", "nobody"], ["show", "9-9"]):
+    for words in (["--farm", "none"], ["--client", "nobody"], ["--phase", "nap"], ["show", "9-9"]):
         expect(lab.ctl("sessions", *words, check=False).returncode == 1, f"{words} is refused")
     for words in (["--limit", "0"], ["--older-than", "soon"], ["--url"], ["show"], ["x"]):
         expect(lab.ctl("sessions", *words, check=False).returncode == 2, f"{words}: usage")

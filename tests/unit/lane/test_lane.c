@@ -303,11 +303,10 @@ rules_of_a_new_view_get_their_rows_over_many_turns(void **state)
 
 /* A new ask takes the place of the old one; one that the lane does not know is refused. */
 static void
-what_control_asks_is_answered_a_few_connections_a_turn(void **state)
+what_control_asks_is_answered(void **state)
 {
 	struct ask ask = { .kind = ASK_KIND_FIND, .id = 7 };
 	const struct answers_state *at;
-	uint64_t looked;
 
 	(void)state;
 	town_open(&town, &(struct town_conf){ .lane_n = 1, .queue_n = 1, .bufs_n = 8192 });
@@ -319,8 +318,6 @@ what_control_asks_is_answered_a_few_connections_a_turn(void **state)
 	town_run(&town, 40);
 	assert_int_equal(at->ask_id, 7);
 	assert_int_equal(at->phase, ANSWERS_DONE);
-	looked = at->looked_n;
-	assert_true(looked > 0);
 	ask.kind = ASK_KINDS;
 	ask.id = 8;
 	ask_put(&town.asks.ask[0], &ask);
@@ -330,14 +327,10 @@ what_control_asks_is_answered_a_few_connections_a_turn(void **state)
 	ask.kind = ASK_KIND_FIND;
 	ask.id = 9;
 	ask_put(&town.asks.ask[0], &ask);
-	for (uint32_t turns = 0; at->ask_id != 9 && turns < 40; turns++)
-		town_run(&town, 1);
-	/* Within one turn only when there is no more than a turn's work. */
-	assert_int_equal(at->phase, looked > 32 ? ANSWERS_WORKING : ANSWERS_DONE);
-	assert_true(at->phase == ANSWERS_DONE || lane_deadline(town.lane[0]) == 0);
 	town_run(&town, 40);
+	assert_int_equal(at->ask_id, 9);
 	assert_int_equal(at->phase, ANSWERS_DONE);
-	assert_int_equal(at->looked_n, looked);
+	assert_true(lane_deadline(town.lane[0]) > town.now);
 	town_close(&town);
 }
 
@@ -358,7 +351,7 @@ main(void)
 		cmocka_unit_test(a_port_that_takes_nothing_loses_its_queue_in_time),
 		cmocka_unit_test(a_dry_pool_leaves_the_link_its_own),
 		cmocka_unit_test(a_silent_peer_is_looked_for_on_the_link),
-		cmocka_unit_test(what_control_asks_is_answered_a_few_connections_a_turn),
+		cmocka_unit_test(what_control_asks_is_answered),
 		cmocka_unit_test(rules_of_a_new_view_get_their_rows_over_many_turns),
 	};
 
