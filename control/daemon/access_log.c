@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/ensure.h"
@@ -39,9 +40,48 @@ file_open(struct access_log *log)
 	return log->fd >= 0;
 }
 
+/* Whether what is opened now is what was open before: nobody has renamed it. */
+static bool
+is_same_file(int fd, const struct stat *was)
+{
+	struct stat now;
+
+	return fd >= 0 && fstat(fd, &now) == 0 && now.st_dev == was->st_dev &&
+	       now.st_ino == was->st_ino;
+}
+
+/* Forgets the first n bytes, with lines_n lines or ends of lines in them. */
+static void
+front_drop(struct access_log *log, size_t n, uint64_t lines_n)
+{
+	memmove(log->buffer, log->buffer + n, log->n - n);
+	log->n -= n;
+	log->buffered_n -= lines_n;
+	log->dropped_n += lines_n;
+}
+
+/* Of what the old file did not take: what belongs into the new one. */
+static void
+leftover_sort(struct access_log *log, bool is_same_format, bool is_same)
+{
+	const char *end = log->is_cut ? memchr(log->buffer, '\n', log->n) : NULL;
+
+	if (is_same_format && is_same)
+		return;
+	if (!is_same_format)
+		front_drop(log, log->n, log->buffered_n);
+	else if (end != NULL)
+		front_drop(log, (size_t)(end - log->buffer) + 1, 1);
+	if (log->is_cut && is_same)
+		log->buffer[log->n++] = '\n'; /* the half line ends */
+	log->is_cut = false;
+}
+
 bool
 access_log_open(struct access_log *log, const char *path, enum conf_log_format format)
 {
+	bool is_same_format = format == log->format && path != NULL, is_open;
+	struct stat was = { 0 };
 	char *copy = NULL;
 
 	access_log_flush(log, loop_now());
@@ -52,10 +92,14 @@ access_log_open(struct access_log *log, const char *path, enum conf_log_format f
 	free(log->path);
 	log->path = copy;
 	log->format = format;
-	if (log->fd >= 0)
+	if (log->fd >= 0) {
+		fstat(log->fd, &was);
 		close(log->fd);
+	}
 	log->fd = -1;
-	return log->path == NULL || file_open(log);
+	is_open = log->path != NULL && file_open(log);
+	leftover_sort(log, is_same_format && is_open, is_same_file(log->fd, &was));
+	return is_open || log->path == NULL;
 }
 
 char *
@@ -92,16 +136,22 @@ access_log_deadline(const struct access_log *log)
 	return log->n == 0 ? LOOP_NEVER : log->oldest + FLUSH_AGE;
 }
 
-/* The first n bytes are out. A line cut in the middle goes on with the next write. */
+/* The first n bytes are out, of which the last may be within a line. */
 static void
 written(struct access_log *log, size_t n)
 {
+	uint64_t lines_n = log->buffered_n;
+
+	if (n < log->n) {
+		lines_n = 0;
+		for (size_t i = 0; i < n; i++)
+			lines_n += log->buffer[i] == '\n';
+	}
+	log->is_cut = log->buffer[n - 1] != '\n';
 	memmove(log->buffer, log->buffer + n, log->n - n);
 	log->n -= n;
-	if (log->n == 0) {
-		log->written_n += log->buffered_n;
-		log->buffered_n = 0;
-	}
+	log->written_n += lines_n;
+	log->buffered_n -= lines_n;
 }
 
 bool

@@ -28,12 +28,17 @@ struct access_log {
 	uint64_t buffered_n; /* lines in the buffer */
 	uint64_t dropped_n;  /* lines, ever */
 	uint64_t complain_at;
+	bool is_cut; /* the file ends within a line, whose rest is at the buffer's front */
 };
 
 void access_log_init(struct access_log *log);
 
-/* Another file, or none (NULL). The same path again: reopens it, as after a rotation. False: it
- * cannot be opened (told); lines are then dropped and counted until it can. */
+/*
+ * Another file, or none (NULL). The same path again: reopens it, as after a rotation. What the
+ * old file did not take goes into the new one if that has the same format, but for the rest of a
+ * line that the old one has the beginning of; else it is dropped and counted. False: it cannot be
+ * opened (told); lines are then dropped and counted until it can.
+ */
 bool access_log_open(struct access_log *log, const char *path, enum conf_log_format format);
 
 /* Room for a line of up to n bytes, to be confirmed by access_log_added; NULL: none. */

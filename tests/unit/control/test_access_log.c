@@ -1,0 +1,232 @@
+/*
+ * test_access_log.c - the access log's buffer when its file takes no more: what waits is written
+ * where it belongs or counted as lost, and never half a line or one of another format.
+ */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "daemon/access_log.h"
+#include "daemon/loop.h"
+
+enum {
+	PIPE_BYTES = 4096,
+	LINE_BYTES = 1000, /* four and a bit fill the pipe */
+};
+
+/* A log whose file is a pipe of one page, and a plain file beside it. */
+struct logged {
+	char dir[64], pipe[96], plain[96];
+	int reader;
+	struct access_log log;
+	char text[64 * 1024];
+};
+
+static int
+logged_make(void **state)
+{
+	struct logged *l = calloc(1, sizeof(*l));
+
+	assert_non_null(l);
+	snprintf(l->dir, sizeof(l->dir), "/tmp/penstock-log-XXXXXX");
+	assert_non_null(mkdtemp(l->dir));
+	snprintf(l->pipe, sizeof(l->pipe), "%s/pipe", l->dir);
+	snprintf(l->plain, sizeof(l->plain), "%s/plain", l->dir);
+	assert_int_equal(mkfifo(l->pipe, 0600), 0);
+	l->reader = open(l->pipe, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	assert_true(l->reader >= 0);
+	assert_int_equal(fcntl(l->reader, F_SETPIPE_SZ, PIPE_BYTES), PIPE_BYTES);
+	access_log_init(&l->log);
+	assert_true(access_log_open(&l->log, l->pipe, CONF_LOG_JSON));
+	*state = l;
+	return 0;
+}
+
+static int
+logged_end(void **state)
+{
+	struct logged *l = *state;
+
+	access_log_fini(&l->log, loop_now());
+	close(l->reader);
+	unlink(l->pipe);
+	unlink(l->plain);
+	assert_int_equal(rmdir(l->dir), 0);
+	free(l);
+	return 0;
+}
+
+/* n lines of this letter, numbered by nothing. */
+static void
+lines_put(struct logged *l, char letter, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		char *line = access_log_room(&l->log, LINE_BYTES);
+
+		assert_non_null(line);
+		memset(line, letter, LINE_BYTES - 1);
+		line[LINE_BYTES - 1] = '\n';
+		access_log_added(&l->log, LINE_BYTES, loop_now());
+	}
+}
+
+/* Ten lines of which the pipe takes four and a piece of the fifth. */
+static void
+pipe_fill(struct logged *l)
+{
+	lines_put(l, 'a', 10);
+	assert_false(access_log_flush(&l->log, loop_now()));
+}
+
+static const char *
+pipe_read(struct logged *l)
+{
+	ssize_t n = read(l->reader, l->text, sizeof(l->text) - 1);
+
+	l->text[n > 0 ? n : 0] = '\0';
+	return l->text;
+}
+
+static const char *
+plain_read(struct logged *l)
+{
+	FILE *file = fopen(l->plain, "r");
+	size_t n;
+
+	assert_non_null(file);
+	n = fread(l->text, 1, sizeof(l->text) - 1, file);
+	l->text[n] = '\0';
+	fclose(file);
+	return l->text;
+}
+
+/* How many whole lines of this letter; no other line may be there. */
+static uint32_t
+lines_of(const char *text, char letter)
+{
+	uint32_t n = 0;
+
+	for (; *text != '\0'; text += LINE_BYTES, n++) {
+		assert_int_equal(strspn(text, (char[]){ letter, '\0' }), LINE_BYTES - 1);
+		assert_int_equal(text[LINE_BYTES - 1], '\n');
+	}
+	return n;
+}
+
+static void
+lines_wait_for_a_full_pipe(void **state)
+{
+	struct logged *l = *state;
+
+	pipe_fill(l);
+	assert_int_equal(l->log.written_n, 4);
+	assert_int_equal(l->log.buffered_n, 6);
+	assert_int_equal(strlen(pipe_read(l)), PIPE_BYTES);
+	assert_false(access_log_flush(&l->log, loop_now()));
+	assert_int_equal(l->log.written_n, 8);
+	pipe_read(l);
+	assert_true(access_log_flush(&l->log, loop_now()));
+	assert_int_equal(l->log.written_n, 10);
+	assert_int_equal(l->log.dropped_n, 0);
+}
+
+static void
+lines_of_the_old_format_do_not_reach_the_new_file(void **state)
+{
+	struct logged *l = *state;
+
+	pipe_fill(l);
+	assert_true(access_log_open(&l->log, l->plain, CONF_LOG_COMBINED));
+	lines_put(l, 'b', 2);
+	assert_true(access_log_flush(&l->log, loop_now()));
+	assert_int_equal(lines_of(plain_read(l), 'b'), 2);
+	assert_int_equal(l->log.dropped_n, 6);
+	assert_int_equal(l->log.written_n, 6);
+}
+
+static void
+whole_lines_follow_into_the_new_file(void **state)
+{
+	struct logged *l = *state;
+
+	pipe_fill(l);
+	assert_true(access_log_open(&l->log, l->plain, CONF_LOG_JSON));
+	assert_true(access_log_flush(&l->log, loop_now()));
+	assert_int_equal(lines_of(plain_read(l), 'a'), 5);
+	assert_int_equal(l->log.dropped_n, 1); /* its beginning is in the old file */
+	assert_int_equal(l->log.written_n, 9);
+}
+
+static void
+a_line_that_was_cut_goes_on_in_the_same_file(void **state)
+{
+	struct logged *l = *state;
+
+	pipe_fill(l);
+	assert_true(access_log_open(&l->log, l->pipe, CONF_LOG_JSON));
+	pipe_read(l);
+	access_log_flush(&l->log, loop_now());
+	pipe_read(l);
+	assert_int_equal(strspn(l->text, "a"), 5 * LINE_BYTES - PIPE_BYTES - 1);
+	assert_int_equal(l->log.dropped_n, 0);
+}
+
+static void
+a_line_of_the_new_format_does_not_lean_on_half_of_an_old_one(void **state)
+{
+	struct logged *l = *state;
+
+	pipe_fill(l);
+	pipe_read(l);
+	assert_true(access_log_open(&l->log, l->pipe, CONF_LOG_COMBINED));
+	pipe_read(l); /* what the opening flushed */
+	lines_put(l, 'b', 2);
+	assert_true(access_log_flush(&l->log, loop_now()));
+	pipe_read(l);
+	assert_int_equal(l->text[0], '\n');
+	assert_int_equal(lines_of(l->text + 1, 'b'), 2);
+	assert_int_equal(l->log.written_n, 8 + 2);
+	assert_int_equal(l->log.dropped_n, 2);
+}
+
+/* Else the journals would wait for lines that no file takes. */
+static void
+what_no_file_takes_does_not_stay(void **state)
+{
+	struct logged *l = *state;
+
+	pipe_fill(l);
+	assert_false(access_log_open(&l->log, "/nonexistent/access.log", CONF_LOG_JSON));
+	assert_true(access_log_flush(&l->log, loop_now()));
+	assert_null(access_log_room(&l->log, LINE_BYTES));
+	assert_int_equal(l->log.dropped_n, 7);
+	assert_true(access_log_open(&l->log, NULL, CONF_LOG_JSON)); /* none is wanted */
+	assert_null(access_log_room(&l->log, LINE_BYTES));
+	assert_int_equal(l->log.dropped_n, 7);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, logged_make, logged_end)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(lines_wait_for_a_full_pipe),
+		TEST(lines_of_the_old_format_do_not_reach_the_new_file),
+		TEST(whole_lines_follow_into_the_new_file),
+		TEST(a_line_that_was_cut_goes_on_in_the_same_file),
+		TEST(a_line_of_the_new_format_does_not_lean_on_half_of_an_old_one),
+		TEST(what_no_file_takes_does_not_stay),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
