@@ -505,8 +505,8 @@ bool undo_by_dsack(struct tcp *tcp, struct tcp_conn *conn, struct repair *r,
 
 /* The timer has fired; was_open: in no recovery. */
 void frto_begin(const struct tcp_conn *conn, struct repair *r, bool was_open);
-/* An ACK moves on, but not to recover. True: the timeout was a mistake. */
-bool frto_on_ack(struct tcp *tcp, struct repair *r);
+/* An ACK moves on. True: the timeout was a mistake. */
+bool frto_on_ack(struct tcp *tcp, struct tcp_conn *conn, struct repair *r);
 void frto_on_dup_ack(struct tcp_conn *conn, struct repair *r);
 /* Nothing goes again now, but new bytes, after which frto_on_sent is called. */
 bool frto_holds_again(const struct tcp *tcp, const struct tcp_conn *conn);

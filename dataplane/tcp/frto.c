@@ -15,14 +15,25 @@ frto_begin(const struct tcp_conn *conn, struct repair *r, bool was_open)
 		r->frto = FRTO_HEAD;
 }
 
+/* Step 2b: two new segments and no more, however much this ACK covers; nor does it open the window. */
+static void
+let_two_go(struct tcp_conn *conn)
+{
+	conn->cc.cwnd_bytes = loss_pipe(conn) + 2u * conn->mss;
+	conn->cc.is_limited = false;
+}
+
 bool
-frto_on_ack(struct tcp *tcp, struct repair *r)
+frto_on_ack(struct tcp *tcp, struct tcp_conn *conn, struct repair *r)
 {
 	switch ((enum frto)r->frto) {
 	case FRTO_OFF:
 		return false;
-	case FRTO_HEAD: /* step 2b */
+	case FRTO_HEAD:
+		if (seq_ge(conn->snd_una, conn->recover))
+			return false;
 		r->frto = FRTO_NEW;
+		let_two_go(conn);
 		return false;
 	case FRTO_NEW: /* step 3b */
 		r->frto = FRTO_OFF;

@@ -140,10 +140,10 @@ loss_on_ack(struct tcp *tcp, struct tcp_conn *conn, uint32_t acked, uint64_t sen
 	conn->dup_n = 0;
 	if (!has_sack(conn))
 		uncount_dups(conn, acked);
-	if (!is_open && seq_ge(conn->snd_una, conn->recover)) {
-		leave(tcp, conn);
-	} else if (!is_open && r != NULL && frto_on_ack(tcp, r)) {
+	if (!is_open && r != NULL && frto_on_ack(tcp, conn, r)) {
 		undo(tcp, conn, r);
+	} else if (!is_open && seq_ge(conn->snd_una, conn->recover)) {
+		leave(tcp, conn);
 	} else if (!is_open && has_sack(conn)) {
 		if (r == NULL)
 			mark_head_lost(tcp, conn);

@@ -41,6 +41,37 @@ late_answers_take_a_timeout_back(void **state)
 	peer_drop(&p);
 }
 
+/* Step 2b: up to two, also when the answers to all that arrived come in one. */
+static void
+ack_of_many_sends_two_new_segments(void **state)
+{
+	struct peer p = timed_out((struct peer_conf){ .no_sack = true });
+
+	(void)state;
+	peer_send(&p, .at_ms = 300, .ack = peer_at(6));
+	peer_expect_run(&p, peer_at(10), 2);
+	peer_expect_quiet(&p);
+	peer_write(&p, MSS);
+	peer_expect_quiet(&p);
+	peer_send(&p, .at_ms = 301, .ack = peer_at(10));
+	assert_int_equal(p.count.tcp_frto_undone, 1);
+	assert_true(peer_info(&p).cwnd_bytes >= 10 * MSS);
+	peer_drop(&p);
+}
+
+/* ... nor more by a card that cuts them. */
+static void
+ack_of_many_sends_two_new_segments_cut_by_the_port(void **state)
+{
+	struct peer p = timed_out((struct peer_conf){ .no_sack = true, .tso = true });
+
+	(void)state;
+	peer_send(&p, .at_ms = 300, .ack = peer_at(6));
+	peer_expect_run(&p, peer_at(10), 2);
+	peer_expect_quiet(&p);
+	peer_drop(&p);
+}
+
 /* The same with SACK, whose tail probe went before the timeout. */
 static void
 late_answers_take_a_timeout_back_with_sack(void **state)
@@ -152,6 +183,8 @@ main(void)
 {
 	static const struct CMUnitTest test[] = {
 		cmocka_unit_test(late_answers_take_a_timeout_back),
+		cmocka_unit_test(ack_of_many_sends_two_new_segments),
+		cmocka_unit_test(ack_of_many_sends_two_new_segments_cut_by_the_port),
 		cmocka_unit_test(late_answers_take_a_timeout_back_with_sack),
 		cmocka_unit_test(duplicate_to_new_bytes_confirms_the_loss),
 		cmocka_unit_test(duplicate_to_the_head_confirms_the_loss),
