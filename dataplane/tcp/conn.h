@@ -429,7 +429,7 @@ bool ecn_is_accepted(uint8_t flags);
 void ecn_mark(struct tcp *tcp, struct tcp_conn *conn, const struct emit *e, struct tcp_seg *seg);
 /* The window has come down, for whatever reason; conn has CONN_ECN. */
 void ecn_owe_cwr(struct repair *r);
-/* It has come down already for what the routers or the path did to this window of data. */
+/* It has come down already for what the routers or the path did to this window of data; r may be NULL. */
 bool ecn_is_heeded(const struct tcp_conn *conn, const struct repair *r);
 /* An acceptable ACK with ECE, before it moves anything. */
 void ecn_on_echo(struct tcp *tcp, struct tcp_conn *conn);

@@ -45,7 +45,9 @@ ecn_mark(struct tcp *tcp, struct tcp_conn *conn, const struct emit *e, struct tc
 	if (e->n == 0 || !seq_eq(e->seq, conn->snd_nxt))
 		return;
 	seg->ecn = conn->no_ect ? NOT_ECT : ECT_0;
-	if (r != NULL && r->owes_cwr) {
+	if (r == NULL && seq_eq(e->seq, conn->recover)) {
+		seg->flags |= TCP_CWR; /* whatever took the window down, nobody could note it */
+	} else if (r != NULL && r->owes_cwr) {
 		seg->flags |= TCP_CWR;
 		r->owes_cwr = false;
 		r->has_cwr_end = true;
@@ -62,6 +64,8 @@ ecn_owe_cwr(struct repair *r)
 bool
 ecn_is_heeded(const struct tcp_conn *conn, const struct repair *r)
 {
+	if (r == NULL) /* recover is the end of what was in flight; else it lies behind */
+		return seq_le(conn->snd_una, conn->recover);
 	return r->owes_cwr || (r->has_cwr_end && seq_lt(conn->snd_una, r->cwr_end));
 }
 
@@ -72,8 +76,10 @@ ecn_is_heeded(const struct tcp_conn *conn, const struct repair *r)
 static void
 hold(struct tcp *tcp, struct tcp_conn *conn, struct repair *r)
 {
-	COUNT(tcp, tcp_ecn_holds);
 	conn->cc.ssthresh_bytes = 2u * conn->mss;
+	if (r == NULL) /* nowhere to note a time: one segment a round trip it is */
+		return;
+	COUNT(tcp, tcp_ecn_holds);
 	conn->flags |= CONN_HELD;
 	r->pace_ns = PACE_AFTER_RTO;
 }
@@ -89,13 +95,17 @@ ecn_on_echo(struct tcp *tcp, struct tcp_conn *conn)
 	if (conn_has(conn, CONN_RECOVERY | CONN_LOSS) || conn_flight(conn) == 0)
 		return;
 	r = repair_need(tcp, conn);
-	if (r == NULL || ecn_is_heeded(conn, r))
+	if (ecn_is_heeded(conn, r))
 		return;
 	COUNT(tcp, tcp_ecn_reductions);
 	if (conn->cc.cwnd_bytes <= conn->mss)
 		hold(tcp, conn, r);
 	else
 		cc_on_loss(&conn->cc, conn_flight(conn));
+	if (r == NULL) { /* when there is no record, recover says when, as it does of losses */
+		conn->recover = conn->snd_nxt;
+		return;
+	}
 	r->can_undo = false; /* this was no mistake */
 	ecn_owe_cwr(r);
 }

@@ -39,7 +39,7 @@ loss_begin(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 		return;
 	}
 	r = repair_need(tcp, conn);
-	is_heeded = r != NULL && conn_has(conn, CONN_ECN) && ecn_is_heeded(conn, r);
+	is_heeded = conn_has(conn, CONN_ECN) && ecn_is_heeded(conn, r);
 	if (r != NULL) {
 		undo_begin(conn, r, now);
 		prr_begin(r, flight);

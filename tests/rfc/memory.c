@@ -257,6 +257,85 @@ recovery_without_a_record_counts_bytes(void **state)
 	peer_drop(&p);
 }
 
+/* Records of repairs are used up; then comes one that agrees to ECN, and has ten segments under way. */
+static struct peer
+marked_without_a_record(void)
+{
+	struct peer p = peer_established(.conns_max = 400);
+
+	while (p.counts->tcp_repairs_none == 0)
+		open_with_a_hole(&p);
+	p.port++;
+	p.seq = 999;
+	p.ack = 0;
+	peer_send(&p, .flags = "SEC", .mss = MSS, .has_sack_ok = true);
+	peer_expect(&p, .flags = "SAE");
+	peer_send(&p);
+	peer_write(&p, 40 * MSS);
+	peer_expect_run(&p, 5000, 10);
+	return p;
+}
+
+/* RFC 3168, 6.1.2: ... congestion is heeded all the same, once a window of data, and CWR says so. */
+static void
+marks_are_heeded_without_a_record(void **state)
+{
+	struct peer p = marked_without_a_record();
+
+	(void)state;
+	peer_send(&p, .flags = "AE", .ack = peer_at(5));
+	assert_int_equal(p.count.tcp_ecn_reductions, 1);
+	assert_int_equal(peer_info(&p).cwnd_bytes, 7 * MSS);
+	peer_expect(&p, .flags = "AC", .seq = peer_at(10), .n = MSS);
+	peer_expect(&p, .flags = "A", .seq = peer_at(11), .n = MSS);
+	peer_expect_quiet(&p);
+	peer_send(&p, .flags = "AE", .ack = peer_at(10));
+	peer_send(&p, .flags = "AE", .ack = peer_at(10), .n = 10);
+	assert_int_equal(p.count.tcp_ecn_reductions, 1);
+	peer_ignore(&p);
+	peer_send(&p, .ack = peer_at(12));
+	peer_ignore(&p);
+	peer_send(&p, .flags = "AE", .ack = peer_at(15)); /* marked anew */
+	assert_int_equal(p.count.tcp_ecn_reductions, 2);
+	peer_drop(&p);
+}
+
+/* ... marks and losses of one window count once, and a single segment is the least. */
+static void
+marks_and_losses_count_once_without_a_record(void **state)
+{
+	struct peer p = marked_without_a_record();
+
+	(void)state;
+	peer_send(&p, .flags = "AE", .ack = peer_at(1));
+	assert_int_equal(peer_info(&p).ssthresh_bytes, 7 * MSS);
+	peer_ignore(&p);
+	peer_send(&p, .flags = "AE", .ack = peer_at(1), .sack = { { peer_at(2), peer_at(6) } });
+	assert_int_equal(p.count.tcp_recoveries, 297);
+	assert_int_equal(peer_info(&p).ssthresh_bytes, 7 * MSS);
+	peer_drop(&p);
+}
+
+/* A tail probe needs a record: without one the timeout comes all the same; a mark opens no window then. */
+static void
+timeout_comes_without_a_record(void **state)
+{
+	struct peer p = marked_without_a_record();
+
+	(void)state;
+	peer_wait(&p, 300);
+	assert_int_equal(peer_info(&p).retransmits, 1);
+	assert_int_equal(peer_info(&p).cwnd_bytes, MSS);
+	for (uint32_t i = 10; i < 13; i++) {
+		peer_ignore(&p);
+		peer_send(&p, .flags = "AE", .ack = peer_at(i));
+		assert_int_equal(peer_info(&p).cwnd_bytes, MSS);
+		peer_expect(&p, .flags = i == 11 ? "A" : "AC", .seq = peer_at(i), .n = MSS);
+	}
+	assert_int_equal(p.count.tcp_ecn_reductions, 1);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -271,6 +350,9 @@ main(void)
 		cmocka_unit_test(islands_do_not_use_the_budget_up),
 		cmocka_unit_test(repair_goes_on_without_a_record),
 		cmocka_unit_test(recovery_without_a_record_counts_bytes),
+		cmocka_unit_test(marks_are_heeded_without_a_record),
+		cmocka_unit_test(marks_and_losses_count_once_without_a_record),
+		cmocka_unit_test(timeout_comes_without_a_record),
 	};
 
 	return cmocka_run_group_tests_name("memory: records and buffers", test, NULL, NULL);
