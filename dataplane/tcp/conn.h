@@ -350,7 +350,6 @@ conn_unsent(const struct tcp_conn *conn)
 /* ---- tcp.c: records, lists, events ---- */
 
 struct tcp_conn *conn_take(struct tcp *tcp, uint64_t now);
-struct tcp_conn *conn_take_or_evict(struct tcp *tcp, uint64_t now); /* listen.c */
 void conn_free(struct tcp *tcp, struct tcp_conn *conn);
 void conn_dirty(struct tcp *tcp, struct tcp_conn *conn);
 void conn_tell(struct tcp *tcp, struct tcp_conn *conn, uint32_t bits);
@@ -379,6 +378,12 @@ void time_keepalive(struct tcp *tcp, struct tcp_conn *conn, uint64_t now);
 
 /* ---- listen.c, cookie.c, connect.c ---- */
 
+/*
+ * A record for a connection that is proven or our own. NULL: there is none; one that has been idle
+ * for a while was cut then, if there is such, whose record comes free when its owner lets go of it.
+ */
+struct tcp_conn *conn_take_or_evict(struct tcp *tcp, uint64_t now);
+
 struct listener *listener_find(struct tcp *tcp, const struct ip_addr *addr, uint16_t port);
 void listen_on_syn(struct tcp *tcp, struct listener *at, const struct tcp_seg *seg, uint16_t path,
 		   uint64_t now, struct tcp_out *out);
@@ -393,9 +398,12 @@ uint32_t tcp_ts_offset(const struct tcp *tcp, const struct ip_addr *local,
 		       const struct ip_addr *remote);
 void cookie_answer(struct tcp *tcp, const struct tcp_seg *syn, uint16_t path, uint64_t now,
 		   struct tcp_out *out);
-/* The connection that this ACK of a cookie makes, or NULL. */
-struct tcp_conn *cookie_redeem(struct tcp *tcp, const struct tcp_seg *ack, uint16_t path,
-			       uint64_t now);
+/*
+ * True: this ACK is of a cookie of ours. Then *ret_conn is the connection that it makes, or NULL: no
+ * record is free yet, and the peer, who will come again, is to hear nothing.
+ */
+bool cookie_redeem(struct tcp *tcp, const struct tcp_seg *ack, uint16_t path, uint64_t now,
+		   struct tcp_conn **ret_conn);
 
 /* ---- input.c, ack.c ---- */
 

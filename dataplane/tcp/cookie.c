@@ -97,8 +97,9 @@ cookie_check(const struct tcp *tcp, const struct tcp_seg *ack, uint64_t now)
 	return (int)class;
 }
 
-struct tcp_conn *
-cookie_redeem(struct tcp *tcp, const struct tcp_seg *ack, uint16_t path, uint64_t now)
+bool
+cookie_redeem(struct tcp *tcp, const struct tcp_seg *ack, uint16_t path, uint64_t now,
+	      struct tcp_conn **ret_conn)
 {
 	struct listener *at = listener_find(tcp, &ack->dst, ack->dst_port);
 	struct tcp_conn *conn;
@@ -106,15 +107,16 @@ cookie_redeem(struct tcp *tcp, const struct tcp_seg *ack, uint16_t path, uint64_
 	int class;
 
 	if (now >= tcp->cookies_until || at == NULL)
-		return NULL;
+		return false;
 	class = cookie_check(tcp, ack, now);
 	if (class < 0) {
 		COUNT(tcp, tcp_rx_bad_cookie);
-		return NULL;
+		return false;
 	}
 	conn = conn_take_or_evict(tcp, now);
+	*ret_conn = conn;
 	if (conn == NULL)
-		return NULL;
+		return true;
 	syn = (struct tcp_seg){
 		.seq = seq_sub(ack->seq, 1),
 		.wnd = ack->wnd,
@@ -149,5 +151,5 @@ cookie_redeem(struct tcp *tcp, const struct tcp_seg *ack, uint16_t path, uint64_
 	conn_give_id(tcp, conn);
 	conn_tell(tcp, conn, TCP_EV_ACCEPTED);
 	COUNT(tcp, tcp_cookies_redeemed);
-	return conn;
+	return true;
 }

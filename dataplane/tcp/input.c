@@ -91,8 +91,7 @@ input_no_flow(struct tcp *tcp, const struct tcp_seg *seg, uint16_t path, uint64_
 			return NULL;
 		}
 	} else if ((seg->flags & (TCP_SYN | TCP_ACK)) == TCP_ACK && tcp->cookies_until != 0) {
-		conn = cookie_redeem(tcp, seg, path, now);
-		if (conn != NULL)
+		if (cookie_redeem(tcp, seg, path, now, &conn))
 			return conn;
 	}
 	COUNT(tcp, tcp_rx_no_flow);

@@ -1,6 +1,7 @@
 /*
  * listen.c - listeners, and what a SYN for one of them does (RFC 9293, 3.10.7.2): a half-open
- * connection while the backlog has room, a cookie when it has not.
+ * connection while backlog and records have room, a cookie when they have not. A SYN proves nobody,
+ * so no open connection gives way to it; one may to the ACK of a cookie.
  *
  * Listeners are few and change seldom: an array, the exact address before "any".
  */
@@ -9,6 +10,8 @@
 enum {
 	EVICT_LOOK_MAX = 64, /* records looked at for the oldest idle one */
 };
+
+#define EVICT_IDLE_NS S_NS /* who has spoken later is at work between two words */
 
 static struct listener *
 find_exact(struct tcp *tcp, const struct ip_addr *addr, uint16_t port)
@@ -55,16 +58,17 @@ tcp_unlisten(struct tcp *tcp, const struct ip_addr *addr, uint16_t port)
 
 /* Open, owned, and nothing on its way or waiting in either direction. */
 static bool
-is_idle(const struct tcp_conn *conn)
+is_idle(const struct tcp_conn *conn, uint64_t now)
 {
-	return conn->state == TCP_STATE_ESTABLISHED && conn->sndq.n == 0 && conn->rcvq.n == 0 &&
+	return conn->state == TCP_STATE_ESTABLISHED && now - conn->last_rx_ns >= EVICT_IDLE_NS &&
+	       conn->sndq.n == 0 && conn->rcvq.n == 0 &&
 	       conn->island == INDEX_NONE &&
 	       !conn_has(conn, CONN_FIN_ASKED | CONN_DIRTY | CONN_TOLD);
 }
 
 /* The longest idle of the next few records under the clock's hand. */
 static struct tcp_conn *
-oldest_idle(struct tcp *tcp)
+oldest_idle(struct tcp *tcp, uint64_t now)
 {
 	struct tcp_conn *ret = NULL;
 
@@ -75,18 +79,15 @@ oldest_idle(struct tcp *tcp)
 		if (!pool_is_taken(&tcp->conns, tcp->clock_hand))
 			continue;
 		conn = conn_at(tcp, tcp->clock_hand);
-		if (is_idle(conn) && (ret == NULL || conn->last_rx_ns < ret->last_rx_ns))
+		if (is_idle(conn, now) && (ret == NULL || conn->last_rx_ns < ret->last_rx_ns))
 			ret = conn;
 	}
 	return ret;
 }
 
-/*
- * A record for a new connection. When there is none left, the oldest TIME-WAIT is forgotten
- * first; then an idle connection is cut, whose record comes free when its owner lets go of it.
- */
-struct tcp_conn *
-conn_take_or_evict(struct tcp *tcp, uint64_t now)
+/* A record for a new connection. When there is none left, the oldest TIME-WAIT is forgotten. */
+static struct tcp_conn *
+take_or_forget(struct tcp *tcp, uint64_t now)
 {
 	struct tcp_conn *conn = conn_take(tcp, now);
 
@@ -98,14 +99,20 @@ conn_take_or_evict(struct tcp *tcp, uint64_t now)
 		conn_end(tcp, old, TCP_END_CLOSED);
 		conn = conn_take(tcp, now);
 	}
-	if (conn == NULL) {
-		struct tcp_conn *idle = oldest_idle(tcp);
-
+	if (conn == NULL)
 		COUNT(tcp, tcp_conns_exhausted);
-		if (idle != NULL) {
-			COUNT(tcp, tcp_evicted);
-			conn_end_with_rst(tcp, idle, TCP_END_EVICTED);
-		}
+	return conn;
+}
+
+struct tcp_conn *
+conn_take_or_evict(struct tcp *tcp, uint64_t now)
+{
+	struct tcp_conn *conn = take_or_forget(tcp, now);
+	struct tcp_conn *idle = conn == NULL ? oldest_idle(tcp, now) : NULL;
+
+	if (idle != NULL) {
+		COUNT(tcp, tcp_evicted);
+		conn_end_with_rst(tcp, idle, TCP_END_EVICTED);
 	}
 	return conn;
 }
@@ -118,7 +125,7 @@ listen_on_syn(struct tcp *tcp, struct listener *at, const struct tcp_seg *seg, u
 
 	COUNT(tcp, tcp_rx_syns);
 	if (tcp->half_open < tcp->conf.backlog_max)
-		conn = conn_take_or_evict(tcp, now);
+		conn = take_or_forget(tcp, now);
 	if (conn == NULL) {
 		cookie_answer(tcp, seg, path, now, out);
 		return;

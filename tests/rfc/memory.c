@@ -22,27 +22,72 @@ time_wait_makes_room_for_a_new_connection(void **state)
 	peer_drop(&p);
 }
 
-/* An idle connection is cut; the SYN gets a cookie, which opens when the record is free. */
+/* A SYN from another port, which gets a cookie. */
+static void
+ask_for_a_cookie(struct peer *p, uint32_t at_ms)
+{
+	p->port++;
+	p->seq = 6999;
+	peer_send(p, .at_ms = at_ms, .flags = "S", .mss = 1460);
+	peer_expect(p, .flags = "SA", .ack = 7000);
+	p->ack = 5000;
+}
+
+/* The ACK of the cookie cuts an idle connection, and the next one opens, when the record is free. */
 static void
 idle_connection_makes_room_for_a_new_one(void **state)
 {
 	struct peer p = peer_established(.conns_max = 1);
 
 	(void)state;
-	p.port++;
-	p.seq = 6999;
-	peer_send(&p, .flags = "S", .mss = 1460);
-	peer_expect(&p, .flags = "SA", .ack = 7000);
+	ask_for_a_cookie(&p, 1001);
+	peer_send(&p, .seq = 7000);
 	peer_expect(&p, .flags = "RA", .ack = 1000);
 	assert_int_equal(tcp_end(p.tcp, p.id), TCP_END_EVICTED);
+	peer_send(&p, .seq = 7000);
+	peer_expect_quiet(&p);
 	peer_release(&p);
-	p.ack = 5000;
-	peer_send(&p);
+	peer_send(&p, .seq = 7000);
 	assert_int_equal(p.accepted_n, 2);
 	peer_drop(&p);
 }
 
-/* Who is at work is not cut: the SYN gets a cookie, and its ACK an RST as long as nothing is free. */
+/* SYNs may come from anybody: nobody is cut for them. */
+static void
+idle_connection_is_not_cut_for_a_syn(void **state)
+{
+	struct peer p = peer_established(.conns_max = 1);
+
+	(void)state;
+	for (uint32_t i = 0; i < 100; i++)
+		ask_for_a_cookie(&p, 5000);
+	peer_send(&p, .seq = 7000, .ack = 1234); /* nor for what is no cookie's ACK */
+	peer_expect(&p, .flags = "R", .seq = 1234);
+	assert_int_equal(p.count.tcp_evicted, 0);
+	assert_int_equal(p.count.tcp_tx_cookies, 100);
+	assert_int_equal(peer_state(&p), TCP_STATE_ESTABLISHED);
+	peer_drop(&p);
+}
+
+/* Idle is who has been silent for a second. */
+static void
+connection_that_has_just_spoken_is_not_cut(void **state)
+{
+	struct peer p = peer_established(.conns_max = 1);
+
+	(void)state;
+	peer_send(&p, .at_ms = 1000);
+	ask_for_a_cookie(&p, 1990);
+	peer_send(&p, .seq = 7000);
+	peer_expect_quiet(&p);
+	assert_int_equal(p.count.tcp_evicted, 0);
+	peer_send(&p, .at_ms = 2010, .seq = 7000);
+	peer_expect(&p, .flags = "RA", .ack = 1000);
+	assert_int_equal(p.count.tcp_evicted, 1);
+	peer_drop(&p);
+}
+
+/* Who is at work is not cut: the SYN gets a cookie, and its ACK no answer as long as nothing is free. */
 static void
 busy_connection_is_not_cut_for_a_new_one(void **state)
 {
@@ -51,13 +96,11 @@ busy_connection_is_not_cut_for_a_new_one(void **state)
 	(void)state;
 	peer_write(&p, 1000);
 	peer_expect(&p, .flags = "PA", .seq = 5000, .n = 1000);
-	p.port++;
-	p.seq = 6999;
-	peer_send(&p, .flags = "S", .mss = 1460);
-	peer_expect(&p, .flags = "SA", .ack = 7000);
-	p.ack = 5000;
-	peer_send(&p);
-	peer_expect(&p, .flags = "R", .seq = 5000);
+	peer_wait(&p, 5000);
+	peer_ignore(&p);
+	ask_for_a_cookie(&p, 5000);
+	peer_send(&p, .seq = 7000);
+	peer_expect_quiet(&p);
 	assert_int_equal(p.count.tcp_conns_exhausted, 2);
 	assert_int_equal(p.count.tcp_evicted, 0);
 	assert_int_equal(peer_state(&p), TCP_STATE_ESTABLISHED);
@@ -342,6 +385,8 @@ main(void)
 	static const struct CMUnitTest test[] = {
 		cmocka_unit_test(time_wait_makes_room_for_a_new_connection),
 		cmocka_unit_test(idle_connection_makes_room_for_a_new_one),
+		cmocka_unit_test(idle_connection_is_not_cut_for_a_syn),
+		cmocka_unit_test(connection_that_has_just_spoken_is_not_cut),
 		cmocka_unit_test(busy_connection_is_not_cut_for_a_new_one),
 		cmocka_unit_test(windows_fall_with_what_is_left_of_the_budget),
 		cmocka_unit_test(send_queues_shrink_with_what_is_left_of_the_budget),
