@@ -137,6 +137,7 @@
 	x(tcp_rx_duplicates, segments, "dropped: already here beyond a gap")                       \
 	x(tcp_rx_too_many_gaps, segments, "dropped: too many gaps")                                \
 	x(tcp_rx_gap_no_memory, segments, "dropped: beyond a gap while the buffer budget is nearly used") \
+	x(tcp_gaps_cut, runs, "beyond gaps, dropped or halved for a connection that holds less in them") \
 	x(tcp_rx_no_memory, segments, "dropped: in order, but the buffer budget is used up")       \
 	x(tcp_rx_merged, segments, "small payloads copied behind waiting bytes")                   \
 	x(tcp_rx_dup_acks, segments, "duplicate ACKs")                                             \

@@ -167,6 +167,8 @@ struct island {
 	struct seq left, right;
 	uint32_t next;
 	uint32_t stamp; /* the latest to change is reported first (RFC 2018, 4) */
+	uint32_t bufs_n;
+	uint32_t conn; /* whose it is */
 };
 
 struct tcp_conn {
@@ -270,6 +272,7 @@ struct tcp {
 	uint32_t half_open, time_wait;
 	uint32_t stamp;	     /* of islands */
 	uint32_t clock_hand; /* of eviction */
+	uint32_t gap_hand;   /* the same, of islands */
 	uint64_t now;	     /* of the latest door */
 	uint64_t retry_at;   /* output waits for buffers until then; 0: it does not */
 	uint64_t cookies_until;
@@ -456,6 +459,14 @@ uint16_t recv_offer(struct tcp *tcp, struct tcp_conn *conn);
 uint32_t recv_window(const struct tcp_conn *conn);
 /* Whether telling the peer of the present room is worth an ACK. */
 bool recv_has_news(const struct tcp *tcp, const struct tcp_conn *conn);
+
+/* ---- gap.c ---- */
+
+/*
+ * An arrival of so many bytes in so many buffers finds the share for what lies beyond gaps used up:
+ * drops something of another connection for it, if there is what has less claim.
+ */
+void gap_make_room(struct tcp *tcp, const struct tcp_conn *conn, uint32_t bytes, uint32_t bufs_n);
 
 /* ---- repair.c, rack.c, tlp.c, prr.c, undo.c ---- */
 

@@ -61,8 +61,7 @@ static bool
 is_idle(const struct tcp_conn *conn, uint64_t now)
 {
 	return conn->state == TCP_STATE_ESTABLISHED && now - conn->last_rx_ns >= EVICT_IDLE_NS &&
-	       conn->sndq.n == 0 && conn->rcvq.n == 0 &&
-	       conn->island == INDEX_NONE &&
+	       conn->sndq.n == 0 && conn->rcvq.n == 0 && conn->island == INDEX_NONE &&
 	       !conn_has(conn, CONN_FIN_ASKED | CONN_DIRTY | CONN_TOLD);
 }
 

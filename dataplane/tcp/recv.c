@@ -270,6 +270,7 @@ island_append(struct tcp *tcp, struct island *at, struct arrival *a)
 	take_payload(a, &q);
 	tcp->bufs_held += q.n;
 	tcp->gap_bufs += q.n;
+	at->bufs_n += q.n;
 	at->tail->link = q.head;
 	at->tail = q.tail;
 }
@@ -289,6 +290,7 @@ island_join(struct tcp *tcp, struct tcp_conn *conn, struct island *at)
 	at->tail->link = next->head;
 	at->tail = next->tail;
 	at->right = next->right;
+	at->bufs_n += next->bufs_n;
 	at->next = next->next;
 	give_island(tcp, conn, n);
 }
@@ -311,12 +313,14 @@ island_insert(struct tcp *tcp, struct tcp_conn *conn, uint32_t *link, struct arr
 		.right = seq_add(a->seq, a->n),
 		.next = *link,
 		.stamp = ++tcp->stamp,
+		.conn = conn_index(tcp, conn),
 	};
 	take_payload(a, &q);
 	tcp->bufs_held += q.n;
 	tcp->gap_bufs += q.n;
 	island->head = q.head;
 	island->tail = q.tail;
+	island->bufs_n = q.n;
 	*link = i;
 	island_join(tcp, conn, island);
 	return true;
@@ -395,15 +399,18 @@ note_dup(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a)
 
 /*
  * What lies beyond gaps is nobody's yet: no owner can read it, and nobody is cut for it. Peers that
- * never fill theirs shall not push down the windows of all others.
+ * never fill theirs shall not push down the windows of all others, nor use up all that there is for gaps.
  */
 static bool
-may_hold_gap(const struct tcp *tcp, const struct tcp_conn *conn, const struct arrival *a)
+may_hold_gap(struct tcp *tcp, const struct tcp_conn *conn, const struct arrival *a)
 {
-	uint32_t n = a->buf->m.nb_segs;
+	uint32_t n = a->buf->m.nb_segs, share = tcp->conf.bufs_max / GAP_SHARE;
 
-	return tcp->gap_bufs + n <= tcp->conf.bufs_max / GAP_SHARE &&
-	       tcp_bufs_used(tcp) + n <= bufs_allowed(tcp, conn) * 15 / 16;
+	if (tcp_bufs_used(tcp) + n > bufs_allowed(tcp, conn) * 15 / 16)
+		return false;
+	if (tcp->gap_bufs + n > share)
+		gap_make_room(tcp, conn, a->n, n);
+	return tcp->gap_bufs + n <= share;
 }
 
 static void

@@ -254,13 +254,15 @@ take_islands(struct tcp *tcp, struct tcp_conn *conn, struct rest *rest, uint32_t
 		*island = (struct island){ .left = saved.left,
 					   .right = saved.right,
 					   .next = INDEX_NONE,
-					   .stamp = saved.stamp };
+					   .stamp = saved.stamp,
+					   .conn = conn_index(tcp, conn) };
 		*link = i;
 		link = &island->next;
 		if (!take_queue(tcp, rest, &q, island_bytes(island)))
 			return false;
 		island->head = q.head;
 		island->tail = q.tail;
+		island->bufs_n = q.n;
 		tcp->gap_bufs += q.n;
 		last = saved.right;
 	}

@@ -203,6 +203,30 @@ budget_refuses_gaps_before_it_refuses_order(void **state)
 	peer_drop(&p);
 }
 
+/* Open from the next port, with SACK. */
+static void
+open_next(struct peer *p)
+{
+	p->port++;
+	p->seq = 999;
+	p->ack = 0;
+	peer_send(p, .flags = "S", .mss = MSS, .has_sack_ok = true);
+	peer_expect(p, .flags = "SA");
+	peer_send(p);
+}
+
+/* So many connections more, each with as many gaps as it may have, between pieces of n bytes. */
+static void
+open_with_gaps(struct peer *p, uint32_t conns, uint32_t n)
+{
+	for (uint32_t k = 0; k < conns; k++) {
+		open_next(p);
+		for (uint32_t i = 0; i < 64; i++)
+			peer_send(p, .seq = 1001 + (n + 1) * i, .n = n);
+		peer_ignore(p);
+	}
+}
+
 /* Peers that never fill their gaps hold a share of the buffers, and give all of it back. */
 static void
 islands_do_not_use_the_budget_up(void **state)
@@ -211,17 +235,7 @@ islands_do_not_use_the_budget_up(void **state)
 	struct tcp_load load;
 
 	(void)state;
-	for (uint32_t k = 1; k < 20; k++) {
-		p.port++;
-		p.seq = 999;
-		p.ack = 0;
-		peer_send(&p, .flags = "S");
-		peer_expect(&p, .flags = "SA");
-		peer_send(&p);
-		for (uint32_t i = 0; i < 64; i++)
-			peer_send(&p, .seq = 1002 + 2 * i, .n = 1);
-		peer_ignore(&p);
-	}
+	open_with_gaps(&p, 19, 1);
 	tcp_load(p.tcp, &load);
 	assert_in_range(load.bufs_held, 1, load.bufs_max / 4);
 	assert_true(p.count.tcp_rx_gap_no_memory > 0);
@@ -231,6 +245,74 @@ islands_do_not_use_the_budget_up(void **state)
 	}
 	tcp_load(p.tcp, &load);
 	assert_int_equal(load.bufs_held, 0);
+	peer_drop(&p);
+}
+
+/* ... and however many of them there are, one with a gap has its bytes behind it kept. */
+static void
+islands_of_strangers_make_room_for_a_gap(void **state)
+{
+	struct peer p = peer_established(.bufs_max = 512, .recv_max = 65535);
+	uint64_t refused;
+	uint32_t bias;
+
+	(void)state;
+	open_with_gaps(&p, 19, 1);
+	refused = p.count.tcp_rx_gap_no_memory;
+	open_next(&p);
+	for (uint32_t i = 1; i < 10; i++)
+		peer_send(&p, .seq = 1000 + i * 1000, .n = 1000);
+	peer_ignore(&p);
+	assert_int_equal(p.count.tcp_rx_gap_no_memory, refused);
+	bias = p.bias;
+	open_with_gaps(&p, 8, 1);
+	p.port -= 8;
+	p.bias = bias;
+	p.ack = 5000;
+	peer_send(&p, .seq = 1000, .n = 1000);
+	peer_expect(&p, .ack = 11000);
+	peer_drop(&p);
+}
+
+/* The same of full segments: nobody holds more than others by far, when there is not enough. */
+static void
+gaps_are_shared_evenly(void **state)
+{
+	struct peer p = peer_established(.bufs_max = 512, .recv_max = 65535);
+
+	(void)state;
+	open_with_gaps(&p, 10, 1000);
+	open_next(&p);
+	for (uint32_t i = 1; i < 10; i++)
+		peer_send(&p, .seq = 1000 + i * 1000, .n = 1000);
+	peer_send(&p, .seq = 1000, .n = 1000);
+	peer_ignore(&p);
+	assert_int_equal(p.heard[(p.heard_n - 1) % PEER_QUEUE].seg.ack.v, 11000);
+	assert_true(p.count.tcp_gaps_cut > 0);
+	peer_drop(&p);
+}
+
+/* A long run is halved from its end, what is left of it counts, and its peer sends the rest again. */
+static void
+long_run_beyond_a_gap_gives_its_end(void **state)
+{
+	struct peer p = peer_established(.bufs_max = 128, .recv_max = 65535);
+	uint32_t bias = p.bias;
+
+	(void)state;
+	peer_room(&p, 65535);
+	for (uint32_t i = 1; i <= 32; i++)
+		peer_send(&p, .seq = 1000 + i * 1000, .n = 1000);
+	assert_int_equal(p.count.tcp_rx_gap_no_memory, 0);
+	peer_ignore(&p);
+	open_next(&p);
+	peer_send(&p, .seq = 2000, .n = 1000);
+	assert_int_equal(p.count.tcp_gaps_cut, 1);
+	p.port--;
+	p.bias = bias;
+	peer_ignore(&p);
+	peer_send(&p, .seq = 1000, .n = 1000);
+	peer_expect(&p, .ack = 1000 + 17 * 1000);
 	peer_drop(&p);
 }
 
@@ -393,6 +475,9 @@ main(void)
 		cmocka_unit_test(new_connections_are_promised_two_segments_at_half_of_the_budget),
 		cmocka_unit_test(budget_refuses_gaps_before_it_refuses_order),
 		cmocka_unit_test(islands_do_not_use_the_budget_up),
+		cmocka_unit_test(islands_of_strangers_make_room_for_a_gap),
+		cmocka_unit_test(gaps_are_shared_evenly),
+		cmocka_unit_test(long_run_beyond_a_gap_gives_its_end),
 		cmocka_unit_test(repair_goes_on_without_a_record),
 		cmocka_unit_test(recovery_without_a_record_counts_bytes),
 		cmocka_unit_test(marks_are_heeded_without_a_record),
