@@ -7,6 +7,7 @@
 #include "conf/value.h"
 #include "ctl/client.h"
 #include "ctl/ctl.h"
+#include "ctl/filter.h"
 
 enum {
 	REQUEST_COLUMNS = 18, /* what 80 columns leave */
@@ -172,44 +173,145 @@ ask(const struct ctl *ctl, json_t *request, const char *id)
 	return verdict;
 }
 
-/* Puts one option into the request. NULL, or what is wrong with its value. */
-static const char *
-option_put(json_t *request, const char *option, const char *value)
+/* The options of a list. NULL: usage, told. */
+static json_t *
+request_of(int argc, char **argv, int from, bool *ret_is_sure)
 {
-	static const char *const plain[] = {
-		"client", "server", "url", "listener", "farm", "phase"
-	};
+	json_t *request = json_pack("{s:s}", "verb", "sessions");
 	uint64_t n;
 
-	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
-		if (strcmp(option + 2, plain[i]) != 0)
+	for (int i = from; i < argc; i++) {
+		const char *value = i + 1 < argc ? argv[i + 1] : NULL;
+		enum filter_verdict verdict;
+
+		if (ret_is_sure != NULL && strcmp(argv[i], "--yes") == 0) {
+			*ret_is_sure = true;
 			continue;
-		if (json_object_set_new(request, plain[i], json_string(value)) != 0)
-			return "no UTF-8";
+		}
+		verdict = filter_put("sessions", request, argv[i], value);
+		if (verdict == FILTER_UNKNOWN && strcmp(argv[i], "--limit") == 0 && value != NULL) {
+			verdict = FILTER_TAKEN;
+			if (value_number(value, &n) != VALUE_OK || n == 0 || n > INT32_MAX) {
+				ctl_usage("sessions", "--limit %s: not a number from 1 on", value);
+				verdict = FILTER_WRONG;
+			} else {
+				json_object_set_new(request, "limit", json_integer((json_int_t)n));
+			}
+		}
+		if (verdict == FILTER_TAKEN) {
+			i++;
+			continue;
+		}
+		if (verdict == FILTER_UNKNOWN)
+			ctl_usage("sessions", "'%s' is not an option of it, or lacks its value",
+				  argv[i]);
+		json_decref(request);
 		return NULL;
 	}
-	if (strcmp(option, "--limit") == 0) {
-		if (value_number(value, &n) != VALUE_OK || n == 0 || n > INT32_MAX)
-			return "not a number from 1 on";
-		json_object_set_new(request, "limit", json_integer((json_int_t)n));
-		return NULL;
+	return request;
+}
+
+/* ---- sessions kill ---- */
+
+static int
+killed_print(const struct ctl *ctl, json_t *answer)
+{
+	long long n, silent;
+
+	if (answer == NULL)
+		return CTL_FAILED;
+	n = ctl_number(answer, "killed");
+	silent = ctl_number(answer, "silent_lanes");
+	if (ctl->is_json) {
+		ctl_print_json(json_incref(answer));
+	} else {
+		answer_print(answer, false);
+		printf("killed: %lld\n", n);
 	}
-	if (strcmp(option, "--older-than") == 0) {
-		if (value_duration(value, &n) != VALUE_OK)
-			return "no duration; write 30s, 250ms or 2h";
-		json_object_set_new(request, "older_than_ms",
-				    json_integer((json_int_t)(n / 1000000)));
-		return NULL;
+	if (silent > 0)
+		fprintf(stderr,
+			"penstockctl: %lld of %lld lanes did not answer in time; they may go on "
+			"with it\n",
+			silent, ctl_number(answer, "lanes"));
+	json_decref(answer);
+	return silent > 0 ? CTL_FAILED : CTL_DONE;
+}
+
+/* How many it is that the filter fits; the one that it is must have an id to be named by. */
+static int
+kill_if_one(const struct ctl *ctl, json_t *request)
+{
+	json_t *found = client_order(ctl, request), *one;
+	size_t n = json_array_size(json_object_get(found, "sessions"));
+	const char *id;
+
+	if (found == NULL)
+		return CTL_FAILED;
+	one = json_array_get(json_object_get(found, "sessions"), 0);
+	id = json_string_value(json_object_get(one, "id"));
+	if (n == 1 && id != NULL && !json_is_true(json_object_get(found, "more"))) {
+		json_t *answer =
+			client_order(ctl, json_pack("{s:s, s:s}", "verb", "kill", "id", id));
+
+		json_decref(found);
+		return killed_print(ctl, answer);
 	}
-	return "not an option of sessions";
+	if (n == 0)
+		ctl_failed(ctl, "no session fits");
+	else
+		ctl_failed(ctl,
+			   "%zu%s sessions fit; look at them with sessions, and kill all with "
+			   "--yes",
+			   n, json_is_true(json_object_get(found, "more")) ? " or more" : "");
+	json_decref(found);
+	return CTL_FAILED;
+}
+
+static int
+kill_id(const struct ctl *ctl, const char *id)
+{
+	json_t *request = json_pack("{s:s, s:s}", "verb", "kill", "id", id), *answer;
+
+	if (request == NULL)
+		return ctl_usage("sessions", "'%s' is no ID", id);
+	answer = client_order(ctl, request);
+	if (answer != NULL && ctl_number(answer, "killed") == 0 &&
+	    ctl_number(answer, "silent_lanes") == 0) {
+		json_decref(answer);
+		return ctl_failed(ctl, "there is no session %s any more", id);
+	}
+	return killed_print(ctl, answer);
+}
+
+static int
+run_kill(const struct ctl *ctl, int argc, char **argv)
+{
+	bool is_sure = false;
+	json_t *request;
+
+	if (argc == 3 && strncmp(argv[2], "--", 2) != 0)
+		return kill_id(ctl, argv[2]);
+	request = request_of(argc, argv, 2, &is_sure);
+	if (request == NULL)
+		return CTL_USAGE;
+	if (json_object_size(request) == 1 + (json_object_get(request, "limit") != NULL)) {
+		json_decref(request);
+		return ctl_usage("sessions", "kill takes the ID of a session, or a filter");
+	}
+	if (!is_sure)
+		return kill_if_one(ctl, request);
+	json_object_set_new(request, "verb", json_string("kill"));
+	json_object_set_new(request, "all", json_true());
+	return killed_print(ctl, client_order(ctl, request));
 }
 
 static int
 run(const struct ctl *ctl, int argc, char **argv)
 {
 	json_t *request;
-	const char *wrong;
 
+	if (argc > 1 && strcmp(argv[1], "kill") == 0)
+		return run_kill(ctl, argc, argv);
 	if (argc > 1 && strcmp(argv[1], "show") == 0) {
 		if (argc != 3)
 			return ctl_usage("sessions", "show takes the ID of one session");
@@ -218,41 +320,24 @@ run(const struct ctl *ctl, int argc, char **argv)
 			return ctl_usage("sessions", "'%s' is no ID", argv[2]);
 		return ask(ctl, request, argv[2]);
 	}
-	request = json_pack("{s:s}", "verb", "sessions");
-	for (int i = 1; i < argc; i += 2) {
-		if (strncmp(argv[i], "--", 2) != 0 || i + 1 == argc) {
-			json_decref(request);
-			return ctl_usage("sessions",
-					 strncmp(argv[i], "--", 2) != 0 ? "'%s' is not an option"
-									: "'%s' takes a value",
-					 argv[i]);
-		}
-		wrong = option_put(request, argv[i], argv[i + 1]);
-		if (wrong != NULL) {
-			json_decref(request);
-			return ctl_usage("sessions", "%s %s: %s", argv[i], argv[i + 1], wrong);
-		}
-	}
-	return ask(ctl, request, NULL);
+	request = request_of(argc, argv, 1, NULL);
+	return request != NULL ? ask(ctl, request, NULL) : CTL_USAGE;
 }
 
 const struct ctl_verb ctl_verb_sessions = {
 	.name = "sessions",
-	.args = "[show ID] [--client ADDR] [--server ADDR] [--url PREFIX]\n"
-		"    [--listener NAME] [--farm NAME] [--phase WORD] [--older-than TIME]\n"
-		"    [--limit N]",
-	.what = "print connections, what each waits for, and TCP on both sides",
-	.help = "  --client, --server  an address of that side, with :PORT if you like\n"
-		"  --url PREFIX        the request's target begins with it, byte for byte\n"
-		"  --listener, --farm  a name\n"
-		"  --phase WORD        one of PHASE below\n"
-		"  --older-than TIME   AGE is at least that (30s, 2h): of the request while one\n"
-		"                      is in progress, else how long the connection is idle\n"
-		"  --limit N           no more than N (100)\n"
-		"  show ID             one session, with TCP's state towards client and server\n\n"
-		"PHASE says what it waits for: idle (a request), head (the rest of one), dial,\n"
-		"send (the rest of a body), wait (the response), relay (its rest), rest, tunnel,\n"
-		"close, pool (a server's connection that waits for its next request).\n\n"
-		"Example: penstockctl sessions --url /owa/ --older-than 30s\n",
+	.args = "[show ID | kill [ID] [--yes]] [--client ADDR] [--server ADDR] [--url PREFIX]\n"
+		"    [--listener NAME] [--farm NAME] [--older-than TIME] [--phase WORD] [--limit "
+		"N]",
+	.what = "print connections, what each waits for, TCP on both sides; or end them",
+	.help = FILTER_HELP
+	"  --limit N           no more than N are shown (100)\n"
+	"  show ID             one session, with TCP's state towards client and server\n"
+	"  kill ID             reset it on both sides, now; the access log says why\n"
+	"  kill --url /x ...   the one session that fits; with --yes all that fit\n\n"
+	"PHASE says what it waits for: idle (a request), head (the rest of one), dial,\n"
+	"send (the rest of a body), wait (the response), relay (its rest), rest, tunnel,\n"
+	"close, pool (a server's connection that waits for its next request).\n\n"
+	"Example: penstockctl sessions --url /owa/ --older-than 30s\n",
 	.run = run,
 };

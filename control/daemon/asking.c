@@ -48,10 +48,11 @@ put(struct asking *asking, uint32_t i, uint64_t from)
 {
 	struct asks *asks = asking->map.p;
 	struct ask ask = {
-		.kind = ASK_KIND_FIND,
+		.kind = asking->question.kind,
 		.id = ++asking->last_id,
 		.from = from,
-		.filter = asking->filter,
+		.life = asking->lane[i].view.head.id,
+		.filter = asking->question.filter,
 	};
 
 	asking->lane[i].ask_id = ask.id;
@@ -59,15 +60,15 @@ put(struct asking *asking, uint32_t i, uint64_t from)
 }
 
 void
-asking_begin(struct asking *asking, int dataplane_fd, uint32_t lane_n, uint32_t only_lane,
-	     const struct ask_filter *filter, uint32_t limit, uint64_t client_id, uint64_t now)
+asking_begin(struct asking *asking, int dataplane_fd, uint32_t lane_n,
+	     const struct asking_question *question, uint64_t client_id, uint64_t now)
 {
 	char name[RUNDIR_NAME_MAX];
 	struct abi_fault fault;
 
 	asking->client_id = client_id;
-	asking->filter = *filter;
-	asking->limit = limit;
+	asking->question = *question;
+	asking->found_n = 0;
 	asking->lane_n = lane_n < IMG_LANES_MAX ? lane_n : IMG_LANES_MAX;
 	asking->has_more = false;
 	asking->list = json_array();
@@ -76,7 +77,8 @@ asking_begin(struct asking *asking, int dataplane_fd, uint32_t lane_n, uint32_t 
 	for (uint32_t i = 0; i < asking->lane_n; i++) {
 		struct asking_lane *lane = &asking->lane[i];
 
-		*lane = (struct asking_lane){ .is_done = only_lane != ABI_NONE && only_lane != i };
+		*lane = (struct asking_lane){ .is_done = question->only_lane != ABI_NONE &&
+							 question->only_lane != i };
 		if (lane->is_done || rundir_map_open(dataplane_fd, rundir_answers_name(name, i),
 						     false, &lane->map) != 0)
 			continue;
@@ -93,8 +95,9 @@ read_records(struct asking *asking, uint32_t i, uint32_t n)
 	struct abi_fault fault;
 	struct session session;
 
+	asking->found_n += n;
 	for (uint32_t k = 0; k < n; k++) {
-		if (json_array_size(asking->list) == asking->limit) {
+		if (json_array_size(asking->list) == asking->question.limit) {
 			asking->has_more = true;
 			return;
 		}
@@ -115,7 +118,8 @@ look_at(struct asking *asking, uint32_t i)
 	    (state.phase != ANSWERS_DONE && state.phase != ANSWERS_FULL))
 		return;
 	read_records(asking, i, state.found_n);
-	if (state.phase == ANSWERS_FULL && !asking->has_more)
+	if (state.phase == ANSWERS_FULL &&
+	    (!asking->has_more || asking->question.kind == ASK_KIND_KILL))
 		put(asking, i, state.next);
 	else
 		lane->is_done = true;
@@ -125,7 +129,7 @@ json_t *
 asking_advance(struct asking *asking, uint64_t now, uint64_t *ret_client_id)
 {
 	uint32_t silent_n = 0;
-	json_t *list;
+	json_t *list, *answer;
 
 	if (asking->client_id == 0 || now < asking->next_at)
 		return NULL;
@@ -142,8 +146,15 @@ asking_advance(struct asking *asking, uint64_t now, uint64_t *ret_client_id)
 	asking->client_id = 0;
 	list = asking->list;
 	asking->list = NULL;
-	return json_pack("{s:b, s:i, s:i, s:b, s:o}", "ok", 1, "lanes", (int)asking->lane_n,
-			 "silent_lanes", (int)silent_n, "more", asking->has_more, "sessions", list);
+	answer = json_pack("{s:b, s:i, s:i, s:b, s:o}", "ok", 1, "lanes", (int)asking->lane_n,
+			   "silent_lanes", (int)silent_n, "more", asking->has_more, "sessions",
+			   list);
+	if (asking->question.kind == ASK_KIND_KILL) {
+		json_object_set_new(answer, "killed", json_integer((json_int_t)asking->found_n));
+		say("sessions killed: %llu%s", (unsigned long long)asking->found_n,
+		    silent_n > 0 ? "; not all lanes have told so far" : "");
+	}
+	return answer;
 }
 
 uint64_t

@@ -20,6 +20,14 @@ enum {
 	ASKING_LIMIT_MAX = 10000,
 };
 
+/* What is asked. */
+struct asking_question {
+	enum ask_kind kind;
+	uint32_t only_lane; /* ABI_NONE: all */
+	uint32_t limit;	    /* of sessions told of; all that fit are killed */
+	struct ask_filter filter;
+};
+
 struct asking_lane {
 	struct rundir_map map;
 	struct answers_view view;
@@ -33,8 +41,9 @@ struct asking {
 	const struct names *names;
 	uint64_t client_id; /* 0: nothing is asked */
 	uint64_t next_at, deadline;
-	struct ask_filter filter;
-	uint32_t limit, lane_n;
+	struct asking_question question;
+	uint32_t lane_n;
+	uint64_t found_n; /* as far as was read */
 	bool has_more;
 	json_t *list;
 	struct asking_lane lane[IMG_LANES_MAX];
@@ -44,12 +53,11 @@ struct asking {
 bool asking_open(struct asking *asking, int control_fd, const struct names *names);
 
 /*
- * Puts a question to lanes 0 to lane_n - 1, or to only_lane. asking->client_id must be 0.
+ * Puts a question to lanes 0 to lane_n - 1, or to one of them. asking->client_id must be 0.
  * asking_advance has the answer later.
  */
-void asking_begin(struct asking *asking, int dataplane_fd, uint32_t lane_n, uint32_t only_lane,
-		  const struct ask_filter *filter, uint32_t limit, uint64_t client_id,
-		  uint64_t now);
+void asking_begin(struct asking *asking, int dataplane_fd, uint32_t lane_n,
+		  const struct asking_question *question, uint64_t client_id, uint64_t now);
 
 /* The answer for *ret_client_id once it is whole, or time is up; NULL: not yet. */
 json_t *asking_advance(struct asking *asking, uint64_t now, uint64_t *ret_client_id);

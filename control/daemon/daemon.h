@@ -132,6 +132,11 @@ void generation_remove(struct daemon *daemon, uint64_t generation);
 /* Removes images that nobody needs, and then blobs that no image names. */
 void generations_sweep(struct daemon *daemon);
 
+/* ---- requests_sessions.c: the answer, or NULL: it comes later ---- */
+
+json_t *request_sessions(struct daemon *daemon, const json_t *request, uint64_t client_id);
+json_t *request_kill(struct daemon *daemon, const json_t *request, uint64_t client_id);
+
 /* ---- apply.c ---- */
 
 /* Takes over what an earlier control process left in the run directory. */
@@ -164,6 +169,9 @@ void apply_advance(struct daemon *daemon, uint64_t now);
 char *page_write(void *daemon, size_t *ret_n);
 
 /* ---- requests.c ---- */
+
+/* A text member of a request; NULL: not there. */
+const char *request_text(const json_t *request, const char *key);
 
 json_t *requests_answer(void *daemon, const json_t *request, uint64_t client_id);
 

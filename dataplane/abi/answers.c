@@ -58,6 +58,7 @@ answers_init(void *bytes, uint32_t lane, uint64_t id, uint32_t session_n,
 		.state = (void *)((uint8_t *)bytes + STATE_OFFSET),
 		.session = (void *)((uint8_t *)bytes + RECORD_OFFSET),
 		.session_n = session_n,
+		.life = id,
 	};
 }
 

@@ -148,6 +148,7 @@ struct answers {
 	struct answers_state *state;
 	struct session *session;
 	uint32_t session_n; /* room */
+	uint64_t life;	    /* answers_head.id */
 };
 
 size_t answers_bytes(uint32_t session_n);

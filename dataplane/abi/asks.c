@@ -49,6 +49,7 @@ ask_put(struct ask *place, const struct ask *ask)
 	seqlock_begin(&place->seq);
 	place->kind = ask->kind;
 	place->from = ask->from;
+	place->life = ask->life;
 	place->filter = ask->filter;
 	__atomic_store_n(&place->id, ask->id, __ATOMIC_RELAXED);
 	seqlock_end(&place->seq);
@@ -63,6 +64,8 @@ is_sound(const struct ask *ask, struct abi_fault *ret_fault)
 		return wrong(ret_fault, ABI_FAULT_ENUM, "kind");
 	if ((f->by & ~(uint32_t)ASK_BY_ALL) != 0)
 		return wrong(ret_fault, ABI_FAULT_FLAGS, "by");
+	if (ask->kind == ASK_KIND_KILL && f->by == 0)
+		return wrong(ret_fault, ABI_FAULT_EMPTY, "by");
 	if (f->prefix_n > ASKS_PREFIX_MAX)
 		return wrong(ret_fault, ABI_FAULT_RANGE, "prefix_n");
 	*ret_fault = (struct abi_fault){ .kind = ABI_FAULT_NONE };

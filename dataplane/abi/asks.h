@@ -23,7 +23,7 @@
 #define ASKS_MAGIC 0x314b5341534e4550ull /* "PENSASK1" */
 
 enum {
-	ASKS_VERSION = 1,
+	ASKS_VERSION = 2,
 	ASKS_PREFIX_MAX = 128,
 };
 
@@ -31,7 +31,8 @@ enum {
 /* clang-format off */
 #define ASK_KIND_LIST(x)                                                                           \
 	x(NOTHING, nothing)                                                                        \
-	x(FIND, find) /* the sessions that fit */
+	x(FIND, find) /* the sessions that fit */                                                  \
+	x(KILL, kill) /* end them too; a filter is needed */
 /* clang-format on */
 
 enum ask_kind {
@@ -77,6 +78,7 @@ struct ask {
 	uint32_t kind; /* enum ask_kind */
 	uint64_t id;   /* never 0, never lower than the one before */
 	uint64_t from; /* 0, or answers_state.next of an answer that was cut short */
+	uint64_t life; /* answers_head.id; an ask that changes something is for no other life */
 	struct ask_filter filter;
 } __attribute__((aligned(64)));
 

@@ -203,6 +203,7 @@
 	x(proxy_starved, times, "a body waited for buffers")                                       \
 	x(proxy_cut, exchanges, "cut: the memory budget was used up")                              \
 	x(proxy_linger_cut, connections, "cut: the end of a response was not taken in time")       \
+	x(proxy_killed, sessions, "ended by penstockctl")                                          \
 	x(proxy_listen_failed, listeners, "addresses that could not be listened on")               \
 	x(proxy_farm_overflow, servers, "servers beyond this start's tables")                      \
 	x(proxy_rules_asked, requests, "that rules were asked for")                                \

@@ -84,7 +84,8 @@ enum journal_kind {
 	x(RULE_TARGET, rule_target, "the request target has a malformed escape")                   \
 	x(RULE_ABORT, rule_abort, "a rule closed the connection")                                  \
 	x(RULE_HOST, rule_host, "the URL of a rule leads to no farm")                              \
-	x(SCHEME, scheme_unsupported, "TLS towards servers is not there yet")
+	x(SCHEME, scheme_unsupported, "TLS towards servers is not there yet")                      \
+	x(KILLED, killed, "killed by penstockctl")
 /* clang-format on */
 
 enum journal_cause {

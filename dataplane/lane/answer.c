@@ -20,7 +20,9 @@ take_ask(struct lane_desk *desk)
 		return;
 	answers_begin(&desk->answers, desk->ask.id);
 	desk->look = (struct proxy_look){ .next = desk->ask.from };
-	desk->is_working = fault.kind == ABI_FAULT_NONE;
+	/* One that stands since before this start is not meant for the sessions of now. */
+	desk->is_working = fault.kind == ABI_FAULT_NONE && (desk->ask.kind == ASK_KIND_FIND ||
+							    desk->ask.life == desk->answers.life);
 	if (!desk->is_working)
 		answers_end(&desk->answers, ANSWERS_REFUSED, 0);
 }

@@ -350,6 +350,37 @@ conn_on_event(struct proxy *p, struct conn *c, uint32_t bits)
 		leg_note(p, &c->leg);
 }
 
+/* Part of a request is there, so that there is something to record. */
+static struct exch *
+begun(struct proxy *p, struct conn *c)
+{
+	if (c->state != CONN_EXPECT_HEAD || c->head_at == 0 ||
+	    conn_listener(p, c) == (uint32_t)NONE)
+		return NULL;
+	return exch_begin(p, c);
+}
+
+void
+conn_kill(struct proxy *p, struct conn *c)
+{
+	struct exch *e = c->exch != (uint32_t)NONE ? exch_at(p, c->exch) : NULL;
+
+	p->conf.count->proxy_killed++;
+	if (!c->is_client) {
+		pool_up_stirred(p, c);
+		return;
+	}
+	if (e == NULL)
+		e = begun(p, c);
+	if (e != NULL) {
+		e->client_keeps = false;
+		exch_fail(p, e, 0, JOURNAL_CAUSE_KILLED, 0);
+		return;
+	}
+	leg_abort(p, &c->leg);
+	conn_put(p, c);
+}
+
 /* No request came, or not all of its head. */
 static void
 client_late(struct proxy *p, struct conn *c)

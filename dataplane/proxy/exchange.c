@@ -262,14 +262,14 @@ exch_tunnel_end(struct proxy *p, struct exch *e)
 /*
  * The client must see that what it has is not all: by our end where the framing tells, which also
  * lets the responses before this one through; else by a reset. Who does not read, or must give its
- * buffers back at once, is reset too; and whom a rule aborts (12.4).
+ * buffers back at once, is reset too; whom a rule aborts (12.4); and whom an operator kills.
  */
 static void
 cut_client(struct proxy *p, struct exch *e, enum up_end how)
 {
 	bool is_stuck = e->cause == JOURNAL_CAUSE_MEMORY ||
 			e->cause == JOURNAL_CAUSE_CLIENT_SEND_TIMEOUT ||
-			e->cause == JOURNAL_CAUSE_RULE_ABORT;
+			e->cause == JOURNAL_CAUSE_RULE_ABORT || e->cause == JOURNAL_CAUSE_KILLED;
 	bool is_told = !is_stuck && (e->body[DIR_DOWN].out_done ||
 				     e->body[DIR_DOWN].framing_out != HTTP_FRAMING_CLOSE);
 	struct conn *c;

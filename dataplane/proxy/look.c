@@ -2,8 +2,8 @@
  * look.c - sessions as control asks for them, a bounded number of connections at a time.
  *
  * A session is a client's connection with its exchange and the server's connection of that, or a
- * server's connection that waits in the pool. Looking changes nothing. What costs least is tried
- * first: TCP is asked, and a target gathered, only for who fits so far.
+ * server's connection that waits in the pool. Finding changes nothing, killing ends who fits. What
+ * costs least is tried first: TCP is asked, and a target gathered, only for who fits so far.
  */
 #include "abi/answers.h"
 #include "abi/asks.h"
@@ -16,6 +16,10 @@ TCP_STATE_LIST(SAME)
 _Static_assert((int)TCP_CC_CUBIC == (int)IMG_CONGESTION_CUBIC &&
 		       (int)TCP_CC_NEWRENO == (int)IMG_CONGESTION_NEWRENO,
 	       "controllers are numbered alike");
+
+enum {
+	KILL_COST = 8, /* ending a session is the work of so many looks */
+};
 
 /* Fields that need TCP or the request's head. */
 enum {
@@ -212,8 +216,13 @@ proxy_look(struct proxy *p, const struct ask *ask, struct proxy_look *look, uint
 			return true;
 		}
 		if (pool_is_taken(&p->conns, i) && is_session(conn_at(p, i)) &&
-		    fits(p, &ask->filter, conn_at(p, i), place))
+		    fits(p, &ask->filter, conn_at(p, i), place)) {
 			answers_keep(answers);
+			if (ask->kind == ASK_KIND_KILL) {
+				conn_kill(p, conn_at(p, i));
+				budget_n -= budget_n > KILL_COST ? KILL_COST : budget_n - 1;
+			}
+		}
 		look->next++;
 	}
 	if (look->next < p->conns.fresh)

@@ -125,9 +125,9 @@ struct proxy_look {
 
 /*
  * Works on an ask (abi/asks.h, found sound by ask_take): looks at up to budget_n places of
- * connections, and puts the sessions that fit into answers, begun by the caller. True: the answer
- * is whole, or full, and has been ended. A session that comes or goes meanwhile may be missed or
- * told of; none is told of twice.
+ * connections, and puts the sessions that fit into answers, begun by the caller, as they are before
+ * an ask to kill ends them. True: the answer is whole, or full, and has been ended. A session that
+ * comes or goes meanwhile may be missed or told of; none is told of twice.
  */
 bool proxy_look(struct proxy *proxy, const struct ask *ask, struct proxy_look *look,
 		uint32_t budget_n, struct answers *answers, uint64_t now);

@@ -414,6 +414,11 @@ void conn_on_event(struct proxy *p, struct conn *c, uint32_t bits);
 void conn_on_timer(struct proxy *p, struct conn *c);
 /* The client conn's exchange is over: next request, or our end and the client's. */
 void conn_next(struct proxy *p, struct conn *c, bool is_kept);
+/*
+ * An operator ends a session now: its client's and its server's connection are reset, and the
+ * record of what was in progress says so. A server's idle connection is closed.
+ */
+void conn_kill(struct proxy *p, struct conn *c);
 /* Where the listener is in the present view, NONE: gone. */
 uint32_t conn_listener(struct proxy *p, struct conn *c);
 

@@ -51,3 +51,60 @@ def test_a_hanging_request_is_found_by_its_url(lab):
         expect(lab.ctl("sessions", *words, check=False).returncode == 1, f"{words} is refused")
     for words in (["--limit", "0"], ["--older-than", "soon"], ["--url"], ["show"], ["x"]):
         expect(lab.ctl("sessions", *words, check=False).returncode == 2, f"{words}: usage")
+
+
+def hang(lab, target):
+    """A connection whose request waits for its server."""
+    sock = lab.connect()
+    sock.sendall(f"GET {target} HTTP/1.1\r\nHost: mail\r\n\r\n".encode())
+    return sock
+
+
+def is_reset(sock):
+    try:
+        return sock.recv(1) == b"never"
+    except ConnectionResetError:
+        return True
+
+
+@marked("smoke")
+def test_killed_sessions_are_reset_on_both_sides_and_the_log_says_who_did_it(lab):
+    lab.odd_origin("a")
+    lab.start(lab.config(lanes=2))
+    hanging = [hang(lab, f"/slow-head?s=40&i={i}") for i in range(6)]
+    other = hang(lab, "/slow-head?s=2&other")
+    until("they wait for the server", lambda: len(found(
+        lab, "--url", "/slow-head", "--phase", "wait")) == 7, 10)
+    [session] = found(lab, "--url", "/slow-head?s=40&i=0")
+    told = lab.ctl("sessions", "kill", session["id"]).stdout
+    expect(session["id"] in told and "killed: 1" in told, told)
+    expect(is_reset(hanging[0]), "the client is reset")
+    again = lab.ctl("sessions", "kill", session["id"], check=False)
+    expect(again.returncode == 1 and "any more" in again.stderr, f"{again}")
+    many = lab.ctl("sessions", "kill", "--url", "/slow-head?s=40", check=False)
+    expect(many.returncode == 1 and "5 sessions fit" in many.stderr and "--yes" in many.stderr,
+           f"five need a word more: {many}")
+    expect(len(found(lab, "--url", "/slow-head?s=40")) == 5, "nothing was killed by that")
+    one = lab.ctl_json("sessions", "kill", "--url", "/slow-head?s=40&i=1")
+    expect(one["killed"] == 1 and one["sessions"][0]["target"].endswith("i=1"), f"{one}")
+    rest = lab.ctl_json("sessions", "kill", "--url", "/slow-head?s=40", "--phase", "wait",
+                        "--limit", "1", "--yes")
+    expect(rest["killed"] == 4 and len(rest["sessions"]) == 1 and rest["more"], f"{rest}")
+    expect(all(is_reset(sock) for sock in hanging[1:]), "each client is reset")
+    expect(b"200" in other.recv(4096), "who was not meant has its answer")
+    none = lab.ctl("sessions", "kill", "--url", "/slow-head?s=40", "--yes")
+    expect("killed: 0" in none.stdout, f"{none}")
+    until("the access log names the cause", lambda: len([
+        e for e in lab.access_log() if e.get("cause_word") == "killed" and
+        e["cause"] == "killed by penstockctl" and e["target"].startswith("/slow-head?s=40")]) == 6,
+        5)
+    expect(lab.counters()["proxy_killed"] == 6, "each was counted")
+    until("the server's ends are gone too", lambda: len(lab.run(
+        "origins", "ss", "-Htn", "state", "established", "sport", "=", ":8080"
+    ).stdout.splitlines()) <= 1, 5)
+    log = lab.text("control.log")
+    expect(log.count("sessions are to be killed: {") == 5 and "sessions killed: 4" in log, log)
+    for words in (["kill"], ["kill", "--yes"], ["kill", "--url"], ["kill", "--phase", "x", "--y"]):
+        expect(lab.ctl("sessions", *words, check=False).returncode == 2, f"{words}: usage")
+    for words in (["--phase", "none"], ["kill", "--phase", "none", "--yes"], ["kill", "9-9"]):
+        expect(lab.ctl("sessions", *words, check=False).returncode == 1, f"{words} is refused")

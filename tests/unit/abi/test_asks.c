@@ -81,7 +81,7 @@ static void
 an_ask_is_taken_once(void **state)
 {
 	struct asks *asks = aligned_alloc(64, sizeof(*asks));
-	struct ask put = { .kind = ASK_KIND_FIND, .id = 4, .from = 9 }, got;
+	struct ask put = { .kind = ASK_KIND_FIND, .id = 4, .from = 9, .life = 11 }, got;
 	struct abi_fault fault;
 
 	(void)state;
@@ -96,6 +96,7 @@ an_ask_is_taken_once(void **state)
 	assert_int_equal(fault.kind, ABI_FAULT_NONE);
 	assert_int_equal(got.id, 4);
 	assert_int_equal(got.from, 9);
+	assert_int_equal(got.life, 11);
 	assert_int_equal(got.filter.age_ns, 30);
 	assert_false(ask_take(&asks->ask[1], 4, &got, &fault));
 	assert_false(ask_take(&asks->ask[0], 0, &got, &fault)); /* another lane's */
@@ -140,6 +141,7 @@ each_bad_ask_is_named(void **state)
 	WITH(bad.kind = ASK_KINDS, ABI_FAULT_ENUM, "kind");
 	WITH(bad.filter.by = ASK_BY_ALL + 1, ABI_FAULT_FLAGS, "by");
 	WITH(bad.filter.prefix_n = ASKS_PREFIX_MAX + 1, ABI_FAULT_RANGE, "prefix_n");
+	WITH(bad.kind = ASK_KIND_KILL, ABI_FAULT_EMPTY, "by"); /* whom? */
 #undef WITH
 }
 

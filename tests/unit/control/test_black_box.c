@@ -187,6 +187,21 @@ every_verb_has_help_with_an_example(void **state)
 	}
 }
 
+static void
+killing_takes_a_choice_and_a_word_more(void **state)
+{
+	(void)state;
+	assert_ctl("sessions kill", 2, "kill takes the ID of a session, or a filter");
+	assert_ctl("sessions kill --yes --limit 3", 2,
+		   "kill takes the ID of a session, or a filter");
+	assert_ctl("sessions kill --farm", 2,
+		   "'--farm' is not an option of it, or lacks its value");
+	assert_ctl("sessions --yes", 2, "'--yes' is not an option");
+	assert_ctl("sessions kill 0-1", 1, "no data plane runs");
+	assert_ctl("sessions kill --url /x", 1, "no data plane runs");
+	assert_ctl("sessions kill --url /x --yes", 1, "no data plane runs");
+}
+
 /* What bash offers for the last of these words, as it would at a prompt. */
 static void
 assert_completes(const char *words, const char *offers)
@@ -216,6 +231,8 @@ bash_completes_verbs_and_their_words(void **state)
 	assert_ctl("completion fish", 2, "names the shell");
 	assert_completes("che", "check\n");
 	assert_completes("se", "servers server sessions\n");
+	assert_completes("sessions \"\"", "show kill\n");
+	assert_completes("sessions --ye", "--yes\n");
 	assert_completes("--run /tmp --json serve", "servers server\n");
 	assert_completes("server d", "drain disable\n");
 	assert_completes("server --json \"\"", "drain disable enable\n");
@@ -369,6 +386,7 @@ main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(verbs_answer_with_their_exit_codes),
+		cmocka_unit_test(killing_takes_a_choice_and_a_word_more),
 		cmocka_unit_test(bash_completes_verbs_and_their_words),
 		cmocka_unit_test(changes_are_told_applied_and_told_again),
 		cmocka_unit_test(servers_are_drained_and_listed),

@@ -334,6 +334,36 @@ what_control_asks_is_answered(void **state)
 	town_close(&town);
 }
 
+/* A restart of the data plane finds the last ask still standing: it was about others. */
+static void
+an_ask_to_kill_is_for_this_life_alone(void **state)
+{
+	struct ask ask = {
+		.kind = ASK_KIND_KILL,
+		.id = 3,
+		.life = 1,
+		.filter = { .by = ASK_BY_PHASE, .phases = 1u << SESSION_IDLE },
+	};
+	const struct answers_state *at;
+
+	(void)state;
+	town_open(&town, &(struct town_conf){ .lane_n = 1, .queue_n = 1, .bufs_n = 8192 });
+	ask_all(ASKS);
+	at = town.answers[0].state;
+	ask.life = town.answers[0].life + 1;
+	ask_put(&town.asks.ask[0], &ask);
+	town_run(&town, 40);
+	assert_int_equal(at->phase, ANSWERS_REFUSED);
+	assert_int_equal(at->ask_id, 3);
+	ask.life = town.answers[0].life;
+	ask.id = 4;
+	ask_put(&town.asks.ask[0], &ask);
+	town_run(&town, 40);
+	assert_int_equal(at->ask_id, 4);
+	assert_int_equal(at->phase, ANSWERS_DONE);
+	town_close(&town);
+}
+
 int
 main(void)
 {
@@ -352,6 +382,7 @@ main(void)
 		cmocka_unit_test(a_dry_pool_leaves_the_link_its_own),
 		cmocka_unit_test(a_silent_peer_is_looked_for_on_the_link),
 		cmocka_unit_test(what_control_asks_is_answered),
+		cmocka_unit_test(an_ask_to_kill_is_for_this_life_alone),
 		cmocka_unit_test(rules_of_a_new_view_get_their_rows_over_many_turns),
 	};
 
