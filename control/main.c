@@ -144,7 +144,7 @@ on_signal(void *ctx, int fd, uint32_t events)
 		daemon->must_stop = true;
 		return;
 	}
-	if (access_log_open(&daemon->log, daemon->settings.log_path, daemon->settings.log_format))
+	if (access_log_open(&daemon->log, daemon->settings.log_path, &daemon->settings.log_style))
 		say("the access log is opened again");
 }
 

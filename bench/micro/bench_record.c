@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "conf/conf.h"
-#include "daemon/record.h"
+#include "run/record.h"
 #include "micro/bench.h"
 #include "run/tables.h"
 
@@ -95,26 +95,39 @@ names_fill(void)
 }
 
 static void
-lines(enum conf_log_format format, uint32_t n)
+lines(const struct log_style *style, uint32_t n)
 {
 	static struct record_second second;
 
 	for (uint32_t i = 0; i < n; i++) {
 		record.time_ns += 3400;
-		bench_keep(record_line(format, &record, &text, &names, &second, line));
+		bench_keep(record_line(style, &record, &text, &names, &second, line));
 	}
 }
 
 static void
 json(uint32_t n)
 {
-	lines(CONF_LOG_JSON, n);
+	static const struct log_style style = { .format = CONF_LOG_JSON };
+
+	lines(&style, n);
 }
 
 static void
 combined(uint32_t n)
 {
-	lines(CONF_LOG_COMBINED, n);
+	static const struct log_style style = { .format = CONF_LOG_COMBINED };
+
+	lines(&style, n);
+}
+
+static void
+w3c(uint32_t n)
+{
+	struct log_style style = { .format = CONF_LOG_W3C };
+
+	log_style_default_fields(&style);
+	lines(&style, n);
 }
 
 static void
@@ -170,6 +183,8 @@ main(int argc, char **argv)
 	bench_run("record/json-escaped", TIMES, escaped, json);
 	bench_run("record/combined", TIMES, plain, combined);
 	bench_run("record/combined-escaped", TIMES, escaped, combined);
+	bench_run("record/w3c", TIMES, plain, w3c);
+	bench_run("record/w3c-escaped", TIMES, escaped, w3c);
 	plain(0);
 	bench_run("record/read", TIMES, write_many, read_many);
 	names_fini(&names);

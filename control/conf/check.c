@@ -320,6 +320,37 @@ check_resolver(const struct conf *conf, struct conf_errs *errs)
 }
 
 static void
+check_logs(const struct conf *conf, struct conf_errs *errs)
+{
+	const struct conf_access_log *access = &conf->logs.access;
+	const struct conf_num *first[LOG_FIELDS_N] = { NULL };
+
+	if (access->fields.at == NULL)
+		return;
+	if (access->format.v != CONF_LOG_W3C) {
+		conf_err_add(
+			errs, access->fields.at->key_at,
+			"'fields' belong to the format w3c, here it is %s; add format: w3c, or "
+			"remove 'fields'",
+			access->format.v == CONF_LOG_JSON ? "json" : "combined");
+		return;
+	}
+	if (access->fields.n == 0)
+		conf_err_add(errs, access->fields.at->at,
+			     "a line of 0 fields says nothing; name some, or leave 'fields' out");
+	for (CONF_EACH(struct conf_num, field, &access->fields)) {
+		if (field->at == NULL)
+			continue;
+		if (first[field->v] != NULL)
+			conf_err_add(errs, field->at->at,
+				     "'%s' is already a field in line %u; remove one",
+				     log_field_words[field->v], first[field->v]->at->at.line);
+		else
+			first[field->v] = field;
+	}
+}
+
+static void
 check_sources(const struct conf_list *sources, struct conf_errs *errs)
 {
 	if (sources->n > IMG_RANGE_MAX)
@@ -365,5 +396,6 @@ check_conf(const struct conf *conf, struct conf_errs *errs)
 	check_farms(conf, errs);
 	check_hosts(conf, errs);
 	check_resolver(conf, errs);
+	check_logs(conf, errs);
 	check_counts(conf, errs);
 }

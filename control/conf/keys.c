@@ -22,11 +22,10 @@ static const char *const words_xff[] = { "append", "replace", "off", NULL };
 static const char *const words_scheme[] = { "http", NULL };
 static const char *const later_protocol[] = { "https", "tls", "tcp", NULL };
 static const char *const later_scheme[] = { "https", "same", NULL };
-static const char *const later_format[] = { "w3c", NULL };
 static const char *const later_balance[] = { "least-connections", "least-requests", "hash",
 					     "weighted-least-connections", "random", NULL };
 static const char *const words_balance[] = { "weighted-round-robin", NULL };
-static const char *const words_format[] = { "json", "combined", NULL };
+static const char *const words_format[] = { "json", "combined", "w3c", NULL };
 
 static const struct key device_keys[] = {
 	{ .name = "memif", .type = KEY_FILE, AT(conf_device, memif),
@@ -347,9 +346,13 @@ SECTION(key_resolver, "resolver", resolver_keys, conf_resolver);
 static const struct key access_keys[] = {
 	{ .name = "path", .type = KEY_FILE, .is_needed = true, AT(conf_access_log, path),
 	  .example = "path: /var/log/penstock/access.log", .what = "the file, appended to" },
-	{ .name = "format", .type = KEY_WORD, .words = words_format, .later = later_format, .absent = "json",
+	{ .name = "format", .type = KEY_WORD, .words = words_format, .absent = "json",
 	  AT(conf_access_log, format), .example = "format: json",
-	  .what = "one object a line, or the lines that nginx and Apache call combined" },
+	  .what = "one object a line, the lines that nginx and Apache call combined, or the W3C "
+		  "extended format of IIS" },
+	{ .name = "fields", .type = KEY_WORD, .is_list = true, .words = log_field_words,
+	  AT(conf_access_log, fields), .example = "fields: [date, time, c-ip, cs-uri-stem, sc-status]",
+	  .what = "of `w3c`: what stands in a line, in this order; left out: the first 19 of these" },
 };
 SECTION(key_access, "access", access_keys, conf_access_log);
 
@@ -491,6 +494,24 @@ key_nearest(const struct key_section *section, const char *name)
 			continue;
 		if (distance < near || best == NULL)
 			best = section->keys[i].name;
+		near = distance;
+	}
+	return best;
+}
+
+const char *
+key_nearest_word(const char *const *words, const char *word)
+{
+	const char *best = NULL;
+	uint32_t near = (uint32_t)strlen(word) / 3;
+
+	for (; *words != NULL; words++) {
+		uint32_t distance = key_distance(word, *words);
+
+		if (distance > near)
+			continue;
+		if (distance < near || best == NULL)
+			best = *words;
 		near = distance;
 	}
 	return best;

@@ -78,6 +78,9 @@ const struct key *key_find(const struct key_section *section, const char *name);
 /* The known key that is spelt most like it, or NULL when none is near. */
 const char *key_nearest(const struct key_section *section, const char *name);
 
+/* The same of a list of words that NULL ends. */
+const char *key_nearest_word(const char *const *words, const char *word);
+
 /* How many letters to add, drop, replace or swap to make one word of the other. */
 uint32_t key_distance(const char *a, const char *b);
 

@@ -15,6 +15,7 @@
 #include "conf/arena.h"
 #include "conf/errs.h"
 #include "conf/lex.h"
+#include "conf/log_style.h"
 
 struct rule_sets;
 
@@ -182,15 +183,11 @@ struct conf_resolver {
 	struct conf_list servers; /* struct conf_str: IP, IP:port or [v6]:port */
 };
 
-enum conf_log_format {
-	CONF_LOG_JSON,
-	CONF_LOG_COMBINED,
-};
-
 struct conf_access_log {
 	const struct node *at;
 	struct conf_str path;
-	struct conf_num format; /* enum conf_log_format */
+	struct conf_num format;	 /* enum conf_log_format */
+	struct conf_list fields; /* struct conf_num: enum log_field */
 };
 
 struct conf_logs {

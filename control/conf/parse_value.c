@@ -108,6 +108,8 @@ parse_str(struct parse *parse, const struct key *key, const struct node *node, s
 void
 parse_word(struct parse *parse, const struct key *key, const struct node *node, struct conf_num *to)
 {
+	const char *nearest;
+
 	for (uint32_t i = 0; key->words[i] != NULL; i++) {
 		if (strcmp(key->words[i], node->text) != 0)
 			continue;
@@ -121,8 +123,16 @@ parse_word(struct parse *parse, const struct key *key, const struct node *node, 
 			     key->name, node->text, words_joined(parse, key->words));
 		return;
 	}
-	conf_err_add(parse->errs, node->at, "'%s' is not a value of '%s'; use %s",
-		     parse_shown(parse, node->text), key->name, words_joined(parse, key->words));
+	nearest = key_nearest_word(key->words, node->text);
+	if (nearest != NULL)
+		conf_err_add(parse->errs, node->at,
+			     "'%s' is not a value of '%s'; did you mean '%s'? It takes %s",
+			     parse_shown(parse, node->text), key->name, nearest,
+			     words_joined(parse, key->words));
+	else
+		conf_err_add(parse->errs, node->at, "'%s' is not a value of '%s'; use %s",
+			     parse_shown(parse, node->text), key->name,
+			     words_joined(parse, key->words));
 }
 
 void

@@ -16,6 +16,7 @@
 #include "base/ensure.h"
 #include "daemon/loop.h"
 #include "daemon/say.h"
+#include "run/record.h"
 
 #define FLUSH_AGE      LOOP_S
 #define COMPLAIN_EVERY (60 * LOOP_S)
@@ -62,25 +63,44 @@ front_drop(struct access_log *log, size_t n, uint64_t lines_n)
 
 /* Of what the old file did not take: what belongs into the new one. */
 static void
-leftover_sort(struct access_log *log, bool is_same_format, bool is_same)
+leftover_sort(struct access_log *log, bool is_same_style, bool is_same)
 {
 	const char *end = log->is_cut ? memchr(log->buffer, '\n', log->n) : NULL;
 
-	if (is_same_format && is_same)
+	if (is_same_style && is_same)
 		return;
-	if (!is_same_format)
+	if (!is_same_style)
 		front_drop(log, log->n, log->buffered_n);
 	else if (end != NULL)
-		front_drop(log, (size_t)(end - log->buffer) + 1, 1);
+		front_drop(log, (size_t)(end - log->buffer) + 1, log->is_cut_line);
 	if (log->is_cut && is_same)
 		log->buffer[log->n++] = '\n'; /* the half line ends */
 	log->is_cut = false;
 }
 
-bool
-access_log_open(struct access_log *log, const char *path, enum conf_log_format format)
+/* The directives of a W3C log, behind the rest of a line that goes on in this file. */
+static void
+head_put(struct access_log *log)
 {
-	bool is_same_format = format == log->format && path != NULL, is_open;
+	const char *end = log->is_cut ? memchr(log->buffer, '\n', log->n) : NULL;
+	size_t at = end != NULL ? (size_t)(end - log->buffer) + 1 : 0, n;
+	char head[RECORD_W3C_HEAD_MAX];
+
+	if (log->n == 1 && log->buffer[0] == '\n')
+		at = 1; /* it ends half a line of before */
+	n = record_w3c_head(&log->style, PENSTOCK_VERSION, loop_realtime() / LOOP_S, head);
+	ensure(n <= ACCESS_LOG_ROOM - log->n);
+	memmove(log->buffer + at + n, log->buffer + at, log->n - at);
+	memcpy(log->buffer + at, head, n);
+	if (log->n == 0)
+		log->oldest = loop_now();
+	log->n += n;
+}
+
+bool
+access_log_open(struct access_log *log, const char *path, const struct log_style *style)
+{
+	bool is_same_style = log_style_is_same(style, &log->style) && path != NULL, is_open;
 	struct stat was = { 0 };
 	char *copy = NULL;
 
@@ -91,14 +111,16 @@ access_log_open(struct access_log *log, const char *path, enum conf_log_format f
 	}
 	free(log->path);
 	log->path = copy;
-	log->format = format;
+	log->style = *style;
 	if (log->fd >= 0) {
 		fstat(log->fd, &was);
 		close(log->fd);
 	}
 	log->fd = -1;
 	is_open = log->path != NULL && file_open(log);
-	leftover_sort(log, is_same_format && is_open, is_same_file(log->fd, &was));
+	leftover_sort(log, is_same_style && is_open, is_same_file(log->fd, &was));
+	if (is_open && style->format == CONF_LOG_W3C)
+		head_put(log);
 	return is_open || log->path == NULL;
 }
 
@@ -136,18 +158,34 @@ access_log_deadline(const struct access_log *log)
 	return log->n == 0 ? LOOP_NEVER : log->oldest + FLUSH_AGE;
 }
 
-/* The first n bytes are out, of which the last may be within a line. */
+/* Whether a line that begins here is a request's: no directive, nor the end of half a line. */
+static bool
+is_line(char first)
+{
+	return first != '#' && first != '\n';
+}
+
+/* The first n bytes are out, of which the last may be within a line. Returns the lines that ended. */
+static uint64_t
+lines_ended(struct access_log *log, size_t n)
+{
+	uint64_t lines_n = 0;
+	size_t at = 0;
+
+	for (const char *end; (end = memchr(log->buffer + at, '\n', n - at)) != NULL;
+	     at = (size_t)(end - log->buffer) + 1)
+		lines_n += at == 0 && log->is_cut ? log->is_cut_line : is_line(log->buffer[at]);
+	if (at < n && !(at == 0 && log->is_cut))
+		log->is_cut_line = is_line(log->buffer[at]);
+	log->is_cut = at < n;
+	return lines_n;
+}
+
 static void
 written(struct access_log *log, size_t n)
 {
-	uint64_t lines_n = log->buffered_n;
+	uint64_t lines_n = lines_ended(log, n);
 
-	if (n < log->n) {
-		lines_n = 0;
-		for (size_t i = 0; i < n; i++)
-			lines_n += log->buffer[i] == '\n';
-	}
-	log->is_cut = log->buffer[n - 1] != '\n';
 	memmove(log->buffer, log->buffer + n, log->n - n);
 	log->n -= n;
 	log->written_n += lines_n;

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "conf/model.h"
+#include "conf/log_style.h"
 
 enum {
 	ACCESS_LOG_FLUSH = 64 * 1024, /* a buffer this full is written */
@@ -19,7 +19,7 @@ enum {
 
 struct access_log {
 	char *path; /* NULL: no log is wanted */
-	enum conf_log_format format;
+	struct log_style style;
 	int fd; /* -1: not open */
 	char *buffer;
 	size_t n;	     /* bytes in the buffer */
@@ -28,7 +28,8 @@ struct access_log {
 	uint64_t buffered_n; /* lines in the buffer */
 	uint64_t dropped_n;  /* lines, ever */
 	uint64_t complain_at;
-	bool is_cut; /* the file ends within a line, whose rest is at the buffer's front */
+	bool is_cut;	  /* the file ends within a line, whose rest is at the buffer's front */
+	bool is_cut_line; /* ... which is a request's, no directive */
 };
 
 void access_log_init(struct access_log *log);
@@ -37,9 +38,10 @@ void access_log_init(struct access_log *log);
  * Another file, or none (NULL). The same path again: reopens it, as after a rotation. What the
  * old file did not take goes into the new one if that has the same format, but for the rest of a
  * line that the old one has the beginning of; else it is dropped and counted. False: it cannot be
- * opened (told); lines are then dropped and counted until it can.
+ * opened (told); lines are then dropped and counted until it can. A W3C log has its directives
+ * before the first line that is written after each opening.
  */
-bool access_log_open(struct access_log *log, const char *path, enum conf_log_format format);
+bool access_log_open(struct access_log *log, const char *path, const struct log_style *style);
 
 /* Room for a line of up to n bytes, to be confirmed by access_log_added; NULL: none. */
 char *access_log_room(struct access_log *log, size_t n);

@@ -444,7 +444,7 @@ apply_adopt(struct daemon *daemon)
 	if (!settings_load(&daemon->settings, daemon->control_fd))
 		settings_fini(&daemon->settings);
 	generation_prepare(daemon, &daemon->tables.img, &daemon->settings);
-	access_log_open(&daemon->log, daemon->settings.log_path, daemon->settings.log_format);
+	access_log_open(&daemon->log, daemon->settings.log_path, &daemon->settings.log_style);
 	scrape_listen(&daemon->scrape, daemon->settings.metrics);
 	good_adopt(daemon);
 }

@@ -13,7 +13,7 @@
 #include "abi/answers.h"
 #include "abi/asks.h"
 #include "abi/rundir.h"
-#include "daemon/names.h"
+#include "run/names.h"
 
 enum {
 	ASKING_LIMIT_USUAL = 100,

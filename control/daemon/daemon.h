@@ -18,7 +18,7 @@
 #include "daemon/journals.h"
 #include "daemon/loop.h"
 #include "daemon/making.h"
-#include "daemon/names.h"
+#include "run/names.h"
 #include "daemon/overrides.h"
 #include "daemon/processors.h"
 #include "daemon/resolver.h"

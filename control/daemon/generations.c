@@ -145,11 +145,11 @@ generation_use_settings(struct daemon *daemon, const struct settings *settings)
 {
 	const char *was = daemon->settings.log_path, *is = settings->log_path;
 	bool is_same = (was == NULL) == (is == NULL) && (is == NULL || strcmp(was, is) == 0) &&
-		       daemon->settings.log_format == settings->log_format;
+		       log_style_is_same(&daemon->settings.log_style, &settings->log_style);
 
 	settings_copy(&daemon->settings, settings);
 	if (!is_same)
-		access_log_open(&daemon->log, settings->log_path, settings->log_format);
+		access_log_open(&daemon->log, settings->log_path, &settings->log_style);
 	scrape_listen(&daemon->scrape, settings->metrics);
 	settings_save(settings, daemon->control_fd);
 }

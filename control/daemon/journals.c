@@ -155,7 +155,7 @@ one_record(struct journals *journals, struct journals_one *one, uint64_t now)
 	line = access_log_room(journals->log, RECORD_LINE_MAX);
 	if (line != NULL)
 		access_log_added(journals->log,
-				 record_line(journals->log->format, &access, &strings,
+				 record_line(&journals->log->style, &access, &strings,
 					     journals->names, &journals->second, line),
 				 now);
 	return true;

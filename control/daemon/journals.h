@@ -16,8 +16,8 @@
 #include "abi/journal.h"
 #include "abi/rundir.h"
 #include "daemon/access_log.h"
-#include "daemon/names.h"
-#include "daemon/record.h"
+#include "run/names.h"
+#include "run/record.h"
 
 struct journals_one {
 	struct rundir_map map; /* p NULL: not there */

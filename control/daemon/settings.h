@@ -15,7 +15,7 @@
 /* Zeroed is "nothing said". Texts are malloc's. */
 struct settings {
 	char *log_path; /* NULL: no access log */
-	enum conf_log_format log_format;
+	struct log_style log_style;
 	char *dns;     /* "IP:port,IP"; "": the machine's own */
 	char *socket;  /* NULL: control/socket */
 	char *metrics; /* "IP:port"; NULL: not served */

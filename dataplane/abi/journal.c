@@ -152,6 +152,7 @@ journal_begin_access(struct journal_writer *w, struct journal_sizes *sizes)
 	n += sizes->target_n = cut(sizes->target_n, JOURNAL_TARGET_MAX, &sizes->is_cut);
 	n += sizes->host_n = cut(sizes->host_n, JOURNAL_HOST_MAX, &sizes->is_cut);
 	n += sizes->agent_n = cut(sizes->agent_n, JOURNAL_AGENT_MAX, &sizes->is_cut);
+	n += sizes->referer_n = cut(sizes->referer_n, JOURNAL_REFERER_MAX, &sizes->is_cut);
 	sizes->bytes = (n + JOURNAL_ALIGN - 1) / JOURNAL_ALIGN * JOURNAL_ALIGN;
 	w->seq++;
 	p = place(w, sizes->bytes);
@@ -180,10 +181,12 @@ journal_end_access(struct journal_writer *w, struct journal_access *r,
 	r->target_n = sizes->target_n;
 	r->host_n = sizes->host_n;
 	r->agent_n = sizes->agent_n;
+	r->referer_n = sizes->referer_n;
 	end = append(end, text->method, sizes->method_n);
 	end = append(end, text->target, sizes->target_n);
 	end = append(end, text->host, sizes->host_n);
 	end = append(end, text->agent, sizes->agent_n);
+	end = append(end, text->referer, sizes->referer_n);
 	memset(end, 0, (size_t)(p + sizes->bytes - end));
 	w->written += sizes->bytes;
 	__atomic_store_n(&w->head->seq, w->seq, __ATOMIC_RELAXED);
@@ -198,7 +201,8 @@ journal_put_access(struct journal_writer *w, const struct journal_access *a,
 	struct journal_sizes sizes = { .method_n = a->method_n,
 				       .target_n = a->target_n,
 				       .host_n = a->host_n,
-				       .agent_n = a->agent_n };
+				       .agent_n = a->agent_n,
+				       .referer_n = a->referer_n };
 	struct journal_access *r = journal_begin_access(w, &sizes);
 
 	if (r == NULL)

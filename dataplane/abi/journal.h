@@ -33,6 +33,7 @@ enum {
 	JOURNAL_TARGET_MAX = 8192,
 	JOURNAL_HOST_MAX = 256,
 	JOURNAL_AGENT_MAX = 512,
+	JOURNAL_REFERER_MAX = 1024,
 };
 
 enum journal_kind {
@@ -160,13 +161,14 @@ struct journal_access {
 	struct journal_leg client_leg, upstream_leg;
 	uint32_t rule_slot, rule_incarnation; /* the last rule that matched; incarnation 0: none */
 	uint16_t substatus;		      /* of rules: 500.50 is 50; 0: none */
-	uint16_t spare[3];
-	/* then method, target, host, agent: bytes as received, not terminated */
+	uint16_t referer_n;
+	uint16_t spare[2];
+	/* then method, target, host, agent, referer: bytes as received, not terminated */
 };
 
 /* The strings of a record, pointing to wherever it lies. */
 struct journal_text {
-	const uint8_t *method, *target, *host, *agent;
+	const uint8_t *method, *target, *host, *agent, *referer;
 };
 
 /* ---- the file ---- */
@@ -212,14 +214,14 @@ void journal_set_cursor(struct journal_writer *w, const struct cursor *cursor);
 
 /* Bytes of a record's strings, cut to their maxima by journal_begin_access, and of all of it. */
 struct journal_sizes {
-	uint16_t method_n, target_n, host_n, agent_n;
+	uint16_t method_n, target_n, host_n, agent_n, referer_n;
 	bool is_cut;
 	uint32_t bytes;
 };
 
 /*
  * An access record written where it is read, without a copy: begin gives the place, the caller
- * sets every field but record, lane and the four lengths (flags with JOURNAL_CUT when sizes says
+ * sets every field but record, lane and the five lengths (flags with JOURNAL_CUT when sizes says
  * so), and end publishes it. NULL: no room, it was counted as dropped. Nothing of the record is
  * seen before its end. Neither reads the clock, blocks or calls the system.
  */
@@ -229,7 +231,7 @@ void journal_end_access(struct journal_writer *w, struct journal_access *record,
 
 /*
  * The same in one go: the caller fills in *a (but for record and lane) and the lengths
- * method_n, target_n, host_n, agent_n of the strings, which are cut to their maxima here. False:
+ * method_n, target_n, host_n, agent_n, referer_n of the strings, which are cut to their maxima here. False:
  * no room, it was counted as dropped.
  */
 bool journal_put_access(struct journal_writer *w, const struct journal_access *a,

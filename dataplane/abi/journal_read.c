@@ -112,9 +112,11 @@ split_access(const uint8_t *p, const struct journal_record *record,
 
 	memcpy(&a, p, fixed);
 	if (a.method_n > JOURNAL_METHOD_MAX || a.target_n > JOURNAL_TARGET_MAX ||
-	    a.host_n > JOURNAL_HOST_MAX || a.agent_n > JOURNAL_AGENT_MAX)
+	    a.host_n > JOURNAL_HOST_MAX || a.agent_n > JOURNAL_AGENT_MAX ||
+	    a.referer_n > JOURNAL_REFERER_MAX)
 		return false; /* no writer of ours: who prints them counts on the maxima */
-	need = (uint64_t)record->fixed_bytes + a.method_n + a.target_n + a.host_n + a.agent_n;
+	need = (uint64_t)record->fixed_bytes + a.method_n + a.target_n + a.host_n + a.agent_n +
+	       a.referer_n;
 	if (need > record->bytes || a.cause >= JOURNAL_CAUSES)
 		return false;
 	*ret_access = a;
@@ -122,6 +124,7 @@ split_access(const uint8_t *p, const struct journal_record *record,
 	ret_text->target = ret_text->method + a.method_n;
 	ret_text->host = ret_text->target + a.target_n;
 	ret_text->agent = ret_text->host + a.host_n;
+	ret_text->referer = ret_text->agent + a.agent_n;
 	return true;
 }
 

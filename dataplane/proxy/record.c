@@ -120,7 +120,7 @@ fill(struct proxy *p, const struct exch *e, bool is_cut, struct journal_access *
 	a->rule_slot = e->rule_slot;
 	a->rule_incarnation = e->rule_incarnation;
 	a->substatus = e->substatus;
-	a->spare[0] = a->spare[1] = a->spare[2] = 0;
+	a->spare[0] = a->spare[1] = 0;
 }
 
 /* The target as it came, or as rules want it in the log (12.6). */
@@ -141,13 +141,17 @@ record_put(struct proxy *p, const struct exch *e)
 	struct slice head = head_bytes(p, &e->head, min_u32(e->head.bytes, SCRATCH_BYTES));
 	struct slice method = text_at(head, e->method), target = target_of(p, e, head);
 	struct slice host = text_at(head, e->host), agent = text_at(head, e->agent);
+	struct slice referer = text_at(head, e->referer);
 	struct journal_sizes sizes = { .method_n = (uint16_t)method.n,
 				       .target_n = (uint16_t)target.n,
 				       .host_n = (uint16_t)host.n,
-				       .agent_n = (uint16_t)agent.n };
-	struct journal_text text = {
-		.method = method.p, .target = target.p, .host = host.p, .agent = agent.p
-	};
+				       .agent_n = (uint16_t)agent.n,
+				       .referer_n = (uint16_t)referer.n };
+	struct journal_text text = { .method = method.p,
+				     .target = target.p,
+				     .host = host.p,
+				     .agent = agent.p,
+				     .referer = referer.p };
 	struct journal_access *a = journal_begin_access(p->conf.journal, &sizes);
 
 	if (a == NULL)

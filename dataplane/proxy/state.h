@@ -246,7 +246,7 @@ struct exch {
 	struct bufq head;   /* the request's head as it came, for further tries and the record */
 	struct bufq built;  /* the head to send, while the connection is being opened */
 	struct bufq replay; /* views of body bytes given to a reused connection */
-	struct place method, target, host, agent;
+	struct place method, target, host, agent, referer;
 	struct body body[DIRS];
 
 	/* times, of the lane's clock */

@@ -75,17 +75,21 @@ place_of(struct slice head, struct slice s)
 static void
 note_request(struct exch *e, struct slice bytes, const struct http_request *r)
 {
-	const struct http_field *agent = NULL;
+	const struct http_field *agent = NULL, *referer = NULL;
 
 	e->method_id = (uint8_t)r->method_id;
 	e->minor = r->head.minor;
 	e->method = place_of(bytes, r->method);
 	e->target = place_of(bytes, r->target);
 	e->host = place_of(bytes, r->host);
-	if (r->reason == HTTP_REASON_NONE)
+	if (r->reason == HTTP_REASON_NONE) {
 		agent = http_find(&r->head, HTTP_FIELD_USER_AGENT, NULL);
+		referer = http_find(&r->head, HTTP_FIELD_REFERER, NULL);
+	}
 	if (agent != NULL)
 		e->agent = place_of(bytes, http_field_value(agent));
+	if (referer != NULL)
+		e->referer = place_of(bytes, http_field_value(referer));
 }
 
 /* Moves the head's buffers to the exchange; false when there is no buffer for the cut. */

@@ -184,6 +184,7 @@ fuzz_journal(const uint8_t *data, size_t n)
 				read_bytes(strings.target, got.target_n);
 				read_bytes(strings.host, got.host_n);
 				read_bytes(strings.agent, got.agent_n);
+				read_bytes(strings.referer, got.referer_n);
 				sum += journal_cause_name(got.cause)[0];
 			}
 		}

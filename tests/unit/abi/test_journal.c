@@ -66,11 +66,13 @@ put(struct bench *b, uint16_t n, char fill)
 		.target_n = n,
 		.host_n = 4,
 		.agent_n = 0,
+		.referer_n = 8,
 	};
 	struct journal_text text = {
 		.method = (const uint8_t *)"GET",
 		.target = target,
 		.host = (const uint8_t *)"host",
+		.referer = (const uint8_t *)"http://r",
 	};
 
 	memset(target, fill, n);
@@ -100,6 +102,8 @@ a_record_reads_back_with_its_strings(void **state)
 	assert_memory_equal(b->text.method, "GET", 3);
 	assert_memory_equal(b->text.target, "ttttt", 5);
 	assert_memory_equal(b->text.host, "host", 4);
+	assert_int_equal(b->got.referer_n, 8);
+	assert_memory_equal(b->text.referer, "http://r", 8);
 	assert_int_equal(next(b), JOURNAL_GOT_NOTHING);
 	assert_int_equal(journal_used(&b->writer), 0);
 }
@@ -114,6 +118,8 @@ long_strings_are_cut_and_marked(void **state)
 	assert_int_equal(b->got.target_n, JOURNAL_TARGET_MAX);
 	assert_true((b->got.flags & JOURNAL_CUT) != 0);
 	assert_memory_equal(b->text.host, "host", 4);
+	assert_int_equal(b->got.referer_n, 8);
+	assert_memory_equal(b->text.referer, "http://r", 8);
 }
 
 static void
@@ -286,7 +292,7 @@ a_hostile_ring_is_survived(void **state)
 			records += got == JOURNAL_GOT_RECORD;
 			if (got == JOURNAL_GOT_RECORD) {
 				size_t n = (size_t)b->got.method_n + b->got.target_n +
-					   b->got.host_n + b->got.agent_n;
+					   b->got.host_n + b->got.agent_n + b->got.referer_n;
 
 				assert_true(b->text.method + n <=
 					    (uint8_t *)b->room + sizeof(b->room));
@@ -313,6 +319,7 @@ a_record_of_the_first_release_is_read(void **state)
 	assert_memory_equal(b->text.target, "ttttt", 5);
 	assert_int_equal(b->got.rule_incarnation, 0);
 	assert_int_equal(b->got.substatus, 0);
+	assert_int_equal(b->got.referer_n, 0);
 }
 
 /* Whoever prints a record has room for the maxima, not for all that fits in a record. */

@@ -23,6 +23,11 @@ enum {
 	LINE_BYTES = 1000, /* four and a bit fill the pipe */
 };
 
+static const struct log_style style_json = { .format = CONF_LOG_JSON };
+static const struct log_style style_combined = { .format = CONF_LOG_COMBINED };
+static const struct log_style style_w3c = { CONF_LOG_W3C, 2, { LOG_FIELD_TIME, LOG_FIELD_C_IP } };
+static const struct log_style style_other = { CONF_LOG_W3C, 1, { LOG_FIELD_TIME } };
+
 /* A log whose file is a pipe of one page, and a plain file beside it. */
 struct logged {
 	char dir[64], pipe[96], plain[96];
@@ -46,7 +51,7 @@ logged_make(void **state)
 	assert_true(l->reader >= 0);
 	assert_int_equal(fcntl(l->reader, F_SETPIPE_SZ, PIPE_BYTES), PIPE_BYTES);
 	access_log_init(&l->log);
-	assert_true(access_log_open(&l->log, l->pipe, CONF_LOG_JSON));
+	assert_true(access_log_open(&l->log, l->pipe, &style_json));
 	*state = l;
 	return 0;
 }
@@ -145,7 +150,7 @@ lines_of_the_old_format_do_not_reach_the_new_file(void **state)
 	struct logged *l = *state;
 
 	pipe_fill(l);
-	assert_true(access_log_open(&l->log, l->plain, CONF_LOG_COMBINED));
+	assert_true(access_log_open(&l->log, l->plain, &style_combined));
 	lines_put(l, 'b', 2);
 	assert_true(access_log_flush(&l->log, loop_now()));
 	assert_int_equal(lines_of(plain_read(l), 'b'), 2);
@@ -159,7 +164,7 @@ whole_lines_follow_into_the_new_file(void **state)
 	struct logged *l = *state;
 
 	pipe_fill(l);
-	assert_true(access_log_open(&l->log, l->plain, CONF_LOG_JSON));
+	assert_true(access_log_open(&l->log, l->plain, &style_json));
 	assert_true(access_log_flush(&l->log, loop_now()));
 	assert_int_equal(lines_of(plain_read(l), 'a'), 5);
 	assert_int_equal(l->log.dropped_n, 1); /* its beginning is in the old file */
@@ -172,7 +177,7 @@ a_line_that_was_cut_goes_on_in_the_same_file(void **state)
 	struct logged *l = *state;
 
 	pipe_fill(l);
-	assert_true(access_log_open(&l->log, l->pipe, CONF_LOG_JSON));
+	assert_true(access_log_open(&l->log, l->pipe, &style_json));
 	pipe_read(l);
 	access_log_flush(&l->log, loop_now());
 	pipe_read(l);
@@ -187,7 +192,7 @@ a_line_of_the_new_format_does_not_lean_on_half_of_an_old_one(void **state)
 
 	pipe_fill(l);
 	pipe_read(l);
-	assert_true(access_log_open(&l->log, l->pipe, CONF_LOG_COMBINED));
+	assert_true(access_log_open(&l->log, l->pipe, &style_combined));
 	pipe_read(l); /* what the opening flushed */
 	lines_put(l, 'b', 2);
 	assert_true(access_log_flush(&l->log, loop_now()));
@@ -205,13 +210,125 @@ what_no_file_takes_does_not_stay(void **state)
 	struct logged *l = *state;
 
 	pipe_fill(l);
-	assert_false(access_log_open(&l->log, "/nonexistent/access.log", CONF_LOG_JSON));
+	assert_false(access_log_open(&l->log, "/nonexistent/access.log", &style_json));
 	assert_true(access_log_flush(&l->log, loop_now()));
 	assert_null(access_log_room(&l->log, LINE_BYTES));
 	assert_int_equal(l->log.dropped_n, 7);
-	assert_true(access_log_open(&l->log, NULL, CONF_LOG_JSON)); /* none is wanted */
+	assert_true(access_log_open(&l->log, NULL, &style_json)); /* none is wanted */
 	assert_null(access_log_room(&l->log, LINE_BYTES));
 	assert_int_equal(l->log.dropped_n, 7);
+}
+
+/* What is behind the four directives, which name these fields. */
+static char *
+head_skip(char *text, const char *fields)
+{
+	static const char *const begins[] = { "#Software: Penstock ", "#Version: 1.0\n",
+					      "#Date: 20", "#Fields: " };
+	char *at = text;
+
+	for (int i = 0; i < 4; i++) {
+		assert_memory_equal(at, begins[i], strlen(begins[i]));
+		if (i == 3)
+			assert_memory_equal(at + 9, fields, strlen(fields));
+		at = strchr(at, '\n') + 1;
+	}
+	return at;
+}
+
+static void
+a_w3c_log_has_directives_after_each_opening(void **state)
+{
+	struct logged *l = *state;
+	char *at;
+
+	assert_true(access_log_open(&l->log, l->plain, &style_w3c));
+	lines_put(l, 'a', 1);
+	assert_true(access_log_open(&l->log, l->plain, &style_w3c)); /* not renamed */
+	lines_put(l, 'b', 1);
+	assert_true(access_log_open(&l->log, l->plain, &style_other));
+	assert_true(access_log_flush(&l->log, loop_now()));
+	plain_read(l);
+	at = head_skip(l->text, "time c-ip\n");
+	assert_int_equal(*at, 'a');
+	at = head_skip(at + LINE_BYTES, "time c-ip\n");
+	assert_int_equal(*at, 'b');
+	at = head_skip(at + LINE_BYTES, "time\n");
+	assert_int_equal(*at, '\0');
+	assert_int_equal(l->log.written_n, 2);
+	assert_int_equal(l->log.buffered_n, 0);
+	assert_int_equal(unlink(l->plain), 0); /* a rotation */
+	assert_true(access_log_open(&l->log, l->plain, &style_other));
+	lines_put(l, 'c', 1);
+	assert_true(access_log_flush(&l->log, loop_now()));
+	plain_read(l);
+	assert_int_equal(*head_skip(l->text, "time\n"), 'c');
+}
+
+static void
+directives_stand_before_lines_that_follow(void **state)
+{
+	struct logged *l = *state;
+
+	assert_true(access_log_open(&l->log, l->pipe, &style_w3c));
+	access_log_flush(&l->log, loop_now());
+	pipe_read(l);
+	pipe_fill(l);
+	assert_true(access_log_open(&l->log, l->plain, &style_w3c));
+	assert_true(access_log_flush(&l->log, loop_now()));
+	plain_read(l);
+	assert_int_equal(lines_of(head_skip(l->text, "time c-ip\n"), 'a'), 5);
+	assert_int_equal(l->log.written_n, 9);
+	assert_int_equal(l->log.buffered_n, 0);
+}
+
+/* In the same pipe: the rest of the line, the directives, the other lines. */
+static void
+directives_do_not_cut_a_line(void **state)
+{
+	struct logged *l = *state;
+	size_t rest = 5 * LINE_BYTES - PIPE_BYTES;
+	size_t n = 0;
+
+	assert_true(access_log_open(&l->log, l->pipe, &style_w3c));
+	access_log_flush(&l->log, loop_now());
+	pipe_read(l);
+	pipe_fill(l);
+	assert_true(access_log_open(&l->log, l->pipe, &style_w3c));
+	do {
+		n += strlen(pipe_read(l));
+		if (n == PIPE_BYTES) {
+			assert_false(access_log_flush(&l->log, loop_now()));
+			pipe_read(l);
+			assert_int_equal(strspn(l->text, "a"), rest - 1);
+			assert_int_equal(*head_skip(l->text + rest, "time c-ip\n"), 'a');
+		}
+	} while (!access_log_flush(&l->log, loop_now()));
+	assert_int_equal(l->log.written_n, 10);
+	assert_int_equal(l->log.buffered_n + l->log.dropped_n, 0);
+}
+
+/* Directives are counted neither when they are written whole nor in pieces. */
+static void
+directives_in_pieces_are_no_lines(void **state)
+{
+	struct logged *l = *state;
+
+	assert_true(access_log_open(&l->log, l->pipe, &style_w3c));
+	lines_put(l, 'a', 5);
+	assert_false(access_log_flush(&l->log, loop_now()));
+	assert_int_equal(l->log.written_n, 4);
+	assert_int_equal(l->log.buffered_n, 1);
+	pipe_read(l);
+	assert_true(access_log_flush(&l->log, loop_now()));
+	pipe_read(l);
+	for (int i = 0; i < 60; i++) /* until the pipe holds a piece of one */
+		access_log_open(&l->log, l->pipe, &style_w3c);
+	assert_true(l->log.n > 0);
+	while (!access_log_flush(&l->log, loop_now()))
+		pipe_read(l);
+	assert_int_equal(l->log.written_n, 5);
+	assert_int_equal(l->log.buffered_n + l->log.dropped_n, 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, logged_make, logged_end)
@@ -226,6 +343,10 @@ main(void)
 		TEST(a_line_that_was_cut_goes_on_in_the_same_file),
 		TEST(a_line_of_the_new_format_does_not_lean_on_half_of_an_old_one),
 		TEST(what_no_file_takes_does_not_stay),
+		TEST(a_w3c_log_has_directives_after_each_opening),
+		TEST(directives_stand_before_lines_that_follow),
+		TEST(directives_do_not_cut_a_line),
+		TEST(directives_in_pieces_are_no_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -117,11 +117,61 @@ the_log_is_opened_again_after_a_rotation(void **state)
 	turns(w, 300);
 	snprintf(old, sizeof(old), "%s.1", w->log);
 	assert_int_equal(rename(w->log, old), 0);
-	assert_true(access_log_open(&w->daemon.log, w->daemon.settings.log_path, CONF_LOG_JSON));
+	assert_true(access_log_open(&w->daemon.log, w->daemon.settings.log_path,
+				    &w->daemon.settings.log_style));
 	assert_int_equal(access(w->log, F_OK), 0);
 	journal_write(w, 4);
 	settle(w);
 	assert_true(w->daemon.log.written_n == 7);
+}
+
+/* Fields by their place in #Fields:, over an apply, a restart of control and a rotation. */
+static void
+a_w3c_log_is_read_by_its_directives(void **state)
+{
+	struct world *w = *state;
+	char text[1024], line[1024], fields[256] = "", old[128];
+	uint32_t heads = 0, lines = 0;
+	FILE *file;
+
+	snprintf(text, sizeof(text),
+		 CONF_MACHINE "logs: {access: {path: %s, format: w3c, fields: [sc-status, "
+			      "x-connection, cs-method]}}\n",
+		 w->log);
+	config_write(w, text);
+	control_start(w);
+	dataplane_start(w);
+	notice(w);
+	journal_write(w, 3);
+	settle(w);
+	control_stop(w);
+	journal_set_cursor(&w->writer, NULL);
+	control_start(w); /* knows its fields from control/settings, then from the file */
+	notice(w);
+	journal_write(w, 2);
+	settle(w);
+	snprintf(old, sizeof(old), "%s.1", w->log);
+	assert_int_equal(rename(w->log, old), 0);
+	assert_true(access_log_open(&w->daemon.log, w->daemon.settings.log_path,
+				    &w->daemon.settings.log_style));
+	journal_write(w, 4);
+	settle(w);
+	for (int i = 0; i < 2; i++) {
+		file = fopen(i == 0 ? old : w->log, "r");
+		assert_non_null(file);
+		while (fgets(line, sizeof(line), file) != NULL) {
+			heads += strcmp(line, "#Fields: sc-status x-connection cs-method\n") == 0;
+			if (line[0] == '#')
+				continue;
+			assert_true(heads == (lines < 3 ? 1 : lines < 5 ? 2 : 3));
+			snprintf(fields, sizeof(fields), "200 %u GET\n", ++lines);
+			assert_string_equal(line, fields);
+		}
+		fclose(file);
+	}
+	unlink(old);
+	assert_int_equal(heads, 3);
+	assert_int_equal(lines, 9);
 }
 
 /* ---- tests: names ---- */
@@ -191,6 +241,7 @@ main(void)
 		TEST(a_restarted_data_plane_loses_no_line),
 		TEST(a_restarted_control_goes_on_where_it_was),
 		TEST(the_log_is_opened_again_after_a_rotation),
+		TEST(a_w3c_log_is_read_by_its_directives),
 		TEST(static_names_are_there_before_the_image),
 		TEST(dns_answers_reach_runtime_and_are_asked_again),
 	};

@@ -13,13 +13,15 @@
 #include <jansson.h>
 
 #include "confs.h"
-#include "daemon/record.h"
+#include "run/record.h"
 #include "images.h"
 #include "rules/rules.h"
 
 static char line[RECORD_LINE_MAX];
 static struct names names;
 static struct record_second second;
+static const struct log_style style_json = { .format = CONF_LOG_JSON };
+static const struct log_style style_combined = { .format = CONF_LOG_COMBINED };
 
 static int
 names_fill(void **state)
@@ -81,17 +83,19 @@ access_good(void)
 		.target_n = 6,
 		.host_n = 3,
 		.agent_n = 4,
+		.referer_n = 9,
 		.lane = 2,
 	};
 }
 
 static const struct journal_text strings_good = { (const uint8_t *)"GET", (const uint8_t *)"/a?b=c",
-						  (const uint8_t *)"www", (const uint8_t *)"curl" };
+						  (const uint8_t *)"www", (const uint8_t *)"curl",
+						  (const uint8_t *)"http://r/" };
 
 static json_t *
 read_back(const struct journal_access *access, const struct journal_text *strings)
 {
-	size_t n = record_line(CONF_LOG_JSON, access, strings, &names, &second, line);
+	size_t n = record_line(&style_json, access, strings, &names, &second, line);
 	json_error_t error;
 	json_t *object;
 
@@ -134,6 +138,7 @@ a_good_request_is_told_whole(void **state)
 	assert_text(object, "target", "/a?b=c");
 	assert_text(object, "version", "HTTP/1.1");
 	assert_text(object, "user_agent", "curl");
+	assert_text(object, "referer", "http://r/");
 	assert_number(object, "status", 200);
 	assert_text(object, "farm", "app");
 	assert_text(object, "server", "b");
@@ -216,7 +221,7 @@ any_bytes_become_json(void **state)
 {
 	static uint8_t bytes[JOURNAL_TARGET_MAX];
 	struct journal_access access = access_good();
-	struct journal_text strings = { bytes, bytes, bytes, bytes };
+	struct journal_text strings = { bytes, bytes, bytes, bytes, bytes };
 	json_t *object;
 
 	(void)state;
@@ -226,16 +231,17 @@ any_bytes_become_json(void **state)
 	access.target_n = JOURNAL_TARGET_MAX;
 	access.host_n = JOURNAL_HOST_MAX;
 	access.agent_n = JOURNAL_AGENT_MAX;
+	access.referer_n = JOURNAL_REFERER_MAX;
 	/* jansson takes no \u0000 without being asked; ours are told apart by the flag below. */
-	object = json_loadb(line,
-			    record_line(CONF_LOG_JSON, &access, &strings, &names, &second, line),
-			    JSON_ALLOW_NUL, NULL);
+	object =
+		json_loadb(line, record_line(&style_json, &access, &strings, &names, &second, line),
+			   JSON_ALLOW_NUL, NULL);
 	assert_non_null(object);
 	json_decref(object);
 	memset(bytes, 0x01, sizeof(bytes)); /* the longest line there is */
 	access.cause = JOURNAL_CAUSE_RECEIVE_TIMEOUT;
 	access.detail = 3;
-	assert_true(record_line(CONF_LOG_JSON, &access, &strings, &names, &second, line) <
+	assert_true(record_line(&style_json, &access, &strings, &names, &second, line) <
 		    RECORD_LINE_MAX);
 }
 
@@ -273,7 +279,7 @@ static void
 assert_combined(const struct journal_access *access, const struct journal_text *strings,
 		const char *expected)
 {
-	size_t n = record_line(CONF_LOG_COMBINED, access, strings, &names, &second, line);
+	size_t n = record_line(&style_combined, access, strings, &names, &second, line);
 
 	line[n] = '\0';
 	assert_string_equal(line, expected);
@@ -288,8 +294,8 @@ combined_lines_are_what_nginx_writes(void **state)
 	(void)state;
 	assert_combined(&access, &strings,
 			"198.51.100.7 - - [21/Nov/2026:08:23:37 +0000] \"GET /a?b=c HTTP/1.1\" "
-			"200 1099511627776 \"-\" \"curl\"\n");
-	access.agent_n = 0;
+			"200 1099511627776 \"http://r/\" \"curl\"\n");
+	access.agent_n = access.referer_n = 0;
 	access.version = 10;
 	access.response_body_bytes = 0;
 	access.status = 0; /* the client went before there was one */
@@ -313,10 +319,13 @@ combined_lines_cannot_be_forged(void **state)
 	(void)state;
 	strings.agent = (const uint8_t *)agent;
 	access.agent_n = sizeof(agent) - 1;
+	strings.referer = (const uint8_t *)"\"\n\"";
+	access.referer_n = 3;
 	access.response_body_bytes = 64;
 	assert_combined(&access, &strings,
 			"198.51.100.7 - - [21/Nov/2026:08:23:37 +0000] \"GET /a?b=c HTTP/1.1\" "
-			"200 64 \"-\" \"a\\x22 \\x5C\\x7F\\x0A1.2.3.4 - \\xC3\\xA4 a tail of plain "
+			"200 64 \"\\x22\\x0A\\x22\" \"a\\x22 \\x5C\\x7F\\x0A1.2.3.4 - \\xC3\\xA4 a "
+			"tail of plain "
 			"bytes\"\n");
 }
 
@@ -339,12 +348,148 @@ an_odd_byte_is_found_wherever_it_is(void **state)
 			text[at] = (char)c;
 			strings.agent = (const uint8_t *)text;
 			access.agent_n = (uint16_t)n;
-			line_n = record_line(CONF_LOG_COMBINED, &access, &strings, &names, &second,
+			line_n = record_line(&style_combined, &access, &strings, &names, &second,
 					     line);
 			snprintf(got, sizeof(got), "%.*s\\x%02X%.*s\"\n", (int)at, text, c,
 				 (int)(n - at - 1), text + at + 1);
 			assert_memory_equal(line + line_n - strlen(got), got, strlen(got));
 		}
+}
+
+/* ---- W3C extended ---- */
+
+static const char *
+w3c(const char *fields, const struct journal_access *access, const struct journal_text *strings)
+{
+	struct log_style style = { .format = CONF_LOG_W3C };
+	size_t n;
+
+	if (fields == NULL)
+		log_style_default_fields(&style);
+	else
+		assert_true(log_style_fields_of_text(fields, &style));
+	n = record_line(&style, access, strings, &names, &second, line);
+	assert_true(n < RECORD_LINE_MAX);
+	line[n] = '\0';
+	return line;
+}
+
+static void
+w3c_lines_have_what_fields_say(void **state)
+{
+	static const char all_but_first[] =
+		"c-port cs-uri cs-version x-listener x-rule x-upstream x-upstream-status x-tries "
+		"x-wait-us x-head-us x-queue-us x-connect-us x-send-us x-first-byte-us "
+		"x-receive-us x-total-us x-lane x-connection x-request x-generation";
+	struct journal_access access = access_good();
+	const struct journal_text *strings = &strings_good;
+
+	(void)state;
+	access.response_body_bytes = 64;
+	access.response_head_bytes = 36;
+	assert_string_equal(w3c(NULL, &access, strings),
+			    "2026-11-21 08:23:37 203.0.113.10 GET /a b=c 80 198.51.100.7 curl "
+			    "http://r/ www 200 0 100 100 0 app b -\n");
+	assert_string_equal(w3c(all_but_first, &access, strings),
+			    "50001 /a?b=c HTTP/1.1 web - 10.0.0.12:8080 200 1 1 2 3 4 5 6 7 28 2 "
+			    "0 0 9\n");
+	access.total_ns = 1234567890;
+	access.substatus = 50;
+	access.cause = JOURNAL_CAUSE_RECEIVE_TIMEOUT;
+	assert_string_equal(w3c("time-taken sc-substatus x-cause date", &access, strings),
+			    "1234 50 receive_timeout 2026-11-21\n");
+}
+
+static void
+w3c_fields_with_nothing_to_say_are_dashes(void **state)
+{
+	struct journal_access access = { .farm_slot = ABI_NONE,
+					 .server_slot = ABI_NONE,
+					 .listener_slot = ABI_NONE };
+	struct journal_text strings = { 0 };
+
+	(void)state;
+	assert_string_equal(w3c(NULL, &access, &strings),
+			    "1970-01-01 00:00:00 - - - - 0 - - - - 0 0 0 0 0 - - -\n");
+	assert_string_equal(
+		w3c("cs-version cs-uri x-rule x-upstream x-listener", &access, &strings),
+		"- - - - -\n");
+	strings.target = (const uint8_t *)"/?";
+	access.target_n = 2;
+	assert_string_equal(w3c("cs-uri-stem cs-uri-query", &access, &strings), "/ -\n");
+}
+
+static void
+w3c_lines_cannot_be_forged(void **state)
+{
+	static const char agent[] = "a b\"\n#Fields: x\r\x7f\t\xc3\xa4\xff%20+\\";
+	struct journal_access access = access_good();
+	struct journal_text strings = strings_good;
+
+	(void)state;
+	strings.agent = (const uint8_t *)agent;
+	access.agent_n = sizeof(agent) - 1;
+	assert_string_equal(w3c("c-ip cs(User-Agent) sc-status", &access, &strings),
+			    "198.51.100.7 a+b%22%0A#Fields:+x%0D%7F%09%C3%A4%FF%20+\\ 200\n");
+	/* In front of a line a '#' would make a directive of it. */
+	strings.agent = (const uint8_t *)"#Fields:";
+	access.agent_n = 8;
+	assert_string_equal(w3c("cs(User-Agent) sc-status", &access, &strings), "%23Fields: 200\n");
+	access.farm_slot = 99;
+	assert_string_equal(w3c("x-farm sc-status", &access, &strings), "%2399 200\n");
+	access.agent_n = 1;
+	assert_string_equal(w3c("cs(User-Agent)", &access, &strings), "%23\n");
+}
+
+/* Every byte in every place: always one line of as many fields, in printable ASCII. */
+static void
+any_bytes_make_one_w3c_line(void **state)
+{
+	static uint8_t bytes[JOURNAL_TARGET_MAX];
+	struct journal_text strings = { bytes, bytes, bytes, bytes, bytes };
+	char every[LOG_FIELDS_TEXT] = "";
+
+	(void)state;
+	for (int i = 0; i < LOG_FIELDS_N; i++) { /* the last is first: a text begins the line */
+		strcat(every, i > 0 ? " " : "");
+		strcat(every, log_field_words[(i + LOG_FIELD_CS_URI_STEM) % LOG_FIELDS_N]);
+	}
+	for (int c = 0; c < 256; c++) {
+		struct journal_access access = access_good();
+		size_t fields_n = 1;
+
+		memset(bytes, c, sizeof(bytes));
+		access.method_n = JOURNAL_METHOD_MAX;
+		access.target_n = JOURNAL_TARGET_MAX;
+		access.host_n = JOURNAL_HOST_MAX;
+		access.agent_n = JOURNAL_AGENT_MAX;
+		access.referer_n = JOURNAL_REFERER_MAX;
+		w3c(every, &access, &strings);
+		assert_true(line[0] != '#');
+		for (const char *at = line; at[1] != '\0'; at++) {
+			assert_true(*at >= ' ' && *at < 0x7f && *at != '"');
+			fields_n += *at == ' ';
+		}
+		assert_int_equal(line[strlen(line) - 1], '\n');
+		assert_int_equal(fields_n, LOG_FIELDS_N);
+	}
+}
+
+static void
+w3c_directives_name_the_fields(void **state)
+{
+	struct log_style style = { .format = CONF_LOG_W3C };
+	char head[RECORD_W3C_HEAD_MAX + 1];
+
+	(void)state;
+	assert_true(log_style_fields_of_text("time c-ip cs(Referer)", &style));
+	head[record_w3c_head(&style, "1.2", 1795249417, head)] = '\0';
+	assert_string_equal(head, "#Software: Penstock 1.2\n#Version: 1.0\n"
+				  "#Date: 2026-11-21 08:23:37\n"
+				  "#Fields: time c-ip cs(Referer)\n");
+	assert_false(log_style_fields_of_text("time time", &style));
+	assert_false(log_style_fields_of_text("time tim", &style));
+	assert_false(log_style_fields_of_text("time  c-ip", &style));
 }
 
 /* Every length of a number, every octet, and seconds that come back. */
@@ -465,6 +610,11 @@ main(void)
 		cmocka_unit_test(combined_lines_are_what_nginx_writes),
 		cmocka_unit_test(combined_lines_cannot_be_forged),
 		cmocka_unit_test(an_odd_byte_is_found_wherever_it_is),
+		cmocka_unit_test(w3c_lines_have_what_fields_say),
+		cmocka_unit_test(w3c_fields_with_nothing_to_say_are_dashes),
+		cmocka_unit_test(w3c_lines_cannot_be_forged),
+		cmocka_unit_test(any_bytes_make_one_w3c_line),
+		cmocka_unit_test(w3c_directives_name_the_fields),
 		cmocka_unit_test(numbers_octets_and_seconds_are_exact),
 		cmocka_unit_test(causes_are_sentences),
 		cmocka_unit_test(every_cause_has_words),

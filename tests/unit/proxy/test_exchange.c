@@ -19,9 +19,13 @@ a_request_and_its_response_pass(void **state)
 	struct peer *c, *o;
 
 	(void)state;
-	asked(s, "GET /a?b HTTP/1.1\r\nHost: www.example\r\nConnection: x\r\nX: 1\r\nY: 2\r\n\r\n",
+	asked(s,
+	      "GET /a?b HTTP/1.1\r\nHost: www.example\r\nConnection: x\r\nX: 1\r\n"
+	      "Referer: http://r/\r\nUser-Agent: u\r\n\r\n",
 	      &c, &o);
-	expect(s, o, "GET /a?b HTTP/1.1\r\nHost: www.example\r\nY: 2\r\n\r\n");
+	expect(s, o,
+	       "GET /a?b HTTP/1.1\r\nHost: www.example\r\n"
+	       "Referer: http://r/\r\nUser-Agent: u\r\n\r\n");
 	say(s, o, OK(5) "hello");
 	expect(s, c, OK(5) "hello");
 	expect_record(s, 200, JOURNAL_CAUSE_NONE);
@@ -29,6 +33,10 @@ a_request_and_its_response_pass(void **state)
 	assert_int_equal(s->record.upstream_status, 200);
 	assert_memory_equal(s->text.target, "/a?b", 4);
 	assert_memory_equal(s->text.host, "www.example", 11);
+	assert_int_equal(s->record.agent_n, 1);
+	assert_memory_equal(s->text.agent, "u", 1);
+	assert_int_equal(s->record.referer_n, 9);
+	assert_memory_equal(s->text.referer, "http://r/", 9);
 	assert_int_equal(s->record.upstream_port, 8080);
 	stand_close(s);
 }

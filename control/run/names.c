@@ -2,7 +2,7 @@
  * names.c - names by slot, see names.h. One array a kind and image, so that a record costs a few
  * loads.
  */
-#include "daemon/names.h"
+#include "run/names.h"
 
 #include <stdlib.h>
 #include <string.h>

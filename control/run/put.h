@@ -6,8 +6,8 @@
  * fits, and PUT_SLACK bytes more: numbers and the search of a string work on whole words and may
  * write or read that far behind what they append.
  */
-#ifndef PENSTOCK_CONTROL_DAEMON_PUT_H
-#define PENSTOCK_CONTROL_DAEMON_PUT_H
+#ifndef PENSTOCK_CONTROL_RUN_PUT_H
+#define PENSTOCK_CONTROL_RUN_PUT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -5,7 +5,7 @@
  * that its appends (put.h) need not look; RECORD_LINE_MAX has room for the worst record that
  * journal_next can give.
  */
-#include "daemon/record.h"
+#include "run/record.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -13,13 +13,13 @@
 
 #include "base/ensure.h"
 #include "conf/value.h"
-#include "daemon/put.h"
+#include "run/put.h"
 
 enum {
 	ESCAPED_MAX = 6,    /* bytes that a byte becomes at most: \u00xx */
 	SECTION_MAX = 2048, /* keys, numbers, addresses and names of any one section */
-	STRINGS_MAX =
-		JOURNAL_METHOD_MAX + JOURNAL_TARGET_MAX + JOURNAL_HOST_MAX + JOURNAL_AGENT_MAX,
+	STRINGS_MAX = JOURNAL_METHOD_MAX + JOURNAL_TARGET_MAX + JOURNAL_HOST_MAX +
+		      JOURNAL_AGENT_MAX + JOURNAL_REFERER_MAX,
 };
 
 _Static_assert(4 * SECTION_MAX + ESCAPED_MAX * (STRINGS_MAX + RECORD_CAUSE_MAX) + PUT_SLACK <
@@ -56,8 +56,8 @@ second_turn(struct record_second *second, uint64_t unix_seconds)
 	second->second = unix_seconds + 1;
 }
 
-static void
-second_set(struct record_second *second, uint64_t time_ns)
+void
+record_second_set(struct record_second *second, uint64_t time_ns)
 {
 	uint64_t unix_seconds = time_ns / 1000000000;
 
@@ -269,7 +269,8 @@ json_request(char *at, const char *end, const struct journal_access *access,
 	     const struct record_second *second)
 {
 	ensure_room(at, end,
-		    (size_t)access->method_n + access->host_n + access->target_n + access->agent_n);
+		    (size_t)access->method_n + access->host_n + access->target_n + access->agent_n +
+			    access->referer_n);
 	at = put_text(at, "{\"time\":\"");
 	at = put_bytes(at, second->json, sizeof(second->json));
 	*at++ = '.';
@@ -291,6 +292,8 @@ json_request(char *at, const char *end, const struct journal_access *access,
 	}
 	if (access->agent_n > 0)
 		at = key_string(at, "user_agent", strings->agent, access->agent_n);
+	if (access->referer_n > 0)
+		at = key_string(at, "referer", strings->referer, access->referer_n);
 	at = key_true(at, "cut", (access->flags & JOURNAL_CUT) != 0);
 	at = key_number(at, "status", access->status);
 	if (access->substatus != 0)
@@ -358,12 +361,20 @@ combined_request(char *at, const struct journal_access *access, const struct jou
 }
 
 static char *
+combined_text(char *at, const uint8_t *text, size_t n)
+{
+	return n > 0 ? combined_string(at, text, n) : put_text(at, "-");
+}
+
+static char *
 combined_line(char *at, const char *end, const struct journal_access *access,
 	      const struct journal_text *strings, const struct record_second *second)
 {
 	char client[VALUE_IP_TEXT];
 
-	ensure_room(at, end, (size_t)access->method_n + access->target_n + access->agent_n);
+	ensure_room(at, end,
+		    (size_t)access->method_n + access->target_n + access->agent_n +
+			    access->referer_n);
 	if (ip_is_v4(&access->client)) {
 		at = put_ip4(at, &access->client);
 	} else {
@@ -378,27 +389,29 @@ combined_line(char *at, const char *end, const struct journal_access *access,
 	at = put_last(at, access->status, 3);
 	*at++ = ' ';
 	at = put_number(at, access->response_body_bytes);
-	at = put_text(at, " \"-\" \"");
-	if (access->agent_n > 0)
-		at = combined_string(at, strings->agent, access->agent_n);
-	else
-		*at++ = '-';
+	at = put_text(at, " \"");
+	at = combined_text(at, strings->referer, access->referer_n);
+	at = put_text(at, "\" \"");
+	at = combined_text(at, strings->agent, access->agent_n);
 	return put_text(at, "\"\n");
 }
 
 size_t
-record_line(enum conf_log_format format, const struct journal_access *access,
+record_line(const struct log_style *style, const struct journal_access *access,
 	    const struct journal_text *strings, const struct names *names,
 	    struct record_second *second, char text[RECORD_LINE_MAX])
 {
 	const char *end = text + RECORD_LINE_MAX;
 
-	second_set(second, access->time_ns);
-	switch (format) {
+	record_second_set(second, access->time_ns);
+	switch (style->format) {
 	case CONF_LOG_JSON:
 		return (size_t)(json_line(text, end, access, strings, names, second) - text);
 	case CONF_LOG_COMBINED:
 		return (size_t)(combined_line(text, end, access, strings, second) - text);
+	case CONF_LOG_W3C:
+		return (size_t)(record_w3c_line(text, style, access, strings, names, second) -
+				text);
 	}
 	ensure(false);
 	return 0;

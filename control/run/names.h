@@ -2,8 +2,8 @@
  * names.h - from (slot, incarnation) in a journal's record to the names people gave, by the image
  * in use and those just before it: requests end a while after the tables have changed.
  */
-#ifndef PENSTOCK_CONTROL_DAEMON_NAMES_H
-#define PENSTOCK_CONTROL_DAEMON_NAMES_H
+#ifndef PENSTOCK_CONTROL_RUN_NAMES_H
+#define PENSTOCK_CONTROL_RUN_NAMES_H
 
 #include <stdint.h>
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "conf/value.h"
-#include "daemon/record.h"
+#include "run/record.h"
 #include "http/http.h"
 #include "rules/rules.h"
 
