@@ -23,7 +23,7 @@ enum {
 #define CTL_VERBS(x)                                                                               \
 	x(check) x(apply) x(diff) x(status) x(servers) x(server) x(lanes) x(sessions) x(stats)      \
 	x(rules) x(explain)                                                                        \
-	x(import) x(doctor) x(completion) x(version)
+	x(import) x(doctor) x(schema) x(completion) x(version)
 /* clang-format on */
 
 /* A member of an object; 0: it is no number. */

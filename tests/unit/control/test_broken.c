@@ -281,8 +281,16 @@ a_mapping_beyond_measure_is_told(void **state)
 	conf_errs_fini(&errs);
 }
 
+/* For test_schema.py: the list's name, the text, what is wrong with it; a NUL behind each. */
+static void
+all_print(const char *name, const struct broken *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		printf("%s%c%s%c%s%c", name, 0, list[i].text, 0, list[i].wrong, 0);
+}
+
 int
-main(void)
+main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_lexer_tells_place_and_cure),
@@ -295,6 +303,12 @@ main(void)
 		cmocka_unit_test(a_mapping_beyond_measure_is_told),
 	};
 
+	if (argc == 2 && strcmp(argv[1], "--print") == 0) {
+		all_print("lexed", lexed, N(lexed));
+		all_print("parsed", parsed, N(parsed));
+		all_print("checked", checked, N(checked));
+		return 0;
+	}
 	print_message("%zu broken configurations\n", N(lexed) + N(parsed) + N(checked));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
