@@ -216,7 +216,8 @@ meaning(struct http_request *r, const struct head_special *special,
 	return HTTP_REASON_NONE;
 }
 
-enum http_verdict
+/* One piece of code, whatever a profile thinks of its parts: calls were a tenth of a head. */
+__attribute__((flatten)) enum http_verdict
 http_parse_request(struct slice bytes, const struct http_limits *limits, struct http_resume *resume,
 		   struct http_request *ret)
 {

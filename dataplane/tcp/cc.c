@@ -44,11 +44,10 @@ cc_begin(struct cc *cc, enum tcp_cc kind, uint16_t mss, bool syn_repeated)
 	};
 }
 
-/* A window of which nothing is used does not grow, and time does not count for it. */
-static void
-on_unlimited(struct cc *cc)
+void
+cc_on_slack_in_avoidance(struct cc *cc)
 {
-	if (cc->cwnd_bytes >= cc->ssthresh_bytes && ops[cc->kind]->on_slack != NULL)
+	if (ops[cc->kind]->on_slack != NULL)
 		ops[cc->kind]->on_slack(cc);
 }
 
@@ -58,10 +57,6 @@ cc_on_ack(struct cc *cc, const struct cc_ack *ack)
 	struct cc_ack rest;
 	uint32_t room;
 
-	if (!cc->is_limited || cc->cwnd_bytes >= CC_WINDOW_MAX) {
-		on_unlimited(cc);
-		return;
-	}
 	if (cc->cwnd_bytes >= cc->ssthresh_bytes) {
 		ops[cc->kind]->on_ack(cc, ack);
 		return;

@@ -72,7 +72,25 @@ uint32_t cc_initial(uint16_t mss);
 /* The initial window of RFC 6928; one segment when the SYN had to be repeated (RFC 5681, 3.1). */
 void cc_begin(struct cc *cc, enum tcp_cc kind, uint16_t mss, bool syn_repeated);
 
+/* Whether an ACK may open the window at all: nothing of it is used, or it is as wide as can be. */
+static inline bool
+cc_is_used(const struct cc *cc)
+{
+	return cc->is_limited && cc->cwnd_bytes < CC_WINDOW_MAX;
+}
+
+/* New bytes were acknowledged, and the window is used. */
 void cc_on_ack(struct cc *cc, const struct cc_ack *ack);
+
+/* ... is not used: it does not grow, and time does not count for it. */
+void cc_on_slack_in_avoidance(struct cc *cc);
+static inline void
+cc_on_slack(struct cc *cc)
+{
+	if (cc->cwnd_bytes >= cc->ssthresh_bytes)
+		cc_on_slack_in_avoidance(cc);
+}
+
 void cc_on_loss(struct cc *cc, uint32_t flight_bytes);
 /* The retransmission timer fired for the first time in a flight. */
 void cc_on_timeout(struct cc *cc, uint32_t flight_bytes);

@@ -130,6 +130,23 @@ uncount_dups(struct tcp_conn *conn, uint32_t acked)
 		conn->sacked_bytes = 0;
 }
 
+static void
+open_window(struct tcp_conn *conn, uint32_t acked, uint64_t sent_ns, uint64_t now)
+{
+	struct cc_ack ack;
+
+	if (!cc_is_used(&conn->cc)) { /* most of the time: the window is wider than what is said */
+		cc_on_slack(&conn->cc);
+		return;
+	}
+	ack = (struct cc_ack){ .now = now,
+			       .rtt_ns = sent_ns != 0 ? now - sent_ns : 0,
+			       .srtt_ns = (uint64_t)conn->rtt.srtt_us * 1000,
+			       .acked_bytes = acked,
+			       .flight_bytes = conn_flight(conn) };
+	cc_on_ack(&conn->cc, &ack);
+}
+
 void
 loss_on_ack(struct tcp *tcp, struct tcp_conn *conn, uint32_t acked, uint64_t sent_ns, uint64_t now)
 {
@@ -156,15 +173,8 @@ loss_on_ack(struct tcp *tcp, struct tcp_conn *conn, uint32_t acked, uint64_t sen
 		loss_begin(tcp, conn, now);
 	}
 	/* The ACK that ends a recovery sets the window and does not open it further (6582, 3.2). */
-	if (!conn_has(conn, CONN_RECOVERY) && !was_in_recovery) {
-		struct cc_ack ack = { .now = now,
-				      .rtt_ns = sent_ns != 0 ? now - sent_ns : 0,
-				      .srtt_ns = (uint64_t)conn->rtt.srtt_us * 1000,
-				      .acked_bytes = acked,
-				      .flight_bytes = conn_flight(conn) };
-
-		cc_on_ack(&conn->cc, &ack);
-	}
+	if (!conn_has(conn, CONN_RECOVERY) && !was_in_recovery)
+		open_window(conn, acked, sent_ns, now);
 	if (is_open && seq_gt(conn->snd_una, conn->recover))
 		conn->recover = seq_sub(conn->snd_una, 1); /* never half the space behind */
 }

@@ -276,6 +276,18 @@ on_fin_sent(struct tcp_conn *conn)
 		conn->state == TCP_STATE_ESTABLISHED ? TCP_STATE_FIN_WAIT_1 : TCP_STATE_LAST_ACK;
 }
 
+static void RARE
+note_in_repair(struct tcp *tcp, struct tcp_conn *conn, uint32_t len)
+{
+	struct repair *r = repair_of(tcp, conn);
+
+	if (is_new_probe(tcp, conn)) {
+		conn->flags &= ~(uint32_t)CONN_AGAIN_NOW;
+		r->probe_end = seq_add(conn->snd_nxt, len);
+	}
+	r->sent += len;
+}
+
 static void
 on_fresh_sent(struct tcp *tcp, struct tcp_conn *conn, const struct emit *e, uint64_t now)
 {
@@ -285,22 +297,15 @@ on_fresh_sent(struct tcp *tcp, struct tcp_conn *conn, const struct emit *e, uint
 		conn->una_ns = now;
 		conn->tries = 0;
 	}
-	if (is_new_probe(tcp, conn)) {
-		conn->flags &= ~(uint32_t)CONN_AGAIN_NOW;
-		repair_of(tcp, conn)->probe_end = seq_add(conn->snd_nxt, len);
-	}
-	span_sent(tcp, conn, e->buf, e->at, conn->snd_nxt, len, now);
 	if (conn->repair != INDEX_NONE)
-		repair_of(tcp, conn)->sent += len;
+		note_in_repair(tcp, conn, len);
+	span_sent(tcp, conn, e->buf, e->at, conn->snd_nxt, len, now);
 	conn->snd_nxt = seq_add(conn->snd_nxt, len);
 	place_walk(&conn->fresh, &conn->fresh_at, e->n);
 	if (conn->fresh != NULL)
 		buf_ask_after(conn->fresh);
 	if ((e->flags & TCP_FIN) != 0)
 		on_fin_sent(conn);
-	/* a lone segment's probe waits for a delayed ACK; with a second one it need not */
-	if (conn_flight(conn) - len <= conn->mss || conn->rto_at == UINT64_MAX)
-		time_restart_rto(tcp, conn, now);
 }
 
 static bool
@@ -369,7 +374,7 @@ send_larger(struct tcp *tcp, struct tcp_conn *conn, uint64_t now, struct tcp_out
 }
 
 static bool
-send_fresh(struct tcp *tcp, struct tcp_conn *conn, uint64_t now, struct tcp_out *out)
+send_fresh_burst(struct tcp *tcp, struct tcp_conn *conn, uint64_t now, struct tcp_out *out)
 {
 	enum verdict verdict = VERDICT_NOTHING;
 	struct pace pace = { .left = UINT32_MAX };
@@ -405,6 +410,18 @@ send_fresh(struct tcp *tcp, struct tcp_conn *conn, uint64_t now, struct tcp_out 
 	}
 	on_fresh_stopped(tcp, conn, verdict, now);
 	return true;
+}
+
+static bool
+send_fresh(struct tcp *tcp, struct tcp_conn *conn, uint64_t now, struct tcp_out *out)
+{
+	uint32_t before = conn_flight(conn);
+	bool is_done = send_fresh_burst(tcp, conn, now, out);
+
+	/* a lone segment's probe waits for a delayed ACK; with a second one it need not */
+	if (conn_flight(conn) != before && (before <= conn->mss || conn->rto_at == UINT64_MAX))
+		time_restart_rto(tcp, conn, now);
+	return is_done;
 }
 
 /* ---- all ---- */

@@ -29,7 +29,10 @@ acked(struct cc *cc, uint32_t bytes)
 {
 	struct cc_ack ack = { .now = 1, .srtt_ns = 1, .acked_bytes = bytes };
 
-	cc_on_ack(cc, &ack);
+	if (cc_is_used(cc))
+		cc_on_ack(cc, &ack);
+	else
+		cc_on_slack(cc);
 }
 
 static void

@@ -36,7 +36,10 @@ acked(struct cc *cc, uint64_t now)
 {
 	struct cc_ack ack = { .now = now, .srtt_ns = RTT, .acked_bytes = MSS };
 
-	cc_on_ack(cc, &ack);
+	if (cc_is_used(cc))
+		cc_on_ack(cc, &ack);
+	else
+		cc_on_slack(cc);
 }
 
 /* Lets a whole window be acknowledged each round trip until `until`; returns the time. */
