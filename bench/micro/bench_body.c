@@ -129,7 +129,7 @@ cpu_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-/* In pieces as a decoder gives them; *ret_most: nanoseconds of the longest turn, *ret_n: bytes. Returns ticks. */
+/* In pieces as a decoder gives them. *ret_most: nanoseconds of the longest turn; *ret_n: bytes. */
 static uint64_t
 body_through(struct page *page, void *memory, size_t memory_n, uint32_t n, uint64_t *ret_most,
 	     uint32_t *ret_n, enum rules_body_verdict *ret_v)

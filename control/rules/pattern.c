@@ -181,12 +181,20 @@ is_of_searches(const char *at)
 	return (at[0] == '\\' && at[1] == 'G') || (at[0] == '(' && at[1] == '*');
 }
 
+/* Of a body as a whole, which is never there at once: PCRE2 would take each part's ends for its. */
+static bool
+is_of_ends(const char *at)
+{
+	return at[0] == '\\' && at[1] != '\0' && strchr("AzZ", at[1]) != NULL;
+}
+
 /*
  * Other such patterns work here; said, for they say something else in IIS, or nothing. False with an
  * error told.
  */
 static bool
-foreign_check(struct making *m, const struct whose *w, const struct rule_text *text)
+foreign_check(struct making *m, const struct whose *w, const struct rule_text *text,
+	      enum pattern_where where)
 {
 	bool is_class = false, is_said = false;
 
@@ -198,6 +206,14 @@ foreign_check(struct making *m, const struct whose *w, const struct rule_text *t
 				  "pattern '%.80s': '%.*s' speaks of how a search goes, which here "
 				  "goes its own way; write it without",
 				  text->s, (int)n - (at[0] == '('), at);
+			return false;
+		}
+		if (n > 0 && where == PATTERN_BODY && is_of_ends(at)) {
+			say_error(m, w, text->at,
+				  "pattern '%.80s': '%.2s' is no end that a body has while it "
+				  "streams; "
+				  "write '%s', which is the body's",
+				  text->s, at, at[1] == 'A' ? "^" : "$");
 			return false;
 		}
 		if (n > 0 && !is_said) {
@@ -276,7 +292,7 @@ pattern_make(struct making *m, const struct whose *w, const struct rule_text *te
 			    "nothing in braces is expanded in a pattern: '%s' is taken as it "
 			    "stands; put what varies into the input of a condition",
 			    from);
-	if (syntax == IMG_SYNTAX_REGEX && !foreign_check(m, w, text))
+	if (syntax == IMG_SYNTAX_REGEX && !foreign_check(m, w, text, where))
 		return NULL;
 	plain = syntax == IMG_SYNTAX_WILDCARD ? regex_of_wildcard(&m->arena, from, false)
 					      : pattern->regex;

@@ -76,6 +76,7 @@ struct reader {
 	bool sweeps;	  /* ... of every alternative */
 	bool has_prelude; /* characters before one of these */
 	struct set sweep;
+	bool looks_ahead;
 };
 
 /* ---- the text ---- */
@@ -427,6 +428,7 @@ group_begins(struct reader *r)
 	r->depth++;
 	r->capture_n += is_kept;
 	r->assert_n += is_assert;
+	r->looks_ahead |= is_assert;
 	r->is_leading &= !is_assert;
 	r->has_before &= !is_assert;
 	for (uint32_t i = 0; i < r->depth && is_assert; i++)
@@ -542,6 +544,7 @@ character(struct reader *r, uint8_t c)
 		r->is_leading &= c < 0x80; /* a byte of a character, which may have another case */
 	} else if (peek(r, 0) != 0 && strchr("bBAzZG", peek(r, 0)) != NULL) {
 		r->at++; /* places */
+		r->looks_ahead = true;
 		return;
 	} else if (is_digit(peek(r, 0)) && peek(r, 0) != '0') {
 		reference(r);
@@ -608,6 +611,7 @@ reach_all(struct rules_code *code)
 	memset(code->lead, 0xff, sizeof(code->lead));
 	code->lead_n = 1;
 	code->again_n = RULES_ENTRIES;
+	code->looks_ahead = true;
 }
 
 void
@@ -632,5 +636,6 @@ reach_read(struct slice regex, bool is_caseless, struct rules_code *code)
 	code->ends_with_line = r.ends_with_line;
 	code->sweeps = r.sweeps;
 	code->has_prelude = r.has_prelude;
+	code->looks_ahead = r.looks_ahead;
 	memcpy(code->sweep, r.sweep.bits, sizeof(code->sweep));
 }

@@ -13,7 +13,6 @@
  */
 #include <string.h>
 
-#include "base/ensure.h"
 #include "rules/state.h"
 #include "rules/walk.h"
 

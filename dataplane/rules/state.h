@@ -200,10 +200,11 @@ struct rules_code {
 	uint64_t dear[4];	  /* of these; */
 	uint64_t gate[4];	  /* each of them only behind one of these bytes, */
 	uint32_t gated_n;	  /* which begins so many; 0: nothing is known of that */
-	uint64_t run[4]; /* bytes that repeats may pass; an attempt sees stretches of them, */
-	uint32_t gap_n;	 /* and of others so many */
-	bool hops;	 /* hop.c: one repeat of one class, from a match's begin on, and a text */
-	bool is_owner;	 /* equal patterns share one */
+	uint64_t run[4];  /* bytes that repeats may pass; an attempt sees stretches of them, */
+	uint32_t gap_n;	  /* and of others so many */
+	bool looks_ahead; /* what stands behind a match may have a part in it */
+	bool hops;	  /* hop.c: one repeat of one class, from a match's begin on, and a text */
+	bool is_owner;	  /* equal patterns share one */
 };
 
 struct rules_map; /* map.c */

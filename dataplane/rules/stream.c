@@ -534,6 +534,14 @@ no_match(struct stream *s, const struct view *v, uint32_t starts)
 	return STEP_ON;
 }
 
+/* Of all that a match may see: there is none, or one that took the end of that for an end. */
+static bool
+is_vain(const struct stream *s, const struct view *v, int rc)
+{
+	return rc == PCRE2_ERROR_NOMATCH ||
+	       (rc >= 0 && s->code->looks_ahead && found(s, 1) == v->end);
+}
+
 static enum step
 look(struct stream *s, bool is_last, int64_t *work)
 {
@@ -561,7 +569,7 @@ look(struct stream *s, bool is_last, int64_t *work)
 		wait_from(s, found(s, 0), v.end);
 		return STEP_ON;
 	}
-	if (rc == PCRE2_ERROR_NOMATCH && v.is_longest) {
+	if (v.is_longest && is_vain(s, &v, rc)) {
 		in_vain(s);
 		return STEP_ON;
 	}

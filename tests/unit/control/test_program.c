@@ -248,6 +248,26 @@ bad_patterns_are_refused_with_the_character(void **state)
 	warned(PROGRAMS_RULES(RULE("a", "(?:[a-z]|b)*c", "")), "may take very long");
 }
 
+#define BODY(match)                                                                                \
+	"<rewrite><outboundRules><rule name='o'><match " match                                     \
+	"/><action type='Rewrite' value='x'/></rule></outboundRules></rewrite>"
+
+/* A body is searched in parts, and their ends are none of its own: "^" and "$" know that. */
+static void
+other_anchors_than_a_bodys_are_refused(void **state)
+{
+	(void)state;
+	refused(BODY("pattern='a\\z'"), "outbound rule 'o': pattern 'a\\z': '\\z' is no end");
+	refused(BODY("pattern='a(?:b|\\Z)'"), "write '$', which is the body's");
+	refused(BODY("pattern='\\Aa'"), "write '^', which is the body's");
+	refused(BODY("pattern='\\\\\\z'"), "'\\z' is no end");
+	warned(BODY("filterByTags='A' pattern='^a\\z'"), "'\\z' is no ECMAScript");
+	warned(BODY("serverVariable='RESPONSE_X' pattern='\\Aa\\Z'"), "'\\A' is no ECMAScript");
+	unwarned(BODY("pattern='^\\\\z[A-Z]$'"));
+	unwarned("<rewrite><outboundRules><rule name='o' patternSyntax='ExactMatch'><match "
+		 "pattern='a\\z'/><action type='None'/></rule></outboundRules></rewrite>");
+}
+
 static void
 what_is_no_ecmascript_is_said(void **state)
 {
@@ -440,6 +460,7 @@ main(void)
 		cmocka_unit_test(indexes_that_no_pattern_provides_are_refused),
 		cmocka_unit_test(each_syntax_becomes_its_regular_expression),
 		cmocka_unit_test(bad_patterns_are_refused_with_the_character),
+		cmocka_unit_test(other_anchors_than_a_bodys_are_refused),
 		cmocka_unit_test(what_is_no_ecmascript_is_said),
 		cmocka_unit_test(patterns_of_everything_are_known),
 		cmocka_unit_test(a_rule_is_opened_by_its_pattern_or_its_first_condition),

@@ -439,6 +439,31 @@ what_matches_in_less_than_all_its_room_is_found_there(void **state)
 	expect_long("a.*b|a", slice_of(body, 199900), slice_of(expected, 199902));
 }
 
+/*
+ * Where a match's room ends nothing ends: a match that looks behind itself is not told so. It is
+ * found from the first place whose room shows what really follows.
+ */
+static void
+the_end_of_a_matchs_room_is_no_end(void **state)
+{
+	static const char *const patterns[] = { "a+(?!a)", "\\w+\\b", "a+(?=-|$)", "a+(?=\\W)",
+						"-a+\\B-", "-a+$",    "-a+(?!a)",  "-\\w+\\b" };
+	static uint8_t body[BODY_TEXT_MAX + 200], expected[BODY_TEXT_MAX + 200];
+	uint32_t from = sizeof(body) - 1 - (BODY_TEXT_MAX - 1);
+
+	(void)state;
+	memset(body, 'a', sizeof(body));
+	body[0] = body[sizeof(body) - 1] = '-';
+	memcpy(expected, body, from);
+	memcpy(expected + from, "()-", 3);
+	for (uint32_t i = 0; i < 4; i++)
+		expect_marks(patterns[i], slice_of(body, sizeof(body)),
+			     slice_of(expected, from + 3));
+	for (uint32_t i = 4; i < 8; i++)
+		expect_marks(patterns[i], slice_of(body, sizeof(body)),
+			     slice_of(body, sizeof(body)));
+}
+
 /* The last place of a call is a character of two bytes: machine code would try the second, too. */
 static void
 a_call_may_end_within_a_character(void **state)
@@ -588,6 +613,7 @@ main(void)
 		cmocka_unit_test(random_patterns_do_as_the_whole),
 		cmocka_unit_test(a_match_may_be_as_long_as_its_room_and_no_longer),
 		cmocka_unit_test(what_matches_in_less_than_all_its_room_is_found_there),
+		cmocka_unit_test(the_end_of_a_matchs_room_is_no_end),
 		cmocka_unit_test(a_call_may_end_within_a_character),
 		cmocka_unit_test(hops_find_what_is_there),
 		cmocka_unit_test(a_long_stretch_costs_no_more_than_its_length),
