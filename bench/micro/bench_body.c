@@ -3,7 +3,8 @@
  * pages as they are, and of rules and bodies that were made for each other to cost the most.
  *
  * The longest turn counts: less than a millisecond (beside each line, the least of all rounds, in
- * time of the thread). A turn is rules_body_turn with RULES_BODY_WORK.
+ * time of the thread). A turn is rules_body_turn with RULES_BODY_WORK. "work" is what a byte costs as
+ * it is counted: RULES_BODY_BYTE for each rule is what a body may take for long.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,6 +26,7 @@ enum {
 	RULES_TEXT = 64 << 10,
 	TURNS_MOST = 1000, /* of a body: it need not come to its end */
 	TAG_RULES = 60,
+	VALUE_BYTES = 64 << 10,
 };
 
 struct pair {
@@ -38,6 +40,13 @@ struct pair {
 static const struct pair pairs[] = {
 	{ "page-literal", "http://internal", NULL, BODY_MAX, NULL, 1 },
 	{ "page-links", "href=&quot;http://internal([^&quot;]*)&quot;", NULL, BODY_MAX, NULL, 1 },
+	{ "page-lazy", "href=&quot;(.*?)internal(.*?)&quot;", NULL, BODY_MAX, NULL, 1 },
+	{ "page-begins", "&lt;a\\s+[^&gt;]*href=&quot;([^&quot;]*)&quot;", NULL, BODY_MAX, NULL,
+	  1 },
+	{ "page-blanks", "\\s+", NULL, BODY_MAX, NULL, 1 },
+	{ "page-groups", "(\\w+)=([&quot;&apos;])(.*?)\\2", NULL, BODY_MAX, NULL, 1 },
+	{ "line-lazy", "href=&quot;(.*?)internal(.*?)&quot;",
+	  "<p class=a>text</p><a href=\"/a/link\">a link</a>", BODY_MAX, NULL, 1 },
 	{ "page-words", "\\w+\\.internal\\b", NULL, BODY_MAX, NULL, 1 },
 	{ "page-tags", "^http://internal/(.*)", NULL, BODY_MAX, "A, Img, Form", 3 },
 	{ "run-of-base64", "[^&quot;]*internal", "iVBORw0KGgoAAAANSUhEUgAA", BODY_MAX, NULL, 1 },
@@ -59,6 +68,11 @@ static const struct pair pairs[] = {
 	{ "tags-60", "^x", "<a href=y>", BODY_MAX / 4, "A", TAG_RULES },
 	{ "tags-60-wants", "^x", "<q a=b c=d e=f>", BODY_MAX / 4, "A", TAG_RULES },
 	{ "tags-60-match", "y", "<a href=y>", BODY_MAX / 4, "A", TAG_RULES },
+	{ "value-nested", "(x+x+)+y", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-y", BODY_MAX, "A",
+	  1 },
+	{ "value-two-runs", "\\w+\\s*\\w+y", "ab -y", BODY_MAX, "A", 1 },
+	{ "value-60-runs", "[^y]*y", "ab ", BODY_MAX, "A", TAG_RULES },
+	{ "value-60-words", "\\w+@", "ab ", BODY_MAX, "A", TAG_RULES },
 	{ "tags-60-run", "(.*)x", "<a href='aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'>",
 	  BODY_MAX / 4, "A", TAG_RULES },
 };
@@ -89,10 +103,32 @@ page_fill(void)
 	}
 }
 
+/* Values as long as rules look at them. */
+static void
+values_fill(const char *piece)
+{
+	static const char head[] = "<a href='";
+	size_t n = strlen(piece);
+
+	for (uint32_t i = 0; i < BODY_MAX; i++) {
+		uint32_t at = i % VALUE_BYTES;
+
+		body[i] = (uint8_t)(at < 9		   ? head[at]
+				    : at < VALUE_BYTES - 2 ? piece[at % n]
+				    : at < VALUE_BYTES - 1 ? '\''
+							   : '>');
+	}
+}
+
 static void
 body_fill(const struct pair *p)
 {
 	size_t n = p->piece != NULL ? strlen(p->piece) : 1;
+
+	if (strncmp(p->name, "value", 5) == 0) {
+		values_fill(p->piece);
+		return;
+	}
 
 	if (p->piece == NULL)
 		page_fill();
@@ -129,17 +165,24 @@ cpu_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-/* In pieces as a decoder gives them. *ret_most: nanoseconds of the longest turn; *ret_n: bytes. */
+struct told {
+	uint64_t most_ns; /* the longest turn */
+	uint32_t n;	  /* bytes */
+	int64_t work;
+};
+
+/* In pieces as a decoder gives them; ticks. */
 static uint64_t
-body_through(struct page *page, void *memory, size_t memory_n, uint32_t n, uint64_t *ret_most,
-	     uint32_t *ret_n, enum rules_body_verdict *ret_v)
+body_through(struct page *page, void *memory, size_t memory_n, uint32_t n, struct told *ret,
+	     enum rules_body_verdict *ret_v)
 {
 	struct rules_body *b;
 	uint64_t begin = bench_ticks(), at = cpu_ns(), now;
 	uint32_t done = 0, turn_n = 0;
+	int64_t left = 0;
 
+	*ret = (struct told){ 0 };
 	b = rules_body_init(memory, memory_n, page->rules, 0, 0, &page->reply, NULL);
-	*ret_most = 0;
 	do {
 		uint32_t in_n = n - done < PIECE ? n - done : PIECE;
 		struct rules_body_io io = { .in = body + done,
@@ -152,10 +195,12 @@ body_through(struct page *page, void *memory, size_t memory_n, uint32_t n, uint6
 		*ret_v = rules_body_turn(b, &io);
 		done = (uint32_t)(io.in - body);
 		now = cpu_ns();
-		*ret_most = now - at > *ret_most ? now - at : *ret_most;
+		ret->most_ns = now - at > ret->most_ns ? now - at : ret->most_ns;
+		ret->work += RULES_BODY_WORK + (left < 0 ? left : 0) - io.work;
+		left = io.work;
 		at = now;
 	} while (*ret_v != RULES_BODY_END && *ret_v != RULES_BODY_FAULT && ++turn_n < TURNS_MOST);
-	*ret_n = done > 0 ? done : 1;
+	ret->n = done > 0 ? done : 1;
 	return bench_ticks() - begin;
 }
 
@@ -165,8 +210,8 @@ measure(const struct pair *p)
 	char name[64], note[64];
 	struct bench_op op = { .name = name, .note = note };
 	uint32_t n = (uint32_t)bench_size(p->body_n);
-	uint32_t done_n;
-	uint64_t least = UINT64_MAX, most;
+	uint64_t least = UINT64_MAX;
+	struct told told = { 0 };
 	enum rules_body_verdict v = RULES_BODY_MORE;
 	struct page *page;
 	void *memory;
@@ -182,12 +227,13 @@ measure(const struct pair *p)
 	memory_n = rules_body_bytes(page->rules, 0, &page->reply);
 	memory = bench_memory(memory_n);
 	for (uint32_t i = 0; i < bench_rounds(); i++) {
-		uint64_t ticks = body_through(page, memory, memory_n, n, &most, &done_n, &v);
+		uint64_t ticks = body_through(page, memory, memory_n, n, &told, &v);
 
-		least = most < least ? most : least;
-		bench_put(&op, ticks, done_n);
+		least = told.most_ns < least ? told.most_ns : least;
+		bench_put(&op, ticks, told.n);
 	}
-	snprintf(note, sizeof(note), "longest turn %.0f us%s", (double)least / 1e3,
+	snprintf(note, sizeof(note), "work %lld, longest turn %.0f us%s",
+		 (long long)(told.work / told.n), (double)least / 1e3,
 		 v == RULES_BODY_FAULT ? ", a fault"
 		 : v == RULES_BODY_END ? ""
 				       : ", not to its end");

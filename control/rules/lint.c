@@ -371,6 +371,20 @@ lint_double(struct linting *l, const struct out_made *first, const struct out_ma
 	}
 }
 
+/* Worth a word alone: pages are seldom so, and what it costs is bounded. */
+static void
+lint_body(struct linting *l, const struct out_made *made)
+{
+	if (made->from->kind == IMG_OUT_BODY && pattern_is_quadratic(made->match))
+		lint_say(
+			l, LINT_QUADRATIC, true,
+			"pattern '%s' may run over 64 KiB of a body from each place that looks "
+			"like "
+			"its begin, for what it repeats may be such a begin; leave that out of the "
+			"repeat, as '<[^<>]*>' does where '<[^>]*>' does not",
+			made->match->text);
+}
+
 static void
 lint_outs(struct linting *l, const struct scope_made *scope)
 {
@@ -385,6 +399,7 @@ lint_outs(struct linting *l, const struct scope_made *scope)
 		l->rule = made->from->name.s;
 		l->at = made->from->at;
 		lint_double(l, scope->outs, made);
+		lint_body(l, made);
 		lint_pattern(l, made->match, &value, made->from->match.at);
 		lint_conds(l, &made->conds);
 	}

@@ -214,6 +214,12 @@ struct pattern *pattern_make(struct making *m, const struct whose *w, const stru
 /* Whether its time may grow exponentially or with a high power; *ret_why for people. */
 bool pattern_is_catastrophic(const struct pattern *pattern, const char **ret_why);
 
+/*
+ * Whether a text that is its begin again and again is run over from each of these places: "<[^>]*x".
+ * That is no matter in a string, and much in a body.
+ */
+bool pattern_is_quadratic(const struct pattern *pattern);
+
 /* ---- input.c ---- */
 
 struct input {

@@ -451,3 +451,46 @@ pattern_is_catastrophic(const struct pattern *pattern, const char **ret_why)
 	}
 	return false;
 }
+
+/* ---- patterns that are dear in bodies ---- */
+
+/* Of one character, or a repeat of one: its characters. NULL: something else. */
+static const struct chars *
+chars_of(const struct tree *tree)
+{
+	const struct tree *core = core_of(tree);
+
+	if (core->kind == TREE_REPEAT)
+		core = core_of(core->child);
+	return core->kind == TREE_CHARS ? &core->chars : NULL;
+}
+
+/* What must stand before a part may be what that repeats. */
+static bool
+is_repeated(const struct tree *first, const struct tree *part)
+{
+	for (const struct tree *tree = first; tree != part; tree = tree->next) {
+		const struct tree *core = core_of(tree);
+
+		if (core->kind == TREE_REPEAT && core->least == 0)
+			continue;
+		if (!has_common(chars_of(tree), chars_of(part)))
+			return false;
+	}
+	return true;
+}
+
+bool
+pattern_is_quadratic(const struct pattern *pattern)
+{
+	const struct tree *first;
+
+	if (pattern->tree == NULL || pattern->tree->kind != TREE_CAT)
+		return false;
+	first = pattern->tree->child;
+	for (const struct tree *part = first; part->next != NULL && chars_of(part) != NULL;
+	     part = part->next)
+		if (part != first && is_endless(core_of(part)) && is_repeated(first, part))
+			return true;
+	return false;
+}

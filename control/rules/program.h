@@ -92,6 +92,7 @@ void program_check(const struct rule_sets *sets, struct conf_errs *errs, struct 
 	x(SHADOWED, shadowed)	    /* an earlier rule leaves nothing for it */                     \
 	x(SLOW, slow)		    /* a pattern that no scan covers */                             \
 	x(CATASTROPHIC, catastrophic) /* a pattern whose time grows with a power of its input */    \
+	x(QUADRATIC, quadratic)	    /* of a body: runs on from each place like its begin (14.5) */  \
 	x(DOUBLE, double)	    /* outbound rules that change one value twice (14.3) */         \
 	x(UNDONE, undone)	    /* a rule that undoes an absolute rewrite before it (3.3) */    \
 	x(UNKNOWN, unknown)	    /* a variable that is always empty, or is no header */          \

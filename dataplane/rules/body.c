@@ -188,6 +188,7 @@ stage_add(struct rules_body *b, enum stage_kind kind, const uint32_t *rule, uint
 	s->at = s->n = 0;
 	s->rule = rule;
 	s->rule_n = rule_n;
+	s->work_left = RULES_BODY_LENT;
 	s->tags = NULL;
 	s->stream = NULL;
 	return s;
@@ -295,8 +296,6 @@ search_turn(struct stage *s, struct slice *in, bool is_last, struct sink *to, bo
 	uint32_t room;
 	uint8_t *p = stream_room(s->stream, &room);
 	uint32_t n = in->n < room ? in->n : room;
-	int64_t work = s->body->work, before = work;
-	enum rules_fault fault;
 
 	if (n > 0)
 		memcpy(p, in->p, n);
@@ -304,17 +303,28 @@ search_turn(struct stage *s, struct slice *in, bool is_last, struct sink *to, bo
 	*in = slice_of(in->p + n, in->n - n);
 	s->stream->context = s->body->lane->context;
 	s->stream->captures = s->body->lane->captures;
-	fault = stream_turn(s->stream, is_last && in->n == 0, to, &work, ret_done);
-	s->body->work -= before - work;
-	if (fault != RULES_FAULT_NONE && s->body->fault_rule == IMG_NONE)
-		s->body->fault_rule = s->rule[0];
-	return fault;
+	return stream_turn(s->stream, is_last && in->n == 0, to, &s->body->work, ret_done);
+}
+
+/*
+ * A pattern whose searches run on and on, each within its turn, ends at last: its bytes pay for
+ * what honest ones take, and something is lent. What was not used is no credit for later.
+ */
+static enum rules_fault
+stage_pay(struct stage *s, uint32_t byte_n, int64_t work)
+{
+	s->work_left += (int64_t)byte_n * RULES_BODY_BYTE * (s->rule_n > 0 ? s->rule_n : 1);
+	if (s->work_left > RULES_BODY_LENT)
+		s->work_left = RULES_BODY_LENT;
+	s->work_left -= work;
+	return s->work_left < 0 ? RULES_FAULT_MATCH_LIMIT : RULES_FAULT_NONE;
 }
 
 static enum rules_fault
 look_turn(struct stage *s, struct slice *in, bool is_last, struct sink *to, bool *ret_done)
 {
 	enum rules_fault fault = RULES_FAULT_NONE;
+	int64_t work = s->body->work;
 	uint32_t n = in->n;
 
 	switch ((enum stage_kind)s->kind) {
@@ -328,14 +338,19 @@ look_turn(struct stage *s, struct slice *in, bool is_last, struct sink *to, bool
 		break;
 	case STAGE_TAGS:
 		fault = tags_turn(s->tags, in, is_last, to, &s->body->work, ret_done);
-		if (fault != RULES_FAULT_NONE && s->body->fault_rule == IMG_NONE)
-			s->body->fault_rule = s->rule[0];
 		break;
 	case STAGE_SEARCH:
 		fault = search_turn(s, in, is_last, to, ret_done);
+		work -= s->stream->spare_work;
+		s->stream->spare_work = 0;
 		break;
 	}
-	s->body->work -= n - in->n; /* copied */
+	n -= in->n;
+	s->body->work -= n; /* copied */
+	if (fault == RULES_FAULT_NONE)
+		fault = stage_pay(s, n, work - s->body->work);
+	if (fault != RULES_FAULT_NONE && s->body->fault_rule == IMG_NONE && s->rule_n > 0)
+		s->body->fault_rule = s->rule[0];
 	return fault;
 }
 
@@ -436,9 +451,9 @@ enum rules_body_verdict
 rules_body_turn(struct rules_body *b, struct rules_body_io *io)
 {
 	struct sink out = { io->out, io->out_n };
-	bool is_done = false;
+	bool is_done = false, has_grant = io->work > 0;
 
-	b->work = io->work;
+	b->work = io->work - (has_grant ? b->debt : 0);
 	while (b->fault == RULES_FAULT_NONE && !is_done && b->work > 0) {
 		bool has_moved = feed(b, io);
 
@@ -451,6 +466,8 @@ rules_body_turn(struct rules_body *b, struct rules_body_io *io)
 	io->out = out.p;
 	io->out_n = out.n;
 	io->work = b->work;
+	if (has_grant)
+		b->debt = b->work < 0 ? -b->work : 0;
 	if (b->fault != RULES_FAULT_NONE)
 		return RULES_BODY_FAULT;
 	if (is_done)

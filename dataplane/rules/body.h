@@ -72,8 +72,9 @@ struct tags_want {
 /*
  * A value that rules want, as it stands between its quotes. *ret, which may lie anywhere, is the
  * new one; left as it is: unchanged. Lives until the next call.
+ *   rules  not 0; those that are left when the turn's work is spent: the next call is for them
  */
-typedef enum rules_fault tags_value_fn(void *ctx, uint64_t rules, struct slice value,
+typedef enum rules_fault tags_value_fn(void *ctx, uint64_t *rules, struct slice value,
 				       struct slice *ret);
 
 struct tags {
@@ -89,7 +90,8 @@ struct tags {
 	uint8_t tag_n, attribute_n; /* TAGS_NAME_MAX + 1: longer than any */
 	uint8_t raw_n;		    /* of "script" or "style" */
 	const char *raw;	    /* in whose text we are */
-	uint64_t rules;		    /* that want the value */
+	bool is_changed;	    /* the value, by rules */
+	uint64_t rules;		    /* that want the value, and have not been asked */
 	uint32_t value_n;
 	struct slice owed;
 	uint8_t tag[TAGS_NAME_MAX], attribute[TAGS_NAME_MAX];
@@ -137,6 +139,7 @@ struct stream {
 	uint32_t wide;		/* so much is looked at if it is there */
 	uint32_t hop_n;		/* how far the next hop goes */
 	uint32_t level;		/* of effort: steps a start, starts a call */
+	int64_t spare_work;	/* paid in advance for places behind matches: that was too much */
 	bool is_vain;		/* all that may be looked at from pos is in vain: hops follow */
 	bool is_begin;		/* bytes[0] is the body's first */
 	bool was_empty;		/* the last match, at pos, was: the next is none of that kind */

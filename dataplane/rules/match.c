@@ -12,6 +12,7 @@
 
 enum {
 	RULES_WORK = 1 << 20,
+	UTF8_BYTES = 8,	     /* looked at for a unit */
 	LOOK_WORK = 1 << 28, /* where time is nobody's: explanations, sets without databases */
 	SCAN_BYTES = 512,    /* so long a string is scanned for the first pattern that asks */
 };
@@ -97,6 +98,7 @@ enum rules_fault
 match_pattern(struct rules_lane *l, uint32_t pattern_i, struct slice s, bool *ret_matches,
 	      struct rules_refs *ret_refs)
 {
+	l->work_left -= s.n / UTF8_BYTES;
 	return pattern_ask(l, pattern_i, s, text_is_utf8(s), ret_matches, ret_refs);
 }
 

@@ -41,10 +41,10 @@ value_rule(struct rules_body *b, uint32_t rule_i, struct slice *value, enum rule
 	const struct img_out_rule *rule = img_out_rule(l->img, rule_i);
 	bool stays = (rule->flags & IMG_RULE_REPLACE) == 0 && value->n > 0;
 	uint64_t start_ns = count_start(l);
-	int64_t work_left = l->work_left;
 	struct slice old = *value;
 	enum rules_fault fault;
 
+	l->work_left = RULES_BODY_PART;
 	lane_enter(l, scope_of(b, rule_i));
 	lane_rule(l);
 	l->value = old;
@@ -52,7 +52,7 @@ value_rule(struct rules_body *b, uint32_t rule_i, struct slice *value, enum rule
 	if (fault == RULES_FAULT_NONE && *ret_why == RULES_WHY_MATCHED &&
 	    rule->action == IMG_ACTION_REWRITE && !stays)
 		fault = expr_expand(l, &l->keep, rule->value_expr_i, value);
-	b->work -= RULE_WORK + work_left - l->work_left;
+	b->work -= RULE_WORK + RULES_BODY_PART - l->work_left;
 	if (fault != RULES_FAULT_NONE)
 		*ret_why = RULES_WHY_FAULT;
 	count_rule(l, rule->slot, rule->incarnation, *ret_why, start_ns);
@@ -61,23 +61,23 @@ value_rule(struct rules_body *b, uint32_t rule_i, struct slice *value, enum rule
 }
 
 enum rules_fault
-part_on_value(void *ctx, uint64_t rules, struct slice value, struct slice *ret)
+part_on_value(void *ctx, uint64_t *rules, struct slice value, struct slice *ret)
 {
 	struct stage *s = ctx;
 	enum rules_why why = RULES_WHY_PATTERN;
 
 	part_begin(s->body);
-	while (rules != 0) {
-		uint32_t rule_i = s->rule[__builtin_ctzll(rules)];
+	do {
+		uint32_t rule_i = s->rule[__builtin_ctzll(*rules)];
 		enum rules_fault fault = value_rule(s->body, rule_i, &value, &why);
 		uint32_t flags = img_out_rule(s->body->lane->img, rule_i)->flags;
 
 		if (fault != RULES_FAULT_NONE)
 			return part_fault(s->body, rule_i, fault);
+		*rules &= *rules - 1;
 		if (why == RULES_WHY_MATCHED && (flags & IMG_RULE_STOP) != 0)
-			break;
-		rules &= rules - 1;
-	}
+			*rules = 0;
+	} while (*rules != 0 && s->body->work > 0);
 	*ret = value;
 	return RULES_FAULT_NONE;
 }
@@ -102,13 +102,12 @@ part_on_match(void *ctx, const struct rules_refs *groups, bool *ret_goes, struct
 	uint32_t rule_i = s->rule[0];
 	const struct img_out_rule *rule = img_out_rule(l->img, rule_i);
 	uint64_t start_ns;
-	int64_t work_left;
 	enum rules_why why;
 	enum rules_fault fault;
 
 	part_begin(b);
 	start_ns = count_start(l);
-	work_left = l->work_left;
+	l->work_left = RULES_BODY_PART;
 	lane_enter(l, scope_of(b, rule_i));
 	lane_rule(l);
 	l->r = *groups;
@@ -116,7 +115,7 @@ part_on_match(void *ctx, const struct rules_refs *groups, bool *ret_goes, struct
 	*ret_goes = why == RULES_WHY_MATCHED && rule->action == IMG_ACTION_REWRITE;
 	if (fault == RULES_FAULT_NONE && *ret_goes)
 		fault = expr_expand(l, &l->keep, rule->value_expr_i, ret);
-	b->work -= RULE_WORK + work_left - l->work_left;
+	b->work -= RULE_WORK + RULES_BODY_PART - l->work_left;
 	count_rule(l, rule->slot, rule->incarnation,
 		   fault == RULES_FAULT_NONE ? why : RULES_WHY_FAULT, start_ns);
 	out_tell(l, rule_i, fault == RULES_FAULT_NONE ? why : RULES_WHY_FAULT, groups->s[0]);

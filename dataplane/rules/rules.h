@@ -367,7 +367,14 @@ struct rules_body *rules_body_init(void *memory, size_t n, struct rules *rules, 
 				   const struct rules_trace *trace);
 
 enum {
-	RULES_BODY_WORK = 1 << 18, /* of all that a turn of the caller's does, about nanoseconds */
+	/* About nanoseconds: all that a turn of the caller's does, */
+	RULES_BODY_WORK = 1 << 18,
+	/* one rule that is asked about one value or match, which may be more than a turn has left, */
+	RULES_BODY_PART = 1 << 19,
+	/* a byte for each rule of its stage, */
+	RULES_BODY_BYTE = 1 << 12,
+	/* and what a stage may be behind with that. */
+	RULES_BODY_LENT = 1 << 28,
 };
 
 /* What a turn takes and gives; both ends move on by what was used and made. */
@@ -377,7 +384,8 @@ struct rules_body_io {
 	bool is_last; /* nothing follows the input */
 	uint8_t *out;
 	uint32_t out_n;
-	int64_t work; /* what it may cost, as RULES_BODY_WORK; less on return */
+	/* What it may cost, as RULES_BODY_WORK; less on return. Below 0: the next turns pay it. */
+	int64_t work;
 };
 
 /*

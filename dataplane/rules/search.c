@@ -28,6 +28,7 @@ enum {
 	RUN_WORK = 1,	   /* a byte run over, and back */
 	WALK_WORK = 3,	   /* a byte of a run looked at here */
 	DEAR_WORK = 2,	   /* ... of a string, for stretches of dear ones */
+	LAST_BYTES = 16,   /* looked through for a unit */
 	SLOW_WORK = 16,	   /* times as much without machine code */
 	MATCH_SHIFT = 1,   /* of the rest of the string, for a match */
 	SHORT_BYTES = 128, /* so short a string is one window */
@@ -337,6 +338,7 @@ look(struct search *k)
 	uint32_t a, b;
 
 	if (last >= 0) {
+		k->l->work_left -= k->s.n / LAST_BYTES;
 		a = last_of(k->s, (uint8_t)last);
 		b = last >= 'a' && last <= 'z' ? last_of(k->s, (uint8_t)(last ^ 0x20)) : 0;
 		k->end_n = a > b ? a : b;

@@ -29,6 +29,7 @@ struct stage {
 	uint32_t at, n;	      /* in the pipe */
 	const uint32_t *rule; /* of out_rules */
 	uint32_t rule_n;
+	int64_t work_left; /* at most RULES_BODY_LENT; below 0 it is a fault */
 	struct tags *tags;
 	struct tags_want *want;
 	struct stream *stream;
@@ -43,7 +44,8 @@ struct rules_body {
 	struct charset_owed owed;
 	enum rules_fault fault;
 	uint32_t fault_rule;
-	int64_t work;
+	int64_t work;	   /* of this turn */
+	int64_t debt;	   /* what turns before it have spent and had not */
 	struct sink *sink; /* of the stage that runs */
 	struct snapshot snapshot;
 	uint32_t *rule, *scope; /* all of the body's rules, and whose they are */

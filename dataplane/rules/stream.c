@@ -63,6 +63,7 @@ stream_init(struct stream *s, const struct rules_code *code, uint32_t group_n, u
 	s->left_n = occurrences != 0 ? occurrences : UINT32_MAX;
 	s->from = s->pos = s->n = s->base = s->valid_n = s->want = s->wide = s->hop_n = 0;
 	s->level = 0;
+	s->spare_work = 0;
 	s->is_begin = true;
 	s->is_vain = false;
 	s->was_empty = false;
@@ -534,6 +535,17 @@ no_match(struct stream *s, const struct view *v, uint32_t starts)
 	return STEP_ON;
 }
 
+/* A match was found, and places behind it were paid for. */
+static void
+spare(struct stream *s, const struct view *v, const struct fit *fit)
+{
+	uint32_t paid_n = min_of(fit->starts, v->end - s->pos + 1);
+	uint32_t tried_n = found(s, 0) - s->pos + 1;
+
+	if (tried_n < paid_n)
+		s->spare_work += (int64_t)(fit->work / paid_n * (paid_n - tried_n));
+}
+
 /* Of all that a match may see: there is none, or one that took the end of that for an end. */
 static bool
 is_vain(const struct stream *s, const struct view *v, int rc)
@@ -587,6 +599,7 @@ look(struct stream *s, bool is_last, int64_t *work)
 		move_on(s, v.end);
 		return STEP_ON;
 	}
+	spare(s, &v, &fit);
 	return STEP_MATCH;
 }
 

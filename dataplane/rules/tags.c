@@ -34,6 +34,7 @@ enum state {
 	EQUALS,	     /* behind an attribute's name and blanks */
 	VALUE,	     /* its first byte or quote */
 	WANTED,	     /* the end of a value that is kept */
+	RULED,	     /* what its rules say */
 	UNWANTED,    /* ... that passes */
 	QUOTE,	     /* the quote that ends a value */
 	DECLARATION, /* behind "<!" */
@@ -63,7 +64,7 @@ tags_init(struct tags *t, const struct tags_want *want, uint32_t want_n, bool is
 	t->tag_n = t->attribute_n = 0;
 	t->raw_n = 0;
 	t->raw = NULL;
-	t->is_end_tag = t->has_slash = false;
+	t->is_end_tag = t->has_slash = t->is_changed = false;
 	t->quote = 0;
 	t->rules = 0;
 	t->value_n = 0;
@@ -184,23 +185,37 @@ value_owe(struct tags *t, struct slice value)
 	return RULES_FAULT_NONE;
 }
 
-/* The value is whole: rules say what becomes of it. */
+/*
+ * The value is whole: rules say what becomes of it, and then it is written. When work is spent in
+ * between, the next turn goes on.
+ */
 static enum rules_fault
-value_ends(struct tags *t, int64_t *work)
+value_rule(struct tags *t, int64_t *work)
 {
 	struct slice old = slice_of(t->value, t->value_n), new = old;
-	enum rules_fault fault = t->on_value(t->ctx, t->rules, old, &new);
 
-	if (fault != RULES_FAULT_NONE)
-		return fault;
-	t->state = t->quote != 0 ? QUOTE : ATTRIBUTE;
-	t->value_n = 0;
-	if (!slice_eq(old, new)) {
-		*work -= (int64_t) new.n *QUOTE_WORK;
-		return value_owe(t, new);
+	if (t->rules != 0) {
+		enum rules_fault fault = t->on_value(t->ctx, &t->rules, old, &new);
+
+		if (fault != RULES_FAULT_NONE)
+			return fault;
+		if (new.n > sizeof(t->value))
+			return RULES_FAULT_LONG;
+		if (!slice_eq(old, new)) {
+			memmove(t->value, new.p, new.n);
+			t->value_n = new.n;
+			t->is_changed = true;
+		}
+		if (t->rules != 0 || *work <= 0)
+			return RULES_FAULT_NONE;
 	}
-	t->owed = old;
-	return RULES_FAULT_NONE;
+	t->state = t->quote != 0 ? QUOTE : ATTRIBUTE;
+	t->owed = slice_of(t->value, t->value_n);
+	t->value_n = 0;
+	if (!t->is_changed)
+		return RULES_FAULT_NONE;
+	*work -= (int64_t)t->owed.n * QUOTE_WORK;
+	return value_owe(t, t->owed);
 }
 
 /* How many of the bytes are before the value's end. */
@@ -220,7 +235,7 @@ value_length(const struct tags *t, const uint8_t *p, uint32_t n)
 
 /* Keeps bytes of a value; returns how many were taken. */
 static uint32_t
-value_take(struct tags *t, const uint8_t *p, uint32_t n, int64_t *work, enum rules_fault *ret_fault)
+value_take(struct tags *t, const uint8_t *p, uint32_t n)
 {
 	uint32_t more = value_length(t, p, n), room = BODY_TEXT_MAX - t->value_n;
 
@@ -233,7 +248,7 @@ value_take(struct tags *t, const uint8_t *p, uint32_t n, int64_t *work, enum rul
 	memcpy(t->value + t->value_n, p, more);
 	t->value_n += more;
 	if (more < n)
-		*ret_fault = value_ends(t, work);
+		t->state = RULED;
 	return more;
 }
 
@@ -242,6 +257,7 @@ value_begins(struct tags *t, uint8_t quote, int64_t *work)
 {
 	t->has_slash = false;
 	t->quote = quote;
+	t->is_changed = false;
 	t->rules = wanted_by(t, work);
 	return t->rules != 0 ? WANTED : UNWANTED;
 }
@@ -398,6 +414,7 @@ on_byte(struct tags *t, uint8_t c, int64_t *work, bool *ret_again)
 	case RAW:
 	case BOGUS:
 	case WANTED:
+	case RULED:
 	case UNWANTED:
 		break; /* many bytes at once: pass */
 	}
@@ -455,8 +472,11 @@ tags_turn(struct tags *t, struct slice *in, bool is_last, struct sink *to, int64
 		sink_put_owed(to, &t->owed);
 		if (t->owed.n > 0 || n == 0 || *work <= 0 || fault != RULES_FAULT_NONE)
 			break;
-		if (t->state == WANTED) {
-			n = value_take(t, in->p, n, work, &fault);
+		if (t->state == RULED) {
+			n = 0;
+			fault = value_rule(t, work);
+		} else if (t->state == WANTED) {
+			n = value_take(t, in->p, n);
 		} else {
 			if (to->n == 0)
 				break;

@@ -57,13 +57,14 @@ change(struct slice s, bool *ret_goes)
 }
 
 static enum rules_fault
-on_value(void *ctx, uint64_t rules, struct slice value, struct slice *ret)
+on_value(void *ctx, uint64_t *rules, struct slice value, struct slice *ret)
 {
 	struct slice text;
 	bool goes;
 
 	(void)ctx;
-	ensure(rules != 0 && value.n <= BODY_TEXT_MAX);
+	ensure(*rules != 0 && value.n <= BODY_TEXT_MAX);
+	*rules &= *rules - 1; /* one by one, as when work is spent */
 	text = change(value, &goes);
 	if (goes)
 		*ret = text;

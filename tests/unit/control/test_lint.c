@@ -255,6 +255,30 @@ a_rule_that_undoes_an_absolute_rewrite_is_found(void **state)
 			 0);
 }
 
+#define BODY(pattern)                                                                              \
+	"<rewrite><outboundRules><rule name='a'><match pattern='" pattern                          \
+	"'/><action type='None'/></rule></outboundRules></rewrite>"
+
+static void
+patterns_that_are_dear_in_bodies_are_told(void **state)
+{
+	static const char *const dear[] = { BODY("&lt;[^&gt;]*foo"), BODY("a.*?z"),
+					    BODY("&lt;a\\s+[^&gt;]*href"), BODY("\\w+\\s*\\w+x") };
+	static const char *const cheap[] = { BODY("&lt;[^&lt;&gt;]*foo"),
+					     BODY("href=\"[^\"]*\"x"),
+					     BODY("[^\"]*internal"),
+					     BODY("&lt;[^&gt;]*"),
+					     BODY("^a.*z"),
+					     BODY("foo") };
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof(dear) / sizeof(dear[0]); i++)
+		assert_int_equal(found(dear[i], LINT_QUADRATIC, "a"), 1);
+	for (uint32_t i = 0; i < sizeof(cheap) / sizeof(cheap[0]); i++)
+		assert_int_equal(found(cheap[i], LINT_QUADRATIC, "a"), 0);
+	assert_int_equal(found(PROGRAMS_RULES(RULE("a", "a.*?z", "")), LINT_QUADRATIC, "a"), 0);
+}
+
 static void
 patterns_that_cost_much_are_found(void **state)
 {
@@ -356,6 +380,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(patterns_that_are_dear_in_bodies_are_told),
 		cmocka_unit_test(rules_that_never_match_are_found),
 		cmocka_unit_test(demands_that_do_not_go_together_are_found),
 		cmocka_unit_test(rules_within_others_are_found),

@@ -261,6 +261,143 @@ what_a_rule_cannot_do_is_a_fault_of_its_own(void **state)
 	page_close(p);
 }
 
+/* ---- work ---- */
+
+struct spent {
+	enum rules_body_verdict v;
+	enum rules_fault fault;
+	uint32_t rule_i, turn_n, made;
+	int64_t least; /* that was left of a turn */
+};
+
+/* In pieces of 16 KiB, and what it costs. */
+static struct spent
+body_spends(const char *rules, struct slice body)
+{
+	struct page *p = page_open(rules);
+	struct spent s = { 0 };
+	struct rules_body *b;
+	uint32_t at = 0;
+	void *memory;
+	size_t n;
+
+	page_line(p, true, "Content-Type", "text/html; charset=utf-8");
+	page_head(p);
+	n = rules_body_bytes(p->rules, 0, &p->reply);
+	memory = aligned_alloc(16, n);
+	b = rules_body_init(memory, n, p->rules, 0, 0, &p->reply, NULL);
+	do {
+		uint32_t in_n = body.n - at < 16384 ? body.n - at : 16384;
+		struct rules_body_io io = { .in = body.p + at,
+					    .in_n = in_n,
+					    .is_last = at + in_n == body.n,
+					    .out = out + s.made,
+					    .out_n = 16384,
+					    .work = RULES_BODY_WORK };
+
+		s.v = rules_body_turn(b, &io);
+		at = (uint32_t)(io.in - body.p);
+		s.made += 16384 - io.out_n;
+		s.least = io.work < s.least ? io.work : s.least;
+		s.turn_n++;
+	} while (s.v != RULES_BODY_END && s.v != RULES_BODY_FAULT);
+	s.fault = rules_body_fault(b, &s.rule_i);
+	free(memory);
+	page_close(p);
+	return s;
+}
+
+/* Each of its searches fits into a turn, and there is one for each byte. */
+static void
+what_runs_on_and_on_ends_in_a_fault(void **state)
+{
+	static const char rules[] =
+		RULE("1", "pattern='never'", "x") RULE("2", "pattern='&lt;[^&gt;]*foo'", "z");
+	static uint8_t body[1 << 17];
+	struct spent s;
+
+	(void)state;
+	memset(body, '<', sizeof(body));
+	s = body_spends(rules, slice_of(body, sizeof(body)));
+	assert_int_equal(s.v, RULES_BODY_FAULT);
+	assert_int_equal(s.fault, RULES_FAULT_MATCH_LIMIT);
+	assert_int_equal(s.rule_i, 1);
+	assert_in_range(s.turn_n, RULES_BODY_LENT / RULES_BODY_WORK,
+			2 * RULES_BODY_LENT / RULES_BODY_WORK);
+	/* What an honest page has of it is paid by its bytes. */
+	for (uint32_t i = 0; i < sizeof(body); i++)
+		body[i] = (uint8_t) "<a href=/foo>text<p>text "[i % 25];
+	s = body_spends(rules, slice_of(body, sizeof(body)));
+	assert_int_equal(s.v, RULES_BODY_END);
+}
+
+/* What bytes have paid and nobody spent is nothing for later ones. */
+static void
+no_credit_grows_with_a_body(void **state)
+{
+	static uint8_t body[1 << 20];
+	struct spent s;
+
+	(void)state;
+	memset(body, '.', sizeof(body));
+	memset(body + sizeof(body) - (1 << 17), '<', 1 << 17);
+	s = body_spends(RULE("1", "pattern='&lt;[^&gt;]*foo'", "z"), slice_of(body, sizeof(body)));
+	assert_int_equal(s.v, RULES_BODY_FAULT);
+	assert_in_range(s.turn_n, 0, 2 * RULES_BODY_LENT / RULES_BODY_WORK);
+}
+
+/* A value of 60,000 bytes, and rules that look at each of them. */
+static uint32_t
+value_fill(uint8_t *body, const char *piece)
+{
+	size_t n = strlen(piece);
+	uint32_t at = (uint32_t)sprintf((char *)body, "<a href='");
+
+	for (uint32_t i = 0; i < 60000; i++)
+		body[at++] = (uint8_t)piece[i % n];
+	memcpy(body + at, "'>", 2);
+	return at + 2;
+}
+
+static void
+a_value_with_many_rules_takes_many_turns(void **state)
+{
+	static char rules[16384];
+	static uint8_t body[1 << 16];
+	uint32_t n = value_fill(body, "abcd"), at = 0;
+	struct spent s;
+
+	(void)state;
+	for (uint32_t i = 0; i < 60; i++)
+		at += (uint32_t)sprintf(
+			rules + at,
+			"<rule name='%u'><match filterByTags='A' pattern='%s'/><action "
+			"type='Rewrite' value='{R:0}%u'/></rule>",
+			i, i % 20 == 0 ? "^.*d[0-9]*$" : "[a-c]+x", i);
+	s = body_spends(rules, slice_of(body, n));
+	assert_int_equal(s.v, RULES_BODY_END);
+	assert_int_equal(s.made, n + 5);
+	assert_memory_equal(out + n - 3, "d02040'>", 8);
+	assert_true(s.turn_n > 4);
+	assert_in_range(-s.least, 0, RULES_BODY_PART);
+}
+
+/* One rule and one value: what they spend beyond their turn the next ones do without. */
+static void
+a_turn_that_spent_too_much_is_paid_by_the_next(void **state)
+{
+	static uint8_t body[1 << 16];
+	uint32_t n = value_fill(body, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-y");
+	struct spent s = body_spends(RULE("1", "filterByTags='A' pattern='(x+x+)+y'", "z"),
+				     slice_of(body, n));
+
+	(void)state;
+	assert_int_equal(s.v, RULES_BODY_FAULT);
+	assert_int_equal(s.fault, RULES_FAULT_MATCH_LIMIT);
+	assert_int_equal(s.rule_i, 0);
+	assert_in_range(-s.least, 1, RULES_BODY_PART + RULES_BODY_WORK);
+}
+
 static void
 more_rules_than_a_body_may_have_are_refused(void **state)
 {
@@ -362,6 +499,10 @@ main(void)
 		cmocka_unit_test(every_charset_gives_back_what_it_was_given),
 		cmocka_unit_test(an_xml_page_may_have_whole_scripts),
 		cmocka_unit_test(what_a_rule_cannot_do_is_a_fault_of_its_own),
+		cmocka_unit_test(what_runs_on_and_on_ends_in_a_fault),
+		cmocka_unit_test(no_credit_grows_with_a_body),
+		cmocka_unit_test(a_value_with_many_rules_takes_many_turns),
+		cmocka_unit_test(a_turn_that_spent_too_much_is_paid_by_the_next),
 		cmocka_unit_test(more_rules_than_a_body_may_have_are_refused),
 		cmocka_unit_test(a_page_with_everything_is_the_same_however_it_is_cut),
 		cmocka_unit_test(a_long_page_comes_out_as_it_should),

@@ -26,19 +26,21 @@ static const struct tags_want wants[] = {
 
 /* Values become "<rules>value", but those that begin with '=' become what follows, '!' stays. */
 static enum rules_fault
-on_value(void *ctx, uint64_t rules, struct slice value, struct slice *ret)
+on_value(void *ctx, uint64_t *rules, struct slice value, struct slice *ret)
 {
 	static uint8_t text[BODY_TEXT_MAX + 16];
+	unsigned int asked = (unsigned int)*rules;
 	int n;
 
 	(void)ctx;
+	*rules = 0;
 	if (value.n > 0 && value.p[0] == '!')
 		return RULES_FAULT_NONE;
 	if (value.n > 0 && value.p[0] == '=') {
 		*ret = slice_of(value.p + 1, value.n - 1);
 		return RULES_FAULT_NONE;
 	}
-	n = sprintf((char *)text, "{%u}", (unsigned int)rules);
+	n = sprintf((char *)text, "{%u}", asked);
 	memcpy(text + n, value.p, value.n);
 	*ret = slice_of(text, (uint32_t)n + value.n);
 	return RULES_FAULT_NONE;
