@@ -4,6 +4,7 @@
  */
 #include "conf/native.h"
 
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
@@ -21,6 +22,17 @@ text_of(const struct conf_str *str)
 
 /* ---- headers and variables ---- */
 
+/* The same name, or the same but for '_' and '-': servers that make variables of headers see one. */
+static bool
+is_twin(const char *a, const char *b)
+{
+	for (; *a != '\0' && *b != '\0'; a++, b++)
+		if (tolower((unsigned char)(*a == '_' ? '-' : *a)) !=
+		    tolower((unsigned char)(*b == '_' ? '-' : *b)))
+			return false;
+	return *a == *b;
+}
+
 bool
 native_is_framing(const char *name)
 {
@@ -29,8 +41,26 @@ native_is_framing(const char *name)
 					     "Trailer" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcasecmp(names[i], name) == 0)
+		if (is_twin(names[i], name))
 			return true;
+	return false;
+}
+
+/* A header of requests that the proxy writes, by another name. */
+static bool
+is_shadow(struct native *native, const char *name, struct conf_pos at)
+{
+	static const char *const names[] = { "X-Forwarded-For", "X-Forwarded-Proto",
+					     "X-Forwarded-Host", "Max-Forwards" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (is_twin(names[i], name) && strcasecmp(names[i], name) != 0) {
+			conf_err_add(native->errs, at,
+				     "%s would stand beside the proxy's own %s, and many servers "
+				     "take the two for one; write %s",
+				     name, names[i], names[i]);
+			return true;
+		}
 	return false;
 }
 
@@ -87,6 +117,8 @@ values_set(struct native *native, const struct conf_list *list, bool is_header, 
 		if (is_header ? !is_header_good(native, at->key, at->key_at)
 			      : !is_variable_good(native, at->key, at->key_at))
 			continue;
+		if (is_header && !is_response && is_shadow(native, at->key, at->key_at))
+			continue;
 		if (is_header && !is_response && value->value.s[0] == '\0' &&
 		    is_needed(native, at->key, at->key_at))
 			continue;
@@ -114,7 +146,8 @@ names_remove(struct native *native, const struct conf_list *list, bool is_respon
 {
 	for (CONF_EACH(struct conf_str, name, list)) {
 		if (name->at == NULL || !is_header_good(native, name->s, name->at->at) ||
-		    (!is_response && is_needed(native, name->s, name->at->at)))
+		    (!is_response && (is_needed(native, name->s, name->at->at) ||
+				      is_shadow(native, name->s, name->at->at))))
 			continue;
 		*to = arena_take(native->arena, sizeof(**to));
 		**to = (struct rule_set_var){ .at = name->at->at,

@@ -7,12 +7,12 @@
 #include "base/trim.h"
 #include "rules/fields.h"
 
-/* Headers that say where a message ends: the wire's, no rule's. */
+/* Headers that say where a message ends, or would to some: the wire's, no rule's. */
 static bool
 is_framing(struct slice name)
 {
-	return slice_eq_nocase(name, SLICE("content-length")) ||
-	       slice_eq_nocase(name, SLICE("transfer-encoding"));
+	return slice_eq_twin(name, SLICE("content-length")) ||
+	       slice_eq_twin(name, SLICE("transfer-encoding"));
 }
 
 static bool
