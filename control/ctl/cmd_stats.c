@@ -189,7 +189,8 @@ const struct ctl_verb ctl_verb_stats = {
 		"for which it was looked at by itself (the scan of all patterns had not ruled it\n"
 		"out); MATCHED, those for which pattern and conditions held; FAULTS, those it\n"
 		"failed; the mean time of a look and the time in all, measured on one request\n"
-		"in 64.\n\n"
+		"in 64. What a new rule does in a lane's first turns is not counted: one for\n"
+		"each 128 rules.\n\n"
 		"Example: penstockctl stats 'tcp_*'\n"
 		"         penstockctl stats turn_time\n"
 		"         penstockctl stats rules 'block*'\n",

@@ -9,24 +9,35 @@
 #include "conf/conf.h"
 #include "run/tables.h"
 
-/* before may be NULL. Fails the test when the text or its image is not good. */
+/* As image_of; has_scans: with scan databases, as what is published. */
 static inline struct tables
-image_of(const char *text, const struct tables *before)
+image_made(const char *text, const struct tables *before, bool has_scans)
 {
 	struct conf_errs errs = { 0 };
 	struct conf *conf = conf_open_text("x.yaml", text, strlen(text), &errs);
 	struct tables tables = { 0 };
+	const struct conf_build_ask ask = { .before = before != NULL ? &before->img : NULL,
+					    .wants_databases = has_scans };
+	struct conf_image image;
 	struct abi_fault fault;
-	void *bytes = NULL;
-	size_t n = 0;
+	size_t n;
 
 	conf_errs_print(&errs, stdout);
 	assert_non_null(conf);
-	assert_true(conf_build(conf, before != NULL ? &before->img : NULL, &bytes, &n, &errs));
-	assert_true(tables_open_bytes(bytes, n, 1, &tables, &fault));
+	assert_true(conf_build_image(conf, &ask, &image, &errs));
+	n = image.n;
+	assert_true(tables_open_bytes(conf_image_take(&image), n, 1, &tables, &fault));
+	conf_image_fini(&image);
 	conf_close(conf);
 	conf_errs_fini(&errs);
 	return tables;
+}
+
+/* before may be NULL. Fails the test when the text or its image is not good. */
+static inline struct tables
+image_of(const char *text, const struct tables *before)
+{
+	return image_made(text, before, false);
 }
 
 #endif

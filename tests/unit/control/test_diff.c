@@ -13,11 +13,12 @@
 #include "confs.h"
 #include "images.h"
 
-/* The changes from one text to another, one a line. */
+/* The changes from one text, which may be published, to another, one a line. */
 static void
-assert_diff(const char *before_text, const char *after_text, const char *expected)
+assert_diff_of(const char *before_text, bool is_published, const char *after_text,
+	       const char *expected)
 {
-	struct tables before = image_of(before_text, NULL);
+	struct tables before = image_made(before_text, NULL, is_published);
 	struct tables after = image_of(after_text, &before);
 	struct arena arena = { 0 };
 	struct conf_changes changes;
@@ -32,6 +33,12 @@ assert_diff(const char *before_text, const char *after_text, const char *expecte
 	}
 	assert_string_equal(text, expected);
 	arena_fini(&arena);
+}
+
+static void
+assert_diff(const char *before_text, const char *after_text, const char *expected)
+{
+	assert_diff_of(before_text, false, after_text, expected);
 }
 
 static void
@@ -154,6 +161,22 @@ rules_come_go_change_and_move(void **state)
 		    "~ map m default: none -> z\n");
 }
 
+/* What is published has scan databases and what is compared with it has none: no difference. */
+static void
+scan_databases_are_no_difference(void **state)
+{
+#define SCANNED(host)                                                                              \
+	CONF_GOOD "rules:\n  s:\n"                                                                 \
+		  "  - {name: a, match: {path: /a, host: " host "}, deny: 403}\n"                  \
+		  "  - {name: b, match: {path_regex: \"^b/(.*)x\"}, redirect: \"/c/{R:1}\"}\n"     \
+		  "  - {name: c, match: {query: \"^q=[0-9]+$\", header: {X: y}}, deny: 403}\n"
+	(void)state;
+	assert_diff_of(SCANNED("h"), true, SCANNED("h"), "");
+	assert_diff_of(SCANNED("h"), true, SCANNED("i"),
+		       "~ rule s/a conditions: {SERVER_NAME} ^(?:h)\\.?$ -> {SERVER_NAME} "
+		       "^(?:i)\\.?$\n");
+}
+
 static void
 sets_of_a_listener_are_told_by_name(void **state)
 {
@@ -179,6 +202,7 @@ main(void)
 		cmocka_unit_test(ports_wait_whole),
 		cmocka_unit_test(ports_in_another_order_wait_too),
 		cmocka_unit_test(rules_come_go_change_and_move),
+		cmocka_unit_test(scan_databases_are_no_difference),
 		cmocka_unit_test(sets_of_a_listener_are_told_by_name),
 	};
 
