@@ -6,6 +6,7 @@
  *   parts.c     what rules make of a value, of a match
  *   snapshot.c  request and response as a body's rules see them, when their heads are gone
  *   tags.c      attribute values of HTML        stream.c  matches of one pattern
+ *   pending.c   the bytes that it has
  *   charset.c   bodies that are not UTF-8
  *
  * Each of the machines takes input at any cut and gives the same output. `owed` is output that is

@@ -17,268 +17,7 @@
  *
  * `lead` is what a match begins with, byte by byte, until something repeats or may be left out.
  */
-#include <string.h>
-
-#include "rules/open.h"
-#include "rules/reach_set.h"
-
-enum {
-	GROUPS_MAX = 16, /* within each other */
-};
-
-/* An open group; the first is the pattern. */
-struct group {
-	bool is_assert;
-	struct set within;  /* what it may match */
-	uint32_t lead_n;    /* before it */
-	uint32_t way_n;	    /* before it, */
-	uint32_t other_n;   /* and of its alternatives but this */
-	uint32_t run_n;	    /* repeats before it */
-	bool is_first;	    /* the first repeat is in it */
-	bool has_assert;    /* an assertion is in it */
-	uint32_t capture_i; /* 0: it is none that is kept, or one of too many */
-	uint32_t repeat_n;  /* quantifiers before it */
-};
-
-struct reader {
-	struct slice regex;
-	bool is_caseless;
-	uint32_t at;
-	bool is_unknown; /* there was something that this file does not read */
-	struct set run;
-	uint32_t gap_n;	   /* counted by the second reading, when run is whole */
-	uint32_t depth;	   /* of open groups */
-	uint32_t assert_n; /* assertions that are open */
-	struct group group[GROUPS_MAX + 1];
-
-	uint32_t way_n;	   /* ways to come here */
-	uint32_t entry_n;  /* repeats that are begun one way, */
-	uint32_t again_n;  /* and times that others are begun, */
-	struct set dear;   /* which run over these */
-	uint32_t least_n;  /* times that the last quantifier wants at least, */
-	uint32_t span_n;   /* ways through what it repeats */
-	bool is_lazy;	   /* ... and takes as few as it can, each a step of its own */
-	struct set before; /* the character that stands before what comes, */
-	bool has_before;   /* if there is just one */
-	uint32_t split_n;  /* repeats before it that can give way, one way for each place */
-	uint32_t
-		loose_n; /* repeats begun again, however often; and those only behind one of gate */
-	uint32_t gated_n;
-	struct set gate;
-	uint32_t repeat_n;  /* quantifiers, of all kinds */
-	uint32_t capture_n; /* groups that are kept; the short ones: */
-	uint32_t short_captures;
-	bool ends_with_line;
-	struct set lead[RULES_LEAD];
-	uint32_t lead_n;
-	bool is_leading;  /* the next part stands at a known place of the match */
-	bool has_repeat;  /* the first repeat is read */
-	bool sweeps;	  /* ... of every alternative */
-	bool has_prelude; /* characters before one of these */
-	struct set sweep;
-	bool looks_ahead;
-};
-
-/* ---- the text ---- */
-
-static uint8_t
-peek(const struct reader *r, uint32_t ahead)
-{
-	return r->at + ahead < r->regex.n ? r->regex.p[r->at + ahead] : 0;
-}
-
-static bool
-starts_with(const struct reader *r, const char *text)
-{
-	uint32_t n = (uint32_t)strlen(text);
-
-	return n <= r->regex.n - r->at && memcmp(r->regex.p + r->at, text, n) == 0;
-}
-
-static bool
-is_digit(uint8_t c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static bool
-is_word(uint8_t c)
-{
-	return is_digit(c) || (uint8_t)((c | 0x20) - 'a') <= 'z' - 'a' || c == '_';
-}
-
-static uint32_t
-hex(struct reader *r, uint32_t n)
-{
-	uint32_t value = 0;
-
-	for (; n > 0; n--, r->at++) {
-		uint8_t c = peek(r, 0), letter = c | 0x20;
-
-		if (!is_digit(c) && (letter < 'a' || letter > 'f')) {
-			r->is_unknown = true;
-			return 0;
-		}
-		value = value * 16 + (is_digit(c) ? c - '0' : letter - 'a' + 10);
-	}
-	return value;
-}
-
-/* \d, \w, \s and what is none of them; false: it is no class. */
-static bool
-class_escape(uint8_t c, struct set *set)
-{
-	uint8_t kind = c | 0x20;
-
-	if (kind != 'd' && kind != 'w' && kind != 's')
-		return false;
-	for (uint32_t i = 0; i < 0x80; i++) {
-		bool is_in = kind == 'd'   ? is_digit((uint8_t)i)
-			     : kind == 'w' ? is_word((uint8_t)i)
-					   : i == ' ' || (i >= '\t' && i <= '\r');
-
-		if (is_in != (c < 'a'))
-			set_add(set, i);
-	}
-	return true;
-}
-
-/* Behind a backslash, a single character; or it is unknown. */
-static uint32_t
-single_escape(struct reader *r)
-{
-	static const char name[] = "nrtfea", value[] = "\n\r\t\f\x1b\a";
-	uint8_t c = peek(r, 0);
-	const char *at = c != 0 ? strchr(name, c) : NULL;
-
-	r->at++;
-	if (at != NULL)
-		return (uint8_t)value[at - name];
-	if (c == 'x')
-		return hex(r, 2);
-	if (c == 'u')
-		return hex(r, 4);
-	r->is_unknown |= c == 0 || is_word(c);
-	return c;
-}
-
-/* An item of a class: a set, or *ret_c. True: it is a single character. */
-static bool
-class_item(struct reader *r, struct set *set, uint32_t *ret_c)
-{
-	uint8_t c = peek(r, 0);
-
-	r->at++;
-	r->is_unknown |= c == '[' && (peek(r, 0) == ':' || peek(r, 0) == '.' || peek(r, 0) == '=');
-	*ret_c = c;
-	if (c != '\\')
-		return true;
-	if (class_escape(peek(r, 0), set)) {
-		r->at++;
-		return false;
-	}
-	if (peek(r, 0) == 'b') {
-		r->at++;
-		*ret_c = '\b';
-		return true;
-	}
-	*ret_c = single_escape(r);
-	return true;
-}
-
-/* Behind '['. */
-static void class(struct reader *r, struct set *set)
-{
-	bool is_inverse = peek(r, 0) == '^', is_first = true;
-
-	r->at += is_inverse;
-	for (; r->at < r->regex.n && (is_first || peek(r, 0) != ']'); is_first = false) {
-		uint32_t from, to;
-
-		if (!class_item(r, set, &from))
-			continue;
-		to = from;
-		if (peek(r, 0) == '-' && peek(r, 1) != ']') {
-			r->at++;
-			if (!class_item(r, set, &to)) {
-				set_add(set, '-');
-				to = from;
-			}
-		}
-		for (uint32_t c = from; c <= to && c <= 0x80; c++)
-			set_add(set, c);
-		if (to >= 0x80)
-			set_add(set, to);
-	}
-	r->is_unknown |= r->at >= r->regex.n;
-	r->at++;
-	if (is_inverse && r->is_caseless)
-		set_close(set);
-	if (is_inverse)
-		set_invert(set);
-}
-
-/* What repeats without end and is a match each time, and what may fail before its last. */
-enum repeats {
-	REPEATS_NOT,
-	REPEATS_MAYBE,
-	REPEATS_ANY,
-	REPEATS_COUNTED,
-};
-
-static uint32_t
-min_of(uint32_t a, uint32_t b)
-{
-	return a < b ? a : b;
-}
-
-static uint32_t
-number(struct reader *r)
-{
-	uint32_t n = 0;
-
-	for (; is_digit(peek(r, 0)); r->at++)
-		n = min_of(n * 10 + (peek(r, 0) - '0'), RULES_ENTRIES);
-	return n;
-}
-
-/* Behind '{'. */
-static void
-braces(struct reader *r)
-{
-	uint32_t least = number(r), most = least;
-
-	if (peek(r, 0) == ',') {
-		r->at++;
-		most = is_digit(peek(r, 0)) ? number(r) : RULES_ENTRIES;
-	}
-	r->is_unknown |= peek(r, 0) != '}' || most < least;
-	r->least_n = least;
-	r->span_n = most - least + 1;
-}
-
-static enum repeats
-quantifier(struct reader *r)
-{
-	uint8_t c = peek(r, 0);
-	bool is_braces = c == '{' && is_digit(peek(r, 1));
-
-	r->least_n = r->span_n = 1;
-	r->is_lazy = false;
-	if (c != '*' && c != '+' && c != '?' && !is_braces)
-		return REPEATS_NOT;
-	r->at++;
-	r->repeat_n++;
-	r->least_n = c == '+' ? 1 : 0;
-	r->span_n = c == '?' ? 2 : RULES_ENTRIES;
-	if (is_braces) {
-		braces(r);
-		r->at++;
-	}
-	r->is_lazy = peek(r, 0) == '?' && r->least_n <= 1;
-	r->at += peek(r, 0) == '?' || peek(r, 0) == '+';
-	return is_braces ? REPEATS_COUNTED : c == '?' ? REPEATS_MAYBE : REPEATS_ANY;
-}
+#include "rules/reader.h"
 
 /* Nothing comes that could still fail; behind "." a "$" does not where a string has one line. */
 static bool
@@ -372,7 +111,7 @@ sweeps(struct reader *r, const struct set *set, enum repeats repeats)
 static void
 part(struct reader *r, struct set *set, bool is_dot)
 {
-	enum repeats repeats = quantifier(r);
+	enum repeats repeats = reader_quantifier(r);
 	bool ends = is_end(r, false), runs = repeats == REPEATS_COUNTED;
 
 	if (r->is_caseless)
@@ -490,7 +229,7 @@ group_ends(struct reader *r)
 		r->short_captures |= 1u << g->capture_i;
 	r->way_n = min_of(r->way_n + g->other_n, RULES_ENTRIES);
 	r->depth--;
-	repeats = quantifier(r);
+	repeats = reader_quantifier(r);
 	ends = is_end(r, false);
 	set_join(&r->group[r->depth].within, &g->within);
 	if (r->least_n == 0)
@@ -515,12 +254,12 @@ group_ends(struct reader *r)
 static void
 reference(struct reader *r)
 {
-	uint32_t i = number(r);
+	uint32_t i = reader_number(r);
 
 	r->is_leading = false;
 	r->sweeps &= r->has_repeat;
 	r->has_repeat = true;
-	if (quantifier(r) != REPEATS_NOT)
+	if (reader_quantifier(r) != REPEATS_NOT)
 		r->is_unknown = true;
 	set_join(&r->group[r->depth].within, &r->run);
 	/* A group without repeats is a few characters, however often it is looked for. */
@@ -538,7 +277,7 @@ character(struct reader *r, uint8_t c)
 		set_add(&set, '\n');
 		set_invert(&set);
 	} else if (c == '[') {
-		class(r, &set);
+		reader_class(r, &set);
 	} else if (c != '\\') {
 		set_add(&set, c);
 		r->is_leading &= c < 0x80; /* a byte of a character, which may have another case */
@@ -549,10 +288,10 @@ character(struct reader *r, uint8_t c)
 	} else if (is_digit(peek(r, 0)) && peek(r, 0) != '0') {
 		reference(r);
 		return;
-	} else if (class_escape(peek(r, 0), &set)) {
+	} else if (reader_escape(peek(r, 0), &set)) {
 		r->at++;
 	} else {
-		set_add(&set, single_escape(r));
+		set_add(&set, reader_single(r));
 	}
 	part(r, &set, c == '.');
 }

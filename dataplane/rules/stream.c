@@ -1,7 +1,7 @@
 /*
  * stream.c - the matches of one regular expression in a body that is never there as a whole (14.5).
  *
- * Pending bytes lie in a window, with some bytes in front that the expression may look back at.
+ * Pending bytes (pending.c) lie in a window, with some bytes in front that the expression may look back at.
  * PCRE2_PARTIAL_HARD says of an attempt that it came to the end of what is there: then everything
  * before its start is done with and the attempt is made again with more. An attempt that never saw
  * the end is the same with any bytes behind it. So what is found does not depend on how the body
@@ -21,8 +21,7 @@
  * not asked one by one: a place some way on in the same stretch that is in vain says so of all
  * between; where it is not, half the way is tried.
  */
-#include "rules/body.h"
-#include "rules/utf8.h"
+#include "rules/pending.h"
 #include "rules/walk.h"
 
 enum {
@@ -70,140 +69,6 @@ stream_init(struct stream *s, const struct rules_code *code, uint32_t group_n, u
 	s->owed = (struct slice){ 0 };
 }
 
-/* ---- the window ---- */
-
-static bool
-is_tail(uint8_t c)
-{
-	return (c & 0xc0) == 0x80;
-}
-
-/* The first byte that must stay: what may be looked back at, from a character's begin on. */
-static uint32_t
-keep_from(const struct stream *s)
-{
-	uint32_t at = s->from > s->look_back ? s->from - s->look_back : 0;
-
-	for (uint32_t i = 0; i < 3 && at > 0 && at < s->from && is_tail(s->bytes[at]); i++)
-		at++;
-	return at;
-}
-
-uint8_t *
-stream_room(struct stream *s, uint32_t *ret_n)
-{
-	uint32_t cut = keep_from(s);
-
-	/* Not for a few bytes: each byte is moved once or twice, however small the pieces. */
-	if (cut > 0 && (s->n == STREAM_BYTES || cut == s->n || cut >= STREAM_SLACK / 2)) {
-		memmove(s->bytes, s->bytes + cut, s->n - cut);
-		s->from -= cut;
-		s->pos -= cut;
-		s->n -= cut;
-		s->base = s->base > cut ? s->base - cut : 0;
-		s->valid_n = s->valid_n > cut ? s->valid_n - cut : 0;
-		s->want = s->want > cut ? s->want - cut : 0;
-		s->wide = s->wide > cut ? s->wide - cut : 0;
-		s->is_begin = false;
-	}
-	*ret_n = STREAM_BYTES - s->n;
-	return s->bytes + s->n;
-}
-
-void
-stream_added(struct stream *s, uint32_t n)
-{
-	s->n += n;
-}
-
-/* The begin of the character that `at` is in; all of it is valid UTF-8. */
-static uint32_t
-whole_until(const struct stream *s, uint32_t at)
-{
-	while (at < s->n && at > 0 && is_tail(s->bytes[at]))
-		at--;
-	return at;
-}
-
-static uint32_t
-next_start(const struct stream *s, uint32_t at)
-{
-	at++;
-	while (at < s->n && is_tail(s->bytes[at]))
-		at++;
-	return at;
-}
-
-/* ---- UTF-8: a match lies in a stretch of valid characters ---- */
-
-/* The first byte from `at` on that begins no valid character. */
-static uint32_t
-valid_until(const struct stream *s, uint32_t at)
-{
-	while (at < s->n) {
-		uint64_t word;
-		uint32_t c, n;
-
-		if (s->n - at >= sizeof(word)) {
-			memcpy(&word, s->bytes + at, sizeof(word));
-			if ((word & 0x8080808080808080ull) == 0) {
-				at += sizeof(word);
-				continue;
-			}
-		}
-		n = utf8_parse(s->bytes + at, s->n - at, &c);
-		if (n == 0)
-			break;
-		at += n;
-	}
-	return at;
-}
-
-/* Whether more bytes could make a character of the last ones. */
-static bool
-is_unknown(const struct stream *s, uint32_t at)
-{
-	static const uint8_t tails[] = { 0x80, 0x90, 0xa0 };
-	uint8_t c[UTF8_MAX];
-	uint32_t n = s->n - at, left = UTF8_MAX - n, code;
-
-	if (n == 0 || n >= UTF8_MAX || s->bytes[at] < 0xc2)
-		return false;
-	memcpy(c, s->bytes + at, n);
-	for (uint32_t i = 0; i < sizeof(tails); i++) {
-		memset(c + n, tails[i], left);
-		if (utf8_parse(c, UTF8_MAX, &code) > n)
-			return true;
-	}
-	return false;
-}
-
-/*
- * Passes bytes at pos that begin no character (but first their place is tried, behind others), and learns
- * how far those go that follow.
- */
-static void
-stretch(struct stream *s, bool is_last)
-{
-	while (s->pos < s->n) {
-		bool is_tried = s->base == s->pos && !(s->is_begin && s->pos == 0);
-
-		if (s->valid_n < s->pos)
-			s->valid_n = s->pos;
-		s->valid_n = valid_until(s, s->valid_n);
-
-		if (s->valid_n > s->pos || !is_tried || (!is_last && is_unknown(s, s->pos)))
-			return;
-		s->pos++;
-		s->base = s->pos;
-		s->was_empty = false;
-		s->want = s->wide = 0;
-		s->level = 0;
-	}
-	if (s->valid_n < s->pos)
-		s->valid_n = s->pos;
-}
-
 /* ---- attempts ---- */
 
 static uint32_t
@@ -227,16 +92,16 @@ view_of(const struct stream *s, bool is_last)
 	uint32_t most = s->pos + BODY_TEXT_MAX, least = s->pos + SEARCH_BYTES;
 
 	v.is_body = is_last && v.end == s->n;
-	v.is_final = v.is_body || (v.end < s->n && (is_last || !is_unknown(s, v.end)));
+	v.is_final = v.is_body || (v.end < s->n && (is_last || !pending_is_cut(s, v.end)));
 	if (v.end > most)
-		v = (struct view){ .end = whole_until(s, most), .is_longest = true };
+		v = (struct view){ .end = pending_whole(s, most), .is_longest = true };
 	/* Many starts are tried on a part; one that needs more says so and is given more. */
 	if (s->want > least)
 		least = s->want;
 	if (s->wide > least)
 		least = min_of(s->wide, most);
 	if (v.end > least)
-		v = (struct view){ .end = whole_until(s, least) };
+		v = (struct view){ .end = pending_whole(s, least) };
 	return v;
 }
 
@@ -344,14 +209,14 @@ steps_fit(const struct stream *s, const struct view *v, struct fit *fit)
 static int
 ask(struct stream *s, const struct view *v, uint32_t starts, uint32_t steps, uint32_t options)
 {
-	options |= PCRE2_NO_UTF_CHECK; /* stretch() has seen to it */
+	options |= PCRE2_NO_UTF_CHECK; /* pending_stretch() has seen to it */
 	if (s->was_empty)
 		options |= PCRE2_NOTEMPTY_ATSTART;
 	if (!s->is_begin || s->base > 0)
 		options |= PCRE2_NOTBOL;
 	pcre2_set_match_limit(s->context, steps);
 	/* Machine code tries the byte behind the limit, too, if that is none that begins a character. */
-	pcre2_set_offset_limit(s->context, next_start(s, s->pos + starts - 1) - 1 - s->base);
+	pcre2_set_offset_limit(s->context, pending_next(s, s->pos + starts - 1) - 1 - s->base);
 	return pcre2_match(s->code->code, s->bytes + s->base, v->end - s->base, s->pos - s->base,
 			   options, s->captures, s->context);
 }
@@ -469,7 +334,7 @@ static void
 in_vain(struct stream *s)
 {
 	if (!s->code->hops) {
-		move_on(s, next_start(s, s->pos));
+		move_on(s, pending_next(s, s->pos));
 		return;
 	}
 	s->is_vain = true;
@@ -484,14 +349,14 @@ hop(struct stream *s, bool is_last, int64_t *work)
 	struct view v;
 	int rc;
 
-	stretch(s, is_last);
-	if (!is_last && (s->valid_n == s->n || is_unknown(s, s->valid_n)) &&
+	pending_stretch(s, is_last);
+	if (!is_last && (s->valid_n == s->n || pending_is_cut(s, s->valid_n)) &&
 	    s->valid_n <= at + s->hop_n + BODY_TEXT_MAX)
 		return STEP_WAIT;
 	far = stretch_last(s, at, min_of(s->valid_n, at + s->hop_n + 1));
 	*work -= far - at;
 	if (far == at) {
-		move_on(s, next_start(s, at));
+		move_on(s, pending_next(s, at));
 		return STEP_ON;
 	}
 	s->pos = far;
@@ -520,7 +385,7 @@ static enum step
 no_match(struct stream *s, const struct view *v, uint32_t starts)
 {
 	if (starts <= v->end - s->pos) { /* these are done with, and what hops from them */
-		uint32_t next = next_start(s, s->pos + starts - 1);
+		uint32_t next = pending_next(s, s->pos + starts - 1);
 
 		if (s->code->hops && next < v->end && is_swept(s, next - 1) && is_swept(s, next))
 			next = stretch_last(s, next, v->end) + 1;
@@ -564,7 +429,7 @@ look(struct stream *s, bool is_last, int64_t *work)
 
 	if (s->is_vain)
 		return hop(s, is_last, work);
-	stretch(s, is_last);
+	pending_stretch(s, is_last);
 	v = view_of(s, is_last);
 	if (!v.is_final && (v.end == s->pos || (s->valid_n < s->want && !is_last)))
 		return STEP_WAIT;
