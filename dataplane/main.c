@@ -22,6 +22,7 @@
 
 #include "abi/instance.h"
 #include "abi/rundir.h"
+#include "cores.h"
 #include "lane/house.h"
 #include "options.h"
 #include "port/port.h"
@@ -50,10 +51,8 @@ struct dataplane {
 	uint16_t lane_n;
 	struct house house;
 	bool has_house;
-	bool is_ending;		 /* lanes stay where they are */
-	uint32_t cpu[CORES_MAX]; /* of each core */
-	pthread_t thread[CORES_MAX];
-	uint16_t thread_n;
+	bool is_ending; /* lanes stay where they are */
+	struct cores cores;
 	struct rundir_map instance_map;
 	struct instance_facts facts;
 };
@@ -384,11 +383,7 @@ open_instance(struct dataplane *d, const struct img *img)
 	f->runtime_version = RUNTIME_VERSION;
 	f->publish_version = PUBLISH_VERSION;
 	f->cursors_version = CURSORS_VERSION;
-	house_facts(&d->house, f);
-	for (uint16_t i = 0; i < d->house.core_n; i++)
-		d->cpu[i] = img_core(img, i)->cpu;
-	for (uint16_t i = 0; i < f->lane_n; i++)
-		f->lane[i].cpu = d->cpu[f->lane[i].core_i];
+	cores_facts(&d->cores, d->views.runtime, f);
 	for (uint16_t i = 0; i < f->port_n; i++) {
 		snprintf(f->port[i].driver, sizeof(f->port[i].driver), "%s",
 			 port_driver(&d->port[i]));
@@ -428,20 +423,14 @@ open_house(struct dataplane *d, const struct img *img)
 }
 
 static bool
-start_cores(struct dataplane *d, const struct img *img)
+start_cores(struct dataplane *d)
 {
-	char why[PORT_WHY], name[16];
+	char why[PORT_WHY];
 
-	for (uint16_t i = 0; i < d->house.core_n; i++) {
-		snprintf(name, sizeof(name), "core-%u", i);
-		if (!port_thread_start(name, (int)img_core(img, i)->cpu, core_run,
-				       &d->house.core[i], &d->thread[i], why)) {
-			say("%s", why);
-			return false;
-		}
-		d->thread_n++;
-	}
-	return true;
+	if (cores_start(&d->cores, why))
+		return true;
+	say("%s", why);
+	return false;
 }
 
 /* ---- running ---- */
@@ -477,22 +466,18 @@ step(struct dataplane *d, uint32_t i)
 
 	keeper_step(d->keeper, now, now_real);
 	if (!d->is_ending)
-		house_place(&d->house, d->views.runtime);
+		cores_step(&d->cores, d->views.runtime);
 	serve_ports(d);
 	watch_cores(d);
 	if (i % SLOW_STEPS != 0)
 		return;
 	for (uint16_t p = 0; p < d->port_n; p++)
 		port_look(&d->port[p]);
-	for (uint16_t c = 0; c < d->house.core_n; c++)
-		core_set_wall(&d->house.core[c], now_real - now);
+	house_set_wall(&d->house, now_real - now);
 	house_publish(&d->house);
 	house_look_for_asks(&d->house);
-	if (house_facts(&d->house, &d->facts)) {
-		for (uint16_t l = 0; l < d->lane_n; l++)
-			d->facts.lane[l].cpu = d->cpu[d->facts.lane[l].core_i];
+	if (cores_facts(&d->cores, d->views.runtime, &d->facts))
 		keeper_publish_facts(d->keeper);
-	}
 }
 
 static void
@@ -519,8 +504,7 @@ run(struct dataplane *d)
 		step(d, i++);
 	say("told to end: finishing what is in progress");
 	d->is_ending = true;
-	for (uint16_t c = 0; c < d->house.core_n; c++)
-		core_drain(&d->house.core[c]);
+	house_drain(&d->house);
 	for (uint32_t left = DRAIN_STEPS; left > 0 && !house_is_idle(&d->house); left--) {
 		poll(NULL, 0, STEP_MS);
 		step(d, i++);
@@ -530,10 +514,7 @@ run(struct dataplane *d)
 static void
 tidy_up(struct dataplane *d, bool in_order)
 {
-	for (uint16_t i = 0; i < d->thread_n; i++)
-		core_stop(&d->house.core[i]);
-	for (uint16_t i = 0; i < d->thread_n; i++)
-		pthread_join(d->thread[i], NULL);
+	cores_stop(&d->cores);
 	if (d->has_house)
 		house_close(&d->house);
 	if (d->instance_map.p != NULL)
@@ -556,6 +537,7 @@ start(struct dataplane *d, bool *ret_told)
 	const struct img *img;
 
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); /* now: every thread inherits it, DPDK's too */
+	cores_init(&d->cores, &d->house);
 	if (!open_signals(d) || !open_rundir(d))
 		return false;
 	if (!wait_for_control(d) || !wait_for_image(d)) {
@@ -564,8 +546,7 @@ start(struct dataplane *d, bool *ret_told)
 	}
 	img = &keeper_view(d->keeper)->img;
 	d->lane_n = house_lane_n(img);
-	return open_ports(d, img) && open_house(d, img) && open_instance(d, img) &&
-	       start_cores(d, img);
+	return open_ports(d, img) && open_house(d, img) && open_instance(d, img) && start_cores(d);
 }
 
 int

@@ -89,7 +89,8 @@ refill_across(void)
 
 	if (cpus < 2)
 		return;
-	if (!port_thread_start("refill", (int)((cpu + 1) % cpus), refill_too, NULL, &other, why))
+	if (port_thread_start("refill", (int)((cpu + 1) % cpus), refill_too, NULL, &other, why) !=
+	    0)
 		bench_die(why);
 	while (__atomic_load_n(&runs, __ATOMIC_RELAXED) == 0)
 		;
@@ -128,7 +129,7 @@ main(int argc, char **argv)
 		bench_die(why);
 	pool = port_pool_open(BUFS, why);
 	if (pool == NULL ||
-	    !port_thread_start("bench_buf", sched_getcpu(), measure, NULL, &thread, why))
+	    port_thread_start("bench_buf", sched_getcpu(), measure, NULL, &thread, why) != 0)
 		bench_die(why);
 	pthread_join(thread, NULL);
 	port_pool_close(pool);

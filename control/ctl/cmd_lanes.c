@@ -6,6 +6,7 @@
 #include "conf/value.h"
 #include "ctl/client.h"
 #include "ctl/ctl.h"
+#include "ctl/places.h"
 #include "run/boards.h"
 #include "run/state.h"
 
@@ -42,9 +43,10 @@ lane_json(const struct state *state, const struct boards *boards, uint32_t lane)
 	struct board_hist pause = { 0 };
 
 	boards_lane_hist(boards, lane, "lane_move_pause", &pause);
-	return json_pack("{s:I, s:I, s:b, s:f, s:I, s:I, s:I, s:I, s:I, s:o}", "lane",
+	return json_pack("{s:I, s:I, s:b, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:o}", "lane",
 			 (json_int_t)lane, "cpu", (json_int_t)state->facts.lane[lane].cpu, "asleep",
-			 boards_lane(boards, lane, "asleep") != 0, "busy_percent",
+			 boards_lane(boards, lane, "asleep") != 0, "load_percent",
+			 (double)boards_lane(boards, lane, "load") / 10, "busy_percent",
 			 busy_share(boards, lane), "turns",
 			 (json_int_t)boards_lane(boards, lane, "lane_turns"), "turns_busy",
 			 (json_int_t)boards_lane(boards, lane, "lane_turns_busy"), "conns",
@@ -59,9 +61,10 @@ lane_print(const json_t *lane)
 	const json_t *queue;
 	size_t i;
 
-	printf("%4lld %4lld %5.1f%% %13lld %8lld %6lld %9.1f ", ctl_number(lane, "lane"),
-	       ctl_number(lane, "cpu"), json_real_value(json_object_get(lane, "busy_percent")),
-	       ctl_number(lane, "turns"), ctl_number(lane, "conns"), ctl_number(lane, "moves"),
+	printf("%4lld %4lld %5.1f%% %5.1f%% %13lld %8lld %6lld %9.1f ", ctl_number(lane, "lane"),
+	       ctl_number(lane, "cpu"), json_real_value(json_object_get(lane, "load_percent")),
+	       json_real_value(json_object_get(lane, "busy_percent")), ctl_number(lane, "turns"),
+	       ctl_number(lane, "conns"), ctl_number(lane, "moves"),
 	       (double)ctl_number(lane, "longest_pause_ns") / 1000);
 	json_array_foreach(json_object_get(lane, "queues"), i, queue)
 		printf(" %s:%lld%s", json_string_value(json_object_get(queue, "port")),
@@ -83,8 +86,8 @@ lanes_show(const struct ctl *ctl, const struct state *state, const struct boards
 		ctl_print_json(list);
 		return;
 	}
-	printf("%4s %4s %6s %13s %8s %6s %9s  %s\n", "LANE", "CORE", "BUSY", "TURNS", "CONNS",
-	       "MOVES", "PAUSE_US", "QUEUES");
+	printf("%4s %4s %6s %6s %13s %8s %6s %9s  %s\n", "LANE", "CORE", "LOAD", "BUSY", "TURNS",
+	       "CONNS", "MOVES", "PAUSE_US", "QUEUES");
 	json_array_foreach(list, i, lane) lane_print(lane);
 	json_decref(list);
 }
@@ -139,6 +142,31 @@ move(const struct ctl *ctl, uint64_t lane, const char *to)
 	return CTL_DONE;
 }
 
+/* ---- lanes balance ---- */
+
+static int
+spread(const struct ctl *ctl)
+{
+	struct places places;
+	json_t *moves;
+
+	if (!places_read(ctl, PLACES_NONE, &places))
+		return CTL_FAILED;
+	balance(places.lane, places.facts.lane_n, places.cpu, places.cpu_n, true);
+	if (!places_send(ctl, &places))
+		return CTL_FAILED;
+	moves = places_moves(&places);
+	if (ctl->is_json) {
+		ctl_print_json(json_pack("{s:b, s:o}", "ok", 1, "moves", moves));
+		return CTL_DONE;
+	}
+	places_print(moves);
+	if (json_array_size(moves) == 0)
+		printf("no move would help\n");
+	json_decref(moves);
+	return CTL_DONE;
+}
+
 static int
 run(const struct ctl *ctl, int argc, char **argv)
 {
@@ -146,8 +174,10 @@ run(const struct ctl *ctl, int argc, char **argv)
 
 	if (argc == 1)
 		return show(ctl);
+	if (argc == 2 && strcmp(argv[1], "balance") == 0)
+		return spread(ctl);
 	if (argc != 5 || strcmp(argv[1], "move") != 0 || strcmp(argv[3], "--to") != 0)
-		return ctl_usage("lanes", "give nothing, or move LANE --to CORE");
+		return ctl_usage("lanes", "give nothing, or balance, or move LANE --to CORE");
 	if (value_number(argv[2], &lane) != VALUE_OK || lane > INT32_MAX)
 		return ctl_usage("lanes", "'%s' is not the number of a lane", argv[2]);
 	return move(ctl, lane, argv[4]);
@@ -155,12 +185,15 @@ run(const struct ctl *ctl, int argc, char **argv)
 
 const struct ctl_verb ctl_verb_lanes = {
 	.name = "lanes",
-	.args = "[move LANE --to CORE|home]",
+	.args = "[balance | move LANE --to CORE|home]",
 	.what = "print every lane and its load; move one to another core",
-	.help = "BUSY is the share of all time measured that turns with work took, PAUSE_US the\n"
-		"longest pause of a move in microseconds; '*' marks a queue that another lane\n"
-		"polls for this one.\n\n"
-		"  move     from its next turn on the lane runs on a processor of machine.cores,\n"
+	.help = "LOAD is the share of a processor that turns with work took in the last second or "
+		"so,\n"
+		"BUSY that of all time measured, PAUSE_US the longest pause of a move in\n"
+		"microseconds; '*' marks a queue that another lane polls for this one.\n\n"
+		"  balance  moves lanes so that no core has much more to do than the others\n"
+		"  move     from its next turn on the lane runs on a processor of penstockctl "
+		"cores,\n"
 		"           with its connections and queues; home: where it began\n\n"
 		"Lasts over apply and restarts until undone; penstockctl status lists it.\n\n"
 		"Example: penstockctl lanes move 3 --to 1\n",

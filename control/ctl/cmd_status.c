@@ -8,6 +8,7 @@
 #include "conf/conf.h"
 #include "conf/value.h"
 #include "ctl/ctl.h"
+#include "ctl/tuning.h"
 #include "run/state.h"
 
 struct status {
@@ -131,19 +132,35 @@ lanes_json(const struct state *state)
 	return list;
 }
 
-/* Lanes that an operator has moved. */
+/* Lanes that an operator has moved, processors that one has added or released, and keys. */
 static void
-lanes_overridden(const struct state *state, json_t *list)
+cores_overridden(const struct runtime *runtime, json_t *list)
 {
-	const struct tables *tables = state_tables(state);
+	char text[VALUE_DURATION_TEXT];
 
-	for (uint32_t i = 0; tables != NULL && i < IMG_LANES_MAX; i++) {
-		uint32_t core_i = runtime_lane_core(&state->runtime, i);
+	for (uint32_t i = 0; i < IMG_LANES_MAX; i++) {
+		uint32_t cpu = runtime_lane_cpu(runtime, i);
 
-		if (core_i < img_n(&tables->img, IMG_CORES))
-			json_array_append_new(
-				list, json_pack("{s:I, s:I}", "lane", (json_int_t)i, "cpu",
-						(json_int_t)img_core(&tables->img, core_i)->cpu));
+		if (cpu != ABI_NONE)
+			json_array_append_new(list, json_pack("{s:I, s:I}", "lane", (json_int_t)i,
+							      "cpu", (json_int_t)cpu));
+	}
+	for (uint32_t i = 0; i < runtime->head.cpu_n; i++) {
+		struct runtime_cpu at = runtime_cpu(runtime, i);
+
+		if (at.said != RUNTIME_CORE_NONE)
+			json_array_append_new(list,
+					      json_pack("{s:I, s:s}", "core", (json_int_t)at.cpu,
+							"said", runtime_core_name(at.said)));
+	}
+	for (enum runtime_tune key = 0; key < RUNTIME_TUNES; key++) {
+		uint64_t v = runtime_tune(runtime, key);
+
+		if (v != RUNTIME_TUNE_UNSAID)
+			json_array_append_new(list, json_pack("{s:s, s:I, s:s}", "tune",
+							      runtime_tune_key(key)->name, "value",
+							      (json_int_t)v, "text",
+							      tuning_text(key, v, text)));
 	}
 }
 
@@ -171,7 +188,8 @@ overrides_json(const struct state *state)
 			json_object_set_new(object, "weight", json_integer(said.weight));
 		json_array_append_new(list, object);
 	}
-	lanes_overridden(state, list);
+	if (state->runtime.bytes != NULL)
+		cores_overridden(&state->runtime, list);
 	return list;
 }
 
@@ -295,6 +313,11 @@ lists_print(const json_t *all)
 		if (json_object_get(entry, "lane") != NULL)
 			printf("lane %lld runs on processor %lld\n", ctl_number(entry, "lane"),
 			       ctl_number(entry, "cpu"));
+		else if (json_object_get(entry, "core") != NULL)
+			printf("processor %lld is %s\n", ctl_number(entry, "core"),
+			       text_of(entry, "said"));
+		else if (json_object_get(entry, "tune") != NULL)
+			printf("%s is %s\n", text_of(entry, "tune"), text_of(entry, "text"));
 		else
 			printf("%s/%s is %s\n", text_of(entry, "farm"), text_of(entry, "server"),
 			       text_of(entry, "state"));

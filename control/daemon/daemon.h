@@ -59,8 +59,7 @@ struct daemon {
 	int lock_fd;
 	uint64_t started_real;
 	struct processors processors;
-	uint64_t lanes_of,
-		lanes_at; /* start of the data plane whose lanes are left alone; next look */
+	uint64_t lanes_at; /* next look at where lanes run */
 	bool must_stop;
 	bool is_starting; /* the file of the command line is being read */
 	bool has_failed;  /* ... and there is nothing to look after */

@@ -57,10 +57,8 @@ dataplane_leave_lanes(struct daemon *daemon, uint64_t now)
 	if (now < daemon->lanes_at)
 		return;
 	daemon->lanes_at = now + LANES_EVERY;
-	if (!daemon_facts(daemon, &facts) || facts.started_ns == daemon->lanes_of)
-		return;
-	daemon->lanes_of = facts.started_ns;
-	processors_leave(&daemon->processors, &facts, daemon->making.pid);
+	if (daemon_facts(daemon, &facts))
+		processors_leave(&daemon->processors, &facts, daemon->making.pid);
 }
 
 static uint64_t

@@ -37,7 +37,15 @@ file_make(struct overrides *overrides, uint32_t slots, const struct runtime *fro
 			runtime_put_server(&runtime, slot, &record);
 	}
 	for (uint32_t lane = 0; from != NULL && lane < from->head.lane_n; lane++)
-		runtime_put_lane_core(&runtime, lane, runtime_lane_core(from, lane));
+		runtime_put_lane_cpu(&runtime, lane, runtime_lane_cpu(from, lane));
+	for (uint32_t i = 0; from != NULL && i < from->head.cpu_n; i++) {
+		struct runtime_cpu at = runtime_cpu(from, i);
+
+		if (at.said != RUNTIME_CORE_NONE)
+			runtime_put_core(&runtime, at.cpu, (enum runtime_core)at.said);
+	}
+	for (enum runtime_tune key = 0; key < RUNTIME_TUNES; key++)
+		runtime_put_tune(&runtime, key, runtime_tune(from, key));
 	if (rundir_map_publish(overrides->control_fd, RUNDIR_RUNTIME) != 0) {
 		rundir_map_close(&map);
 		return false;
@@ -46,6 +54,17 @@ file_make(struct overrides *overrides, uint32_t slots, const struct runtime *fro
 	overrides->map = map;
 	overrides->runtime = runtime;
 	return true;
+}
+
+/* A predecessor's file may have no room for what this version says: it gets a larger one. */
+static bool
+bring_up_to_date(struct overrides *overrides)
+{
+	struct runtime before = overrides->runtime;
+
+	if (before.head.cpu_n > 0 && before.head.tune_n >= RUNTIME_TUNES)
+		return true;
+	return file_make(overrides, before.head.server_n, &before);
 }
 
 bool
@@ -57,7 +76,7 @@ overrides_open(struct overrides *overrides, int control_fd)
 	*overrides = (struct overrides){ .control_fd = control_fd };
 	if (rundir_map_open(control_fd, RUNDIR_RUNTIME, true, &overrides->map) == 0) {
 		if (runtime_open(overrides->map.p, overrides->map.n, &overrides->runtime, &fault))
-			return true;
+			return bring_up_to_date(overrides);
 		say("control/runtime is not sound (%s): drained and disabled servers are up again",
 		    abi_fault_print(&fault, text, sizeof(text)));
 	}

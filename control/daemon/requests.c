@@ -6,6 +6,7 @@
 
 #include "conf/value.h"
 #include "daemon/daemon.h"
+#include "daemon/placing.h"
 
 const char *
 request_text(const json_t *request, const char *key)
@@ -54,49 +55,6 @@ answer_server(struct daemon *daemon, const json_t *request)
 			 runtime_admin_name(before.admin), "state", runtime_admin_name(admin));
 }
 
-/* The index of a processor among the image's cores; ABI_NONE: it is none of them. */
-static uint32_t
-core_of_cpu(const struct img *img, json_int_t cpu)
-{
-	for (uint32_t i = 0; i < img_n(img, IMG_CORES); i++) {
-		if (img_core(img, i)->cpu == cpu)
-			return i;
-	}
-	return ABI_NONE;
-}
-
-/* Of the data plane that runs; while none does, as many as there is room for. */
-static uint32_t
-lane_n_of(struct daemon *daemon)
-{
-	struct instance_facts facts;
-
-	return daemon_facts(daemon, &facts) ? facts.lane_n : daemon->overrides.runtime.head.lane_n;
-}
-
-static json_t *
-answer_lane(struct daemon *daemon, const json_t *request)
-{
-	const json_t *number = json_object_get(request, "lane"),
-		     *cpu = json_object_get(request, "cpu");
-	json_int_t lane = json_integer_value(number);
-	uint32_t core_i = ABI_NONE;
-
-	if (!json_is_integer(number) || (!json_is_integer(cpu) && !json_is_null(cpu)))
-		return socket_error("lane needs \"lane\": a number, and \"cpu\": a number or null");
-	if (lane < 0 || lane >= lane_n_of(daemon))
-		return socket_error("there is no lane %lld; penstockctl lanes lists them",
-				    (long long)lane);
-	if (json_is_integer(cpu)) {
-		core_i = core_of_cpu(&daemon->tables.img, json_integer_value(cpu));
-		if (core_i == ABI_NONE)
-			return socket_error("processor %lld is not among machine.cores",
-					    (long long)json_integer_value(cpu));
-	}
-	runtime_put_lane_core(&daemon->overrides.runtime, (uint32_t)lane, core_i);
-	return json_pack("{s:b, s:I, s:O}", "ok", 1, "lane", lane, "cpu", cpu);
-}
-
 static json_t *
 answer_status(const struct daemon *daemon)
 {
@@ -113,31 +71,44 @@ answer_status(const struct daemon *daemon)
 			 "dropped_by_control", (json_int_t)log->dropped_n, "names", names);
 }
 
+static bool
+is_one_of(const char *verb, const char *const *list)
+{
+	while (*list != NULL && strcmp(*list, verb) != 0)
+		list++;
+	return *list != NULL;
+}
+
 json_t *
 requests_answer(void *ctx, const json_t *request, uint64_t client_id)
 {
+	static const char *const of_tables[] = { "server",   "lane", "core", "tune",
+						 "sessions", "kill", NULL };
 	struct daemon *daemon = ctx;
 	const char *verb = request_text(request, "verb");
 
 	if (verb == NULL)
-		return socket_error(
-			"a request needs \"verb\": apply, server, lane, sessions, kill or status");
+		return socket_error("a request needs \"verb\": apply, server, lane, core, tune, "
+				    "sessions, kill or status");
 	if (strcmp(verb, "apply") == 0)
 		return answer_apply(daemon, request, client_id);
-	if ((strcmp(verb, "server") == 0 || strcmp(verb, "lane") == 0 ||
-	     strcmp(verb, "sessions") == 0 || strcmp(verb, "kill") == 0) &&
-	    daemon->tables.generation == 0)
+	if (is_one_of(verb, of_tables) && daemon->tables.generation == 0)
 		return socket_error("no configuration is published yet; try again in a moment");
 	if (strcmp(verb, "server") == 0)
 		return answer_server(daemon, request);
 	if (strcmp(verb, "lane") == 0)
-		return answer_lane(daemon, request);
+		return placing_lane(daemon, request);
+	if (strcmp(verb, "core") == 0)
+		return placing_core(daemon, request);
+	if (strcmp(verb, "tune") == 0)
+		return placing_tune(daemon, request);
 	if (strcmp(verb, "sessions") == 0)
 		return request_sessions(daemon, request, client_id);
 	if (strcmp(verb, "kill") == 0)
 		return request_kill(daemon, request, client_id);
 	if (strcmp(verb, "status") == 0)
 		return answer_status(daemon);
-	return socket_error(
-		"there is no verb '%s'; use apply, server, lane, sessions, kill or status", verb);
+	return socket_error("there is no verb '%s'; use apply, server, lane, core, tune, sessions, "
+			    "kill or status",
+			    verb);
 }

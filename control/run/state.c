@@ -75,3 +75,17 @@ state_close(struct state *state)
 	tables_close(&state->running);
 	rundir_map_close(&state->runtime_map);
 }
+
+bool
+state_facts(const char *run, struct instance_facts *ret_facts)
+{
+	struct state state = { .dataplane_fd = rundir_open(run, RUNDIR_DATAPLANE) };
+
+	if (state.dataplane_fd < 0)
+		return false;
+	if (rundir_locked_by(state.dataplane_fd) != 0)
+		facts_read(&state);
+	close(state.dataplane_fd);
+	*ret_facts = state.facts;
+	return state.has_facts;
+}

@@ -34,4 +34,7 @@ const struct tables *state_tables(const struct state *state);
 
 void state_close(struct state *state);
 
+/* The facts of the data plane that runs in DIR, and nothing else. False: none does. */
+bool state_facts(const char *run, struct instance_facts *ret_facts);
+
 #endif

@@ -51,7 +51,8 @@ enum {
 	x(asleep, flag, "1 while the lane's core sleeps")                                          \
 	x(turned_at, ns, "monotonic time of the last turn")                                        \
 	x(journal_used, bytes, "journal bytes that control has not read yet")                      \
-	x(conns_memory, bytes, "memory for conns_max: records, timers, places to find them by")
+	x(conns_memory, bytes, "memory for conns_max: records, timers, places to find them by")    \
+	x(load, permille, "of a core, that turns with work took in the last second or so")
 
 /* Histograms: x(name, unit, what it measures). Appended only. */
 #define BOARD_HISTS(x)                                                                             \

@@ -9,7 +9,7 @@
 
 enum {
 	/* Facts of the first release: a writer with less is none. */
-	FACTS_FIRST_BYTES = sizeof(struct instance_facts),
+	FACTS_FIRST_BYTES = offsetof(struct instance_facts, core),
 	FACTS_BYTES_MAX = 1 << 20,
 };
 
@@ -74,6 +74,10 @@ check_facts(const struct instance_facts *f, struct abi_fault *ret_fault)
 		if (p->steering >= INSTANCE_STEERINGS)
 			return wrong(ret_fault, ABI_FAULT_ENUM, i, "steering");
 	}
+	for (uint32_t i = 0; i < IMG_CORES_MAX; i++) {
+		if (f->core[i].state >= INSTANCE_CORE_STATES)
+			return wrong(ret_fault, ABI_FAULT_ENUM, i, "core");
+	}
 	return true;
 }
 
@@ -82,9 +86,9 @@ instance_read(const void *bytes, size_t n, struct instance_facts *ret_facts,
 	      struct abi_fault *ret_fault)
 {
 	const struct instance *shared = bytes;
-	struct instance_facts facts;
+	struct instance_facts facts = { 0 };
 	struct instance head;
-	size_t head_bytes = offsetof(struct instance, facts);
+	size_t head_bytes = offsetof(struct instance, facts), facts_n;
 
 	if ((uintptr_t)bytes % 8 != 0)
 		return wrong(ret_fault, ABI_FAULT_ALIGN, ABI_NONE, "");
@@ -101,8 +105,9 @@ instance_read(const void *bytes, size_t n, struct instance_facts *ret_facts,
 	    head.facts_bytes > n - head.facts_offset)
 		return wrong(ret_fault, ABI_FAULT_BOUNDS, ABI_NONE, "facts_offset");
 
+	facts_n = head.facts_bytes < sizeof(facts) ? head.facts_bytes : sizeof(facts);
 	if (!seqlock_copy(&shared->seq, (const uint8_t *)bytes + head.facts_offset, &facts,
-			  sizeof(facts)))
+			  facts_n))
 		return wrong(ret_fault, ABI_FAULT_SEQUENCE, ABI_NONE, "seq");
 	if (!check_facts(&facts, ret_fault))
 		return false;

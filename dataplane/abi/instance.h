@@ -12,6 +12,7 @@
 
 #include "abi/fault.h"
 #include "abi/image.h"
+#include "abi/runtime.h"
 
 #define INSTANCE_MAGIC 0x3154534e49534e50ull /* "PNSINST1" */
 
@@ -78,8 +79,36 @@ struct instance_port {
 };
 
 struct instance_lane {
-	uint32_t core_i; /* index of cores */
+	uint32_t core_i; /* place in core */
 	uint32_t cpu;
+};
+
+/* clang-format off */
+#define INSTANCE_CORE_LIST(x)                                                                      \
+	x(NONE, none)		/* nobody runs here */                                             \
+	x(RUNNING, running)	/* its thread runs lanes, or is there for some */                  \
+	x(LEAVING, leaving)	/* its lanes move away, then its thread ends */                    \
+	x(FAILED, failed)	/* its thread cannot be started: err says why */
+/* clang-format on */
+
+enum instance_core_state {
+#define X(name, word) INSTANCE_CORE_##name,
+	INSTANCE_CORE_LIST(X)
+#undef X
+	INSTANCE_CORE_STATES
+};
+
+const char *instance_core_state_name(uint32_t v);
+
+enum {
+	INSTANCE_CORE_HOME = 1 << 0 /* named by the image in force at start; keeps its place */
+};
+
+struct instance_core {
+	uint32_t cpu;
+	uint32_t state; /* enum instance_core_state */
+	uint32_t flags;
+	uint32_t err; /* errno */
 };
 
 /* What is said of the running process, under seq. */
@@ -100,6 +129,11 @@ struct instance_facts {
 	uint32_t server_slots; /* room in the boards */
 	struct instance_lane lane[IMG_LANES_MAX];
 	struct instance_port port[IMG_PORTS_MAX];
+	/* Appended after 0.1.0; all zero of an older writer. core_n above counts those that run. */
+	struct instance_core core[IMG_CORES_MAX];
+	uint64_t allowed[RUNTIME_CPUS_MAX / 64]; /* a bit a processor that the process may use */
+	uint64_t tune[RUNTIME_TUNES];		 /* in effect; those usual, where nothing is said */
+	uint64_t tune_usual[RUNTIME_TUNES];
 };
 
 struct instance {
@@ -131,5 +165,11 @@ void instance_beat(struct instance *in, uint64_t now);
  */
 bool instance_read(const void *bytes, size_t n, struct instance_facts *ret_facts,
 		   struct abi_fault *ret_fault);
+
+static inline bool
+instance_is_allowed(const struct instance_facts *facts, uint32_t cpu)
+{
+	return cpu < RUNTIME_CPUS_MAX && (facts->allowed[cpu / 64] >> cpu % 64 & 1) != 0;
+}
 
 #endif

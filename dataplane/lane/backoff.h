@@ -1,7 +1,7 @@
 /*
- * backoff.h - how a core waits when its lanes find no work: it spins, then pauses, then sleeps
- * for BACKOFF_SLEEP_MIN_NS rising to BACKOFF_SLEEP_MAX_NS, never beyond the next deadline. Work
- * ends all waiting at once. Knows no clock and no lane. Units: nanoseconds.
+ * backoff.h - how a core waits when its lanes find no work: it spins, then pauses, then sleeps,
+ * twice as long each time, never beyond the next deadline. Work ends all waiting at once. Knows
+ * no clock and no lane. Units: nanoseconds.
  */
 #ifndef PENSTOCK_LANE_BACKOFF_H
 #define PENSTOCK_LANE_BACKOFF_H
@@ -9,13 +9,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define BACKOFF_SPIN_NS	     20000ull  /* idle for less: poll on */
-#define BACKOFF_PAUSE_NS     100000ull /* idle for less: poll with a pause */
-#define BACKOFF_SLEEP_MIN_NS 50000ull
-#define BACKOFF_SLEEP_MAX_NS 1000000ull
+/* What is usual. */
+#define BACKOFF_SPIN_NS	       20000ull
+#define BACKOFF_PAUSE_NS       100000ull
+#define BACKOFF_SLEEP_LEAST_NS 50000ull
+#define BACKOFF_SLEEP_MOST_NS  1000000ull
+
+/* Whole words each, so that another thread may change them one by one. */
+struct backoff_conf {
+	uint64_t is_busy;	 /* poll: busy: never sleeps */
+	uint64_t spin_ns;	 /* idle for less: poll on */
+	uint64_t pause_ns;	 /* idle for less: poll with a pause */
+	uint64_t sleep_least_ns; /* the first sleep */
+	uint64_t sleep_most_ns;
+};
 
 struct backoff {
-	bool is_busy;	   /* poll: busy: never sleeps */
+	struct backoff_conf conf;
 	bool is_idle;	   /* no work at the last round */
 	uint64_t since;	   /* idle since */
 	uint64_t sleep_ns; /* the next sleep */
@@ -27,7 +37,13 @@ enum backoff_act {
 	BACKOFF_SLEEP, /* for *ret_sleep_ns */
 };
 
+/* As is usual. */
 void backoff_init(struct backoff *b, bool is_busy);
+
+/* From the next round on. */
+void backoff_tune(struct backoff *b, const struct backoff_conf *conf);
+
+void backoff_usual(struct backoff_conf *ret_conf, bool is_busy);
 
 /*
  * After a round over all lanes of a core: what to do next.

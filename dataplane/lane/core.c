@@ -21,6 +21,7 @@ core_init(struct core *core, struct mesh *mesh, bool is_busy, uint64_t wall_ns)
 	core->mesh = mesh;
 	core->wall_ns = wall_ns;
 	backoff_init(&core->backoff, is_busy);
+	core->tuned = core->backoff.conf;
 	core->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	return core->wake_fd >= 0 ? 0 : -errno;
 }
@@ -29,6 +30,15 @@ void
 core_fini(struct core *core)
 {
 	close(core->wake_fd);
+}
+
+void
+core_renew(struct core *core, uint64_t wall_ns)
+{
+	ensure(core->lane_n == 0 && core->arrived == 0 && core->leaving == 0);
+	core->stop = core->drain = 0;
+	core->is_idle = 0;
+	core->wall_ns = wall_ns;
 }
 
 void
@@ -135,8 +145,33 @@ pause_a_little(void)
 
 struct told {
 	uint64_t wall_ns;
+	uint32_t tuned_n;
 	bool is_draining;
 };
+
+/* Whole words, one by one: one that changes meanwhile comes with the next rise of tuned_n. */
+static void
+copy_conf(const struct backoff_conf *from, struct backoff_conf *ret_to)
+{
+	ret_to->is_busy = __atomic_load_n(&from->is_busy, __ATOMIC_RELAXED);
+	ret_to->spin_ns = __atomic_load_n(&from->spin_ns, __ATOMIC_RELAXED);
+	ret_to->pause_ns = __atomic_load_n(&from->pause_ns, __ATOMIC_RELAXED);
+	ret_to->sleep_least_ns = __atomic_load_n(&from->sleep_least_ns, __ATOMIC_RELAXED);
+	ret_to->sleep_most_ns = __atomic_load_n(&from->sleep_most_ns, __ATOMIC_RELAXED);
+}
+
+static void
+obey_tuning(struct core *core, struct told *told)
+{
+	uint32_t tuned_n = __atomic_load_n(&core->tuned_n, __ATOMIC_ACQUIRE);
+	struct backoff_conf conf;
+
+	if (tuned_n == told->tuned_n)
+		return;
+	told->tuned_n = tuned_n;
+	copy_conf(&core->tuned, &conf);
+	backoff_tune(&core->backoff, &conf);
+}
 
 /* The lane's memory is the other core's as soon as its bit is set there. */
 static void
@@ -204,6 +239,7 @@ take_orders(struct core *core, struct told *told)
 	for (uint16_t i = 0; wall_ns != told->wall_ns && i < core->lane_n; i++)
 		lane_set_wall(core->lane[i], wall_ns);
 	told->wall_ns = wall_ns;
+	obey_tuning(core, told);
 	if (__atomic_load_n(&core->drain, __ATOMIC_RELAXED) == 0)
 		return;
 	for (uint16_t i = 0; i < core->lane_n; i++) {
@@ -219,7 +255,7 @@ void *
 core_run(void *arg)
 {
 	struct core *core = arg;
-	struct told told = { .wall_ns = core->wall_ns };
+	struct told told = { .wall_ns = __atomic_load_n(&core->wall_ns, __ATOMIC_RELAXED) };
 	uint64_t now = core_now();
 
 	prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0); /* or a sleep of 50 us takes 100 */
@@ -282,6 +318,17 @@ core_wake(struct core *core)
 	/* Only a full counter refuses, and then the core is woken already. */
 	if (write(core->wake_fd, &one, sizeof(one)) < 0)
 		ensure(errno == EAGAIN);
+}
+
+void
+core_tune(struct core *core, const struct backoff_conf *conf)
+{
+	__atomic_store_n(&core->tuned.is_busy, conf->is_busy, __ATOMIC_RELAXED);
+	__atomic_store_n(&core->tuned.spin_ns, conf->spin_ns, __ATOMIC_RELAXED);
+	__atomic_store_n(&core->tuned.pause_ns, conf->pause_ns, __ATOMIC_RELAXED);
+	__atomic_store_n(&core->tuned.sleep_least_ns, conf->sleep_least_ns, __ATOMIC_RELAXED);
+	__atomic_store_n(&core->tuned.sleep_most_ns, conf->sleep_most_ns, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&core->tuned_n, 1, __ATOMIC_RELEASE);
 }
 
 void

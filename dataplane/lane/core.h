@@ -3,7 +3,8 @@
  * them finds work (backoff.h). Sleep is ended by the next deadline, by a hand-over to one of its
  * lanes (core_wake) or by the sleep's own length, which is when the ports are looked at again.
  *
- * The other threads steer it by atomic words: stop, drain, wall clock, lanes to give away.
+ * The other threads steer it by atomic words: stop, drain, wall clock, how it waits, lanes to give
+ * away.
  * A lane moves between two of its turns: the core that runs it takes it off its list and then sets
  * its bit in the other's mailbox (release); the other takes the bit (acquire) and runs it. So a lane
  * is on one list or in one mailbox, never on two lists, and there is no lock. A core without lanes
@@ -32,6 +33,8 @@ struct core {
 
 	/* Written by others, read at each round. */
 	uint32_t stop, drain;
+	uint32_t tuned_n; /* rises after each change of.. */
+	struct backoff_conf tuned;
 	uint64_t wall_ns; /* as lane_conf.wall_ns */
 	uint64_t leaving; /* a bit a lane, which is to go to.. */
 	struct core *leaving_to[LANES_MAX];
@@ -53,6 +56,10 @@ struct core {
 int core_init(struct core *core, struct mesh *mesh, bool is_busy, uint64_t wall_ns);
 void core_fini(struct core *core);
 
+/* A core that has stopped, has no lanes and whose thread is gone may be run again. Its bell stays:
+ * who has read core_of_lane a moment ago may still ring it. */
+void core_renew(struct core *core, uint64_t wall_ns);
+
 /* Before the thread runs. */
 void core_add(struct core *core, struct lane *lane, uint16_t lane_i);
 
@@ -64,6 +71,9 @@ void core_stop(struct core *core);
 void core_drain(struct core *core);
 void core_set_wall(struct core *core, uint64_t wall_ns);
 void core_wake(struct core *core);
+
+/* How it waits from its next round on. One thread. */
+void core_tune(struct core *core, const struct backoff_conf *conf);
 
 /*
  * Has the core give one of its lanes to another, at the end of a round. One thread orders all

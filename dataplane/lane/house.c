@@ -92,17 +92,16 @@ open_mesh(struct house *house, char *why)
 static bool
 open_cores(struct house *house, char *why)
 {
-	bool is_busy = img_machine(house->conf.img)->poll == IMG_POLL_BUSY;
 	uint32_t n = img_n(house->conf.img, IMG_CORES);
 
+	backoff_usual(&house->backoff_usual, img_machine(house->conf.img)->poll == IMG_POLL_BUSY);
+	house->backoff = house->backoff_usual;
 	for (uint16_t i = 0; i < n && i < CORES_MAX && i < house->conf.lane_n; i++) {
-		int err = core_init(&house->core[i], house->mesh, is_busy, house->conf.wall_ns);
+		int place = house_take_place(house, img_core(house->conf.img, i)->cpu);
 
-		if (err != 0)
-			return fail(why, "a core's eventfd", err);
-		house->core[i].core_i = i;
-		house->core[i].core_of_lane = house->core_of_lane;
-		house->core_n++;
+		if (place < 0)
+			return fail(why, "a core's eventfd", place);
+		house->home_n++;
 	}
 	return true;
 }
@@ -155,7 +154,7 @@ static bool
 open_lane(struct house *house, uint16_t lane_i, char *why)
 {
 	struct house_lane *l = &house->lane[lane_i];
-	uint16_t core_i = (uint16_t)(lane_i % house->core_n);
+	uint16_t core_i = (uint16_t)(lane_i % house->home_n);
 	struct lane_conf conf = {
 		.lane_i = lane_i,
 		.port_n = house->conf.port_n,
@@ -231,8 +230,10 @@ house_close(struct house *house)
 		rundir_map_close(&l->journal_map);
 	}
 	rundir_map_close(&house->asks_map);
-	for (uint16_t i = 0; i < house->core_n; i++)
-		core_fini(&house->core[i]);
+	for (uint16_t i = 0; i < house->core_n; i++) {
+		if (house->place[i].has_bell)
+			core_fini(&house->core[i]);
+	}
 	if (house->mesh != NULL) {
 		mesh_fini(house->mesh);
 		munmap(house->mesh, house->mesh_n);
@@ -276,6 +277,30 @@ port_facts(const struct portif *port, struct instance_port *to)
 	return is_news;
 }
 
+static bool
+core_facts(const struct house *house, struct instance_facts *facts)
+{
+	struct instance_core before[IMG_CORES_MAX];
+
+	memcpy(before, facts->core, sizeof(before));
+	facts->core_n = 0;
+	for (uint16_t i = 0; i < house->core_n; i++) {
+		const struct house_place *place = &house->place[i];
+
+		facts->core[i] = (struct instance_core){
+			.cpu = place->cpu,
+			.state = place->state,
+			.flags = i < house->home_n ? INSTANCE_CORE_HOME : 0,
+			.err = place->state == INSTANCE_CORE_FAILED ? place->err : 0,
+		};
+		facts->core_n += place->state == INSTANCE_CORE_RUNNING ||
+				 place->state == INSTANCE_CORE_LEAVING;
+	}
+	for (uint16_t i = 0; i < house->conf.lane_n; i++)
+		facts->lane[i].cpu = facts->core[facts->lane[i].core_i].cpu;
+	return memcmp(before, facts->core, sizeof(before)) != 0;
+}
+
 bool
 house_facts(const struct house *house, struct instance_facts *facts)
 {
@@ -293,7 +318,7 @@ house_facts(const struct house *house, struct instance_facts *facts)
 	}
 	facts->port_n = house->conf.port_n;
 	facts->lane_n = house->conf.lane_n;
-	facts->core_n = house->core_n;
+	is_news |= core_facts(house, facts);
 	facts->server_slots = house->plan.server_slots;
 	return is_news;
 }
@@ -327,19 +352,28 @@ house_expect(const struct house *house, const struct img *img)
 	}
 }
 
-void
-house_place(struct house *house, const struct runtime *rt)
+static bool
+has_thread(const struct house *house, uint16_t core_i)
 {
-	for (uint16_t i = 0; i < house->conf.lane_n; i++) {
-		uint32_t want = runtime_lane_core(rt, i);
-		uint16_t at = house_core_of(house, i);
+	enum instance_core_state state = house->place[core_i].state;
 
-		if (want == ABI_NONE)
-			want = i % house->core_n;
-		if (want >= house->core_n || want == at || at != house->ordered[i])
-			continue;
-		house->ordered[i] = (uint16_t)want;
-		core_order_move(&house->core[at], i, &house->core[want]);
+	return state == INSTANCE_CORE_RUNNING || state == INSTANCE_CORE_LEAVING;
+}
+
+void
+house_set_wall(struct house *house, uint64_t wall_ns)
+{
+	house->conf.wall_ns = wall_ns;
+	for (uint16_t i = 0; i < house->core_n; i++)
+		core_set_wall(&house->core[i], wall_ns);
+}
+
+void
+house_drain(struct house *house)
+{
+	for (uint16_t i = 0; i < house->core_n; i++) {
+		if (has_thread(house, i))
+			core_drain(&house->core[i]);
 	}
 }
 
@@ -379,7 +413,8 @@ int
 house_stalled_core(struct house *house, uint32_t looks)
 {
 	for (uint16_t i = 0; i < house->core_n; i++) {
-		if (core_is_stalled(&house->core[i], &house->watch[i], looks))
+		if (has_thread(house, i) &&
+		    core_is_stalled(&house->core[i], &house->watch[i], looks))
 			return i;
 	}
 	return -1;
@@ -389,7 +424,8 @@ bool
 house_is_idle(const struct house *house)
 {
 	for (uint16_t i = 0; i < house->core_n; i++) {
-		if (__atomic_load_n(&house->core[i].is_idle, __ATOMIC_RELAXED) == 0)
+		if (has_thread(house, i) &&
+		    __atomic_load_n(&house->core[i].is_idle, __ATOMIC_RELAXED) == 0)
 			return false;
 	}
 	return true;

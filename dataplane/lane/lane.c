@@ -282,7 +282,8 @@ lane_init(void *mem, const struct lane_conf *conf, uint64_t now)
 	lane->runtime_seq = (uint32_t *)(void *)(base + at.seqs);
 	lane->runtime_at = lane->publish_at = now;
 	lane->desk.answers = conf->answers;
-	lane->turned_at = now;
+	lane->turned_at = lane->load_at = now;
+	lane->burst_n = BURST_MAX;
 	for (uint16_t i = 0; i < conf->port_n; i++)
 		lane->links_up |= (uint64_t)conf->port[i].ops->is_up(&conf->port[i]) << i;
 	lane->conf.img = NULL;

@@ -26,6 +26,7 @@ enum {
 #define MS_NS	       1000000ull
 #define TX_PATIENCE_NS (20 * MS_NS)  /* a port that takes nothing for so long loses its queue */
 #define PUBLISH_NS     (100 * MS_NS) /* gauges and servers on the board */
+#define LOAD_LEAST_NS  (50 * MS_NS)  /* a shorter time says nothing of the load */
 
 /* Control's ask, and how far it has got (answer.c). */
 struct lane_desk {
@@ -68,6 +69,10 @@ struct lane {
 	uint64_t unheard;      /* lanes whose rings were not emptied at the last turn */
 	uint64_t runtime_at;   /* when the run-time words are looked at next */
 	uint64_t publish_at;   /* when the board's gauges are written next */
+	uint64_t load_at;      /* when the load was last measured, */
+	uint64_t load_busy_ns; /* with so much work behind it; */
+	uint32_t load;	       /* in 1/256 permille */
+	uint32_t burst_n;      /* frames taken from a queue at a time */
 	uint32_t runtime_next; /* server to begin with */
 	uint32_t server_n;     /* of the view */
 	uint32_t *runtime_seq; /* [servers_max], of the words last seen */

@@ -34,8 +34,11 @@ lane_take_runtime(struct lane *lane, uint64_t now)
 	const struct runtime *rt = lane->taken.runtime;
 	const struct img *img;
 	bool changed = false;
+	uint64_t burst;
 
 	lane->runtime_at = now + MS_NS;
+	burst = runtime_tune(rt, RUNTIME_TUNE_BURST);
+	lane->burst_n = burst != RUNTIME_TUNE_UNSAID ? (uint32_t)burst : BURST_MAX;
 	if (rt == NULL || !lane->has_view)
 		return;
 	img = &lane->taken.view->img;
@@ -110,10 +113,27 @@ publish_gauges(const struct lane *lane)
 		g->journal_used = journal_used(lane->conf.journal);
 }
 
+/* Each tenth of a second counts for a tenth of what is shown. */
+static void
+measure_load(struct lane *lane, uint64_t now)
+{
+	uint64_t busy_ns = lane->count->lane_busy_ns, ns = now - lane->load_at;
+	uint64_t load;
+
+	if (ns < LOAD_LEAST_NS)
+		return;
+	load = (busy_ns - lane->load_busy_ns) * 1000 * 256 / ns;
+	lane->load_at = now;
+	lane->load_busy_ns = busy_ns;
+	lane->load = (lane->load * 9 + (uint32_t)(load < 256000 ? load : 256000)) / 10;
+	lane->conf.board.gauges->load = (lane->load + 128) / 256;
+}
+
 void
 lane_publish(struct lane *lane, uint64_t now)
 {
 	lane->publish_at = now + PUBLISH_NS;
+	measure_load(lane, now);
 	publish_gauges(lane);
 	if (!lane->has_view)
 		return;

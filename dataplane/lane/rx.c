@@ -159,7 +159,7 @@ lane_receive(struct lane *lane, uint64_t now)
 
 		if (lane->conf.lane_i >= port->facts.queue_n)
 			continue;
-		n = portif_rx_burst(port, lane->conf.lane_i, frame, BURST_MAX);
+		n = portif_rx_burst(port, lane->conf.lane_i, frame, lane->burst_n);
 		if (n == 0)
 			continue;
 		take_polled(lane, frame, n, now);

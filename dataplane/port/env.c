@@ -21,6 +21,7 @@
 #include <rte_errno.h>
 #include <rte_lcore.h>
 #include <rte_log.h>
+#include <rte_mempool.h>
 
 #include "port/port.h"
 
@@ -180,6 +181,17 @@ struct start {
 	void *arg;
 };
 
+/* What this thread's cache holds is for all again: nobody else would find it there. */
+static void
+empty_cache(struct rte_mempool *pool, void *arg)
+{
+	struct rte_mempool_cache *cache = rte_mempool_default_cache(pool, rte_lcore_id());
+
+	(void)arg;
+	if (cache != NULL)
+		rte_mempool_cache_flush(cache, pool);
+}
+
 static void *
 begin(void *arg)
 {
@@ -191,11 +203,12 @@ begin(void *arg)
 	/* An lcore number gives the thread its mempool cache; without one it is only slower. */
 	rte_thread_register();
 	ret = start.run(start.arg);
+	rte_mempool_walk(empty_cache, NULL);
 	rte_thread_unregister();
 	return ret;
 }
 
-bool
+int
 port_thread_start(const char *name, int cpu, void *(*run)(void *arg), void *arg,
 		  pthread_t *ret_thread, char *why)
 {
@@ -217,8 +230,8 @@ port_thread_start(const char *name, int cpu, void *(*run)(void *arg), void *arg,
 	err = pthread_create(ret_thread, &attr, begin, start);
 	pthread_attr_destroy(&attr);
 	if (err == 0)
-		return true;
+		return 0;
 	free(start);
 	snprintf(why, PORT_WHY, "thread %s on processor %d: %s", name, cpu, strerror(err));
-	return false;
+	return err;
 }

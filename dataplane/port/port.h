@@ -120,9 +120,9 @@ void port_stats(const struct portif *port, struct port_stats *ret_stats);
 
 /*
  * A thread bound to a processor (cpu < 0: to none) that may use ports and pools. name is at most
- * 15 bytes. Returns false and why when it cannot be made.
+ * 15 bytes. Returns 0, or an errno and why when it cannot be made.
  */
-bool port_thread_start(const char *name, int cpu, void *(*run)(void *arg), void *arg,
-		       pthread_t *ret_thread, char *why);
+int port_thread_start(const char *name, int cpu, void *(*run)(void *arg), void *arg,
+		      pthread_t *ret_thread, char *why);
 
 #endif

@@ -82,7 +82,11 @@ fuzz_runtime(const uint8_t *data, size_t n)
 	memcpy(&head, mem, sizeof(head));
 	head.magic = RUNTIME_MAGIC;
 	head.crc = 0;
-	head.crc = abi_crc32c(0, &head, sizeof(head));
+	head.crc = abi_crc32c(0, &head, RUNTIME_HEAD_FIRST_BYTES);
+	if (head.spare != 0) /* else only what changed nothing there is looked at */
+		head.more_crc =
+			abi_crc32c(0, &head.cpu_offset,
+				   sizeof(head) - offsetof(struct runtime_head, cpu_offset));
 	memcpy(mem, &head, sizeof(head));
 	if (runtime_open(mem, bytes, &rt, &fault)) {
 		for (uint32_t slot = 0; slot < rt.head.server_n + 1; slot++) {
@@ -92,7 +96,11 @@ fuzz_runtime(const uint8_t *data, size_t n)
 			sum += runtime_server_seq(&rt, slot);
 		}
 		for (uint32_t lane = 0; lane < rt.head.lane_n + 1; lane++)
-			sum += runtime_lane_core(&rt, lane);
+			sum += runtime_lane_cpu(&rt, lane);
+		for (uint32_t i = 0; i < rt.head.cpu_n; i++)
+			sum += runtime_cpu(&rt, i).said;
+		for (enum runtime_tune key = 0; key < RUNTIME_TUNES; key++)
+			sum += runtime_tune(&rt, key);
 	}
 	free(mem);
 }

@@ -469,6 +469,10 @@ class Lab:
                                               "--run", self.run_dir,
                                               "--user", DATAPLANE_USER], "dataplane.log")
 
+    def dataplane_pid(self):
+        """Of the program itself, not of what started it."""
+        return self.ctl_json("status")["dataplane"]["pid"]
+
     def status(self):
         """What `penstockctl status` knows, or None while there is nothing to ask."""
         done = self.ctl("status", "--json", check=False)

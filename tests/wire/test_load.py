@@ -6,23 +6,7 @@ import struct
 import time
 
 from lab import OUT4, expect, marked, until
-from load import Load
-
-
-def sizes(lab):
-    """Connections and seconds of a load."""
-    return (1000, 30) if lab.full else (32, 3) if lab.smoke else (100, 6)
-
-
-def changed(lab, i, **more):
-    """A configuration that differs from the one before in several live things."""
-    config = lab.config(**more)
-    config["farms"][0]["servers"][i % 2]["weight"] = 50 + i % 7
-    config["farms"][0]["timeouts"] = {"receive": f"{20 + i % 5}s"}
-    if i % 2:
-        config["listeners"].append({"name": f"extra{i}", "address": f"{OUT4}:{9000 + i % 10}",
-                                    "protocol": "http", "farm": "app"})
-    return config
+from load import Load, changed, sizes
 
 
 @marked("smoke", "alone")

@@ -113,10 +113,10 @@ runtime_words_reach_their_incarnation_only(void **state)
 	assert_false(runtime_server(&rt, 8, 3, &got));
 	assert_false(runtime_put_server(&rt, 8, &put));
 	assert_false(runtime_server(NULL, 0, 1, &got));
-	assert_int_equal(runtime_lane_core(&rt, 3), ABI_NONE);
-	assert_true(runtime_put_lane_core(&rt, 3, 1));
-	assert_int_equal(runtime_lane_core(&rt, 3), 1);
-	assert_int_equal(runtime_lane_core(&rt, 4), ABI_NONE);
+	assert_int_equal(runtime_lane_cpu(&rt, 3), ABI_NONE);
+	assert_true(runtime_put_lane_cpu(&rt, 3, 1));
+	assert_int_equal(runtime_lane_cpu(&rt, 3), 1);
+	assert_int_equal(runtime_lane_cpu(&rt, 4), ABI_NONE);
 	free(mem);
 }
 
@@ -161,6 +161,83 @@ a_writer_killed_half_way_hangs_no_reader(void **state)
 }
 
 static void
+what_is_said_of_processors_and_of_how_cores_work_reads_back(void **state)
+{
+	size_t n = runtime_bytes(1, 2);
+	uint8_t *mem = calloc(1, n);
+	struct abi_fault fault;
+	struct runtime rt;
+	uint64_t wild = UINT64_MAX - 1;
+
+	(void)state;
+	runtime_init(mem, 1, 2);
+	assert_true(runtime_open(mem, n, &rt, &fault));
+	assert_int_equal(runtime_core(&rt, 3), RUNTIME_CORE_NONE);
+	assert_true(runtime_put_core(&rt, 3, RUNTIME_CORE_ADDED));
+	assert_true(runtime_put_core(&rt, 4, RUNTIME_CORE_RELEASED));
+	assert_int_equal(runtime_core(&rt, 3), RUNTIME_CORE_ADDED);
+	assert_int_equal(runtime_core(&rt, 4), RUNTIME_CORE_RELEASED);
+	assert_true(runtime_put_core(&rt, 3, RUNTIME_CORE_NONE));
+	assert_int_equal(runtime_core(&rt, 3), RUNTIME_CORE_NONE);
+	for (uint32_t cpu = 100; cpu < 100 + RUNTIME_CPUS_N - 1; cpu++)
+		assert_true(runtime_put_core(&rt, cpu, RUNTIME_CORE_ADDED));
+	assert_false(runtime_put_core(&rt, 5, RUNTIME_CORE_ADDED));
+	assert_true(runtime_put_core(&rt, 5, RUNTIME_CORE_NONE));
+	assert_int_equal(runtime_core(NULL, 3), RUNTIME_CORE_NONE);
+	memset(mem + rt.head.cpu_offset, 0xff, 8); /* a word that is not known */
+	assert_int_equal(runtime_core(&rt, 0xffffffff), RUNTIME_CORE_NONE);
+
+	assert_true(runtime_tune(&rt, RUNTIME_TUNE_BURST) == RUNTIME_TUNE_UNSAID);
+	assert_true(runtime_put_tune(&rt, RUNTIME_TUNE_BURST, 16));
+	assert_int_equal(runtime_tune(&rt, RUNTIME_TUNE_BURST), 16);
+	assert_true(runtime_put_tune(&rt, RUNTIME_TUNE_BURST, wild));
+	assert_true(runtime_tune(&rt, RUNTIME_TUNE_BURST) == RUNTIME_TUNE_UNSAID);
+	assert_true(runtime_tune(NULL, RUNTIME_TUNE_BURST) == RUNTIME_TUNE_UNSAID);
+	free(mem);
+}
+
+/* As 0.1.0 wrote it: a head of 48 bytes, records from 64 on. */
+static void
+the_runtime_of_an_older_control_opens_and_says_nothing_of_processors(void **state)
+{
+	uint8_t *mem = calloc(1, 64 + sizeof(struct runtime_server));
+	struct runtime_head head = {
+		.magic = RUNTIME_MAGIC,
+		.version = RUNTIME_VERSION,
+		.head_bytes = RUNTIME_HEAD_FIRST_BYTES,
+		.bytes = 64 + sizeof(struct runtime_server),
+		.server_offset = 64,
+		.server_stride = sizeof(struct runtime_server),
+		.server_n = 1,
+		.lane_offset = 64 + sizeof(struct runtime_server),
+		.lane_stride = sizeof(struct runtime_lane),
+	};
+	struct runtime_server put = { .incarnation = 7, .admin = RUNTIME_ADMIN_DRAIN }, got;
+	struct abi_fault fault;
+	struct runtime rt;
+
+	(void)state;
+	head.crc = abi_crc32c(0, &head, RUNTIME_HEAD_FIRST_BYTES);
+	memcpy(mem, &head, RUNTIME_HEAD_FIRST_BYTES);
+	assert_true(runtime_open(mem, head.bytes, &rt, &fault));
+	assert_true(runtime_put_server(&rt, 0, &put));
+	assert_true(runtime_server(&rt, 0, 7, &got));
+	assert_int_equal(got.admin, RUNTIME_ADMIN_DRAIN);
+	assert_int_equal(runtime_core(&rt, 0), RUNTIME_CORE_NONE);
+	assert_true(runtime_tune(&rt, RUNTIME_TUNE_POLL) == RUNTIME_TUNE_UNSAID);
+	assert_false(runtime_put_core(&rt, 0, RUNTIME_CORE_ADDED));
+	assert_false(runtime_put_tune(&rt, RUNTIME_TUNE_POLL, 1));
+	free(mem);
+}
+
+static void
+more(struct runtime_head *h)
+{
+	h->more_crc = abi_crc32c(0, &h->cpu_offset,
+				 sizeof(*h) - offsetof(struct runtime_head, cpu_offset));
+}
+
+static void
 each_bad_runtime_head_is_named(void **state)
 {
 	size_t n = runtime_bytes(8, 4);
@@ -178,7 +255,7 @@ each_bad_runtime_head_is_named(void **state)
                                                                                                    \
 		change;                                                                            \
 		h.crc = 0;                                                                         \
-		h.crc = abi_crc32c(0, &h, sizeof(h));                                              \
+		h.crc = abi_crc32c(0, &h, RUNTIME_HEAD_FIRST_BYTES);                               \
 		memcpy(mem, &h, sizeof(h));                                                        \
 		assert_false(runtime_open(mem, n, &rt, &fault));                                   \
 		assert_int_equal(fault.kind, wanted);                                              \
@@ -188,12 +265,16 @@ each_bad_runtime_head_is_named(void **state)
 	WITH(h.bytes++, ABI_FAULT_SIZE);
 	WITH(h.server_n = 1 << 20, ABI_FAULT_COUNT);
 	WITH(h.lane_n = 1 << 20, ABI_FAULT_COUNT);
-	WITH(h.server_n = 9, ABI_FAULT_NONE + ABI_FAULT_BOUNDS);
+	WITH(h.server_n = 999, ABI_FAULT_BOUNDS);
 	WITH(h.server_stride -= 8, ABI_FAULT_STRIDE);
 	WITH(h.server_stride += 4, ABI_FAULT_BOUNDS);
 	WITH(h.server_offset = 0, ABI_FAULT_BOUNDS);
 	WITH(h.server_offset = 0xfffffff8, ABI_FAULT_BOUNDS);
 	WITH(h.lane_offset = 0xfffffff8, ABI_FAULT_BOUNDS);
+	WITH(h.cpu_n++, ABI_FAULT_CHECKSUM);
+	WITH(h.cpu_n = 0xffffffff; more(&h), ABI_FAULT_BOUNDS);
+	WITH(h.tune_n++; more(&h), ABI_FAULT_BOUNDS);
+	WITH(h.tune_offset = 0; more(&h), ABI_FAULT_BOUNDS);
 #undef WITH
 	memcpy(mem, &good, sizeof(good));
 	mem[offsetof(struct runtime_head, lane_n)] ^= 1;
@@ -232,6 +313,27 @@ instance_facts_read_back(void **state)
 	free(got);
 }
 
+/* As 0.1.0 wrote it: the facts end before the cores. */
+static void
+facts_of_an_older_data_plane_say_nothing_of_cores(void **state)
+{
+	struct instance *in = calloc(1, sizeof(*in));
+	struct instance_facts *got = calloc(1, sizeof(*got));
+	struct abi_fault fault;
+
+	(void)state;
+	instance_init(in);
+	in->facts_bytes = offsetof(struct instance_facts, core);
+	in->facts.pid = 42;
+	in->facts.core[0].state = INSTANCE_CORE_RUNNING; /* something else's */
+	assert_true(
+		instance_read(in, offsetof(struct instance, facts) + in->facts_bytes, got, &fault));
+	assert_int_equal(got->pid, 42);
+	assert_int_equal(got->core[0].state, INSTANCE_CORE_NONE);
+	free(in);
+	free(got);
+}
+
 static void
 each_bad_instance_is_named(void **state)
 {
@@ -250,7 +352,7 @@ each_bad_instance_is_named(void **state)
 	} while (0)
 	WITH(in->magic++, ABI_FAULT_MAGIC);
 	WITH(in->version++, ABI_FAULT_VERSION);
-	WITH(in->facts_bytes -= 8, ABI_FAULT_STRIDE);
+	WITH(in->facts_bytes = offsetof(struct instance_facts, core) - 8, ABI_FAULT_STRIDE);
 	WITH(in->facts_bytes = 0xffffffff, ABI_FAULT_STRIDE);
 	WITH(in->facts_offset += 8, ABI_FAULT_BOUNDS);
 	WITH(in->facts_offset = 0xffffffff, ABI_FAULT_BOUNDS);
@@ -266,6 +368,7 @@ each_bad_instance_is_named(void **state)
 	WITH(strcpy(in->facts.version, "1\033[2J"), ABI_FAULT_STRING);
 	WITH(in->facts.port_n = 1; strcpy(in->facts.port[0].driver, "\xff"), ABI_FAULT_STRING);
 	WITH(in->facts.port_n = 1; in->facts.port[0].steering = 99, ABI_FAULT_ENUM);
+	WITH(in->facts.core[63].state = 99, ABI_FAULT_ENUM);
 #undef WITH
 	assert_false(instance_read(in, 10, got, &fault));
 	assert_int_equal(fault.kind, ABI_FAULT_SHORT);
@@ -411,6 +514,10 @@ main(void)
 		cmocka_unit_test(runtime_words_are_cut_to_what_is_valid),
 		cmocka_unit_test(a_writer_killed_half_way_hangs_no_reader),
 		cmocka_unit_test(each_bad_runtime_head_is_named),
+		cmocka_unit_test(what_is_said_of_processors_and_of_how_cores_work_reads_back),
+		cmocka_unit_test(
+			the_runtime_of_an_older_control_opens_and_says_nothing_of_processors),
+		cmocka_unit_test(facts_of_an_older_data_plane_say_nothing_of_cores),
 		cmocka_unit_test(instance_facts_read_back),
 		cmocka_unit_test(each_bad_instance_is_named),
 		cmocka_unit_test(a_cursor_counts_for_its_journal_only),

@@ -40,14 +40,14 @@ idleness_spins_then_pauses_then_sleeps_longer_and_longer(void **state)
 	now += BACKOFF_PAUSE_NS;
 	for (uint32_t i = 0; i < 10; i++) {
 		assert_int_equal(backoff_next(&b, false, now, NEVER, &ns), BACKOFF_SLEEP);
-		assert_true(ns >= BACKOFF_SLEEP_MIN_NS && ns <= BACKOFF_SLEEP_MAX_NS);
+		assert_true(ns >= BACKOFF_SLEEP_LEAST_NS && ns <= BACKOFF_SLEEP_MOST_NS);
 		assert_true(ns >= last);
 		last = ns;
 		now += ns;
 		slept += ns;
 	}
-	assert_int_equal(last, BACKOFF_SLEEP_MAX_NS);
-	assert_true(slept > 4 * BACKOFF_SLEEP_MAX_NS);
+	assert_int_equal(last, BACKOFF_SLEEP_MOST_NS);
+	assert_true(slept > 4 * BACKOFF_SLEEP_MOST_NS);
 	assert_int_equal(backoff_next(&b, true, now, NEVER, &ns), BACKOFF_POLL);
 	assert_int_equal(backoff_next(&b, false, now, NEVER, &ns), BACKOFF_POLL);
 }

@@ -324,7 +324,8 @@ a_thread_of_ours_may_use_buffers(void **state)
 	pthread_t thread;
 
 	(void)state;
-	assert_true(port_thread_start("core-0", 0, take_and_give, &has_taken, &thread, why));
+	assert_int_equal(port_thread_start("core-0", 0, take_and_give, &has_taken, &thread, why),
+			 0);
 	pthread_join(thread, NULL);
 	assert_true(has_taken);
 	assert_int_equal(buf_pool_free_n(pool), BUFS);

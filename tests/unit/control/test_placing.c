@@ -1,0 +1,220 @@
+/*
+ * test_placing.c - the control socket's words for lanes, cores and tuning, and what of them
+ * reaches control/runtime; the test plays the data plane.
+ */
+#include "confs.h"
+#include "world.h"
+
+static const struct runtime *
+runtime(const struct world *w)
+{
+	return &w->daemon.overrides.runtime;
+}
+
+/* It began on processors 2 and 3, may use 0 to 7, and obeys what control has said. */
+static void
+obey(struct world *w)
+{
+	w->facts.lane_n = 4;
+	w->facts.allowed[0] = 0xff;
+	memset(w->facts.core, 0, sizeof(w->facts.core));
+	for (uint32_t cpu = 0; cpu < 8; cpu++) {
+		bool is_home = cpu == 2 || cpu == 3;
+		enum runtime_core said = runtime_core(runtime(w), cpu);
+		bool runs = said == RUNTIME_CORE_NONE ? is_home : said == RUNTIME_CORE_ADDED;
+		uint32_t place = is_home ? cpu - 2 : cpu + 2;
+
+		if (!runs && !is_home)
+			continue;
+		w->facts.core[place] = (struct instance_core){
+			.cpu = cpu,
+			.state = runs ? INSTANCE_CORE_RUNNING : INSTANCE_CORE_NONE,
+			.flags = is_home ? INSTANCE_CORE_HOME : 0,
+		};
+	}
+	instance_put(w->instance_map.p, &w->facts);
+}
+
+static void
+begin(struct world *w)
+{
+	control_start(w);
+	dataplane_start(w);
+	turns(w, 100);
+	obey(w);
+}
+
+/* The error, or NULL when it was done. Of the static buffer. */
+static const char *
+error_of(json_t *answer)
+{
+	static char text[256];
+	bool is_done = is_ok(answer);
+
+	snprintf(text, sizeof(text), "%s", text_of(answer, "error"));
+	json_decref(answer);
+	return is_done ? NULL : text;
+}
+
+static const char *
+core(struct world *w, int cpu, bool runs)
+{
+	const char *error = error_of(
+		ask(w, json_pack("{s:s, s:i, s:b}", "verb", "core", "cpu", cpu, "runs", runs)));
+
+	obey(w);
+	return error;
+}
+
+static const char *
+tune(struct world *w, const char *key, json_t *value)
+{
+	return error_of(
+		ask(w, json_pack("{s:s, s:s, s:o}", "verb", "tune", "key", key, "value", value)));
+}
+
+static void
+has(const char *text, const char *part)
+{
+	assert_non_null(text);
+	if (strstr(text, part) == NULL)
+		fail_msg("'%s' is not in: %s", part, text);
+}
+
+static void
+what_the_configuration_says_already_needs_no_word(void **state)
+{
+	struct world *w = *state;
+
+	begin(w);
+	assert_null(core(w, 2, true));
+	assert_int_equal(runtime_core(runtime(w), 2), RUNTIME_CORE_NONE);
+	assert_null(core(w, 2, false));
+	assert_int_equal(runtime_core(runtime(w), 2), RUNTIME_CORE_RELEASED);
+	assert_null(core(w, 2, true));
+	assert_int_equal(runtime_core(runtime(w), 2), RUNTIME_CORE_NONE);
+	assert_null(core(w, 5, true));
+	assert_int_equal(runtime_core(runtime(w), 5), RUNTIME_CORE_ADDED);
+	assert_null(core(w, 5, false));
+	assert_int_equal(runtime_core(runtime(w), 5), RUNTIME_CORE_NONE);
+}
+
+static void
+the_last_core_and_those_that_are_none_are_refused_with_a_cure(void **state)
+{
+	struct world *w = *state;
+
+	begin(w);
+	assert_null(core(w, 3, false));
+	has(core(w, 2, false), "add another first: penstockctl cores add N");
+	has(core(w, 3, false), "runs no lanes");
+	has(core(w, 9, true), "may not use processor 9");
+	has(core(w, 4096, true), "a number below");
+	has(error_of(ask(w, json_pack("{s:s, s:i}", "verb", "core", "cpu", 2))), "\"runs\"");
+	assert_null(core(w, 6, true));
+	assert_null(core(w, 2, false));
+	has(core(w, 6, false), "is the last");
+}
+
+/* Added, but its thread cannot be started: that is nobody to leave the lanes to. */
+static void
+a_core_that_failed_is_no_other_core(void **state)
+{
+	struct world *w = *state;
+
+	begin(w);
+	assert_null(core(w, 3, false));
+	assert_null(core(w, 6, true));
+	w->facts.core[8].state = INSTANCE_CORE_FAILED;
+	instance_put(w->instance_map.p, &w->facts);
+	has(core(w, 2, false), "is the last");
+}
+
+static void
+lanes_go_to_cores_that_run_lanes_only(void **state)
+{
+	struct world *w = *state;
+
+	begin(w);
+	has(error_of(ask(w, json_pack("{s:s, s:i, s:i}", "verb", "lane", "lane", 1, "cpu", 5))),
+	    "cores add 5");
+	assert_null(core(w, 5, true));
+	assert_null(error_of(
+		ask(w, json_pack("{s:s, s:i, s:i}", "verb", "lane", "lane", 1, "cpu", 5))));
+	assert_int_equal(runtime_lane_cpu(runtime(w), 1), 5);
+	has(error_of(ask(w, json_pack("{s:s, s:i, s:i}", "verb", "lane", "lane", 4, "cpu", 5))),
+	    "no lane 4");
+	assert_null(
+		error_of(ask(w, json_pack("{s:s, s:i, s:n}", "verb", "lane", "lane", 1, "cpu"))));
+	assert_int_equal(runtime_lane_cpu(runtime(w), 1), ABI_NONE);
+}
+
+static void
+a_released_core_sends_its_lanes_in_the_same_moment_or_not_at_all(void **state)
+{
+	struct world *w = *state;
+	const char *error;
+
+	begin(w);
+	error = error_of(ask(w, json_pack("{s:s, s:i, s:b, s:[{s:i, s:i}, {s:i, s:i}]}", "verb",
+					  "core", "cpu", 3, "runs", 0, "lanes", "lane", 1, "cpu", 2,
+					  "lane", 9, "cpu", 2)));
+	has(error, "no lane 9");
+	assert_int_equal(runtime_lane_cpu(runtime(w), 1), ABI_NONE);
+	assert_int_equal(runtime_core(runtime(w), 3), RUNTIME_CORE_NONE);
+	assert_null(error_of(ask(w, json_pack("{s:s, s:i, s:b, s:[{s:i, s:i}]}", "verb", "core",
+					      "cpu", 3, "runs", 0, "lanes", "lane", 1, "cpu", 2))));
+	assert_int_equal(runtime_lane_cpu(runtime(w), 1), 2);
+	assert_int_equal(runtime_core(runtime(w), 3), RUNTIME_CORE_RELEASED);
+}
+
+static void
+keys_are_tuned_within_their_bounds(void **state)
+{
+	struct world *w = *state;
+
+	begin(w);
+	assert_null(tune(w, "burst", json_integer(16)));
+	assert_int_equal(runtime_tune(runtime(w), RUNTIME_TUNE_BURST), 16);
+	assert_null(tune(w, "poll", json_string("busy")));
+	assert_int_equal(runtime_tune(runtime(w), RUNTIME_TUNE_POLL), IMG_POLL_BUSY);
+	has(tune(w, "burst", json_integer(65)), "from 1 to 64");
+	has(tune(w, "burst", json_integer(-1)), "from 1 to 64");
+	has(tune(w, "poll", json_string("lazy")), "adaptive or busy");
+	has(tune(w, "bust", json_integer(1)), "no key 'bust'");
+	assert_null(tune(w, "burst", json_null()));
+	assert_true(runtime_tune(runtime(w), RUNTIME_TUNE_BURST) == RUNTIME_TUNE_UNSAID);
+}
+
+static void
+what_was_said_outlives_a_restart_and_a_larger_runtime(void **state)
+{
+	struct world *w = *state;
+
+	begin(w);
+	assert_null(core(w, 3, false));
+	assert_null(tune(w, "spin", json_integer(0)));
+	assert_true(overrides_fit(&w->daemon.overrides, 5000));
+	assert_int_equal(runtime_core(runtime(w), 3), RUNTIME_CORE_RELEASED);
+	assert_int_equal(runtime_tune(runtime(w), RUNTIME_TUNE_SPIN), 0);
+	control_stop(w);
+	control_start(w);
+	assert_int_equal(runtime_core(runtime(w), 3), RUNTIME_CORE_RELEASED);
+	assert_int_equal(runtime_tune(runtime(w), RUNTIME_TUNE_SPIN), 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(what_the_configuration_says_already_needs_no_word),
+		TEST(the_last_core_and_those_that_are_none_are_refused_with_a_cure),
+		TEST(a_core_that_failed_is_no_other_core),
+		TEST(lanes_go_to_cores_that_run_lanes_only),
+		TEST(a_released_core_sends_its_lanes_in_the_same_moment_or_not_at_all),
+		TEST(keys_are_tuned_within_their_bounds),
+		TEST(what_was_said_outlives_a_restart_and_a_larger_runtime),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,168 @@
+"""Lanes go from core to core, cores come and go, and nobody who is served notices."""
+import os
+import time
+
+from lab import OUT4, expect, marked, until
+from load import Load, changed, sizes
+
+
+def cpus(lab):
+    """Where each lane runs."""
+    return [lane["cpu"] for lane in lab.ctl_json("lanes")]
+
+
+def core(lab, cpu):
+    return next((core for core in lab.ctl_json("cores") if core["cpu"] == cpu), None)
+
+
+def threads(lab):
+    """Names of the data plane's threads that run lanes."""
+    tasks = f"/proc/{lab.dataplane_pid()}/task"
+    names = []
+    for task in os.listdir(tasks):
+        try:
+            with open(f"{tasks}/{task}/comm", encoding="ascii") as comm:
+                names.append(comm.read().strip())
+        except FileNotFoundError:
+            pass
+    return sorted(name for name in names if name.startswith("core-"))
+
+
+@marked("smoke", "alone")
+def test_lanes_move_cores_go_and_come_and_no_request_fails(lab):
+    """Each second: all lanes elsewhere, a core released or added, a configuration applied."""
+    connections, seconds = (1000, 60) if lab.full else sizes(lab)
+    lab.nginx("a")
+    lab.nginx("b")
+    lab.start(lab.config(lanes=4, cores=[0, 1]))
+    load = Load(lab, connections, seconds)
+    rounds = 0
+    while load.is_running():
+        begin = time.monotonic()
+        if rounds % 2:
+            lab.ctl("cores", "release", str(rounds // 2 % 2))
+        for lane in range(4) if rounds % 2 == 0 else []:
+            lab.ctl("lanes", "move", str(lane), "--to", str((rounds // 2 + lane) % 2))
+        lab.apply(changed(lab, rounds, lanes=4, cores=[0, 1]))
+        if rounds % 2:
+            lab.ctl("cores", "add", str(rounds // 2 % 2))
+        rounds += 1
+        time.sleep(max(0, begin + 1 - time.monotonic()))
+    load.expect_clean()
+    expect(rounds >= 2, f"only {rounds} rounds in {seconds} s")
+    lanes = lab.ctl_json("lanes")
+    expect(all(lane["moves"] > 0 for lane in lanes), f"moves: {lanes}")
+    turns = lab.ctl_json("stats", "turn_time")["histograms"]["turn_time"]
+    print(f"        {rounds} rounds; {sum(lane['moves'] for lane in lanes)} moves, longest pause "
+          f"{max(lane['longest_pause_ns'] for lane in lanes) / 1e6:.2f} ms; turns: p99.9 "
+          f"{turns['p999'] / 1e3:.0f} us, longest {turns['max'] / 1e6:.2f} ms", flush=True)
+
+
+@marked("smoke")
+def test_a_core_is_released_and_added_and_the_last_one_stays(lab):
+    lab.nginx("a")
+    lab.start(lab.config(lanes=4, cores=[0, 1]))
+    expect(cpus(lab) == [0, 1, 0, 1], f"at first: {cpus(lab)}")
+    expect(threads(lab) == ["core-0", "core-1"], f"threads: {threads(lab)}")
+
+    done = lab.ctl("cores", "release", "1")
+    expect("processor 1 is released" in done.stdout, f"it says: {done.stdout}")
+    expect(core(lab, 1)["state"] == "released", f"the core: {core(lab, 1)}")
+    expect(cpus(lab) == [0, 0, 0, 0], f"without core 1: {cpus(lab)}")
+    expect(threads(lab) == ["core-0"], f"its thread ended: {threads(lab)}")
+    expect({"core": 1, "said": "released"} in lab.status()["overrides"], "status lists it")
+    expect(lab.get("/echo").returncode == 0, "it serves")
+
+    last = lab.ctl("cores", "release", "0", check=False)
+    expect(last.returncode == 1 and "last" in last.stderr and "cores add" in last.stderr,
+           f"the last one: {last.stderr}")
+    expect(lab.ctl("lanes", "move", "2", "--to", "1", check=False).returncode == 1,
+           "no lane goes to a core that is released")
+
+    # What was said outlives both programs.
+    lab.kill_control()
+    lab.start_control()
+    until("control answers", lambda: lab.ctl("lanes", "move", "1", "--to", "home", check=False
+                                             ).returncode == 0, 10)
+    lab.kill_dataplane()
+    lab.start_dataplane()
+    lab.wait_serving()
+    until("it is released again", lambda: core(lab, 1)["state"] == "released", 5)
+    expect(threads(lab) == ["core-0"], f"threads: {threads(lab)}")
+
+    lab.ctl("cores", "add", "1")
+    expect(core(lab, 1)["state"] == "running", f"the core: {core(lab, 1)}")
+    expect(set(cpus(lab)) == {0, 1}, f"some lane went there: {cpus(lab)}")
+    expect(threads(lab) == ["core-0", "core-1"], f"threads: {threads(lab)}")
+    for lane in range(4):
+        lab.ctl("lanes", "move", str(lane), "--to", "home")
+    until("all are back", lambda: cpus(lab) == [0, 1, 0, 1], 5)
+    expect(not lab.status()["overrides"], f"nothing is left: {lab.status()['overrides']}")
+    lab.settle()
+    lab.baseline = lab.gauges()
+
+
+@marked("smoke")
+def test_a_core_beyond_the_configuration_runs_lanes_as_well(lab):
+    lab.nginx("a")
+    lab.start(lab.config(lanes=2, cores=[1]))
+    expect(cpus(lab) == [1, 1], f"at first: {cpus(lab)}")
+    lab.ctl("cores", "add", "0")
+    added = core(lab, 0)
+    expect(added["state"] == "running" and not added["configured"], f"the core: {added}")
+    expect(sorted(cpus(lab)) == [0, 1], f"one lane went there: {cpus(lab)}")
+    lab.ctl("cores", "release", "1")
+    expect(cpus(lab) == [0, 0], f"the configured one is released: {cpus(lab)}")
+    expect(lab.get("/echo").returncode == 0, "it serves")
+    lab.ctl("cores", "add", "1")
+    lab.ctl("cores", "release", "0")
+    expect(cpus(lab) == [1, 1], f"at last: {cpus(lab)}")
+    expect(core(lab, 0) is None, f"nobody speaks of it any more: {core(lab, 0)}")
+    refused = lab.ctl("cores", "add", "1023", check=False)
+    expect(refused.returncode == 1 and "may not use" in refused.stderr,
+           f"no such processor: {refused.stderr}")
+
+
+@marked("smoke")
+def test_lanes_are_balanced_over_cores(lab):
+    lab.nginx("a")
+    lab.start(lab.config(lanes=4, cores=[0, 1]))
+    for lane in range(4):
+        lab.ctl("lanes", "move", str(lane), "--to", "0")
+    until("all are on one", lambda: cpus(lab) == [0, 0, 0, 0], 5)
+    expect(core(lab, 1)["state"] == "parked", f"the core: {core(lab, 1)}")
+    # Who polls for the others has more to do, how much more is the machine's to say.
+    moves = lab.ctl_json("lanes", "balance")["moves"]
+    expect(moves and all(move["from"] == 0 and move["to"] == 1 for move in moves), f"{moves}")
+    expect(set(cpus(lab)) == {0, 1}, f"balanced: {cpus(lab)}")
+
+
+@marked("smoke")
+def test_what_is_tuned_is_in_effect_and_is_undone(lab):
+    lab.nginx("a")
+    lab.start(lab.config(lanes=2))
+
+    def keys():
+        return {key["key"]: key for key in lab.ctl_json("tune")}
+    expect(keys()["poll"]["text"] == "adaptive" and keys()["burst"]["value"] == 64, f"{keys()}")
+    turns = lab.counters()["lane_turns"]
+    lab.ctl("tune", "poll=busy", "burst=4", "sleep_most=200us")
+    until("cores never sleep", lambda: lab.gauge("asleep") == 0 and
+          lab.counters()["lane_turns"] > turns + 100000, 10)
+    expect((keys()["poll"]["text"], keys()["burst"]["value"], keys()["sleep_most"]["text"])
+           == ("busy", 4, "200us"), f"in effect: {keys()}")
+    expect(lab.get("/token?t=1").returncode == 0, "it serves")
+    for line in ("poll is busy", "burst is 4", "sleep_most is 200us"):
+        expect(line in lab.ctl("status").stdout, f"status has no '{line}'")
+    lab.kill_dataplane()
+    lab.start_dataplane()
+    lab.wait_serving()
+    until("it is tuned again", lambda: keys()["burst"]["value"] == 4, 5)
+    lab.ctl("tune", "poll=usual", "burst=usual", "sleep_most=usual")
+    expect(keys()["poll"]["text"] == "adaptive" and keys()["burst"]["value"] == 64, f"{keys()}")
+    expect(not lab.status()["overrides"], "nothing is overridden any more")
+    until("cores sleep", lambda: lab.gauge("asleep") > 0, 10)
+    for bad in ("burst=65", "burst", "pol=busy", "spin=1h"):
+        expect(lab.ctl("tune", bad, check=False).returncode == 2, f"tune {bad}")
+    lab.settle()
+    lab.baseline = lab.gauges()
