@@ -65,6 +65,7 @@
 	d(x, ICMP_TYPE, icmp_type, "ICMP type that asks nothing of us")                            \
 	d(x, ICMP_QUOTE, icmp_quote, "ICMP error that does not quote a TCP segment")               \
 	d(x, ND_HOP_LIMIT, nd_hop_limit, "neighbour discovery from off the link")                  \
+	d(x, ND_FRAGMENT, nd_fragment, "neighbour discovery with a fragment header (RFC 6980)")    \
 	d(x, ND_MALFORMED, nd_malformed, "neighbour discovery malformed (RFC 4861, 7.1)")          \
 	d(x, MLD_MALFORMED, mld_malformed, "multicast listener query malformed or from off the link")
 

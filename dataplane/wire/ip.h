@@ -28,6 +28,7 @@ struct ip {
 	uint8_t protocol;	 /* of the payload, behind all extension headers */
 	uint8_t hop_limit;	 /* IPv4: time to live */
 	uint8_t tclass;		 /* traffic class, type of service; ECN in the two low bits */
+	bool has_fragment;	 /* parse: a fragment header is among the extension headers */
 	uint32_t header_n;	 /* bytes to the payload; emit: set by it */
 	uint32_t payload_n;	 /* bytes of the upper protocol */
 };

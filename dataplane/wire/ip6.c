@@ -81,6 +81,7 @@ walk_extensions(const uint8_t *p, uint32_t n, struct ip *ip)
 		drop = check_extension(ip->protocol, at, n - ip->header_n, ip->payload_n, &size);
 		if (drop != WIRE_OK)
 			return drop;
+		ip->has_fragment |= ip->protocol == NEXT_FRAGMENT;
 		ip->protocol = at[0];
 		ip->header_n += size;
 		ip->payload_n -= size;

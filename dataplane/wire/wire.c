@@ -111,6 +111,7 @@ decode_ip(const struct buf *frame, struct wire_packet *packet, struct ip *ret_ip
 	packet->src = ret_ip->src;
 	packet->dst = ret_ip->dst;
 	packet->hop_limit = ret_ip->hop_limit;
+	packet->has_fragment = ret_ip->has_fragment;
 	packet->l4_off = (uint16_t)(packet->l3_off + ret_ip->header_n);
 	packet->l4_n = ret_ip->payload_n;
 	return check_addresses(ret_ip, packet->is_v6, &packet->eth);
@@ -207,12 +208,15 @@ decode_tcp(struct buf *frame, const struct wire_port *port, const struct ip *ip,
 	return WIRE_OK;
 }
 
+/* RFC 6980, 5: what comes in fragments passes by those who watch over a link. */
 static enum wire_drop
 decode_nd(const struct buf *frame, struct wire_packet *packet)
 {
 	if (l4_at_hand(frame, packet) < packet->l4_n)
 		return WIRE_DROP_SPLIT_HEADERS;
 	packet->kind = WIRE_ND;
+	if (packet->has_fragment)
+		return WIRE_DROP_ND_FRAGMENT;
 	return nd_parse(buf_data(frame) + packet->l4_off, packet->l4_n, &packet->src, &packet->dst,
 			packet->hop_limit, &packet->nd);
 }

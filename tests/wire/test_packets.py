@@ -14,8 +14,8 @@ def good4(**spoilt):
     return ip4(C4, P4, tcp(C4, P4), **spoilt)
 
 
-def frag6(offset, more):
-    return bytes([6, 0]) + (offset << 3 | more).to_bytes(2, "big") + b"\0\0\0\1"
+def frag6(offset, more, following=6):
+    return bytes([following, 0]) + (offset << 3 | more).to_bytes(2, "big") + b"\0\0\0\1"
 
 
 # (counter behind wire_drop_, ethertype, packet). IPv4 fragments are missing: the kernel puts them
@@ -66,6 +66,8 @@ FRAMES = [
     ("tcp_checksum", IP6, ip6(C6, P6, tcp(C6, P6, spoil=1))),
     ("icmp_checksum", IP6, ip6(C6, P6, icmp6(C6, P6, 128, 0, b"\0" * 8, spoil=1), following=58)),
     ("nd_hop_limit", IP6, ip6(C6, P6, icmp6(C6, P6, 135, 0, b"\0" * 20), following=58, hops=64)),
+    ("nd_fragment", IP6, ip6(C6, P6, frag6(0, 0, 58) + icmp6(C6, P6, 135, 0, b"\0" * 20),
+                             following=44, hops=255)),
     ("nd_malformed", IP6, ip6(C6, P6, icmp6(C6, P6, 135, 0, b"\0" * 8), following=58, hops=255)),
 ]
 

@@ -394,6 +394,34 @@ echo_requests_errors_and_nd_are_told_apart(void **state)
 			 WIRE_DROP_IP_PROTOCOL);
 }
 
+/* RFC 6980, 5: an atomic fragment's header, too; echo requests may have it. */
+static void
+nd_behind_a_fragment_header_is_refused(void **state)
+{
+	static const uint8_t atomic[8] = { IP_PROTO_ICMP6, 0, 0, 0, 1, 2, 3, 4 };
+	struct ip_addr src = v6(0xfe, 0x80, 2), dst = v6(0xfe, 0x80, 1);
+	uint8_t message[8 + ND_SIZE_MAX], echo[8 + 8] = { [8] = 128, [15] = 1 };
+	struct nd nd = { .target = dst };
+	struct be16 sum;
+
+	(void)state;
+	memcpy(message, atomic, 8);
+	nd_emit(&nd, &src, &dst, message + 8);
+	assert_int_equal(verdict(ip_frame(src, dst, 44, 255, message, 8 + ND_SIZE)),
+			 WIRE_DROP_ND_FRAGMENT);
+	nd.is_advert = true;
+	nd_emit(&nd, &src, &dst, message + 8);
+	assert_int_equal(verdict(ip_frame(src, dst, 44, 255, message, 8 + ND_SIZE)),
+			 WIRE_DROP_ND_FRAGMENT);
+	assert_int_equal(verdict(ip_frame(src, dst, IP_PROTO_ICMP6, 255, message + 8, ND_SIZE)),
+			 WIRE_OK);
+	memcpy(echo, atomic, 8);
+	sum = csum_done(csum_join(csum_pseudo(&src, &dst, IP_PROTO_ICMP6, 8),
+				  csum_add(echo + 8, 8)));
+	memcpy(echo + 10, &sum, 2);
+	assert_int_equal(verdict(ip_frame(src, dst, 44, 64, echo, sizeof(echo))), WIRE_OK);
+}
+
 static void
 every_reason_has_its_own_word_and_counter(void **state)
 {
@@ -431,6 +459,7 @@ main(void)
 		cmocka_unit_test(mapped_addresses_in_ip6_are_martians),
 		cmocka_unit_test(the_link_layer_must_mean_us),
 		cmocka_unit_test(echo_requests_errors_and_nd_are_told_apart),
+		cmocka_unit_test(nd_behind_a_fragment_header_is_refused),
 		cmocka_unit_test(every_reason_has_its_own_word_and_counter),
 	};
 	int failed;
