@@ -96,6 +96,7 @@
 	x(net_learned, events, "neighbours heard of from other lanes")                             \
 	x(net_bad_config, records, "addresses and routes left out: not valid")                     \
 	x(net_doubted, neighbours, "asked early: those above wait too long for an answer")         \
+	x(net_moved, neighbours, "in use, and found to have another MAC")                          \
 	x(net_address_probes, packets, "questions whether another station has an address of ours") \
 	x(net_duplicates_over, addresses, "taken back: the other station has them no longer")      \
 	x(net_icmp_errors, packets, "ICMP errors sent: what came asks for what we do not have")    \
@@ -118,6 +119,7 @@
 	x(tcp_time_wait_cut, connections, "TIME-WAIT ended early because records ran out")         \
 	x(tcp_time_wait_reused, connections, "TIME-WAIT ended by a new SYN")                       \
 	x(tcp_orphans_cut, connections, "released ones whose peer sent no FIN in time")            \
+	x(tcp_hurried, connections, "sent again at once: their next hop has another MAC")          \
 	x(tcp_rx_no_flow, segments, "dropped: of no connection")                                   \
 	x(tcp_rx_no_syn, segments, "dropped: our SYN was not answered by one")                     \
 	x(tcp_rx_no_ack, segments, "dropped: no ACK flag")                                         \

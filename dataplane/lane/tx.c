@@ -65,7 +65,10 @@ lane_take_net_out(struct lane *lane, uint64_t now)
 						   .conflict = out->conflict[i] });
 	for (uint32_t i = 0; i < out->unreachable_n; i++)
 		tcp_unreachable(lane->tcp, &out->unreachable[i].ip, now);
-	out->frame_n = out->learned_n = out->conflict_n = out->unreachable_n = 0;
+	for (uint32_t i = 0; i < out->moved_n; i++)
+		tcp_moved(lane->tcp, out->moved[i].path,
+			  out->moved[i].is_gateway ? NULL : &out->moved[i].ip, now);
+	out->frame_n = out->learned_n = out->conflict_n = out->unreachable_n = out->moved_n = 0;
 }
 
 void

@@ -6,7 +6,7 @@
  *	REACHABLE   lately confirmed	     -> STALE after 15 to 45 s, DELAY when it is doubted
  *	STALE	    known, not confirmed     -> DELAY when it is used, forgotten when it is not
  *	DELAY	    used; others may confirm -> PROBE after 5 s
- *	PROBE	    asked directly	     -> INCOMPLETE after three, if it is still used
+ *	PROBE	    asked, then all are	     -> INCOMPLETE after three, if it is still used
  *	FAILED	    does not answer	     -> forgotten after 3 s; packets are dropped meanwhile
  *
  * Lanes that do not speak wait longer in DELAY: what the speaker finds out they learn.
@@ -27,7 +27,7 @@ enum {
 #define DELAY_NS     (5 * S_NS)
 #define FAILED_NS    (3 * S_NS)
 #define UNUSED_NS    (600 * S_NS) /* a STALE neighbour is forgotten */
-#define BELIEVED_NS  (5 * S_NS)	  /* who has answered since is not doubted */
+#define BELIEVED_NS  S_NS	  /* who has answered since is not doubted */
 #define IN_USE_NS    (15 * S_NS)  /* a neighbour used since is worth asking for again */
 
 static uint32_t
@@ -326,6 +326,19 @@ neighbour_send(struct net *net, uint32_t i, struct buf *packet, uint64_t now, st
 
 /* ---- hearsay ---- */
 
+/* Another MAC than before, of one that is in use: TCP need not wait for its timers. */
+static void
+set_mac(struct net *net, struct neighbour *nb, const struct mac *mac, uint64_t now,
+	struct net_out *out)
+{
+	static const struct mac none;
+	bool is_moved = !mac_eq(&nb->mac, mac) && !mac_eq(&nb->mac, &none);
+
+	nb->mac = *mac;
+	if (is_moved && now - nb->used_ns < IN_USE_NS)
+		news_moved(net, nb, out);
+}
+
 /* RFC 4861, 7.2.5, for a neighbour whose address was not known. */
 static bool
 hear_first(struct net *net, uint32_t i, const struct heard *heard, uint64_t now,
@@ -335,7 +348,7 @@ hear_first(struct net *net, uint32_t i, const struct heard *heard, uint64_t now,
 
 	if (!heard->has_mac)
 		return false;
-	nb->mac = heard->mac;
+	set_mac(net, nb, &heard->mac, now, out);
 	if (heard->is_solicited)
 		set_reachable(net, i, now);
 	else if (nb->waiting_n > 0)
@@ -348,7 +361,8 @@ hear_first(struct net *net, uint32_t i, const struct heard *heard, uint64_t now,
 
 /* RFC 4861, 7.2.5, I and II: for one that was. */
 static bool
-hear_again(struct net *net, uint32_t i, const struct heard *heard, uint64_t now)
+hear_again(struct net *net, uint32_t i, const struct heard *heard, uint64_t now,
+	   struct net_out *out)
 {
 	struct neighbour *nb = neighbour_at(net, i);
 	bool is_other = heard->has_mac && !mac_eq(&heard->mac, &nb->mac);
@@ -359,7 +373,7 @@ hear_again(struct net *net, uint32_t i, const struct heard *heard, uint64_t now)
 		return false;
 	}
 	if (is_other)
-		nb->mac = heard->mac;
+		set_mac(net, nb, &heard->mac, now, out);
 	if (heard->is_solicited)
 		set_reachable(net, i, now);
 	else if (is_other)
@@ -380,7 +394,7 @@ neighbour_hear(struct net *net, const struct heard *heard, uint64_t now, struct 
 	if (neighbour_at(net, i)->state == NET_NEIGHBOUR_INCOMPLETE ||
 	    neighbour_at(net, i)->state == NET_NEIGHBOUR_FAILED)
 		return hear_first(net, i, heard, now, out);
-	return hear_again(net, i, heard, now) || heard->is_solicited;
+	return hear_again(net, i, heard, now, out) || heard->is_solicited;
 }
 
 void
@@ -397,7 +411,8 @@ net_doubt(struct net *net, uint16_t path, const struct ip_addr *dst, uint64_t no
 	if (i == POOL_NONE)
 		return;
 	nb = neighbour_at(net, i);
-	if ((nb->state != NET_NEIGHBOUR_REACHABLE && nb->state != NET_NEIGHBOUR_STALE) ||
+	if ((nb->state != NET_NEIGHBOUR_REACHABLE && nb->state != NET_NEIGHBOUR_STALE &&
+	     nb->state != NET_NEIGHBOUR_DELAY) ||
 	    (nb->heard_ns != 0 && now - nb->heard_ns < BELIEVED_NS))
 		return;
 	net->count->net_doubted++;
@@ -413,20 +428,22 @@ fail(struct net *net, uint32_t i, uint64_t now, struct net_out *out)
 	drop_waiting(net, neighbour_at(net, i), out);
 }
 
-/* No answer to a question. */
+/*
+ * No answer to a question. The next one goes to all, also when the MAC is known: the neighbour may
+ * live on with another, and the sooner that is found out the less is lost (RFC 7048, 3).
+ */
 static void
 ask_again(struct net *net, uint32_t i, uint64_t now, struct net_out *out)
 {
 	struct neighbour *nb = neighbour_at(net, i);
-	bool is_direct = nb->state == NET_NEIGHBOUR_PROBE;
 
 	if (nb->probes < PROBES_MAX) {
 		wheel_set(net->wheel, i, now + RETRANS_NS);
-		solicit(net, i, is_direct, out);
-	} else if (!is_direct) {
+		solicit(net, i, false, out);
+	} else if (nb->state == NET_NEIGHBOUR_INCOMPLETE) {
 		fail(net, i, now, out);
 	} else if (now - nb->used_ns < IN_USE_NS) {
-		start_asking(net, i, now, out); /* it may live on with another address */
+		start_asking(net, i, now, out); /* from now on packets wait */
 	} else {
 		neighbour_forget(net, i);
 	}
@@ -446,6 +463,7 @@ neighbour_on_timer(struct net *net, uint32_t i, uint64_t now, struct net_out *ou
 		set_stale(net, i, now);
 		return;
 	case NET_NEIGHBOUR_DELAY:
+		nb->probes = 0;
 		set_state(net, i, NET_NEIGHBOUR_PROBE, now + RETRANS_NS);
 		solicit(net, i, true, out);
 		return;

@@ -232,6 +232,21 @@ news_unreachable(struct net *net, const struct ip_addr *ip, struct net_out *out)
 	out->unreachable[out->unreachable_n++] = (struct net_unreachable){ .ip = *ip };
 }
 
+void
+news_moved(struct net *net, const struct neighbour *nb, struct net_out *out)
+{
+	net->count->net_moved++;
+	if (out->moved_n == NET_OUT_NEWS) {
+		net->count->net_news_lost++;
+		return;
+	}
+	out->moved[out->moved_n++] = (struct net_moved){
+		.ip = nb->ip,
+		.path = nb->path,
+		.is_gateway = route_is_gateway(net, nb->path, &nb->ip),
+	};
+}
+
 /* ---- facts ---- */
 
 const char *

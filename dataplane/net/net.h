@@ -108,6 +108,13 @@ struct net_unreachable {
 	struct ip_addr ip;
 };
 
+/* A next hop that is in use has another MAC: what went to the old one lately is lost. */
+struct net_moved {
+	struct ip_addr ip;
+	uint16_t path;
+	bool is_gateway; /* of any destination beyond the link; else of itself only */
+};
+
 /* Owned by the caller, who sends the frames, passes the news on, and empties it. */
 struct net_out {
 	struct buf *frame[NET_OUT_FRAMES]; /* whole Ethernet frames to send on port buf->path */
@@ -118,6 +125,8 @@ struct net_out {
 	uint32_t conflict_n;
 	struct net_unreachable unreachable[NET_OUT_NEWS]; /* for tcp_unreachable of this lane */
 	uint32_t unreachable_n;
+	struct net_moved moved[NET_OUT_NEWS]; /* for tcp_moved of this lane */
+	uint32_t moved_n;
 };
 
 /* Before each call of a door there must be room; news that do not fit are counted and lost. */
@@ -159,7 +168,8 @@ void net_learn_conflict(struct net *net, const struct net_conflict *conflict, ui
 
 /*
  * Those above have waited for an answer from dst, by this path, for too long: its next hop may be
- * dead (RFC 1122, 3.3.1.4 and 4.2.3.5; RFC 4861, 7.3.3). It is asked, unless it has answered lately.
+ * dead (RFC 1122, 3.3.1.4 and 4.2.3.5; RFC 4861, 7.3.3). It is asked, unless it has answered in the
+ * last second: one question to the MAC that is known, then two to all (RFC 7048, 3).
  */
 void net_doubt(struct net *net, uint16_t path, const struct ip_addr *dst, uint64_t now);
 

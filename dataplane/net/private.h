@@ -140,6 +140,8 @@ void address_on_timer(struct net *net, uint32_t address_i, uint64_t now, struct 
 void route_configure(struct net *net, const struct net_route *given, uint32_t n);
 /* Index into net->route, or ROUTE_NONE. */
 uint32_t route_find(const struct net *net, uint16_t path, const struct ip_addr *dst);
+/* Whether a route leads by it. */
+bool route_is_gateway(const struct net *net, uint16_t path, const struct ip_addr *ip);
 bool route_is_on_link(const struct net *net, uint16_t path, const struct ip_addr *ip);
 /* Our address on the path that suits a packet to dst by way of hop; NULL: there is none. */
 const struct address *route_source(const struct net *net, uint16_t path, const struct ip_addr *dst,
@@ -189,6 +191,7 @@ void listen_begin(struct net *net, const struct address *a, struct net_out *out)
 void news_learned(struct net *net, const struct heard *heard, struct net_out *out);
 void news_conflict(struct net *net, const struct net_conflict *conflict, struct net_out *out);
 void news_unreachable(struct net *net, const struct ip_addr *ip, struct net_out *out);
+void news_moved(struct net *net, const struct neighbour *nb, struct net_out *out);
 
 static inline struct neighbour *
 neighbour_at(const struct net *net, uint32_t i)

@@ -116,6 +116,17 @@ route_find(const struct net *net, uint16_t path, const struct ip_addr *dst)
 }
 
 bool
+route_is_gateway(const struct net *net, uint16_t path, const struct ip_addr *ip)
+{
+	const struct range *range = &net->range[path][family_of(ip)];
+
+	for (uint32_t i = 0; i < range->n; i++)
+		if (ip_eq(&net->route[range->first + i].via, ip))
+			return true;
+	return false;
+}
+
+bool
 route_is_on_link(const struct net *net, uint16_t path, const struct ip_addr *ip)
 {
 	const struct range *range = &net->range[path][family_of(ip)];
@@ -123,9 +134,8 @@ route_is_on_link(const struct net *net, uint16_t path, const struct ip_addr *ip)
 
 	if (found != ROUTE_NONE && ip_is_none(&net->route[found].via))
 		return true;
-	for (uint32_t i = 0; i < range->n; i++)
-		if (ip_eq(&net->route[range->first + i].via, ip))
-			return true;
+	if (route_is_gateway(net, path, ip))
+		return true;
 	return range->n > 0 && !ip_is_v4(ip) && ip_is_link_local(ip);
 }
 

@@ -256,6 +256,14 @@ struct fifo {
 	uint32_t head, tail;
 };
 
+/* Connections behind a next hop that is another station now, as far as they were looked at. */
+struct moved {
+	struct ip_addr remote;
+	bool is_any_remote, is_any_path;
+	uint16_t path;
+	uint32_t next; /* INDEX_NONE: nothing has moved lately */
+};
+
 struct tcp {
 	struct tcp_conf conf;
 	struct pool conns, spans, islands, repairs;
@@ -278,6 +286,7 @@ struct tcp {
 	uint64_t cookies_until;
 	struct tcp_doubt doubt[DOUBTS_MAX];
 	uint32_t doubt_n;
+	struct moved moved;
 	struct hash_key key_isn, key_cookie;
 };
 
@@ -378,6 +387,11 @@ void time_restart_rto(struct tcp *tcp, struct tcp_conn *conn, uint64_t now);
 void time_ack_later(struct tcp *tcp, struct tcp_conn *conn, uint64_t now);
 void time_life(struct tcp *tcp, struct tcp_conn *conn, uint64_t at_ns);
 void time_keepalive(struct tcp *tcp, struct tcp_conn *conn, uint64_t now);
+
+/* ---- moved.c ---- */
+
+/* Some more connections are told that their next hop has moved, if any has. */
+void moved_advance(struct tcp *tcp, uint64_t now);
 
 /* ---- listen.c, cookie.c, connect.c ---- */
 

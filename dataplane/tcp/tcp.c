@@ -91,6 +91,7 @@ tcp_init(void *mem, const struct tcp_conf *conf, uint64_t now)
 		.told = { INDEX_NONE, INDEX_NONE },
 		.waiting = { INDEX_NONE, INDEX_NONE },
 		.dialing = { INDEX_NONE, INDEX_NONE },
+		.moved = { .next = INDEX_NONE },
 		.key_isn = key[1],
 		.key_cookie = key[2],
 	};
@@ -322,6 +323,8 @@ void
 tcp_advance(struct tcp *tcp, uint64_t now, struct tcp_out *out)
 {
 	tcp->now = now;
+	if (tcp->moved.next != INDEX_NONE)
+		moved_advance(tcp, now);
 	time_expire(tcp, now);
 	output(tcp, now, out);
 	deliver(tcp, out);
@@ -347,7 +350,7 @@ tcp_deadline(const struct tcp *tcp)
 {
 	uint64_t at;
 
-	if (tcp->told.head != INDEX_NONE)
+	if (tcp->told.head != INDEX_NONE || tcp->moved.next != INDEX_NONE)
 		return tcp->now;
 	at = wheel_deadline(tcp->wheel);
 	if (tcp->dirty.head != INDEX_NONE) {

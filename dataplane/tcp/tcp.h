@@ -272,6 +272,13 @@ struct tcp_doubt {
 
 bool tcp_doubted(struct tcp *tcp, struct tcp_doubt *ret_doubt);
 
+/*
+ * The next hop to this host by this path, or with NULL to any host, is another station from now on:
+ * what was sent there lately is lost. Who has waited for a timeout in vain sends again at once, and
+ * does not wait as long for the next one. Connections are looked at by tcp_advance, some at a time.
+ */
+void tcp_moved(struct tcp *tcp, uint16_t path, const struct ip_addr *remote, uint64_t now);
+
 struct icmp_error;
 
 /*

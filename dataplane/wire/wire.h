@@ -51,9 +51,9 @@ struct wire_packet {
 	uint8_t hop_limit;
 	bool is_v6;
 	bool has_fragment; /* IPv6: behind a fragment header */
-	uint16_t l3_off; /* of the IP header or the ARP message, from the start of the frame */
-	uint16_t l4_off; /* IP: of the upper header */
-	uint32_t l4_n;	 /* IP: bytes of upper header and payload, over all buffers */
+	uint16_t l3_off;   /* of the IP header or the ARP message, from the start of the frame */
+	uint16_t l4_off;   /* IP: of the upper header */
+	uint32_t l4_n;	   /* IP: bytes of upper header and payload, over all buffers */
 	struct eth eth;
 	struct ip_addr src, dst; /* IP */
 	union {

@@ -239,6 +239,34 @@ third_timeout_doubts_the_way(void **state)
 	peer_drop(&p);
 }
 
+/* Its next hop has another MAC: what is late goes at once, and the next timeout is a short one. */
+static void
+who_waits_for_a_hop_that_moved_sends_at_once(void **state)
+{
+	struct peer p = peer_established(.no_sack = true);
+	struct ip_addr other = { .b = { 0x20, 1 } };
+
+	(void)state;
+	peer_write_text(&p, "late");
+	peer_expect(&p, .text = "late", .at_ms = 0);
+	tcp_moved(p.tcp, 0, NULL, p.now); /* nobody waits in vain yet */
+	peer_expect(&p, .text = "late", .at_ms = 200);
+	peer_expect(&p, .text = "late", .at_ms = 600);
+	peer_expect(&p, .text = "late", .at_ms = 1400);
+	peer_wait(&p, 1500);
+	tcp_moved(p.tcp, 0, &other, p.now);
+	peer_wait(&p, 1600);
+	peer_expect_quiet(&p);
+	tcp_moved(p.tcp, 1, &p.self, p.now);
+	peer_wait(&p, 1700);
+	peer_expect_quiet(&p);
+	tcp_moved(p.tcp, 0, &p.self, p.now);
+	peer_expect(&p, .text = "late", .at_ms = 1700);
+	peer_expect(&p, .text = "late", .at_ms = 2500);
+	assert_int_equal(p.count.tcp_hurried, 1);
+	peer_drop(&p);
+}
+
 /* ... of a dial, too. */
 static void
 third_syn_doubts_the_way(void **state)
@@ -275,6 +303,7 @@ main(void)
 		cmocka_unit_test(idle_time_is_no_user_timeout),
 		cmocka_unit_test(third_timeout_doubts_the_way),
 		cmocka_unit_test(third_syn_doubts_the_way),
+		cmocka_unit_test(who_waits_for_a_hop_that_moved_sends_at_once),
 	};
 
 	return cmocka_run_group_tests_name("RFC 9293, 3.8.3, 3.8.4: timeouts of life", test, NULL,

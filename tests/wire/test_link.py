@@ -51,7 +51,7 @@ def test_a_peer_that_comes_back_with_another_mac_is_found(lab):
     for family, address in ((6, OUT6), (4, OUT4))[:2 if lab.full else 1]:
         with lab.connect(family=family, timeout=30) as sock:
             ask(sock)
-            time.sleep(6)  # an answer to ARP or ND that is older than five seconds is doubted
+            time.sleep(2)  # an answer to ARP or ND that is older than a second is doubted
             shown = lab.run("client", "ip", "neigh", "show", address).stdout
             proxy = re.search(r"lladdr ([0-9a-f:]+)", shown)[1]
             lab.run("client", "ip", "link", "set", "dev", "eth0", "address",
@@ -62,7 +62,10 @@ def test_a_peer_that_comes_back_with_another_mac_is_found(lab):
             begin = time.monotonic()
             ask(sock)
             expect(lab.counters()["net_solicits"] > asked, "the proxy asked")
-            lab.note(f"IPv{family}: found after {time.monotonic() - begin:.1f} s")
+            took = time.monotonic() - begin
+            lab.note(f"IPv{family}: found after {took:.1f} s")
+            # 2.4 s (tests/unit/lane/test_lane.c has it to the millisecond), and a slow machine's.
+            expect(took < 8, f"IPv{family}: found after {took:.1f} s")
 
 
 def ask(sock):

@@ -252,6 +252,32 @@ a_silent_peer_is_looked_for_on_the_link(void **state)
 	town_close(&town);
 }
 
+/*
+ * Three timeouts (0.2, 0.4, 0.8 s), a question to the old MAC and a second later one to all; then
+ * TCP does not wait for the timeout that was to come 1.6 s after the last.
+ */
+static void
+a_peer_that_comes_back_with_another_mac_gets_its_answer_in_two_and_a_half_seconds(void **state)
+{
+	uint64_t begin;
+
+	(void)state;
+	town_open(&town, &(struct town_conf){ .lane_n = 2, .queue_n = 1, .bufs_n = 4096 });
+	town.step_ns = 1000000;
+	ask_all(1);
+	town_run(&town, 3000);
+	town.moves = true;
+	begin = town.now;
+	town_ask(&town, 1);
+	while (!town.conn[1].is_done && town.now - begin < 20000000000)
+		town_run(&town, 1);
+	assert_in_range(town.now - begin, 2400000000, 2450000000);
+	assert_int_equal(TOWN_SUM(&town, net_doubted), 1);
+	assert_true(TOWN_SUM(&town, net_moved) >= 1);
+	assert_int_equal(TOWN_SUM(&town, tcp_hurried), 1);
+	town_close(&town);
+}
+
 static uint32_t
 rows_n(uint32_t incarnation)
 {
@@ -380,6 +406,8 @@ main(void)
 			a_port_that_spreads_otherwise_is_found_out_and_served_all_the_same),
 		cmocka_unit_test(a_port_that_takes_nothing_loses_its_queue_in_time),
 		cmocka_unit_test(a_dry_pool_leaves_the_link_its_own),
+		cmocka_unit_test(
+			a_peer_that_comes_back_with_another_mac_gets_its_answer_in_two_and_a_half_seconds),
 		cmocka_unit_test(a_silent_peer_is_looked_for_on_the_link),
 		cmocka_unit_test(what_control_asks_is_answered),
 		cmocka_unit_test(an_ask_to_kill_is_for_this_life_alone),

@@ -101,9 +101,9 @@ deliver(struct town *town, struct buf *frame)
 }
 
 static void
-put_eth(struct buf *frame, uint16_t type)
+put_eth(const struct town *town, struct buf *frame, uint16_t type)
 {
-	struct eth eth = { .dst = our_mac, .src = peer_mac, .type = type };
+	struct eth eth = { .dst = our_mac, .src = town->mac, .type = type };
 
 	eth_emit(&eth, buf_prepend(frame, eth_size(&eth)));
 	frame->path = 0;
@@ -131,7 +131,7 @@ send_seg(struct town *town, uint32_t i, uint8_t flags, const char *text)
 	assert_non_null(b);
 	memcpy(buf_append(b, n), text, n);
 	seg_emit_packet(&seg, &how, b);
-	put_eth(b, ETH_TYPE_IP4);
+	put_eth(town, b, ETH_TYPE_IP4);
 	c->seq = seq_add(c->seq, n + ((flags & (TCP_SYN | TCP_FIN)) != 0 ? 1 : 0));
 	deliver(town, b);
 }
@@ -143,7 +143,7 @@ send_arp(struct town *town, const struct arp *arp)
 
 	assert_non_null(b);
 	arp_emit(arp, buf_append(b, ARP_SIZE));
-	put_eth(b, ETH_TYPE_ARP);
+	put_eth(town, b, ETH_TYPE_ARP);
 	deliver(town, b);
 }
 
@@ -151,7 +151,7 @@ void
 town_ask_arp(struct town *town)
 {
 	send_arp(town, &(struct arp){ .op = ARP_REQUEST,
-				      .sender_mac = peer_mac,
+				      .sender_mac = town->mac,
 				      .sender = ip_from_v4(peer_ip),
 				      .target = ip_from_v4(our_ip) });
 }
@@ -160,7 +160,7 @@ static void
 answer_arp(struct town *town, const struct arp *asked)
 {
 	struct arp arp = { .op = ARP_REPLY,
-			   .sender_mac = peer_mac,
+			   .sender_mac = town->mac,
 			   .sender = ip_from_v4(peer_ip),
 			   .target_mac = asked->sender_mac,
 			   .target = asked->sender };
@@ -187,6 +187,8 @@ hear_seg(struct town *town, const struct tcp_seg *seg, const struct buf *frame)
 	}
 	if ((seg->flags & TCP_SYN) != 0) {
 		c->ack = seq_add(seg->seq, 1);
+		if (!c->is_open && town->moves)
+			town->mac.b[5]++;
 		if (!c->is_open)
 			send_seg(town, i, TCP_ACK | TCP_PSH,
 				 "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
@@ -220,7 +222,7 @@ linear(struct town *town, struct buf *frame)
 static void
 town_hear(struct town *town, struct buf *frame)
 {
-	struct wire_port wire = { .mac = peer_mac };
+	struct wire_port wire = { .mac = town->mac };
 	struct wire_packet packet;
 	struct tcp_seg seg;
 
@@ -394,6 +396,7 @@ town_open(struct town *town, const struct town_conf *conf)
 	memset(town, 0, sizeof(*town));
 	town->now = 1000000000;
 	town->step_ns = 100000;
+	town->mac = peer_mac;
 	town->lane_n = conf->lane_n;
 	town->pool = buf_heap_open(conf->bufs_n);
 	town->reserve = buf_heap_open(64);

@@ -48,7 +48,9 @@ struct town {
 	struct buf_pool *pool, *reserve;
 	struct buf_pool *wire; /* the peer's frames: a port has taken buffers for them before */
 	struct portif port;
-	bool is_down; /* the port's link */
+	bool is_down;	/* the port's link */
+	struct mac mac; /* the peer's: others' frames it does not hear */
+	bool moves;	/* it has another before it sends its next request, and tells nobody */
 	struct town_queue queue[TOWN_LANES];
 	town_spread_fn *spread;
 	struct mesh *mesh;

@@ -365,9 +365,11 @@ a_doubted_neighbour_is_asked_at_once(void **state)
 	link_open(&l);
 	make_reachable(&l);
 	net_doubt(l.net, 0, &dst, l.now);
-	link_wait(&l, S);
+	link_wait(&l, S - S / 10);
+	net_doubt(l.net, 0, &dst, l.now);
+	link_wait(&l, S / 20);
 	assert_int_equal(l.out.frame_n, 0); /* it has only just answered */
-	link_wait(&l, 5 * S);
+	link_wait(&l, S / 10);
 	net_doubt(l.net, 0, &dst, l.now);
 	link_wait(&l, S / 10);
 	assert_int_equal(l.out.frame_n, 1);
@@ -382,6 +384,125 @@ a_doubted_neighbour_is_asked_at_once(void **state)
 	link_arp(&l, 0, ARP_REPLY, "10.0.0.9", peer_mac, "10.0.0.1");
 	assert_state(&l, "10.0.0.9", NET_NEIGHBOUR_REACHABLE);
 	assert_int_equal(l.count.net_doubted, 1);
+	link_close(&l);
+}
+
+/* Lets up to a second and a half pass until a question to all goes out; returns how long it was. */
+static uint64_t
+wait_for_question_to_all(struct link *l)
+{
+	uint64_t begin = l->now;
+
+	while (l->now - begin < S + S / 2) {
+		link_clear(l);
+		link_wait(l, S / 100);
+		if (l->out.frame_n > 0) {
+			struct mac to = link_sent(l, 0).eth.dst;
+
+			assert_int_equal(l->out.frame_n, 1);
+			if (mac_is_multicast(&to))
+				break;
+			assert_mac(to, peer_mac);
+		}
+	}
+	return l->now - begin;
+}
+
+/* RFC 7048, 3: one question to the old MAC, then all are asked; who waits above hears of it. */
+static void
+a_neighbour_with_another_mac_is_found_a_second_after_the_doubt(void **state)
+{
+	struct ip_addr dst = addr("10.0.0.9");
+	struct link l;
+
+	(void)state;
+	link_open(&l);
+	make_reachable(&l);
+	assert_int_equal(l.out.moved_n, 0); /* none knew another */
+	link_wait(&l, S + S / 2);
+	link_send(&l, 0, "10.0.0.1", "10.0.0.9", 'a');
+	net_doubt(l.net, 0, &dst, l.now);
+	assert_in_range(wait_for_question_to_all(&l), S, S + S / 20);
+	link_arp(&l, 0, ARP_REPLY, "10.0.0.9", other_mac, "10.0.0.1");
+	assert_state(&l, "10.0.0.9", NET_NEIGHBOUR_REACHABLE);
+	assert_int_equal(l.out.moved_n, 1);
+	assert_ip(l.out.moved[0].ip, "10.0.0.9");
+	assert_false(l.out.moved[0].is_gateway);
+	link_clear(&l);
+	link_send(&l, 0, "10.0.0.1", "10.0.0.9", 'b');
+	assert_mac(link_sent(&l, 0).eth.dst, other_mac);
+	link_close(&l);
+}
+
+static void
+an_ip6_neighbour_with_another_mac_is_found_as_soon(void **state)
+{
+	struct ip_addr dst = addr("2001:db8::9");
+	struct nd nd = { .is_advert = true,
+			 .is_solicited = true,
+			 .is_override = true,
+			 .has_mac = true,
+			 .mac = peer_mac,
+			 .target = dst };
+	struct link l;
+
+	(void)state;
+	link_open(&l);
+	link_send(&l, 0, "2001:db8::1", "2001:db8::9", 'a');
+	link_nd(&l, &nd, "2001:db8::9", "2001:db8::1", peer_mac);
+	link_wait(&l, S + S / 2);
+	net_doubt(l.net, 0, &dst, l.now);
+	assert_in_range(wait_for_question_to_all(&l), S, S + S / 20);
+	assert_ip(link_sent(&l, 0).dst, "ff02::1:ff00:9");
+	nd.mac = other_mac;
+	link_nd(&l, &nd, "2001:db8::9", "2001:db8::1", other_mac);
+	assert_int_equal(l.out.moved_n, 1);
+	assert_ip(l.out.moved[0].ip, "2001:db8::9");
+	link_close(&l);
+}
+
+/* It is used, and would be given five seconds to be confirmed from above. */
+static void
+doubt_ends_the_patience_of_a_used_neighbour(void **state)
+{
+	struct ip_addr dst = addr("10.0.0.9");
+	struct link l;
+
+	(void)state;
+	link_open(&l);
+	make_reachable(&l);
+	link_wait(&l, 46 * S);
+	link_send(&l, 0, "10.0.0.1", "10.0.0.9", 'a');
+	assert_state(&l, "10.0.0.9", NET_NEIGHBOUR_DELAY);
+	link_clear(&l);
+	net_doubt(l.net, 0, &dst, l.now);
+	link_wait(&l, S / 100);
+	assert_state(&l, "10.0.0.9", NET_NEIGHBOUR_PROBE);
+	assert_int_equal(l.out.frame_n, 1);
+	assert_int_equal(l.count.net_doubted, 1);
+	link_close(&l);
+}
+
+/* Who goes by a gateway waits for it; who waits for nobody need not hear of anything. */
+static void
+another_mac_of_a_gateway_concerns_all_who_go_by_it(void **state)
+{
+	struct link l;
+
+	(void)state;
+	link_open(&l);
+	link_send(&l, 0, "10.0.0.1", "192.0.2.7", 'a');
+	link_arp(&l, 0, ARP_REPLY, "10.0.0.254", peer_mac, "10.0.0.1");
+	make_reachable(&l);
+	link_arp(&l, 0, ARP_REPLY, "10.0.0.254", other_mac, "10.0.0.1");
+	assert_int_equal(l.out.moved_n, 1);
+	assert_ip(l.out.moved[0].ip, "10.0.0.254");
+	assert_true(l.out.moved[0].is_gateway);
+	link_clear(&l);
+	link_wait(&l, 30 * S);
+	link_arp(&l, 0, ARP_REQUEST, "10.0.0.9", other_mac, "10.0.0.9");
+	assert_mac(link_neighbour(&l, 0, "10.0.0.9").mac, other_mac);
+	assert_int_equal(l.out.moved_n, 0);
 	link_close(&l);
 }
 
@@ -420,6 +541,10 @@ main(void)
 		cmocka_unit_test(a_full_queue_keeps_the_newest),
 		cmocka_unit_test(a_used_neighbour_is_probed_directly_and_an_answer_keeps_it),
 		cmocka_unit_test(a_doubted_neighbour_is_asked_at_once),
+		cmocka_unit_test(a_neighbour_with_another_mac_is_found_a_second_after_the_doubt),
+		cmocka_unit_test(an_ip6_neighbour_with_another_mac_is_found_as_soon),
+		cmocka_unit_test(doubt_ends_the_patience_of_a_used_neighbour),
+		cmocka_unit_test(another_mac_of_a_gateway_concerns_all_who_go_by_it),
 		cmocka_unit_test(next_hop_of_a_far_destination_is_doubted),
 		cmocka_unit_test(a_used_neighbour_that_is_silent_is_asked_for_everywhere),
 		cmocka_unit_test(an_unused_neighbour_is_forgotten_in_silence),

@@ -416,8 +416,8 @@ nd_behind_a_fragment_header_is_refused(void **state)
 	assert_int_equal(verdict(ip_frame(src, dst, IP_PROTO_ICMP6, 255, message + 8, ND_SIZE)),
 			 WIRE_OK);
 	memcpy(echo, atomic, 8);
-	sum = csum_done(csum_join(csum_pseudo(&src, &dst, IP_PROTO_ICMP6, 8),
-				  csum_add(echo + 8, 8)));
+	sum = csum_done(
+		csum_join(csum_pseudo(&src, &dst, IP_PROTO_ICMP6, 8), csum_add(echo + 8, 8)));
 	memcpy(echo + 10, &sum, 2);
 	assert_int_equal(verdict(ip_frame(src, dst, 44, 64, echo, sizeof(echo))), WIRE_OK);
 }
