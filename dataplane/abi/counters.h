@@ -91,6 +91,7 @@
 	x(net_wait_drops, packets, "packets dropped: too many wait for a neighbour")               \
 	x(net_unresolved, packets, "packets dropped: no neighbour answered")                       \
 	x(net_neighbours_evicted, neighbours, "neighbours forgotten to make room")                 \
+	x(net_hearsay_dropped, neighbours, "heard of, not remembered: all places are in use")      \
 	x(net_no_buffers, packets, "messages of our own not sent: no buffer")                      \
 	x(net_news_lost, events, "news for other lanes or TCP lost: too many at once")             \
 	x(net_learned, events, "neighbours heard of from other lanes")                             \

@@ -210,6 +210,7 @@ address_configure(struct net *net, const struct net_address *given, uint32_t n, 
 void
 net_link_up(struct net *net, uint16_t path, uint64_t now)
 {
+	neighbour_link_up(net, path, now);
 	for (uint32_t i = 0; net->is_speaker && i < net->own.n; i++) {
 		struct address *a = &net->own.at[i];
 

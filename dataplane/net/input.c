@@ -9,21 +9,35 @@
 
 enum {
 	ECHO_PER_S = 1000, /* replies */
+	NEWS_PER_S = 1000, /* of neighbours, to other lanes */
 	ECHO_HOP_LIMIT = 64,
 };
 
+/*
+ * What other lanes should hear of, they hear so often at most: their rings are short. Those who do
+ * not know the neighbour remember it only when it has asked for us, or when one of us has asked for
+ * it: an answer makes no entry (RFC 4861, 7.2.5).
+ */
 static void
 learn(struct net *net, struct heard *heard, uint64_t now, struct net_out *out)
 {
+	uint32_t i;
+
 	if (!route_is_on_link(net, heard->path, &heard->ip)) {
 		net->count->net_off_link++;
 		return;
 	}
 	if (!neighbour_hear(net, heard, now, out))
 		return;
+	if (!allowance_take(&net->news, NEWS_PER_S, now)) {
+		net->count->net_news_lost++;
+		return;
+	}
+	i = neighbour_find(net, heard->path, &heard->ip);
+	heard->can_create |= i != POOL_NONE;
 	/* An answer to a direct question need not repeat the MAC (RFC 4861, 7.2.4). */
 	if (!heard->has_mac)
-		heard->mac = neighbour_at(net, neighbour_find(net, heard->path, &heard->ip))->mac;
+		heard->mac = neighbour_at(net, i)->mac;
 	news_learned(net, heard, out);
 }
 

@@ -9,6 +9,9 @@
 #include "net/private.h"
 #include "wire/ip.h"
 
+#define DELAY_MAX_NS	(30 * S_NS)   /* a query may say hours; routers say 10 s (RFC 3810, 9.3) */
+#define REPORT_EVERY_NS (200 * MS_NS) /* each answer is some messages to many */
+
 /* RFC 3810, 5.2.13; RFC 3590, 4: from the link-local address once it is certain, else nobody's. */
 static struct ip_addr
 source(const struct net *net, uint16_t path)
@@ -73,11 +76,12 @@ is_told(const struct net *net, uint32_t i)
 
 /* All groups of the path, also when one was asked for: routers may hear more than they ask. */
 void
-listen_on_timer(struct net *net, uint16_t path, struct net_out *out)
+listen_on_timer(struct net *net, uint16_t path, uint64_t now, struct net_out *out)
 {
 	struct ip_addr group[MLD_RECORDS_MAX];
 	uint32_t n = 0;
 
+	net->reported_ns[path] = now;
 	for (uint32_t i = 0; i < net->own.n; i++) {
 		const struct address *a = &net->own.at[i];
 
@@ -107,17 +111,24 @@ is_listened_to(const struct net *net, uint16_t path, const struct ip_addr *group
 	return false;
 }
 
-/* RFC 3810, 6.2: after a random delay; one that waits already answers this query, too (rule 1). */
+/*
+ * RFC 3810, 6.2: after a random delay, which is ours to bound: who asks for a long one must not
+ * silence us. An answer that is due sooner answers this query, too (rule 1); else it comes as soon
+ * as this one wants it.
+ */
 void
 listen_query(struct net *net, uint16_t path, const struct mld_query *query, uint64_t now)
 {
 	uint32_t timer = net->neighbours.n + ADDRESSES_MAX + path;
+	uint64_t most = query->delay_ms * MS_NS, least = net->reported_ns[path] + REPORT_EVERY_NS;
+	uint64_t at;
 
 	if (!is_listened_to(net, path, &query->group)) {
 		net->count->net_not_ours++;
 		return;
 	}
-	if (!wheel_is_set(net->wheel, timer))
-		wheel_set(net->wheel, timer,
-			  now + prng_between(&net->prng, 0, query->delay_ms * MS_NS));
+	at = now + prng_between(&net->prng, 0, most < DELAY_MAX_NS ? most : DELAY_MAX_NS);
+	if (net->reported_ns[path] != 0 && at < least)
+		at = least;
+	wheel_set_earlier(net->wheel, timer, at);
 }

@@ -3,7 +3,8 @@
  * for IPv4.
  *
  *	INCOMPLETE  asked, packets wait      -> REACHABLE or STALE by an answer, FAILED after three
- *	REACHABLE   lately confirmed	     -> STALE after 15 to 45 s, DELAY when it is doubted
+ *	REACHABLE   lately confirmed	     -> STALE after 15 to 45 s, DELAY when it is doubted or
+ *					its link has come up
  *	STALE	    known, not confirmed     -> DELAY when it is used, forgotten when it is not
  *	DELAY	    used; others may confirm -> PROBE after 5 s
  *	PROBE	    asked, then all are	     -> INCOMPLETE after three, if it is still used
@@ -22,13 +23,14 @@ enum {
 	EVICT_SAMPLES = 16,
 };
 
-#define RETRANS_NS   S_NS
-#define REACHABLE_NS (30 * S_NS)
-#define DELAY_NS     (5 * S_NS)
-#define FAILED_NS    (3 * S_NS)
-#define UNUSED_NS    (600 * S_NS) /* a STALE neighbour is forgotten */
-#define BELIEVED_NS  S_NS	  /* who has answered since is not doubted */
-#define IN_USE_NS    (15 * S_NS)  /* a neighbour used since is worth asking for again */
+#define RETRANS_NS     S_NS
+#define REACHABLE_NS   (30 * S_NS)
+#define DELAY_NS       (5 * S_NS)
+#define FAILED_NS      (3 * S_NS)
+#define UNUSED_NS      (600 * S_NS) /* a STALE neighbour is forgotten */
+#define BELIEVED_NS    S_NS	    /* who has answered since is not doubted */
+#define LINK_SPREAD_NS (S_NS / 2)   /* questions after a link has come up */
+#define IN_USE_NS      (15 * S_NS)  /* a neighbour used since is worth asking for again */
 
 static uint32_t
 bucket_of(const struct net *net, uint16_t path, const struct ip_addr *ip)
@@ -53,6 +55,12 @@ neighbour_find(const struct net *net, uint16_t path, const struct ip_addr *ip)
 		i = nb->next;
 	}
 	return POOL_NONE;
+}
+
+static bool
+is_in_use(const struct neighbour *nb, uint64_t now)
+{
+	return nb->used_ns != 0 && now - nb->used_ns < IN_USE_NS;
 }
 
 /* ---- packets that wait ---- */
@@ -227,22 +235,29 @@ neighbour_forget(struct net *net, uint32_t i)
 	pool_give(&net->neighbours, i);
 }
 
-/* What is worth least: unknown ones before known ones, then the longest unused. */
+/* 0: hearsay, or given up; 1: asked for; 2: known and used. */
+static uint32_t
+worth(const struct neighbour *nb)
+{
+	if (nb->state == NET_NEIGHBOUR_FAILED || nb->used_ns == 0)
+		return 0;
+	return nb->state == NET_NEIGHBOUR_INCOMPLETE ? 1 : 2;
+}
+
+/* Among equals: the longest unused. */
 static bool
 is_worth_less(const struct neighbour *a, const struct neighbour *b)
 {
-	bool a_known = a->state != NET_NEIGHBOUR_INCOMPLETE && a->state != NET_NEIGHBOUR_FAILED;
-	bool b_known = b->state != NET_NEIGHBOUR_INCOMPLETE && b->state != NET_NEIGHBOUR_FAILED;
-
-	return a_known != b_known ? b_known : a->used_ns < b->used_ns;
+	return worth(a) != worth(b) ? worth(a) < worth(b) : a->used_ns < b->used_ns;
 }
 
 /*
  * Makes room by forgetting the least of a few picked at random: a flood of addresses that nobody
- * answers for mostly pushes itself out.
+ * answers for mostly pushes itself out. Hearsay only makes way for hearsay: false when all of
+ * them are in use.
  */
-static void
-evict(struct net *net)
+static bool
+evict(struct net *net, bool is_hearsay)
 {
 	uint32_t worst = prng_below(&net->prng, net->neighbours.n);
 
@@ -252,18 +267,26 @@ evict(struct net *net)
 		if (is_worth_less(neighbour_at(net, i), neighbour_at(net, worst)))
 			worst = i;
 	}
+	if (is_hearsay && worth(neighbour_at(net, worst)) > 0) {
+		net->count->net_hearsay_dropped++;
+		return false;
+	}
 	net->count->net_neighbours_evicted++;
 	neighbour_forget(net, worst);
+	return true;
 }
 
-/* Made STALE or INCOMPLETE by the caller. */
+/*
+ * Made STALE or INCOMPLETE by the caller. used_ns 0: it was only heard of; POOL_NONE then when there
+ * is no room for hearsay.
+ */
 static uint32_t
-make(struct net *net, uint16_t path, const struct ip_addr *ip, uint64_t now)
+make(struct net *net, uint16_t path, const struct ip_addr *ip, uint64_t used_ns)
 {
 	uint32_t *head = &net->bucket[bucket_of(net, path, ip)], i;
 
-	if (net->neighbours.free_n == 0)
-		evict(net);
+	if (net->neighbours.free_n == 0 && !evict(net, used_ns == 0))
+		return POOL_NONE;
 	i = pool_take(&net->neighbours);
 	ensure(i != POOL_NONE);
 	*neighbour_at(net, i) = (struct neighbour){
@@ -273,7 +296,7 @@ make(struct net *net, uint16_t path, const struct ip_addr *ip, uint64_t now)
 		.next = *head,
 		.head = POOL_NONE,
 		.tail = POOL_NONE,
-		.used_ns = now,
+		.used_ns = used_ns,
 	};
 	*head = i;
 	return i;
@@ -335,7 +358,7 @@ set_mac(struct net *net, struct neighbour *nb, const struct mac *mac, uint64_t n
 	bool is_moved = !mac_eq(&nb->mac, mac) && !mac_eq(&nb->mac, &none);
 
 	nb->mac = *mac;
-	if (is_moved && now - nb->used_ns < IN_USE_NS)
+	if (is_moved && is_in_use(nb, now))
 		news_moved(net, nb, out);
 }
 
@@ -390,7 +413,9 @@ neighbour_hear(struct net *net, const struct heard *heard, uint64_t now, struct 
 	if (is_new && (!heard->can_create || !heard->has_mac))
 		return heard->is_solicited && heard->has_mac; /* another lane has asked */
 	if (is_new)
-		i = make(net, heard->path, &heard->ip, now);
+		i = make(net, heard->path, &heard->ip, 0);
+	if (i == POOL_NONE)
+		return false;
 	if (neighbour_at(net, i)->state == NET_NEIGHBOUR_INCOMPLETE ||
 	    neighbour_at(net, i)->state == NET_NEIGHBOUR_FAILED)
 		return hear_first(net, i, heard, now, out);
@@ -419,6 +444,40 @@ net_doubt(struct net *net, uint16_t path, const struct ip_addr *dst, uint64_t no
 	set_state(net, i, NET_NEIGHBOUR_DELAY, now); /* whose time is over */
 }
 
+/* RFC 4861, 7.3.3 does not know links that go away: what was confirmed before counts no more. */
+static void
+doubt_by_link(struct net *net, uint32_t i, uint64_t now)
+{
+	struct neighbour *nb = neighbour_at(net, i);
+
+	nb->heard_ns = 0;
+	switch ((enum net_neighbour_state)nb->state) {
+	case NET_NEIGHBOUR_REACHABLE:
+	case NET_NEIGHBOUR_STALE:
+	case NET_NEIGHBOUR_DELAY:
+		if (is_in_use(nb, now))
+			set_state(net, i, NET_NEIGHBOUR_DELAY,
+				  now + prng_between(&net->prng, 0, LINK_SPREAD_NS));
+		else
+			set_stale(net, i, now);
+		return;
+	case NET_NEIGHBOUR_FAILED: /* the link was it */
+		neighbour_forget(net, i);
+		return;
+	case NET_NEIGHBOUR_INCOMPLETE:
+	case NET_NEIGHBOUR_PROBE:
+		return; /* being asked */
+	}
+}
+
+void
+neighbour_link_up(struct net *net, uint16_t path, uint64_t now)
+{
+	for (uint32_t i = 0; i < net->neighbours.fresh; i++)
+		if (pool_is_taken(&net->neighbours, i) && neighbour_at(net, i)->path == path)
+			doubt_by_link(net, i, now);
+}
+
 /* ---- time ---- */
 
 static void
@@ -442,7 +501,7 @@ ask_again(struct net *net, uint32_t i, uint64_t now, struct net_out *out)
 		solicit(net, i, false, out);
 	} else if (nb->state == NET_NEIGHBOUR_INCOMPLETE) {
 		fail(net, i, now, out);
-	} else if (now - nb->used_ns < IN_USE_NS) {
+	} else if (is_in_use(nb, now)) {
 		start_asking(net, i, now, out); /* from now on packets wait */
 	} else {
 		neighbour_forget(net, i);

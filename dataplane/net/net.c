@@ -150,7 +150,7 @@ net_learn(struct net *net, const struct net_learned *learned, uint64_t now, stru
 		.mac = learned->mac,
 		.is_solicited = learned->is_confirmed,
 		.is_override = learned->is_override,
-		.can_create = true,
+		.can_create = learned->can_create,
 	};
 
 	ensure(net_out_has_room(out));
@@ -183,7 +183,7 @@ net_advance(struct net *net, uint64_t now, struct net_out *out)
 		else if (i < net->neighbours.n + ADDRESSES_MAX)
 			address_on_timer(net, i - net->neighbours.n, now, out);
 		else
-			listen_on_timer(net, (uint16_t)(i - net->neighbours.n - ADDRESSES_MAX),
+			listen_on_timer(net, (uint16_t)(i - net->neighbours.n - ADDRESSES_MAX), now,
 					out);
 	}
 }
@@ -209,6 +209,7 @@ news_learned(struct net *net, const struct heard *heard, struct net_out *out)
 		.mac = heard->mac,
 		.is_confirmed = heard->is_solicited,
 		.is_override = heard->is_override,
+		.can_create = heard->can_create,
 	};
 }
 

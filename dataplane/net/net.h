@@ -92,6 +92,7 @@ struct net_learned {
 	struct mac mac;
 	bool is_confirmed; /* it answered us: reachable; else only seen */
 	bool is_override;  /* replaces a different MAC */
+	bool can_create; /* who does not know it yet remembers it; else it answers who has asked */
 };
 
 /* Somebody else uses an address of ours. */
@@ -174,8 +175,8 @@ void net_learn_conflict(struct net *net, const struct net_conflict *conflict, ui
 void net_doubt(struct net *net, uint16_t path, const struct ip_addr *dst, uint64_t now);
 
 /*
- * The path's link has come up: who is on it is not known any more, and nobody there knows us. The
- * speaker asks about all addresses of the path anew, and announces them.
+ * The path's link has come up: who is on it is not known any more, and nobody there knows us. In
+ * every lane neighbours that are in use are asked within half a second, others are STALE. The speaker asks about all addresses of the path anew, and announces them.
  */
 void net_link_up(struct net *net, uint16_t path, uint64_t now);
 

@@ -72,7 +72,7 @@ struct neighbour {
 	uint32_t next;	     /* in its bucket */
 	uint32_t head, tail; /* of waiters; POOL_NONE: none */
 	uint32_t waiting_n;
-	uint64_t used_ns;   /* when a packet was last meant for it */
+	uint64_t used_ns;   /* when a packet was last meant for it; 0: never, it is hearsay */
 	uint64_t heard_ns;  /* when it last answered a question */
 	struct ip_addr src; /* our address in that packet: solicitations come from it */
 };
@@ -109,7 +109,9 @@ struct net {
 	struct pool waiters;
 	struct wheel *wheel;
 
-	struct allowance echoes, errors;
+	uint64_t reported_ns[PORTS_MAX]; /* when a query was last answered; 0: never */
+
+	struct allowance echoes, errors, news;
 };
 
 /* What somebody on the link said of an address. */
@@ -153,12 +155,14 @@ uint32_t neighbour_find(const struct net *net, uint16_t path, const struct ip_ad
 /* The packet goes to the neighbour, waits for it or is dropped. */
 void neighbour_send(struct net *net, uint32_t i, struct buf *packet, uint64_t now,
 		    struct net_out *out);
-/* Finds or makes one, if need be in the place of another. */
+/* Finds or makes one that is used now, if need be in the place of another. */
 uint32_t neighbour_get(struct net *net, uint16_t path, const struct ip_addr *ip, uint64_t now);
 /* True when other lanes should hear of it. */
 bool neighbour_hear(struct net *net, const struct heard *heard, uint64_t now, struct net_out *out);
 void neighbour_on_timer(struct net *net, uint32_t i, uint64_t now, struct net_out *out);
 void neighbour_forget(struct net *net, uint32_t i);
+/* The path's link has come up: who was known may be gone, who was gone may be back. */
+void neighbour_link_up(struct net *net, uint16_t path, uint64_t now);
 
 /* ---- send.c ---- */
 
@@ -182,7 +186,7 @@ bool allowance_take(struct allowance *allowance, uint32_t per_s, uint64_t now);
 
 /* A query is to be answered; when its time has come. */
 void listen_query(struct net *net, uint16_t path, const struct mld_query *query, uint64_t now);
-void listen_on_timer(struct net *net, uint16_t path, struct net_out *out);
+void listen_on_timer(struct net *net, uint16_t path, uint64_t now, struct net_out *out);
 /* The group that solicitations for this IPv6 address go to is listened to from now on. */
 void listen_begin(struct net *net, const struct address *a, struct net_out *out);
 

@@ -108,6 +108,47 @@ queries_are_answered_after_a_while_once(void **state)
 	link_close(&l);
 }
 
+/* RFC 3810, 6.2: hours that a query grants are not taken, and a later one's seconds are. */
+static void
+a_query_that_grants_hours_silences_nobody(void **state)
+{
+	struct link l;
+
+	(void)state;
+	link_open(&l);
+	for (uint32_t i = 0; i < 20; i++) {
+		assert_int_equal(ask(&l, ROUTER, 1, 28, 0xffff, "::"), WIRE_OK);
+		link_wait(&l, 31 * S);
+		assert_int_equal(l.out.frame_n, 1);
+		link_clear(&l);
+		assert_int_equal(ask(&l, ROUTER, 1, 28, 0xffff, "::"), WIRE_OK);
+		assert_int_equal(ask(&l, ROUTER, 1, 28, 1000, "::"), WIRE_OK);
+		assert_int_equal(ask(&l, ROUTER, 1, 28, 0xffff, "::"), WIRE_OK);
+		link_wait(&l, S + S / 100);
+		assert_int_equal(l.out.frame_n, 1);
+		link_clear(&l);
+		link_wait(&l, 60 * S); /* one answer for all three */
+		assert_int_equal(l.out.frame_n, 0);
+	}
+	link_close(&l);
+}
+
+/* Whoever asks a thousand times a second makes nobody shout. */
+static void
+floods_of_queries_are_answered_five_times_a_second(void **state)
+{
+	struct link l;
+
+	(void)state;
+	link_open(&l);
+	for (uint32_t i = 0; i < 3000; i++) {
+		assert_int_equal(ask(&l, ROUTER, 1, 28, 0, "::"), WIRE_OK);
+		link_wait(&l, S / 1000);
+	}
+	assert_in_range(l.out.frame_n, 12, 16);
+	link_close(&l);
+}
+
 static void
 queries_for_a_group_are_answered_by_who_listens(void **state)
 {
@@ -194,6 +235,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_new_address_tells_its_group_before_it_asks_for_objections),
 		cmocka_unit_test(queries_are_answered_after_a_while_once),
+		cmocka_unit_test(a_query_that_grants_hours_silences_nobody),
+		cmocka_unit_test(floods_of_queries_are_answered_five_times_a_second),
 		cmocka_unit_test(queries_for_a_group_are_answered_by_who_listens),
 		cmocka_unit_test(queries_from_off_the_link_are_refused),
 		cmocka_unit_test(long_delays_are_floating_point),

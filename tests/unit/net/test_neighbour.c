@@ -334,6 +334,153 @@ a_flood_of_unknown_neighbours_leaves_the_gateway_alone(void **state)
 	link_close(&l);
 }
 
+/*
+ * RFC 4861, 7.2.5: an answer makes no entry, in this lane or in another; it may be another that has
+ * asked, and is told.
+ */
+static void
+an_answer_is_remembered_by_the_lane_that_asked_only(void **state)
+{
+	struct link l, asker, idle;
+
+	(void)state;
+	link_open(&l);
+	link_open(&asker);
+	link_open(&idle);
+	link_send(&asker, 0, "10.0.0.1", "10.0.0.9", 'a');
+	link_clear(&asker);
+	link_arp(&l, 0, ARP_REPLY, "10.0.0.9", peer_mac, "10.0.0.1");
+	assert_state(&l, "10.0.0.9", 99);
+	assert_int_equal(l.out.learned_n, 1);
+	net_learn(asker.net, &l.out.learned[0], asker.now, &asker.out);
+	net_learn(idle.net, &l.out.learned[0], idle.now, &idle.out);
+	assert_state(&asker, "10.0.0.9", NET_NEIGHBOUR_REACHABLE);
+	assert_int_equal(link_sent_mark(&asker, 0), 'a');
+	assert_state(&idle, "10.0.0.9", 99);
+	link_clear(&l);
+	link_arp(&l, 0, ARP_REQUEST, "10.0.0.9", peer_mac, "10.0.0.1"); /* it means us */
+	net_learn(idle.net, &l.out.learned[0], idle.now, &idle.out);
+	assert_state(&idle, "10.0.0.9", NET_NEIGHBOUR_STALE);
+	link_close(&idle);
+	link_close(&asker);
+	link_close(&l);
+}
+
+/* ... and not of more than the rings between lanes can bear. */
+static void
+a_flood_of_answers_nobody_asked_for_is_not_passed_on(void **state)
+{
+	uint32_t told = 0;
+	char text[32];
+	struct link l;
+
+	(void)state;
+	link_open(&l);
+	for (uint32_t i = 0; i < 10000; i++) {
+		snprintf(text, sizeof(text), "10.1.%u.%u", i / 200, i % 200 + 2);
+		link_arp(&l, 1, ARP_REPLY, text, peer_mac, "10.1.0.1");
+		told += l.out.learned_n;
+		link_clear(&l);
+	}
+	assert_in_range(told, 1, 100);
+	assert_int_equal(l.count.net_news_lost, 10000 - told);
+	link_close(&l);
+}
+
+static uint32_t
+reachable(struct link *l)
+{
+	struct net_neighbour nb;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; net_neighbour_at(l->net, i, &nb); i++)
+		n += nb.state == NET_NEIGHBOUR_REACHABLE;
+	return n;
+}
+
+/* Who asks for us in many names is remembered in the place of others like it, never of who is used. */
+static void
+hearsay_takes_the_place_of_hearsay_only(void **state)
+{
+	uint32_t used;
+	char text[32];
+	struct link l;
+
+	(void)state;
+	link_open_with(&l, true, 64);
+	link_configure(&l);
+	for (uint32_t i = 2; i < 42; i++) {
+		snprintf(text, sizeof(text), "10.0.0.%u", i);
+		link_send(&l, 0, "10.0.0.1", text, 'u');
+		link_arp(&l, 0, ARP_REPLY, text, peer_mac, "10.0.0.1");
+		link_clear(&l);
+	}
+	for (uint32_t i = 0; i < 5000; i++) {
+		snprintf(text, sizeof(text), "10.1.%u.%u", i / 200, i % 200 + 2);
+		link_arp(&l, 1, ARP_REQUEST, text, other_mac, "10.1.0.1");
+		link_clear(&l);
+	}
+	for (uint32_t i = 2; i < 42; i++) {
+		snprintf(text, sizeof(text), "10.0.0.%u", i);
+		assert_state(&l, text, NET_NEIGHBOUR_REACHABLE);
+	}
+	assert_true(l.count.net_neighbours_evicted > 4000);
+	for (uint32_t i = 0; i < 400; i++) { /* until hardly any hearsay is left among those used */
+		snprintf(text, sizeof(text), "10.0.0.%u", i % 200 + 50);
+		link_send(&l, 0, "10.0.0.1", text, 'u');
+		link_arp(&l, 0, ARP_REPLY, text, peer_mac, "10.0.0.1");
+		link_clear(&l);
+	}
+	used = reachable(&l);
+	assert_true(used > 60);
+	memset(&l.count, 0, sizeof(l.count));
+	for (uint32_t i = 0; i < 3000; i++) {
+		snprintf(text, sizeof(text), "10.1.%u.%u", i / 200, i % 200 + 2);
+		link_arp(&l, 1, ARP_REQUEST, text, other_mac, "10.1.0.1");
+		link_clear(&l);
+	}
+	assert_int_equal(reachable(&l), used);
+	assert_true(l.count.net_hearsay_dropped > 0);
+	link_close(&l);
+}
+
+/* Whoever was confirmed before a link went away may be gone: who is used is asked, at once. */
+static void
+a_link_that_comes_up_makes_neighbours_prove_themselves(void **state)
+{
+	uint32_t asked = 0;
+	struct link l;
+
+	(void)state;
+	link_open(&l);
+	link_send(&l, 0, "10.0.0.1", "10.0.0.8", 'x');
+	link_arp(&l, 0, ARP_REPLY, "10.0.0.8", other_mac, "10.0.0.1");
+	link_send(&l, 0, "10.0.0.1", "10.0.0.7", 'x');
+	link_wait(&l, 4 * S); /* nobody there while the link is down */
+	assert_state(&l, "10.0.0.7", NET_NEIGHBOUR_FAILED);
+	link_wait(&l, 10 * S);
+	link_send(&l, 0, "10.0.0.1", "10.0.0.7", 'x');
+	link_wait(&l, 3 * S + S / 10);
+	assert_state(&l, "10.0.0.7", NET_NEIGHBOUR_FAILED);
+	make_reachable(&l);
+	net_link_up(l.net, 0, l.now);
+	assert_state(&l, "10.0.0.7", 99);
+	assert_state(&l, "10.0.0.8", NET_NEIGHBOUR_STALE); /* not used for 17 seconds */
+	link_wait(&l, S / 2 + S / 100);
+	for (uint32_t i = 0; i < l.out.frame_n; i++) {
+		struct mac to;
+
+		if (link_is_report(&l, i))
+			continue;
+		to = link_sent(&l, i).eth.dst;
+		asked += mac_eq(&to, &peer_mac);
+		assert_false(mac_eq(&to, &other_mac));
+	}
+	assert_int_equal(asked, 1);
+	assert_state(&l, "10.0.0.9", NET_NEIGHBOUR_PROBE);
+	link_close(&l);
+}
+
 static void
 a_dry_pool_only_delays(void **state)
 {
@@ -553,6 +700,10 @@ main(void)
 		cmocka_unit_test(an_advert_for_nobody_is_not_remembered),
 		cmocka_unit_test(what_another_lane_heard_resolves_ours),
 		cmocka_unit_test(a_flood_of_unknown_neighbours_leaves_the_gateway_alone),
+		cmocka_unit_test(an_answer_is_remembered_by_the_lane_that_asked_only),
+		cmocka_unit_test(a_flood_of_answers_nobody_asked_for_is_not_passed_on),
+		cmocka_unit_test(hearsay_takes_the_place_of_hearsay_only),
+		cmocka_unit_test(a_link_that_comes_up_makes_neighbours_prove_themselves),
 		cmocka_unit_test(a_dry_pool_only_delays),
 	};
 

@@ -94,7 +94,8 @@ echo_requests_come_back_with_their_bytes(void **state)
 	for (uint32_t i = 0; i < 2; i++) {
 		struct net_learned learned = { .ip = addr(ends[i][0]),
 					       .mac = peer_mac,
-					       .is_confirmed = true };
+					       .is_confirmed = true,
+					       .can_create = true };
 		bool is_v4 = i == 0;
 		uint32_t header_n = is_v4 ? IP4_HEADER : IP6_HEADER;
 		struct ip ip = { 0 };
@@ -130,9 +131,9 @@ echo_requests_come_back_with_their_bytes(void **state)
 static void
 floods_of_echo_requests_are_limited(void **state)
 {
-	struct net_learned learned = { .ip = addr("10.0.0.9"),
-				       .mac = peer_mac,
-				       .is_confirmed = true };
+	struct net_learned learned = {
+		.ip = addr("10.0.0.9"), .mac = peer_mac, .is_confirmed = true, .can_create = true
+	};
 	struct link l;
 
 	(void)state;
@@ -239,9 +240,9 @@ live_changes_keep_what_stays_and_forget_what_goes(void **state)
 		{ addr("2001:db8::1"), 64, 0 },
 		{ addr("10.7.0.1"), 24, 1 },
 	};
-	struct net_learned learned = { .ip = addr("10.0.0.9"),
-				       .mac = peer_mac,
-				       .is_confirmed = true };
+	struct net_learned learned = {
+		.ip = addr("10.0.0.9"), .mac = peer_mac, .is_confirmed = true, .can_create = true
+	};
 	struct ip_addr gone = addr("10.1.0.1"), come = addr("10.7.0.1");
 	struct link l;
 

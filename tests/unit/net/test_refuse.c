@@ -34,7 +34,9 @@ refuse(struct link *l, const char *src, const char *dst, uint8_t protocol)
 static void
 learn(struct link *l, const char *ip)
 {
-	struct net_learned learned = { .ip = addr(ip), .mac = peer_mac, .is_confirmed = true };
+	struct net_learned learned = {
+		.ip = addr(ip), .mac = peer_mac, .is_confirmed = true, .can_create = true
+	};
 
 	net_learn(l->net, &learned, l->now, &l->out);
 }
