@@ -86,6 +86,7 @@
 	x(net_announcements, packets, "announcements of our addresses sent")                       \
 	x(net_conflicts, events, "another station claims an address of ours")                      \
 	x(net_duplicates, addresses, "addresses given up: another station had them first")         \
+	x(net_lost_sources, packets, "not sent: from an address that is another station's")        \
 	x(net_no_route, packets, "packets dropped: no route to the destination")                   \
 	x(net_waits, packets, "packets that waited for a neighbour")                               \
 	x(net_wait_drops, packets, "packets dropped: too many wait for a neighbour")               \
@@ -120,6 +121,7 @@
 	x(tcp_time_wait_cut, connections, "TIME-WAIT ended early because records ran out")         \
 	x(tcp_time_wait_reused, connections, "TIME-WAIT ended by a new SYN")                       \
 	x(tcp_orphans_cut, connections, "released ones whose peer sent no FIN in time")            \
+	x(tcp_addresses_lost, connections, "ended: their address is another station's")            \
 	x(tcp_hurried, connections, "sent again at once: their next hop has another MAC")          \
 	x(tcp_rx_no_flow, segments, "dropped: of no connection")                                   \
 	x(tcp_rx_no_syn, segments, "dropped: our SYN was not answered by one")                     \

@@ -9,7 +9,7 @@
  *				       -> PREFERRED when nobody objects any more
  *
  * The speaker asks, announces and defends, also when another lane heard the objection; the other
- * lanes do as it says.
+ * lanes do as it says. What they must know it says again and again, for a message may be lost.
  */
 #include "base/ensure.h"
 #include "base/hash.h"
@@ -21,6 +21,9 @@ enum {
 	ND_PROBES = 1,	/* RFC 4862, 5.1: DupAddrDetectTransmits */
 	ANNOUNCES_V4 = 3,
 	ANNOUNCES_V6 = 2,
+	CLAIM_TELLS = 2, /* to the speaker, after the first */
+	OVER_TELLS = 10,
+	TELLS_AT_ONCE = 32, /* half of a ring between lanes */
 };
 
 /* Shorter than RFC 5227's seconds, as its 2.2 allows: all three within the second of IPv6. */
@@ -30,6 +33,7 @@ enum {
 #define DAD_NS		  S_NS		/* RFC 4861, 10: RetransTimer */
 #define ANNOUNCE_EVERY_NS S_NS
 #define DEFEND_EVERY_NS	  (10 * S_NS) /* RFC 5227, 1.1: DEFEND_INTERVAL */
+#define TELL_EVERY_NS	  S_NS
 #define RECHECK_NS	  (60 * S_NS) /* RFC 5227, 1.1: RATE_LIMIT_INTERVAL */
 
 static uint32_t
@@ -69,6 +73,23 @@ net_is_ours(const struct net *net, uint16_t path, const struct ip_addr *dst)
 
 		if (a->path == path && ip_eq(&a->ip, dst))
 			return a->state != ADDRESS_DUPLICATE;
+	}
+	return false;
+}
+
+bool
+address_is_lost(const struct net *net, const struct buf *packet)
+{
+	const struct addresses *own = &net->own;
+	struct ip_addr src, dst;
+
+	ip_ends(packet, &src, &dst);
+	for (uint32_t at = own_slot(packet->path, &src); own->slot[at] != 0;
+	     at = (at + 1) % OWN_SLOTS) {
+		const struct address *a = &own->at[own->slot[at] - 1];
+
+		if (a->path == packet->path && ip_eq(&a->ip, &src))
+			return a->state == ADDRESS_DUPLICATE;
 	}
 	return false;
 }
@@ -130,6 +151,7 @@ insert(struct net *net, const struct address *a)
 		at = (at + 1) % OWN_SLOTS;
 	own->at[own->n++] = *a;
 	own->slot[at] = (uint16_t)own->n;
+	own->lost_n += a->state == ADDRESS_DUPLICATE;
 	set_timer(net, &own->at[own->n - 1], a->due_ns);
 }
 
@@ -182,6 +204,8 @@ address_configure(struct net *net, const struct net_address *given, uint32_t n, 
 	for (uint32_t i = 0; i < before.n; i++)
 		wheel_cancel(net->wheel, net->neighbours.n + i);
 	net->own.n = 0;
+	net->own.lost_n = 0;
+	net->own.tell_next = 0;
 	memset(net->own.slot, 0, sizeof(net->own.slot));
 	for (uint32_t i = 0; i < n; i++) {
 		struct address a;
@@ -282,17 +306,88 @@ probe(struct net *net, struct address *a, uint64_t now, struct net_out *out)
 	set_timer(net, a, now + wait);
 }
 
+/* ---- what other lanes must know ---- */
+
+/* As it stands: the speaker's word, or what another lane has heard. */
+static void
+tell(struct net *net, const struct address *a, struct net_out *out)
+{
+	bool is_duplicate = a->state == ADDRESS_DUPLICATE;
+	const struct net_conflict conflict = {
+		.ip = a->ip,
+		.path = a->path,
+		.mac = a->rival,
+		.is_duplicate = net->is_speaker && is_duplicate,
+		.is_over = net->is_speaker && !is_duplicate,
+	};
+
+	news_conflict(net, &conflict, out);
+}
+
+/* Now, and so many times more. */
+static void
+tell_from_now_on(struct net *net, struct address *a, uint8_t times, uint64_t now,
+		 struct net_out *out)
+{
+	bool is_told_lately = a->tells_left > 0 && !net->is_speaker;
+
+	a->tells_left = times;
+	if (is_told_lately) /* a claim, told again by the timer */
+		return;
+	tell(net, a, out);
+	wheel_set_earlier(net->wheel, net->neighbours.n + ADDRESSES_MAX + PORTS_MAX,
+			  now + TELL_EVERY_NS);
+}
+
+static bool
+is_to_be_told(const struct net *net, const struct address *a)
+{
+	return a->tells_left > 0 || (net->is_speaker && a->state == ADDRESS_DUPLICATE);
+}
+
+/* So many that they fit the rings; when there are more, those come soon. */
+void
+address_tell(struct net *net, uint64_t now, struct net_out *out)
+{
+	struct addresses *own = &net->own;
+	uint32_t told = 0;
+	bool is_any = false;
+
+	for (; own->tell_next < own->n && told < TELLS_AT_ONCE; own->tell_next++) {
+		struct address *a = &own->at[own->tell_next];
+
+		if (!is_to_be_told(net, a))
+			continue;
+		tell(net, a, out);
+		told++;
+		a->tells_left -= a->tells_left > 0;
+	}
+	if (own->tell_next == own->n) {
+		own->tell_next = 0;
+		for (uint32_t i = 0; i < own->n; i++)
+			is_any |= is_to_be_told(net, &own->at[i]);
+	} else {
+		is_any = true;
+	}
+	if (is_any)
+		wheel_set(net->wheel, net->neighbours.n + ADDRESSES_MAX + PORTS_MAX,
+			  now + (own->tell_next == 0 ? TELL_EVERY_NS : TELL_EVERY_NS / 10));
+}
+
 /* Nobody objects: it is ours, again or still. */
 static void
-confirm(struct net *net, struct address *a, struct net_out *out)
+confirm(struct net *net, struct address *a, uint64_t now, struct net_out *out)
 {
-	struct net_conflict over = { .ip = a->ip, .path = a->path, .is_over = true };
+	bool was_lost = a->state == ADDRESS_DUPLICATE;
 
-	if (a->state == ADDRESS_DUPLICATE) {
-		net->count->net_duplicates_over++;
-		news_conflict(net, &over, out);
-	}
 	a->state = ADDRESS_PREFERRED;
+	if (!was_lost)
+		return;
+	net->own.lost_n--;
+	if (!net->is_speaker)
+		return;
+	net->count->net_duplicates_over++;
+	tell_from_now_on(net, a, OVER_TELLS, now, out);
 }
 
 /* Of the speaker only: no other lane sets it. */
@@ -306,7 +401,7 @@ address_on_timer(struct net *net, uint32_t address_i, uint64_t now, struct net_o
 		probe(net, a, now, out);
 		return;
 	}
-	confirm(net, a, out);
+	confirm(net, a, now, out);
 	if (a->announces_left == 0)
 		return;
 	announce(net, a, out);
@@ -316,17 +411,25 @@ address_on_timer(struct net *net, uint32_t address_i, uint64_t now, struct net_o
 
 /* ---- conflicts ---- */
 
-/* Later it is asked about again. */
+/* Nothing comes from it any more, connections on it end; later it is asked about again. */
 static void
-give_up(struct net *net, struct address *a, uint64_t now)
+give_up(struct net *net, struct address *a, uint64_t now, struct net_out *out)
 {
-	if (a->state != ADDRESS_DUPLICATE)
-		net->count->net_duplicates++;
+	bool is_new = a->state != ADDRESS_DUPLICATE;
+
 	a->state = ADDRESS_DUPLICATE;
+	if (is_new) {
+		net->own.lost_n++;
+		news_lost(net, a, out);
+	}
 	if (!net->is_speaker)
 		return;
 	begin_anew(a);
 	set_timer(net, a, now + RECHECK_NS + prng_between(&net->prng, 0, RECHECK_NS / 10));
+	if (!is_new)
+		return;
+	net->count->net_duplicates++;
+	tell_from_now_on(net, a, 0, now, out);
 }
 
 /* RFC 5227, 2.4 (c); RFC 4861 knows no defence, but an announcement serves as well. */
@@ -346,7 +449,7 @@ meet(struct net *net, struct address *a, uint64_t now, struct net_out *out)
 	switch ((enum address_state)a->state) {
 	case ADDRESS_TENTATIVE:
 	case ADDRESS_DUPLICATE:
-		give_up(net, a, now);
+		give_up(net, a, now, out);
 		return;
 	case ADDRESS_PREFERRED:
 		defend(net, a, now, out);
@@ -358,33 +461,23 @@ void
 address_conflict(struct net *net, struct address *a, const struct mac *mac, uint64_t now,
 		 struct net_out *out)
 {
-	const struct net_conflict conflict = {
-		.ip = a->ip,
-		.path = a->path,
-		.mac = *mac,
-		.is_duplicate = a->state == ADDRESS_TENTATIVE,
-	};
-
 	net->count->net_conflicts++;
-	news_conflict(net, &conflict, out);
+	a->rival = *mac;
 	if (net->is_speaker)
 		meet(net, a, now, out);
+	else
+		tell_from_now_on(net, a, CLAIM_TELLS, now, out);
 }
 
 void
 address_learn(struct net *net, struct address *a, const struct net_conflict *conflict, uint64_t now,
 	      struct net_out *out)
 {
-	struct net_conflict decided = *conflict;
-
-	if (net->is_speaker) { /* another lane heard what this one must decide */
-		decided.is_duplicate = true;
-		if (a->state == ADDRESS_TENTATIVE)
-			news_conflict(net, &decided, out);
+	a->rival = conflict->mac;
+	if (net->is_speaker) /* another lane heard what this one must decide */
 		meet(net, a, now, out);
-	} else if (conflict->is_over) {
-		a->state = ADDRESS_PREFERRED;
-	} else if (conflict->is_duplicate) {
-		give_up(net, a, now);
-	}
+	else if (conflict->is_over)
+		confirm(net, a, now, out);
+	else if (conflict->is_duplicate)
+		give_up(net, a, now, out);
 }

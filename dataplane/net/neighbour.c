@@ -116,8 +116,16 @@ type_of(const struct neighbour *nb)
 static void
 flush(struct net *net, struct neighbour *nb, struct net_out *out)
 {
-	while (nb->waiting_n > 0)
-		send_frame(net, unwait(net, nb), &nb->mac, type_of(nb), out);
+	while (nb->waiting_n > 0) {
+		struct buf *packet = unwait(net, nb);
+
+		if (net->own.lost_n > 0 && address_is_lost(net, packet)) {
+			net->count->net_lost_sources++;
+			buf_give(packet);
+			continue;
+		}
+		send_frame(net, packet, &nb->mac, type_of(nb), out);
+	}
 }
 
 /* Nobody answered: whoever waits is told. */

@@ -128,6 +128,11 @@ net_output(struct net *net, struct buf *packet, uint64_t now, struct net_out *ou
 
 	ensure(packet->path < net->path_n);
 	ensure(net_out_has_room(out));
+	if (net->own.lost_n > 0 && address_is_lost(net, packet)) {
+		net->count->net_lost_sources++;
+		buf_give(packet);
+		return;
+	}
 	ip_ends(packet, &src, &dst);
 	found = route_find(net, packet->path, &dst);
 	if (found == ROUTE_NONE) {
@@ -182,6 +187,8 @@ net_advance(struct net *net, uint64_t now, struct net_out *out)
 			neighbour_on_timer(net, i, now, out);
 		else if (i < net->neighbours.n + ADDRESSES_MAX)
 			address_on_timer(net, i - net->neighbours.n, now, out);
+		else if (i == net->neighbours.n + ADDRESSES_MAX + PORTS_MAX)
+			address_tell(net, now, out);
 		else
 			listen_on_timer(net, (uint16_t)(i - net->neighbours.n - ADDRESSES_MAX), now,
 					out);
@@ -231,6 +238,16 @@ news_unreachable(struct net *net, const struct ip_addr *ip, struct net_out *out)
 		return;
 	}
 	out->unreachable[out->unreachable_n++] = (struct net_unreachable){ .ip = *ip };
+}
+
+void
+news_lost(struct net *net, const struct address *a, struct net_out *out)
+{
+	if (out->lost_n == NET_OUT_NEWS) {
+		net->count->net_news_lost++;
+		return;
+	}
+	out->lost[out->lost_n++] = (struct net_lost){ .ip = a->ip, .path = a->path };
 }
 
 void

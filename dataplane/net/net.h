@@ -95,7 +95,11 @@ struct net_learned {
 	bool can_create; /* who does not know it yet remembers it; else it answers who has asked */
 };
 
-/* Somebody else uses an address of ours. */
+/*
+ * Somebody else uses an address of ours. From other lanes: a claim that they heard, told three
+ * times. From the speaker: what it has decided, told every second for as long as the address is
+ * given up and ten times when it is not any more, so that no lane is left behind by a lost message.
+ */
 struct net_conflict {
 	struct ip_addr ip;
 	uint16_t path;
@@ -116,6 +120,12 @@ struct net_moved {
 	bool is_gateway; /* of any destination beyond the link; else of itself only */
 };
 
+/* An address of ours is another station's from now on: nothing is sent from it. */
+struct net_lost {
+	struct ip_addr ip;
+	uint16_t path;
+};
+
 /* Owned by the caller, who sends the frames, passes the news on, and empties it. */
 struct net_out {
 	struct buf *frame[NET_OUT_FRAMES]; /* whole Ethernet frames to send on port buf->path */
@@ -128,6 +138,8 @@ struct net_out {
 	uint32_t unreachable_n;
 	struct net_moved moved[NET_OUT_NEWS]; /* for tcp_moved of this lane */
 	uint32_t moved_n;
+	struct net_lost lost[NET_OUT_NEWS]; /* for tcp_address_lost of this lane */
+	uint32_t lost_n;
 };
 
 /* Before each call of a door there must be room; news that do not fit are counted and lost. */

@@ -16,9 +16,9 @@
 enum {
 	ADDRESSES_MAX = NET_ADDRESSES_MAX + PORTS_MAX, /* each path's link-local one, too */
 	ROUTES_MAX = NET_ROUTES_MAX + ADDRESSES_MAX,   /* each address's link, too */
-	OWN_TIMERS = ADDRESSES_MAX + PORTS_MAX,	       /* each path's answer to a query, too */
-	OWN_SLOTS = 1024,			       /* more than twice ADDRESSES_MAX */
-	FAMILIES = 2,				       /* 0: IPv4, 1: IPv6 */
+	OWN_TIMERS = ADDRESSES_MAX + PORTS_MAX + 1, /* each path's answer to a query, and telling */
+	OWN_SLOTS = 1024,			    /* more than twice ADDRESSES_MAX */
+	FAMILIES = 2,				    /* 0: IPv4, 1: IPv6 */
 };
 
 #define ROUTE_NONE UINT32_MAX
@@ -39,6 +39,8 @@ struct address {
 	uint8_t state;	     /* enum address_state */
 	uint8_t probes_left; /* questions whether others have it */
 	uint8_t announces_left;
+	uint8_t tells_left;   /* of what other lanes must know */
+	struct mac rival;     /* who claims it, or did */
 	uint64_t due_ns;      /* of the timer; UINT64_MAX: not set */
 	uint64_t defended_ns; /* when it was last announced in defence; 0: never */
 };
@@ -47,6 +49,8 @@ struct address {
 struct addresses {
 	struct address at[ADDRESSES_MAX];
 	uint32_t n;
+	uint32_t lost_n;	  /* of these DUPLICATE */
+	uint32_t tell_next;	  /* the next that other lanes are told of */
 	uint16_t slot[OWN_SLOTS]; /* index plus 1; 0: empty */
 };
 
@@ -136,6 +140,10 @@ void address_conflict(struct net *net, struct address *a, const struct mac *mac,
 void address_learn(struct net *net, struct address *a, const struct net_conflict *conflict,
 		   uint64_t now, struct net_out *out);
 void address_on_timer(struct net *net, uint32_t address_i, uint64_t now, struct net_out *out);
+/* Other lanes are told again what they must know. */
+void address_tell(struct net *net, uint64_t now, struct net_out *out);
+/* Whether an IP packet comes from an address that is another station's. */
+bool address_is_lost(const struct net *net, const struct buf *packet);
 
 /* ---- route.c ---- */
 
@@ -193,6 +201,7 @@ void listen_begin(struct net *net, const struct address *a, struct net_out *out)
 /* ---- news: counted when they do not fit ---- */
 
 void news_learned(struct net *net, const struct heard *heard, struct net_out *out);
+void news_lost(struct net *net, const struct address *a, struct net_out *out);
 void news_conflict(struct net *net, const struct net_conflict *conflict, struct net_out *out);
 void news_unreachable(struct net *net, const struct ip_addr *ip, struct net_out *out);
 void news_moved(struct net *net, const struct neighbour *nb, struct net_out *out);

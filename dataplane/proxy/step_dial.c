@@ -218,6 +218,7 @@ step_dial_lost(struct proxy *p, struct exch *e)
 	case TCP_END_USER_TIMEOUT:
 	case TCP_END_KEEPALIVE:
 	case TCP_END_EVICTED:
+	case TCP_END_ADDRESS:
 	case TCP_END_ABORTED:
 		break;
 	}

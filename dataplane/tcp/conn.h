@@ -57,6 +57,7 @@ enum {
 	LINK_HEADER_MAX = 18,  /* Ethernet and VLAN, left free in front of our packets */
 	HEADER_MAX = 40 + 20 + 40,
 	SUPER_MAX = 64000, /* payload that a port cuts; the rest of 64 KiB is for headers */
+	LOST_MAX = 16,	   /* addresses lost at once; what belongs to more ends by its timers */
 	DOUBTS_MAX = 8,	   /* that wait to be asked for; more come again with the next timeout */
 	AUTO_LEAST =
 		1 << 20, /* queues and windows of near peers; more only where the path needs it */
@@ -264,6 +265,16 @@ struct moved {
 	uint32_t next; /* INDEX_NONE: nothing has moved lately */
 };
 
+/* Addresses of ours that are another station's, as far as connections were looked at. */
+struct lost {
+	struct tcp_lost {
+		struct ip_addr local;
+		uint16_t path;
+	} at[LOST_MAX];
+	uint32_t n;    /* 0: none lately */
+	uint32_t next; /* connection */
+};
+
 struct tcp {
 	struct tcp_conf conf;
 	struct pool conns, spans, islands, repairs;
@@ -287,6 +298,7 @@ struct tcp {
 	struct tcp_doubt doubt[DOUBTS_MAX];
 	uint32_t doubt_n;
 	struct moved moved;
+	struct lost lost;
 	struct hash_key key_isn, key_cookie;
 };
 
@@ -392,6 +404,11 @@ void time_keepalive(struct tcp *tcp, struct tcp_conn *conn, uint64_t now);
 
 /* Some more connections are told that their next hop has moved, if any has. */
 void moved_advance(struct tcp *tcp, uint64_t now);
+
+/* ---- lost.c ---- */
+
+/* Some more connections are ended if their address was lost. */
+void lost_advance(struct tcp *tcp);
 
 /* ---- listen.c, cookie.c, connect.c ---- */
 

@@ -323,6 +323,8 @@ void
 tcp_advance(struct tcp *tcp, uint64_t now, struct tcp_out *out)
 {
 	tcp->now = now;
+	if (tcp->lost.n > 0)
+		lost_advance(tcp);
 	if (tcp->moved.next != INDEX_NONE)
 		moved_advance(tcp, now);
 	time_expire(tcp, now);
@@ -350,7 +352,7 @@ tcp_deadline(const struct tcp *tcp)
 {
 	uint64_t at;
 
-	if (tcp->told.head != INDEX_NONE || tcp->moved.next != INDEX_NONE)
+	if (tcp->told.head != INDEX_NONE || tcp->moved.next != INDEX_NONE || tcp->lost.n > 0)
 		return tcp->now;
 	at = wheel_deadline(tcp->wheel);
 	if (tcp->dirty.head != INDEX_NONE) {

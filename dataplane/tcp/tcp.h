@@ -246,6 +246,7 @@ void tcp_release(struct tcp *tcp, struct tcp_id id);
 	x(KEEPALIVE, keepalive_timeout) /* the peer answers no probe */                            \
 	x(UNREACHABLE, unreachable) /* ICMP or no neighbour, while connecting */                   \
 	x(EVICTED, evicted) /* memory: the oldest idle goes first */                               \
+	x(ADDRESS, address_lost) /* our address is another station's */                            \
 	x(ABORTED, aborted) /* by our owner */
 /* clang-format on */
 
@@ -278,6 +279,12 @@ bool tcp_doubted(struct tcp *tcp, struct tcp_doubt *ret_doubt);
  * does not wait as long for the next one. Connections are looked at by tcp_advance, some at a time.
  */
 void tcp_moved(struct tcp *tcp, uint16_t path, const struct ip_addr *remote, uint64_t now);
+
+/*
+ * Our address on this path is another station's (RFC 5227, 2.4): its connections end, without a
+ * word to their peers, for it must not be sent from. Looked at by tcp_advance, some at a time.
+ */
+void tcp_address_lost(struct tcp *tcp, uint16_t path, const struct ip_addr *local, uint64_t now);
 
 struct icmp_error;
 

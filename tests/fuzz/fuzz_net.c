@@ -235,7 +235,7 @@ clear(struct world *w)
 		ensure(w->out.frame[i]->path < PATHS);
 	buf_give_burst(w->out.frame, w->out.frame_n);
 	w->out.frame_n = w->out.learned_n = w->out.conflict_n = w->out.unreachable_n =
-		w->out.moved_n = 0;
+		w->out.moved_n = w->out.lost_n = 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);

@@ -33,6 +33,8 @@ errno_of(enum tcp_end end)
 		return ETIMEDOUT;
 	case TCP_END_UNREACHABLE:
 		return EHOSTUNREACH;
+	case TCP_END_ADDRESS:
+		return EADDRNOTAVAIL;
 	case TCP_END_EVICTED:
 		return ENOBUFS;
 	case TCP_END_ABORTED:

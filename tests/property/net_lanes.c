@@ -229,6 +229,7 @@ empty_out(struct world *w, uint32_t lane_i)
 	lane->out.frame_n = lane->out.learned_n = lane->out.conflict_n = 0;
 	lane->out.unreachable_n = 0;
 	lane->out.moved_n = 0;
+	lane->out.lost_n = 0;
 	for (uint32_t i = 0; i < out.frame_n; i++) {
 		w->trace = hash_mix(w->trace ^ w->now ^ out.frame[i]->m.data_len);
 		w->trace = hash_mix(w->trace ^ buf_data(out.frame[i])[5] ^ lane_i << 8);

@@ -267,6 +267,27 @@ who_waits_for_a_hop_that_moved_sends_at_once(void **state)
 	peer_drop(&p);
 }
 
+/* RFC 5227, 2.4: an address that is another station's must not be sent from, not even an RST. */
+static void
+connection_of_a_lost_address_ends_in_silence(void **state)
+{
+	struct peer p = peer_established(.no_sack = true);
+
+	(void)state;
+	peer_write_text(&p, "late");
+	peer_expect(&p, .text = "late", .at_ms = 0);
+	tcp_address_lost(p.tcp, 0, &p.self, p.now); /* the peer's is none of ours */
+	tcp_address_lost(p.tcp, 1, &p.engine, p.now);
+	peer_wait(&p, 100);
+	assert_int_equal(peer_state(&p), TCP_STATE_ESTABLISHED);
+	tcp_address_lost(p.tcp, 0, &p.engine, p.now);
+	peer_wait(&p, 5000);
+	peer_expect_quiet(&p);
+	assert_int_equal(tcp_end(p.tcp, p.id), TCP_END_ADDRESS);
+	assert_int_equal(p.count.tcp_addresses_lost, 1);
+	peer_drop(&p);
+}
+
 /* ... of a dial, too. */
 static void
 third_syn_doubts_the_way(void **state)
@@ -303,6 +324,7 @@ main(void)
 		cmocka_unit_test(idle_time_is_no_user_timeout),
 		cmocka_unit_test(third_timeout_doubts_the_way),
 		cmocka_unit_test(third_syn_doubts_the_way),
+		cmocka_unit_test(connection_of_a_lost_address_ends_in_silence),
 		cmocka_unit_test(who_waits_for_a_hop_that_moved_sends_at_once),
 	};
 
