@@ -93,6 +93,9 @@
 	x(net_unresolved, packets, "packets dropped: no neighbour answered")                       \
 	x(net_neighbours_evicted, neighbours, "neighbours forgotten to make room")                 \
 	x(net_hearsay_dropped, neighbours, "heard of, not remembered: all places are in use")      \
+	x(net_bad_macs, packets, "ARP and ND not believed: no MAC, or ours")                       \
+	x(net_solicits_limited, packets, "questions put off: too many neighbours are new")         \
+	x(net_nd_replies_limited, packets, "answers to all nodes not sent: too many")              \
 	x(net_no_buffers, packets, "messages of our own not sent: no buffer")                      \
 	x(net_news_lost, events, "news for other lanes or TCP lost: too many at once")             \
 	x(net_learned, events, "neighbours heard of from other lanes")                             \

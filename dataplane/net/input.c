@@ -8,8 +8,9 @@
 #include "wire/ip.h"
 
 enum {
-	ECHO_PER_S = 1000, /* replies */
-	NEWS_PER_S = 1000, /* of neighbours, to other lanes */
+	ECHO_PER_S = 1000,    /* replies */
+	NEWS_PER_S = 1000,    /* of neighbours, to other lanes */
+	NAMELESS_PER_S = 100, /* answers to all nodes */
 	ECHO_HOP_LIMIT = 64,
 };
 
@@ -21,7 +22,15 @@ enum {
 static void
 learn(struct net *net, struct heard *heard, uint64_t now, struct net_out *out)
 {
+	static const struct mac none;
 	uint32_t i;
+
+	/* Nobody has our MAC, or none: what is sent there is lost. */
+	if (heard->has_mac &&
+	    (mac_eq(&heard->mac, &none) || mac_eq(&heard->mac, &net->path[heard->path].mac))) {
+		net->count->net_bad_macs++;
+		return;
+	}
 
 	if (!route_is_on_link(net, heard->path, &heard->ip)) {
 		net->count->net_off_link++;
@@ -136,6 +145,10 @@ answer_solicit(struct net *net, uint16_t path, const struct wire_packet *packet,
 		return;
 	if (a == NULL || a->state == ADDRESS_DUPLICATE) {
 		net->count->net_not_ours++;
+		return;
+	}
+	if (is_nameless && !allowance_take(&net->nameless, NAMELESS_PER_S, now)) {
+		net->count->net_nd_replies_limited++;
 		return;
 	}
 	net->count->net_nd_replies++;

@@ -21,6 +21,7 @@
 enum {
 	PROBES_MAX = 3, /* RFC 4861, 10: MAX_MULTICAST_SOLICIT, MAX_UNICAST_SOLICIT */
 	EVICT_SAMPLES = 16,
+	QUESTIONS_PER_S = 1000, /* to all, for neighbours that are new */
 };
 
 #define RETRANS_NS     S_NS
@@ -214,11 +215,22 @@ solicit(struct net *net, uint32_t i, bool is_direct, struct net_out *out)
 		send_nd(net, nb->path, &nd, &src->ip, is_direct ? &nb->ip : &group, &to, out);
 }
 
+/*
+ * Whoever has us send to a whole prefix must not have us shout at it (RFC 6583, 6): what is too much
+ * is asked for a second later, if it is still remembered then. Gateways are never too much.
+ */
 static void
 start_asking(struct net *net, uint32_t i, uint64_t now, struct net_out *out)
 {
-	neighbour_at(net, i)->probes = 0;
+	struct neighbour *nb = neighbour_at(net, i);
+
+	nb->probes = 0;
 	set_state(net, i, NET_NEIGHBOUR_INCOMPLETE, now + RETRANS_NS);
+	if (!allowance_take(&net->questions, QUESTIONS_PER_S, now) &&
+	    !route_is_gateway(net, nb->path, &nb->ip)) {
+		net->count->net_solicits_limited++;
+		return;
+	}
 	solicit(net, i, false, out);
 }
 

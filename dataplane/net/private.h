@@ -115,7 +115,7 @@ struct net {
 
 	uint64_t reported_ns[PORTS_MAX]; /* when a query was last answered; 0: never */
 
-	struct allowance echoes, errors, news;
+	struct allowance echoes, errors, news, nameless, questions;
 };
 
 /* What somebody on the link said of an address. */

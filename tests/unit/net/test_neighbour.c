@@ -481,6 +481,79 @@ a_link_that_comes_up_makes_neighbours_prove_themselves(void **state)
 	link_close(&l);
 }
 
+/* RFC 6583, 6: a scan of the prefix makes no flood of broadcasts; the gateway is asked all the same. */
+static void
+a_scan_of_the_link_is_asked_for_a_little_at_a_time(void **state)
+{
+	uint32_t asked = 0;
+	char text[32];
+	struct link l;
+
+	(void)state;
+	link_open(&l);
+	for (uint32_t i = 0; i < 5000; i++) {
+		snprintf(text, sizeof(text), "10.1.%u.%u", i / 200, i % 200 + 2);
+		link_send(&l, 1, "10.1.0.1", text, 'f');
+		asked += l.out.frame_n;
+		link_clear(&l);
+	}
+	assert_in_range(asked, 50, 100);
+	assert_int_equal(l.count.net_solicits_limited, 5000 - asked);
+	link_send(&l, 0, "10.0.0.1", "192.0.2.1", 'g');
+	assert_int_equal(l.out.frame_n, 1);
+	assert_ip(link_sent(&l, 0).arp.target, "10.0.0.254");
+	link_close(&l);
+}
+
+/* Who says that a neighbour has our MAC, or none, would have its packets lost. */
+static void
+neighbours_with_our_mac_or_none_are_not_believed(void **state)
+{
+	static const struct mac none;
+	struct nd nd = { .is_advert = true,
+			 .is_solicited = true,
+			 .is_override = true,
+			 .has_mac = true,
+			 .mac = peer_mac,
+			 .target = addr("2001:db8::9") };
+	struct link l;
+
+	(void)state;
+	link_open(&l);
+	make_reachable(&l);
+	link_arp(&l, 0, ARP_REPLY, "10.0.0.9", none, "10.0.0.1");
+	assert_mac(link_neighbour(&l, 0, "10.0.0.9").mac, peer_mac);
+	link_send(&l, 0, "2001:db8::1", "2001:db8::9", 'a');
+	link_nd(&l, &nd, "2001:db8::9", "2001:db8::1", peer_mac);
+	nd.mac = us_mac;
+	link_nd(&l, &nd, "2001:db8::9", "2001:db8::1", peer_mac);
+	assert_mac(link_neighbour(&l, 0, "2001:db8::9").mac, peer_mac);
+	assert_int_equal(l.count.net_bad_macs, 2);
+	link_close(&l);
+}
+
+/* Each is heard by the whole link: who asks in nobody's name in floods must not make us the flood. */
+static void
+floods_from_nobody_are_answered_a_hundred_times_a_second(void **state)
+{
+	struct nd nd = { .target = addr("2001:db8::1") };
+	struct link l;
+
+	(void)state;
+	link_open(&l);
+	for (uint32_t i = 0; i < 2000; i++, l.now += S / 1000) {
+		link_nd(&l, &nd, "::", "ff02::1:ff00:1", peer_mac);
+		link_clear(&l);
+	}
+	assert_in_range(l.count.net_nd_replies, 190, 215);
+	assert_int_equal(l.count.net_nd_replies_limited, 2000 - l.count.net_nd_replies);
+	nd.has_mac = true;
+	nd.mac = peer_mac;
+	link_nd(&l, &nd, "2001:db8::9", "ff02::1:ff00:1", peer_mac); /* who says who he is hears */
+	assert_int_equal(l.out.frame_n, 1);
+	link_close(&l);
+}
+
 static void
 a_dry_pool_only_delays(void **state)
 {
@@ -704,6 +777,9 @@ main(void)
 		cmocka_unit_test(a_flood_of_answers_nobody_asked_for_is_not_passed_on),
 		cmocka_unit_test(hearsay_takes_the_place_of_hearsay_only),
 		cmocka_unit_test(a_link_that_comes_up_makes_neighbours_prove_themselves),
+		cmocka_unit_test(a_scan_of_the_link_is_asked_for_a_little_at_a_time),
+		cmocka_unit_test(neighbours_with_our_mac_or_none_are_not_believed),
+		cmocka_unit_test(floods_from_nobody_are_answered_a_hundred_times_a_second),
 		cmocka_unit_test(a_dry_pool_only_delays),
 	};
 
