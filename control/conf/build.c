@@ -91,6 +91,8 @@ machine_build(struct build *build)
 
 	if (machine->hugepages.v != 0)
 		record.flags |= IMG_MACHINE_HUGEPAGES;
+	if (machine->fragments.v != 0)
+		record.flags |= IMG_MACHINE_REASSEMBLES;
 	if (machine->tcp.ecn.v != 0)
 		record.flags |= IMG_MACHINE_OFFERS_ECN;
 	if (build->conf->logs.access.path.s != NULL)

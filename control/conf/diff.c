@@ -45,6 +45,8 @@ static const struct field machine_fields[] = {
 	{ "poll", FIELD_WORD, true, AT(img_machine, poll), .word = img_poll_name },
 	{ "hugepages", FIELD_FLAG, true, AT(img_machine, flags), .bit = IMG_MACHINE_HUGEPAGES },
 	{ "access log", FIELD_FLAG, false, AT(img_machine, flags), .bit = IMG_MACHINE_ACCESS_LOG },
+	{ "fragments put together", FIELD_FLAG, false, AT(img_machine, flags),
+	  .bit = IMG_MACHINE_REASSEMBLES },
 	{ "memory (MiB)", FIELD_U32, true, AT(img_machine, memory_mib) },
 	{ "connections", FIELD_U32, true, AT(img_machine, conns_max) },
 	{ "room for servers", FIELD_U32, true, AT(img_machine, server_slots) },

@@ -13,6 +13,7 @@
 
 static const char *const words_lanes[] = { "auto", NULL };
 static const char *const words_poll[] = { "adaptive", "busy", NULL };
+static const char *const words_fragments[] = { "refuse", "reassemble", NULL };
 static const char *const words_role[] = { "client", "server", NULL };
 static const char *const words_checksums[] = { "verified", "trusted", NULL };
 static const char *const words_congestion[] = { "cubic", "newreno", NULL };
@@ -194,6 +195,10 @@ static const struct key machine_keys[] = {
 		  "gather for 30 us; busy does neither" },
 	{ .name = "hugepages", .type = KEY_BOOL, .absent = "false", AT(conf_machine, hugepages),
 	  .example = "hugepages: true", .what = "packet memory in the hugepages set aside" },
+	{ .name = "fragments", .type = KEY_WORD, .words = words_fragments, .absent = "refuse",
+	  AT(conf_machine, fragments), .example = "fragments: reassemble",
+	  .what = "IP packets that come in pieces: refused and counted, or put together within "
+		  "limits" },
 	{ .name = "memory", .type = KEY_SIZE, .min = 16 << 20, .max = (uint64_t)1 << 42,
 	  AT(conf_machine, memory), .example = "memory: 512MiB",
 	  .what = "packet buffers of all lanes together; left out: the data plane's default" },

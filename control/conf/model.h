@@ -112,6 +112,7 @@ struct conf_machine {
 	struct conf_num lanes;	   /* 0: auto */
 	struct conf_num poll;	   /* enum img_poll */
 	struct conf_num hugepages; /* boolean */
+	struct conf_num fragments; /* 1: put together */
 	struct conf_num memory;	   /* bytes for packet buffers; 0: the data plane's default */
 	struct conf_num connections;
 	struct conf_str pseudonym; /* our name in Via */

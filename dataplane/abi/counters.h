@@ -69,6 +69,27 @@
 	d(x, ND_MALFORMED, nd_malformed, "neighbour discovery malformed (RFC 4861, 7.1)")          \
 	d(x, MLD_MALFORMED, mld_malformed, "multicast listener query malformed or from off the link")
 
+/* Why a fragment was dropped; net/reassembly.h makes its enum of this. */
+#define NET_FRAG_DROPS(d, x)                                                                       \
+	d(x, MALFORMED, malformed, "without a byte, or of odd size though more follow")            \
+	d(x, TOO_LONG, too_long, "reach beyond the longest packet")                                \
+	d(x, ADDRESS, address, "to an address that is not ours, or from one that cannot be")       \
+	d(x, PROTOCOL, protocol, "neither TCP nor ICMP")                                           \
+	d(x, TINY, tiny, "the first has not all headers, or TCP's begins in another")              \
+	d(x, ND, nd, "neighbour discovery (RFC 6980)")                                             \
+	d(x, DUPLICATE, duplicate, "the same is there already")                                    \
+	d(x, OVERLAP, overlap, "of a packet of which two fragments overlap (RFC 5722)")            \
+	d(x, TOO_MANY, too_many, "of a packet in more pieces than are kept of one")                \
+	d(x, SOURCE, source, "of the source's oldest packet, one above its share")                 \
+	d(x, ROOM, room, "of the oldest packet, to make room")                                     \
+	d(x, PRESSURE, pressure, "of all packets: buffers run out")                                \
+	d(x, TIMEOUT, timeout, "of a packet whose rest did not come in time")                      \
+	d(x, ECN, ecn, "some marked by a router though others cannot be (RFC 3168, 5.3)")          \
+	d(x, OFF, off, "waited when the configuration began to refuse them")
+
+#define COUNTERS_NET_FRAG_DROP(x, NAME, name, what)                                                \
+	x(net_frag_drop_##name, packets, "fragments dropped: " what)
+
 #define COUNTERS_WIRE_DROP(x, NAME, name, what) x(wire_drop_##name, packets, what)
 
 #define COUNTERS_WIRE(x)                                                                           \
@@ -106,7 +127,11 @@
 	x(net_duplicates_over, addresses, "taken back: the other station has them no longer")      \
 	x(net_icmp_errors, packets, "ICMP errors sent: what came asks for what we do not have")    \
 	x(net_icmp_errors_limited, packets, "ICMP errors not sent: too many")                      \
-	x(net_mld_reports, packets, "reports of the multicast groups we listen to")
+	x(net_mld_reports, packets, "reports of the multicast groups we listen to")                \
+	x(net_fragments, packets, "fragments taken to be put together")                            \
+	x(net_reassembled, packets, "put together of fragments")                                   \
+	x(net_echo_too_large, packets, "echo requests not answered: the answer would not fit")     \
+	NET_FRAG_DROPS(COUNTERS_NET_FRAG_DROP, x)
 
 #define COUNTERS_TCP(x)                                                                            \
 	x(tcp_rx_segments, segments, "valid segments received")                                    \

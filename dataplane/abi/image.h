@@ -203,9 +203,11 @@ const char *img_blob_kind_name(uint32_t v);
 enum {
 	IMG_MACHINE_HUGEPAGES = 1 << 0,
 	IMG_MACHINE_ACCESS_LOG = 1 << 1,
-	IMG_MACHINE_OFFERS_ECN = 1 << 2, /* our SYNs do; peers' offers are always taken */
+	IMG_MACHINE_OFFERS_ECN = 1 << 2,  /* our SYNs do; peers' offers are always taken */
+	IMG_MACHINE_REASSEMBLES = 1 << 3, /* fragments are put together, not refused */
 
-	IMG_MACHINE_FLAGS = IMG_MACHINE_HUGEPAGES | IMG_MACHINE_ACCESS_LOG | IMG_MACHINE_OFFERS_ECN,
+	IMG_MACHINE_FLAGS = IMG_MACHINE_HUGEPAGES | IMG_MACHINE_ACCESS_LOG |
+			    IMG_MACHINE_OFFERS_ECN | IMG_MACHINE_REASSEMBLES,
 };
 
 /* Exactly one. 0 in a limit: the data plane's own default, unless it says otherwise. */

@@ -1,5 +1,5 @@
 /*
- * buf.c - queues of stream buffers, over either backing (see buf.h).
+ * buf.c - packets cut and queues of stream buffers, over either backing (see buf.h).
  */
 #include "base/buf.h"
 
@@ -7,6 +7,27 @@
 
 _Static_assert(sizeof(struct buf) == sizeof(struct rte_mbuf) + BUF_PRIV,
 	       "a view finds its direct buffer by this distance, as DPDK does");
+
+void
+buf_trim(struct buf *packet, uint32_t n)
+{
+	struct buf *b = packet;
+	uint16_t segs = 1;
+
+	ensure(n > 0 && n <= packet->m.pkt_len);
+	packet->m.pkt_len = n;
+	for (; n > b->m.data_len; segs++) {
+		n -= b->m.data_len;
+		b = buf_next(b);
+		ensure(b != NULL);
+	}
+	b->m.data_len = (uint16_t)n;
+	if (segs == packet->m.nb_segs)
+		return;
+	buf_give(buf_next(b));
+	b->m.next = NULL;
+	packet->m.nb_segs = segs;
+}
 
 void
 bufq_give(struct bufq *q)

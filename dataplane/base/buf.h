@@ -159,6 +159,9 @@ buf_chain(struct buf *head, struct buf *tail, struct buf *more)
 	head->m.pkt_len += more->m.pkt_len;
 }
 
+/* Cuts a packet, which has as many, to its first n bytes; emptied buffers go back. n > 0. */
+void buf_trim(struct buf *packet, uint32_t n);
+
 /* ---- stream part ---- */
 
 static inline uint8_t *

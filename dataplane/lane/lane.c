@@ -17,7 +17,8 @@ enum {
 	SEND_USUAL = 8 << 20,
 	RECV_USUAL = 8 << 20,
 	REWRITE_BYTES = 64 << 20, /* of a lane; memory only once it is used */
-	RESERVE_SHARE = 8, /* an eighth of the pool is kept for headers and control packets */
+	RESERVE_SHARE = 8,   /* an eighth of the pool is kept for headers and control packets; */
+	FRAGMENTS_SHARE = 2, /* a half of that at most is lent to fragments */
 };
 
 #define S_NS		1000000000ull
@@ -63,6 +64,7 @@ lane_plan(const struct img *img, uint16_t lane_n, uint32_t pool_bufs, uint32_t l
 {
 	const struct img_machine *m = img_machine(img);
 	uint32_t reserve = lent_bufs + pool_bufs / RESERVE_SHARE;
+	uint32_t fragments = pool_bufs / RESERVE_SHARE / FRAGMENTS_SHARE / lane_n;
 	uint32_t conns = share(m->conns_max, CONNS_USUAL, lane_n, 16, IMG_LANE_CONNS_MAX);
 
 	*ret_plan = (struct lane_plan){
@@ -77,6 +79,10 @@ lane_plan(const struct img *img, uint16_t lane_n, uint32_t pool_bufs, uint32_t l
 		.servers_max = slots_of(img),
 		.journal_bytes = (uint32_t)or_usual(m->journal_bytes, JOURNAL_USUAL),
 		.bufs_max = pool_bufs > reserve ? (pool_bufs - reserve) / lane_n : 0,
+		.fragment_bufs_max = fragments < 1 ? 1u
+				     : fragments > REASSEMBLY_BUFS_MAX
+					     ? (uint32_t)REASSEMBLY_BUFS_MAX
+					     : fragments,
 	};
 }
 
@@ -88,6 +94,7 @@ net_conf_of(const struct lane_conf *conf, const struct net_path *path)
 	return (struct net_conf){
 		.path_n = conf->port_n,
 		.path = path,
+		.fragment_bufs_max = conf->plan.fragment_bufs_max,
 		.is_speaker = conf->is_speaker,
 		.seed = conf->seed[0] ^ 0x6e6574,
 		.pool = conf->reserve,
@@ -377,6 +384,8 @@ lane_adopt_view(struct lane *lane, uint64_t now)
 		return;
 	if (view->generation != lane->conf.board.gauges->generation) {
 		configure_net(lane, &view->img, now);
+		lane->reassembles = (img_machine(&view->img)->flags & IMG_MACHINE_REASSEMBLES) != 0;
+		lane_look_at_fragments(lane);
 		proxy_set_view(lane->proxy, view, now);
 		if (lane->is_draining)
 			proxy_drain(lane->proxy, now);
@@ -457,7 +466,8 @@ lane_bufs_held(const struct lane *lane)
 
 	proxy_gauges(lane->proxy, &gauges);
 	tcp_load(lane->tcp, &load);
-	return load.bufs_held + gauges.bufs_held + net_waiting_n(lane->net) + lane_tx_n(lane);
+	return load.bufs_held + gauges.bufs_held + net_waiting_n(lane->net) +
+	       net_fragment_bufs(lane->net) + lane_tx_n(lane);
 }
 
 struct tcp *

@@ -37,7 +37,8 @@ struct lane_plan {
 	uint32_t server_slots; /* of the board, too */
 	uint32_t servers_max;
 	uint32_t journal_bytes;
-	uint32_t bufs_max; /* the lending budget: stream buffers this lane may hold */
+	uint32_t bufs_max;	    /* the lending budget: stream buffers this lane may hold */
+	uint32_t fragment_bufs_max; /* of the pool's reserve, for fragments */
 };
 
 /* pool_bufs: of all lanes; lent_bufs: of these, what the ports' receive rings hold. */

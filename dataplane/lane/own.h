@@ -80,6 +80,7 @@ struct lane {
 	uint32_t rule_n;       /* of so many */
 	uint64_t turned_at;
 	uint64_t links_up; /* a bit a port, as last seen */
+	bool reassembles;  /* the view wants fragments put together */
 
 	struct wire_port wire[PORTS_MAX];
 	struct tcp_path path[PORTS_MAX];
@@ -123,6 +124,9 @@ bool lane_hear(struct lane *lane, uint64_t now);
 
 /* Hands the gathered segments to TCP, its events to the proxy and its packets on. */
 void lane_input(struct lane *lane, uint64_t now);
+
+/* Fragments that wait go first when buffers run out, or when the view refuses them. */
+void lane_look_at_fragments(struct lane *lane);
 
 /* ---- tx.c ---- */
 

@@ -3,9 +3,11 @@
  *
  * A lane that polls a queue for others (or a port that cannot steer) looks only at what a network
  * card would hash and hands the frame over as it came; the lane that it belongs to decodes it.
- * Frames that came through a ring are never handed on.
+ * Frames that came through a ring are never handed on. Fragments are put together where they
+ * arrive; the packet is then handed over like any other.
  */
 #include "lane/own.h"
+#include "wire/ip.h"
 
 #include <string.h>
 
@@ -30,23 +32,26 @@ flush_handover(struct lane *lane)
 	}
 }
 
-/* A frame of this lane's own. Ownership passes in. */
 static void
-take_frame(struct lane *lane, struct buf *frame, uint64_t now)
+refuse_frame(struct lane *lane, struct buf *frame, enum wire_drop drop, uint64_t now)
+{
+	wire_drop_count(lane->count, drop);
+	net_refuse(lane->net, frame, drop, now, &lane->net_out);
+	if (!net_out_has_room(&lane->net_out))
+		lane_take_net_out(lane, now);
+}
+
+/*
+ * A decoded packet of this lane's own; a segment is in the burst's next place. Ownership passes
+ * in.
+ */
+static inline void
+take_packet(struct lane *lane, struct buf *frame, const struct wire_packet *packet, uint64_t now)
 {
 	struct lane_burst *burst = &lane->burst;
-	struct tcp_seg *seg = &burst->seg[burst->n];
-	struct wire_packet packet;
-	enum wire_drop drop = wire_decode(frame, &lane->wire[frame->path], &packet, seg);
+	const struct tcp_seg *seg = &burst->seg[burst->n];
 
-	if (drop != WIRE_OK) {
-		wire_drop_count(lane->count, drop);
-		net_refuse(lane->net, frame, drop, now, &lane->net_out);
-		if (!net_out_has_room(&lane->net_out))
-			lane_take_net_out(lane, now);
-		return;
-	}
-	switch ((enum wire_kind)packet.kind) {
+	switch ((enum wire_kind)packet->kind) {
 	case WIRE_TCP:
 		if (!net_is_ours(lane->net, frame->path, &seg->dst)) {
 			lane->count->lane_drop_not_ours++;
@@ -59,15 +64,100 @@ take_frame(struct lane *lane, struct buf *frame, uint64_t now)
 	case WIRE_ND:
 	case WIRE_MLD:
 	case WIRE_ECHO:
-		net_input(lane->net, frame, &packet, now, &lane->net_out);
+		net_input(lane->net, frame, packet, now, &lane->net_out);
 		if (!net_out_has_room(&lane->net_out))
 			lane_take_net_out(lane, now);
 		return;
 	case WIRE_ICMP_ERROR:
-		tcp_icmp(lane->tcp, &packet.error, now);
+		tcp_icmp(lane->tcp, &packet->error, now);
 		buf_give(frame);
 		return;
 	}
+}
+
+/* The lane of a segment's flow, unless the flow has settled here. */
+static uint16_t
+owner_of(const struct lane *lane, const struct steer *steer, const struct tcp_seg *seg)
+{
+	const struct steer_tuple tuple = { .src = seg->src,
+					   .dst = seg->dst,
+					   .src_port = seg->src_port,
+					   .dst_port = seg->dst_port };
+
+	if (steer_mode(steer) == INSTANCE_STEERING_SINGLE ||
+	    !tcp_is_free(lane->tcp, &seg->dst, seg->dst_port, &seg->src, seg->src_port))
+		return lane->conf.lane_i;
+	return steer_lane(steer, &tuple);
+}
+
+/*
+ * A decoded packet that this lane has polled, though nobody could see its flow before: it was in
+ * fragments, or has IPv6 extension headers. It goes to the lane of its flow; a frame for each that
+ * came at most.
+ */
+static void
+take_by_flow(struct lane *lane, struct buf *frame, const struct wire_packet *packet, uint64_t now)
+{
+	struct lane_handover *h = &lane->handover;
+	uint16_t to = lane->conf.lane_i;
+
+	if (packet->kind == WIRE_TCP)
+		to = owner_of(lane, mesh_steer(lane->conf.mesh, frame->path),
+			      &lane->burst.seg[lane->burst.n]);
+	if (to == lane->conf.lane_i) {
+		take_packet(lane, frame, packet, now);
+		return;
+	}
+	h->frame[to][h->n[to]++] = frame;
+	h->to |= 1ull << to;
+}
+
+/* A fragment that this lane has polled: with the last that was missing there is a packet. */
+static void
+take_fragment(struct lane *lane, struct buf *frame, uint64_t now)
+{
+	struct tcp_seg *seg = &lane->burst.seg[lane->burst.n];
+	struct wire_packet packet;
+	struct buf *whole;
+	enum wire_drop drop;
+
+	whole = net_reassemble(lane->net, frame, now, &lane->net_out);
+	if (!net_out_has_room(&lane->net_out))
+		lane_take_net_out(lane, now);
+	if (whole == NULL)
+		return;
+	drop = wire_decode(whole, &lane->wire[whole->path], &packet, seg);
+	if (drop == WIRE_OK)
+		take_by_flow(lane, whole, &packet, now);
+	else
+		refuse_frame(lane, whole, drop, now);
+}
+
+/* Whether a segment has IPv6 extension headers; of what is no IP the rest says nothing. */
+static inline bool
+has_extensions(const struct wire_packet *packet)
+{
+	return packet->kind == WIRE_TCP && packet->is_v6 &&
+	       packet->l4_off != packet->l3_off + IP6_HEADER;
+}
+
+/* A frame of this lane's own, polled by it or handed over to it. Ownership passes in. */
+static inline void
+take_frame(struct lane *lane, struct buf *frame, bool is_polled, uint64_t now)
+{
+	struct tcp_seg *seg = &lane->burst.seg[lane->burst.n];
+	struct wire_packet packet;
+	enum wire_drop drop = wire_decode(frame, &lane->wire[frame->path], &packet, seg);
+
+	if (drop == WIRE_OK && is_polled && has_extensions(&packet))
+		take_by_flow(lane, frame, &packet, now);
+	else if (drop == WIRE_OK)
+		take_packet(lane, frame, &packet, now);
+	else if (lane->reassembles && is_polled &&
+		 (drop == WIRE_DROP_IP4_FRAGMENT || drop == WIRE_DROP_IP6_FRAGMENT))
+		take_fragment(lane, frame, now);
+	else
+		refuse_frame(lane, frame, drop, now);
 }
 
 /*
@@ -136,7 +226,7 @@ take_polled(struct lane *lane, struct buf **frame, uint32_t n, uint64_t now)
 		uint16_t to = lane_of(lane, frame[i]);
 
 		if (to == lane->conf.lane_i) {
-			take_frame(lane, frame[i], now);
+			take_frame(lane, frame[i], true, now);
 			continue;
 		}
 		h->frame[to][h->n[to]++] = frame[i];
@@ -145,6 +235,27 @@ take_polled(struct lane *lane, struct buf **frame, uint32_t n, uint64_t now)
 	lane->count->wire_rx_frames += n;
 	flush_handover(lane);
 	lane_input(lane, now);
+}
+
+/* Half of the lending budget is held, or the pool has a sixteenth left. */
+static bool
+is_short_of_bufs(const struct lane *lane)
+{
+	uint32_t held = lane_bufs_held(lane) - net_fragment_bufs(lane->net);
+
+	return held > lane->conf.plan.bufs_max / 2 ||
+	       buf_pool_free_n(lane->conf.pool) < buf_pool_size(lane->conf.pool) / 16;
+}
+
+void
+lane_look_at_fragments(struct lane *lane)
+{
+	if (net_fragment_bufs(lane->net) == 0)
+		return;
+	if (!lane->reassembles)
+		net_drop_fragments(lane->net, FRAG_DROP_OFF);
+	else if (is_short_of_bufs(lane))
+		net_drop_fragments(lane->net, FRAG_DROP_PRESSURE);
 }
 
 bool
@@ -214,7 +325,7 @@ hear_rx(struct lane *lane, uint16_t from, uint64_t now)
 	for (uint32_t i = 0; i < n; i++)
 		ask_for(frame[i]);
 	for (uint32_t i = 0; i < n; i++)
-		take_frame(lane, frame[i], now);
+		take_frame(lane, frame[i], false, now);
 	lane->count->lane_taken_over += n;
 	lane_input(lane, now);
 	return n < BURST_MAX;

@@ -126,7 +126,10 @@ peek_ip4(const uint8_t *ip, uint32_t n, bool is_quoted, struct steer_tuple *ret)
 	return true;
 }
 
-/* Behind extension headers a network card finds no ports either; such segments go by no hash. */
+/*
+ * Behind extension headers a network card finds no ports either; such segments go by no hash, and
+ * are handed over when they have been decoded.
+ */
 static bool
 peek_ip6(const uint8_t *ip, uint32_t n, bool is_quoted, struct steer_tuple *ret)
 {

@@ -111,8 +111,10 @@ lane_turn(struct lane *lane, uint64_t now)
 	}
 	found |= lane_hear(lane, now);
 	found |= lane_receive(lane, now);
-	if (now >= lane->runtime_at)
+	if (now >= lane->runtime_at) {
 		lane_take_runtime(lane, now);
+		lane_look_at_fragments(lane);
+	}
 	if (proxy_deadline(lane->proxy) <= now) {
 		proxy_advance(lane->proxy, now);
 		found = true;

@@ -335,8 +335,7 @@ tell_from_now_on(struct net *net, struct address *a, uint8_t times, uint64_t now
 	if (is_told_lately) /* a claim, told again by the timer */
 		return;
 	tell(net, a, out);
-	wheel_set_earlier(net->wheel, net->neighbours.n + ADDRESSES_MAX + PORTS_MAX,
-			  now + TELL_EVERY_NS);
+	wheel_set_earlier(net->wheel, net->neighbours.n + TELLING_TIMER, now + TELL_EVERY_NS);
 }
 
 static bool
@@ -370,7 +369,7 @@ address_tell(struct net *net, uint64_t now, struct net_out *out)
 		is_any = true;
 	}
 	if (is_any)
-		wheel_set(net->wheel, net->neighbours.n + ADDRESSES_MAX + PORTS_MAX,
+		wheel_set(net->wheel, net->neighbours.n + TELLING_TIMER,
 			  now + (own->tell_next == 0 ? TELL_EVERY_NS : TELL_EVERY_NS / 10));
 }
 

@@ -193,6 +193,12 @@ input_echo(struct net *net, struct buf *frame, const struct wire_packet *packet,
 	struct be16 csum, from, to = { 0 };
 	uint8_t *p;
 
+	/* What was put together may not leave in one piece, and is not cut up again. */
+	if (ip_size(&ip.src) + ip.payload_n > net->path[frame->path].mtu) {
+		net->count->net_echo_too_large++;
+		buf_give(frame);
+		return;
+	}
 	frame->m.data_off = (uint16_t)(frame->m.data_off + packet->l4_off);
 	frame->m.data_len = (uint16_t)(frame->m.data_len - packet->l4_off);
 	frame->m.pkt_len -= packet->l4_off;

@@ -75,6 +75,7 @@ net_init(void *mem, const struct net_conf *conf, uint64_t now)
 		  sizeof(struct neighbour));
 	pool_init(&net->waiters, (uint8_t *)mem + at.waiters, NET_WAITING_MAX,
 		  sizeof(struct waiter));
+	reassembly_init(&net->reassembly, conf->fragment_bufs_max, conf->count);
 	net->wheel = wheel_init((uint8_t *)mem + at.wheel, at.neighbours_n + OWN_TIMERS, now);
 	return net;
 }
@@ -85,6 +86,7 @@ net_fini(struct net *net)
 	for (uint32_t i = 0; i < net->neighbours.n; i++)
 		if (pool_is_taken(&net->neighbours, i))
 			neighbour_forget(net, i);
+	net_drop_fragments(net, FRAG_DROP_OFF);
 	ensure(net->waiters.free_n == net->waiters.n);
 }
 
@@ -187,11 +189,13 @@ net_advance(struct net *net, uint64_t now, struct net_out *out)
 			neighbour_on_timer(net, i, now, out);
 		else if (i < net->neighbours.n + ADDRESSES_MAX)
 			address_on_timer(net, i - net->neighbours.n, now, out);
-		else if (i == net->neighbours.n + ADDRESSES_MAX + PORTS_MAX)
+		else if (i == net->neighbours.n + TELLING_TIMER)
 			address_tell(net, now, out);
-		else
+		else if (i < net->neighbours.n + TELLING_TIMER)
 			listen_on_timer(net, (uint16_t)(i - net->neighbours.n - ADDRESSES_MAX), now,
 					out);
+		else
+			fragments_on_timer(net, now, out);
 	}
 }
 

@@ -21,6 +21,7 @@
 #include "abi/addr.h"
 #include "base/buf.h"
 #include "base/limits.h"
+#include "net/reassembly.h"
 #include "wire/wire.h"
 
 struct net;
@@ -38,6 +39,7 @@ struct net_conf {
 	uint16_t path_n;
 	const struct net_path *path; /* [path_n], copied */
 	uint32_t neighbours_max;     /* 0: NET_NEIGHBOURS_MAX */
+	uint32_t fragment_bufs_max;  /* buffers with fragments; 0: REASSEMBLY_BUFS_MAX */
 	bool is_speaker;	     /* detects duplicates and announces */
 	uint64_t seed;
 	struct buf_pool *pool;	/* solicitations and announcements come from here; kept */
@@ -173,6 +175,17 @@ void net_input(struct net *net, struct buf *frame, const struct wire_packet *pac
 void net_refuse(struct net *net, struct buf *frame, enum wire_drop drop, uint64_t now,
 		struct net_out *out);
 
+/*
+ * Takes a received frame that wire_decode refused as a fragment, which the caller has not counted.
+ * Returns the whole packet when it was the last that was missing, as a frame that wire_decode
+ * takes, or else NULL: it waits for the others (at most REASSEMBLY_V6_S), or is dropped and counted.
+ * Ownership of the frame passes in, that of the packet out.
+ */
+struct buf *net_reassemble(struct net *net, struct buf *frame, uint64_t now, struct net_out *out);
+
+/* All fragments that wait are dropped, for this reason. */
+void net_drop_fragments(struct net *net, enum frag_drop why);
+
 /* What another lane heard. */
 void net_learn(struct net *net, const struct net_learned *learned, uint64_t now,
 	       struct net_out *out);
@@ -247,5 +260,8 @@ bool net_find_neighbour(const struct net *net, uint16_t path, const struct ip_ad
 
 /* Packets that wait for neighbours, of the pool's buffers. */
 uint32_t net_waiting_n(const struct net *net);
+
+/* Buffers with fragments, of the ports' pool. */
+uint32_t net_fragment_bufs(const struct net *net);
 
 #endif

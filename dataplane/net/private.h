@@ -12,13 +12,16 @@
 #include "base/prng.h"
 #include "base/wheel.h"
 #include "net/net.h"
+#include "net/reassembly.h"
 
 enum {
 	ADDRESSES_MAX = NET_ADDRESSES_MAX + PORTS_MAX, /* each path's link-local one, too */
 	ROUTES_MAX = NET_ROUTES_MAX + ADDRESSES_MAX,   /* each address's link, too */
-	OWN_TIMERS = ADDRESSES_MAX + PORTS_MAX + 1, /* each path's answer to a query, and telling */
-	OWN_SLOTS = 1024,			    /* more than twice ADDRESSES_MAX */
-	FAMILIES = 2,				    /* 0: IPv4, 1: IPv6 */
+	TELLING_TIMER = ADDRESSES_MAX + PORTS_MAX,     /* behind each path's answer to a query */
+	FRAGMENTS_TIMER = TELLING_TIMER + 1,
+	OWN_TIMERS = FRAGMENTS_TIMER + 1,
+	OWN_SLOTS = 1024, /* more than twice ADDRESSES_MAX */
+	FAMILIES = 2,	  /* 0: IPv4, 1: IPv6 */
 };
 
 #define ROUTE_NONE UINT32_MAX
@@ -116,6 +119,7 @@ struct net {
 	uint64_t reported_ns[PORTS_MAX]; /* when a query was last answered; 0: never */
 
 	struct allowance echoes, errors, news, nameless, questions;
+	struct reassembly reassembly;
 };
 
 /* What somebody on the link said of an address. */
@@ -189,6 +193,16 @@ void send_nd(struct net *net, uint16_t path, const struct nd *nd, const struct i
 
 /* One of an allowance that grows with time; false: it is used up. */
 bool allowance_take(struct allowance *allowance, uint32_t per_s, uint64_t now);
+
+/* ---- refuse.c ---- */
+
+/* Sends the error about a frame, which stays the caller's, or counts that there were too many. */
+void refuse_tell(struct net *net, const struct buf *frame, const struct refusal *refusal,
+		 uint64_t now, struct net_out *out);
+
+/* ---- fragments.c ---- */
+
+void fragments_on_timer(struct net *net, uint64_t now, struct net_out *out);
 
 /* ---- listen.c ---- */
 

@@ -52,6 +52,19 @@ tell(struct net *net, const struct buf *frame, const struct refusal *refusal, ui
 }
 
 void
+refuse_tell(struct net *net, const struct buf *frame, const struct refusal *refusal, uint64_t now,
+	    struct net_out *out)
+{
+	if (!net_is_ours(net, frame->path, &refusal->dst) ||
+	    net_is_ours(net, frame->path, &refusal->src))
+		return;
+	if (allowance_take(&net->errors, ERRORS_PER_S, now))
+		tell(net, frame, refusal, now, out);
+	else
+		net->count->net_icmp_errors_limited++;
+}
+
+void
 net_refuse(struct net *net, struct buf *frame, enum wire_drop drop, uint64_t now,
 	   struct net_out *out)
 {
@@ -59,12 +72,7 @@ net_refuse(struct net *net, struct buf *frame, enum wire_drop drop, uint64_t now
 
 	ensure(frame->path < net->path_n);
 	ensure(net_out_has_room(out));
-	if (refusal_of(frame, drop, &refusal) && net_is_ours(net, frame->path, &refusal.dst) &&
-	    !net_is_ours(net, frame->path, &refusal.src)) {
-		if (allowance_take(&net->errors, ERRORS_PER_S, now))
-			tell(net, frame, &refusal, now, out);
-		else
-			net->count->net_icmp_errors_limited++;
-	}
+	if (refusal_of(frame, drop, &refusal))
+		refuse_tell(net, frame, &refusal, now, out);
 	buf_give(frame);
 }

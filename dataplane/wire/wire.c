@@ -261,29 +261,6 @@ decode_icmp(const struct buf *frame, struct wire_packet *packet)
 				n - ICMP_HEADER, &packet->error);
 }
 
-/* Cuts the frame to n bytes; buffers that held padding only go back. */
-static void
-trim(struct buf *frame, uint32_t n)
-{
-	struct buf *b = frame;
-	uint16_t segs = 1;
-
-	if (frame->m.pkt_len == n)
-		return;
-	frame->m.pkt_len = n;
-	for (; n > b->m.data_len; segs++) {
-		n -= b->m.data_len;
-		b = buf_next(b);
-		ensure(b != NULL);
-	}
-	b->m.data_len = (uint16_t)n;
-	if (segs == frame->m.nb_segs)
-		return;
-	buf_give(buf_next(b));
-	b->m.next = NULL;
-	frame->m.nb_segs = segs;
-}
-
 enum wire_drop
 wire_decode(struct buf *frame, const struct wire_port *port, struct wire_packet *ret_packet,
 	    struct tcp_seg *ret_seg)
@@ -309,6 +286,7 @@ wire_decode(struct buf *frame, const struct wire_port *port, struct wire_packet 
 	if (drop != WIRE_OK)
 		return drop;
 	frame->l3_off = ret_packet->l3_off;
-	trim(frame, ret_packet->l4_off + ret_packet->l4_n);
+	if (frame->m.pkt_len != ret_packet->l4_off + ret_packet->l4_n)
+		buf_trim(frame, ret_packet->l4_off + ret_packet->l4_n);
 	return WIRE_OK;
 }

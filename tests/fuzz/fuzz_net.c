@@ -15,6 +15,7 @@
 
 enum {
 	PATHS = 2,
+	FRAGMENT_BUFS = 20,
 	STEPS_MAX = 300,
 };
 
@@ -125,6 +126,84 @@ put_echo(struct world *w, struct buf *b)
 		ip_emit(&ip, buf_prepend(b, ip_size(&ip.src)));
 }
 
+/* A piece of one of few packets; the sizes are such that they often meet, and overlap. */
+static void
+put_fragment(struct world *w, struct buf *b, bool is_v6)
+{
+	static const uint8_t protocol[] = {
+		IP_PROTO_TCP, IP_PROTO_ICMP, IP_PROTO_ICMP6, 60, 44, 17
+	};
+	uint8_t where = take(w), size = take(w), what = take(w);
+	struct ip ip = { .src = take_addr(w),
+			 .dst = take_addr(w),
+			 .protocol = protocol[(what >> 3) % sizeof(protocol)],
+			 .hop_limit = 9,
+			 .tclass = what & 3 };
+	uint32_t off = (where & 7) * 8u + (where >= 0xf8 ? 65400 : 0), n = size % 66u;
+	bool is_followed = (where & 0x40) != 0;
+	uint8_t *p = buf_append(b, n);
+	struct be16 sum;
+
+	for (uint32_t i = 0; i < n; i++)
+		p[i] = i < 20 ? take(w) : 0;
+	if (is_v6) {
+		p = buf_prepend(b, 8);
+		memcpy(p, (const uint8_t[]){ ip.protocol, 0, 0, 0, 0, 0, 0, size >> 7 }, 8);
+		p[2] = (uint8_t)(off >> 8);
+		p[3] = (uint8_t)(off & 0xf8) | is_followed;
+		ip.protocol = 44;
+	}
+	ip.payload_n = b->m.pkt_len;
+	if (ip_is_v4(&ip.src) != ip_is_v4(&ip.dst) || ip_is_v4(&ip.src) == is_v6)
+		return;
+	p = buf_prepend(b, ip_size(&ip.src));
+	ip_emit(&ip, p);
+	if (is_v6)
+		return;
+	p[5] = size >> 7;
+	p[6] = (uint8_t)(off >> 11) | (is_followed ? 0x20 : 0);
+	p[7] = (uint8_t)(off >> 3);
+	p[10] = p[11] = 0;
+	sum = csum_done(csum_add(p, IP4_HEADER));
+	memcpy(p + 10, &sum, 2);
+}
+
+/* As a lane does it: what is whole again is looked at again, and is no fragment any more. */
+static void
+receive_fragment(struct world *w, bool is_v6)
+{
+	uint16_t path = take(w) % PATHS;
+	const struct wire_port port = { .mac = w->path[path].mac, .vlan = w->path[path].vlan };
+	struct eth eth = { .dst = port.mac,
+			   .src = { { 2, 0, 0, 0, 0, 7 } },
+			   .vlan = port.vlan,
+			   .type = is_v6 ? ETH_TYPE_IP6 : ETH_TYPE_IP4 };
+	struct buf *b = buf_take(w->pool);
+	struct wire_packet packet;
+	struct tcp_seg seg;
+	enum wire_drop drop;
+
+	if (b == NULL)
+		return;
+	put_fragment(w, b, is_v6);
+	eth_emit(&eth, buf_prepend(b, eth_size(&eth)));
+	b->path = path;
+	drop = wire_decode(b, &port, &packet, &seg);
+	if (drop == WIRE_DROP_IP4_FRAGMENT || drop == WIRE_DROP_IP6_FRAGMENT) {
+		b = net_reassemble(w->net, b, w->now, &w->out);
+		if (b == NULL)
+			return;
+		drop = wire_decode(b, &port, &packet, &seg);
+		ensure(drop != WIRE_DROP_IP4_FRAGMENT && drop != WIRE_DROP_IP6_FRAGMENT);
+	}
+	if (drop != WIRE_OK)
+		net_refuse(w->net, b, drop, w->now, &w->out);
+	else if (packet.kind != WIRE_TCP && packet.kind != WIRE_ICMP_ERROR)
+		net_input(w->net, b, &packet, w->now, &w->out);
+	else
+		buf_give(b);
+}
+
 static void
 receive(struct world *w, uint8_t kind)
 {
@@ -201,6 +280,13 @@ step(struct world *w)
 {
 	uint8_t what = take(w);
 
+	if (what >= 0xc0) {
+		if (what == 0xff)
+			net_drop_fragments(w->net, FRAG_DROP_PRESSURE);
+		else
+			receive_fragment(w, what & 1);
+		return;
+	}
 	switch (what % 10) {
 	case 0:
 	case 1:
@@ -247,6 +333,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	struct net_conf conf = { .path_n = PATHS,
 				 .path = w.path,
 				 .neighbours_max = 6,
+				 .fragment_bufs_max = FRAGMENT_BUFS,
 				 .seed = 3,
 				 .is_speaker = n % 2 == 0,
 				 .count = &w.count };
@@ -263,7 +350,9 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	configure(&w);
 	for (uint32_t i = 0; i < STEPS_MAX && w.n > 0; i++) {
 		step(&w);
-		ensure(buf_heap_out_n(w.pool) == w.out.frame_n + net_waiting_n(w.net));
+		ensure(buf_heap_out_n(w.pool) ==
+		       w.out.frame_n + net_waiting_n(w.net) + net_fragment_bufs(w.net));
+		ensure(net_fragment_bufs(w.net) <= FRAGMENT_BUFS);
 		clear(&w);
 	}
 	net_fini(w.net);

@@ -110,3 +110,60 @@ cut_not(const struct buf *packet, uint8_t *bytes, uint32_t n)
 
 	settle(&at, bytes, n);
 }
+
+/* ---- fragments ---- */
+
+static uint32_t
+put_fragment_v4(uint8_t *ip, uint32_t id, uint32_t off, uint32_t n, bool is_followed)
+{
+	struct be16 csum;
+
+	put16(ip + 2, (uint16_t)(IP4_HEADER + n));
+	put16(ip + 4, (uint16_t)id);
+	put16(ip + 6, (uint16_t)(off / 8 | (is_followed ? 0x2000 : 0)));
+	put16(ip + 10, 0);
+	csum = csum_done(csum_add(ip, IP4_HEADER));
+	put_be16(ip + 10, csum);
+	return IP4_HEADER;
+}
+
+static uint32_t
+put_fragment_v6(uint8_t *ip, uint32_t id, uint32_t off, uint32_t n, bool is_followed)
+{
+	uint8_t *header = ip + IP6_HEADER;
+
+	put16(ip + 4, (uint16_t)(8 + n));
+	header[0] = ip[6];
+	header[1] = 0;
+	ip[6] = 44;
+	put16(header + 2, (uint16_t)(off | is_followed));
+	put32(header + 4, id);
+	return IP6_HEADER + 8;
+}
+
+bool
+cut_fragments(const uint8_t *bytes, uint32_t n, uint32_t ip_off, uint32_t part, uint32_t id,
+	      void (*piece)(void *ctx, const uint8_t *bytes, uint32_t n), void *ctx)
+{
+	const uint8_t *ip = bytes + ip_off;
+	bool is_v4 = ip[0] >> 4 == 4;
+	uint32_t header_n = is_v4 ? IP4_HEADER : IP6_HEADER, payload_n;
+	uint8_t one[2048];
+
+	if (n < ip_off + header_n || (!is_v4 && ip[0] >> 4 != 6))
+		return false;
+	payload_n = is_v4 ? get16(ip + 2) - header_n : get16(ip + 4);
+	if (payload_n <= part || ip_off + header_n + payload_n > n)
+		return false;
+	for (uint32_t off = 0; off < payload_n; off += part) {
+		bool is_followed = off + part < payload_n;
+		uint32_t size = is_followed ? part : payload_n - off, at;
+
+		memcpy(one, bytes, ip_off + header_n);
+		at = ip_off + (is_v4 ? put_fragment_v4(one + ip_off, id, off, size, is_followed)
+				     : put_fragment_v6(one + ip_off, id, off, size, is_followed));
+		memcpy(one + at, ip + header_n + off, size);
+		piece(ctx, one, at + size);
+	}
+	return true;
+}

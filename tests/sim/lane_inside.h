@@ -133,7 +133,8 @@ struct lw_host {
 	struct mac mac;
 	struct ip_addr v4, v6;
 	struct lw_link link;
-	uint64_t busy[2]; /* bottleneck: free again at; to the host, from it */
+	uint64_t busy[2];    /* bottleneck: free again at; to the host, from it */
+	uint32_t fragmented; /* packets of the host's, for their identification */
 	struct tcp *tcp;
 	struct net *net;
 	void *tcp_mem, *net_mem;

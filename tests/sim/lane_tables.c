@@ -30,6 +30,7 @@ build_machine(struct lw *w, struct img_build *b)
 
 	img_build_machine(b, &(struct img_machine){
 				     .lanes = conf->lane_n,
+				     .flags = conf->reassembles ? IMG_MACHINE_REASSEMBLES : 0,
 				     .conns_max = conf->conns_max,
 				     .exchanges_max = conf->exchanges_max,
 				     .backlog_max = 4096,

@@ -2,8 +2,8 @@
  * lane_wire.c - the links of the world and the lanes' fake ports.
  *
  * Frames cross as bytes: late, twice, in another order, damaged (one bit, which checksums find;
- * ARP has none and is lost instead, as a card does with a bad frame), cut into small segments, or
- * not at all. A port holds what it was given to send and proves at release that nobody wrote on
+ * ARP has none and is lost instead, as a card does with a bad frame), cut into small segments or
+ * into fragments, or not at all. A port holds what it was given to send and proves at release that nobody wrote on
  * it; it lets a queue be used by its own lane only.
  */
 #include <stdlib.h>
@@ -162,6 +162,32 @@ cross(struct lw *w, struct lw_host *h, bool is_up, const uint8_t *bytes, uint32_
 		fly(w, link, to, bytes, n, at + prng_between(&w->prng, 0, link->delay_ns + 1));
 }
 
+struct pieces {
+	struct lw *w;
+	struct lw_host *h;
+};
+
+static void
+cross_piece(void *ctx, const uint8_t *bytes, uint32_t n)
+{
+	const struct pieces *p = ctx;
+
+	cross(p->w, p->h, true, bytes, n);
+}
+
+/* A frame, or the fragments that a router on the way to the port makes of it. */
+static void
+cross_router(struct lw *w, struct lw_host *h, bool is_up, const uint8_t *bytes, uint32_t n)
+{
+	struct pieces pieces = { .w = w, .h = h };
+	uint32_t part = h->link.fragment_bytes, l3;
+
+	type_at(bytes, n, &l3);
+	if (!is_up || part == 0 ||
+	    !cut_fragments(bytes, n, l3, part, h->fragmented++, cross_piece, &pieces))
+		cross(w, h, is_up, bytes, n);
+}
+
 /* A segment as several, each with this much payload: what a path may do to a stream. */
 static void
 cross_cut(struct lw *w, struct lw_host *h, bool is_up, const uint8_t *bytes, uint32_t n)
@@ -177,7 +203,7 @@ cross_cut(struct lw *w, struct lw_host *h, bool is_up, const uint8_t *bytes, uin
 	memcpy(port.mac.b, bytes, 6);
 	if (cut == 0 || n > BUF_ROOM || wire_decode(whole, &port, &packet, &seg) != WIRE_OK ||
 	    packet.kind != WIRE_TCP || seg.payload_n <= cut) {
-		cross(w, h, is_up, bytes, n);
+		cross_router(w, h, is_up, bytes, n);
 		buf_give(whole);
 		return;
 	}
@@ -193,7 +219,7 @@ cross_cut(struct lw *w, struct lw_host *h, bool is_up, const uint8_t *bytes, uin
 		memcpy(buf_append(b, piece), bytes + seg.payload_off + done, piece);
 		seg_emit_packet(&part, &(struct seg_how){ 0 }, b);
 		eth_emit(&packet.eth, buf_prepend(b, eth_size(&packet.eth)));
-		cross(w, h, is_up, buf_data(b), b->m.data_len);
+		cross_router(w, h, is_up, buf_data(b), b->m.data_len);
 		buf_give(b);
 		done += piece;
 	}

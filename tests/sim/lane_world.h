@@ -34,7 +34,8 @@ struct lw_link {
 	uint32_t loss, duplicate, reorder, corrupt; /* per 1000 */
 	uint64_t byte_ns;			    /* 0: no bottleneck */
 	uint64_t queue_ns;			    /* drop beyond so much waiting */
-	uint32_t cut_bytes; /* segments are cut to this much payload; 0: they are not */
+	uint32_t cut_bytes;	 /* segments are cut to this much payload; 0: they are not */
+	uint32_t fragment_bytes; /* IP payload to the port, a multiple of 8; 0: no fragments */
 };
 
 /* How the fake port spreads flows over its queues. */
@@ -180,6 +181,8 @@ struct lw_conf {
 	uint64_t body_ns;
 	bool has_rules;	   /* "/r/1" is asked for, and a rule makes it "/1" for the origins */
 	bool has_outbound; /* has_rules, and others look through every response, head and body */
+
+	bool reassembles; /* fragments are put together, not refused */
 
 	/* what happens meanwhile, between these two times on average; 0: never */
 	uint64_t reload_ns;  /* tables change */

@@ -63,6 +63,7 @@ static const struct broken parsed[] = {
 	{ MACHINE("cores:", PORT), 2, 9, "'cores' has no value", "cores: [1]" },
 	{ MACHINE("cores: [1]\n  lanes: 65", PORT), 3, 10, "'65' is out of range", "from 1 to 64" },
 	{ MACHINE("cores: [1]\n  poll: fast", PORT), 3, 9, "'fast' is not a value of 'poll'", "adaptive or busy" },
+	{ MACHINE("cores: [1]\n  fragments: drop", PORT), 3, 14, "'drop' is not a value of 'fragments'", "refuse or reassemble" },
 	{ MACHINE("cores: [1]\n  hugepages: maybe", PORT), 3, 14, "neither true nor false", "hugepages: true" },
 	{ MACHINE("cores: [1]\n  memory: 64KB", PORT), 3, 11, "'64KB' is not a size", "KiB, MiB and GiB" },
 	{ MACHINE("cores: [1]", "{name: p, device: packet:e0}"), 4, 7, "the port 'p' has no 'addresses'", "add addresses:" },

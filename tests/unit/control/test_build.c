@@ -83,6 +83,22 @@ tcp_is_as_the_machine_says(void **state)
 }
 
 static void
+fragments_are_refused_unless_the_machine_says_otherwise(void **state)
+{
+	struct tables t = image_of("machine:\n  ports: [" ONE_PORT() "]\n", NULL);
+
+	(void)state;
+	assert_true((img_machine(&t.img)->flags & IMG_MACHINE_REASSEMBLES) == 0);
+	tables_close(&t);
+	t = image_of("machine:\n  fragments: refuse\n  ports: [" ONE_PORT() "]\n", NULL);
+	assert_true((img_machine(&t.img)->flags & IMG_MACHINE_REASSEMBLES) == 0);
+	tables_close(&t);
+	t = image_of("machine:\n  fragments: reassemble\n  ports: [" ONE_PORT() "]\n", NULL);
+	assert_true((img_machine(&t.img)->flags & IMG_MACHINE_REASSEMBLES) != 0);
+	tables_close(&t);
+}
+
+static void
 tcp_left_out_is_the_usual(void **state)
 {
 	struct tables t = image_of("machine:\n  ports: [" ONE_PORT() "]\n", NULL);
@@ -444,6 +460,7 @@ main(void)
 		cmocka_unit_test(the_same_model_gives_the_same_bytes),
 		cmocka_unit_test(cores_left_out_are_all_but_the_first),
 		cmocka_unit_test(tcp_is_as_the_machine_says),
+		cmocka_unit_test(fragments_are_refused_unless_the_machine_says_otherwise),
 		cmocka_unit_test(tcp_left_out_is_the_usual),
 		cmocka_unit_test(slots_survive_insertion_in_front),
 		cmocka_unit_test(a_renamed_server_is_a_new_one),

@@ -95,6 +95,17 @@ lanes_and_cores_wait(void **state)
 }
 
 static void
+fragments_are_taken_live(void **state)
+{
+	(void)state;
+	assert_diff("machine:\n  cores: [1]\n  ports: [{name: p, device: packet:e0, addresses: "
+		    "[10.0.0.5/24]}]\n",
+		    "machine:\n  cores: [1]\n  fragments: reassemble\n  ports: [{name: p, device: "
+		    "packet:e0, addresses: [10.0.0.5/24]}]\n",
+		    "~ machine fragments put together: false -> true\n");
+}
+
+static void
 ports_wait_whole(void **state)
 {
 	(void)state;
@@ -199,6 +210,7 @@ main(void)
 		cmocka_unit_test(servers_come_go_and_change_live),
 		cmocka_unit_test(a_listener_moves_live),
 		cmocka_unit_test(lanes_and_cores_wait),
+		cmocka_unit_test(fragments_are_taken_live),
 		cmocka_unit_test(ports_wait_whole),
 		cmocka_unit_test(ports_in_another_order_wait_too),
 		cmocka_unit_test(rules_come_go_change_and_move),

@@ -11,6 +11,8 @@
 #include <cmocka.h>
 
 #include "abi/build.h"
+#include "wire/checksum.h"
+#include "wire/ip.h"
 
 enum {
 	TOWN_PORT = 20000, /* source port of connection 0 */
@@ -23,6 +25,7 @@ static const uint8_t key[40] = {
 };
 static const uint8_t our_ip[4] = { 10, 0, 0, 1 }, peer_ip[4] = { 10, 0, 0, 2 };
 static const struct mac our_mac = { { 2, 0, 0, 0, 0, 1 } }, peer_mac = { { 2, 0, 0, 0, 0, 2 } };
+const struct ip_addr town_ip6 = { .b = { 0x20, 1, 0xd, 0xb8, [15] = 1 } };
 static uint16_t spread_queues;
 
 uint16_t
@@ -109,6 +112,47 @@ put_eth(const struct town *town, struct buf *frame, uint16_t type)
 	frame->path = 0;
 }
 
+/* The bytes from off on, of a packet, as a fragment of it; the frame is whole. */
+static struct buf *
+piece_of(struct town *town, const struct buf *packet, uint32_t off, uint32_t n, bool more)
+{
+	struct buf *b = buf_take(town->wire);
+	const uint8_t *from = buf_data(packet);
+	uint8_t *p = buf_append(b, IP4_HEADER + n);
+	struct be16 sum;
+
+	memcpy(p, from, IP4_HEADER);
+	memcpy(p + IP4_HEADER, from + IP4_HEADER + off, n);
+	p[2] = (uint8_t)((IP4_HEADER + n) >> 8);
+	p[3] = (uint8_t)(IP4_HEADER + n);
+	p[4] = from[IP4_HEADER]; /* the source port: one packet a connection */
+	p[5] = from[IP4_HEADER + 1];
+	p[6] = more ? 0x20 : 0;
+	p[7] = (uint8_t)(off / 8);
+	p[10] = p[11] = 0;
+	sum = csum_done(csum_add(p, IP4_HEADER));
+	memcpy(p + 10, &sum, 2);
+	put_eth(town, b, ETH_TYPE_IP4);
+	return b;
+}
+
+/* Packets of some length in two pieces. */
+static void
+deliver_packet(struct town *town, struct buf *packet)
+{
+	uint32_t n = packet->m.pkt_len - IP4_HEADER, cut = SEG_HEADER + 4;
+
+	if (!town->cuts || n <= cut) {
+		put_eth(town, packet, ETH_TYPE_IP4);
+		deliver(town, packet);
+		return;
+	}
+	if (!town->forgets)
+		deliver(town, piece_of(town, packet, cut, n - cut, false));
+	deliver(town, piece_of(town, packet, 0, cut, true));
+	buf_give(packet);
+}
+
 static void
 send_seg(struct town *town, uint32_t i, uint8_t flags, const char *text)
 {
@@ -131,9 +175,8 @@ send_seg(struct town *town, uint32_t i, uint8_t flags, const char *text)
 	assert_non_null(b);
 	memcpy(buf_append(b, n), text, n);
 	seg_emit_packet(&seg, &how, b);
-	put_eth(town, b, ETH_TYPE_IP4);
 	c->seq = seq_add(c->seq, n + ((flags & (TCP_SYN | TCP_FIN)) != 0 ? 1 : 0));
-	deliver(town, b);
+	deliver_packet(town, b);
 }
 
 static void
@@ -243,6 +286,13 @@ town_ask(struct town *town, uint32_t i)
 	send_seg(town, i, TCP_SYN, "");
 }
 
+void
+town_send(struct town *town, struct buf *packet, uint16_t type)
+{
+	put_eth(town, packet, type);
+	deliver(town, packet);
+}
+
 /* ---- the lanes ---- */
 
 /* Of one set, each with a pattern of its own; slots from 0 on. */
@@ -280,7 +330,7 @@ rules(struct img_build *b, uint32_t n, uint32_t incarnation)
 }
 
 static struct view *
-view_of_town(uint16_t lane_n, uint64_t generation, uint32_t rule_n, uint32_t incarnation)
+view_of_town(const struct town *town, uint64_t generation, uint32_t rule_n, uint32_t incarnation)
 {
 	struct abi_fault fault;
 	struct img_build b;
@@ -289,7 +339,8 @@ view_of_town(uint16_t lane_n, uint64_t generation, uint32_t rule_n, uint32_t inc
 	size_t n;
 
 	img_build_init(&b, realloc);
-	img_build_machine(&b, &(struct img_machine){ .lanes = lane_n,
+	img_build_machine(&b, &(struct img_machine){ .lanes = town->lane_n,
+						     .flags = town->flags,
 						     .conns_max = 2048,
 						     .server_slots = 16,
 						     .head_max_bytes = 16384,
@@ -301,6 +352,7 @@ view_of_town(uint16_t lane_n, uint64_t generation, uint32_t rule_n, uint32_t inc
 					       .device = img_build_text(&b, "p0"),
 					       .kind = IMG_DEVICE_PACKET });
 	img_build_address(&b, &(struct img_address){ .ip = ip_from_v4(our_ip), .prefix = 24 });
+	img_build_address(&b, &(struct img_address){ .ip = town_ip6, .prefix = 64 });
 	img_build_listener(&b, &(struct img_listener){ .slot = 1,
 						       .incarnation = 1,
 						       .name = img_build_text(&b, "web"),
@@ -316,7 +368,7 @@ view_of_town(uint16_t lane_n, uint64_t generation, uint32_t rule_n, uint32_t inc
 		rules(&b, rule_n, incarnation);
 	assert_true(img_build_finish(&b, &bytes, &n));
 	img_build_fini(&b);
-	view = view_of(bytes, n, generation, lane_n, &fault);
+	view = view_of(bytes, n, generation, town->lane_n, &fault);
 	if (view == NULL) {
 		char text[ABI_FAULT_TEXT_BYTES];
 
@@ -403,7 +455,8 @@ town_open(struct town *town, const struct town_conf *conf)
 	town->wire = buf_heap_open(2 * TOWN_WIRE);
 	open_port(town, conf);
 	town->mesh = mesh_init(zeroed(mesh_size(&mesh)), &mesh);
-	town->view = view_of_town(conf->lane_n, 1, conf->rule_n, 1);
+	town->flags = conf->flags;
+	town->view = view_of_town(town, 1, conf->rule_n, 1);
 	view_set_init(&town->views, conf->lane_n);
 	town->views.current = town->view;
 	town->views.epoch++;
@@ -415,7 +468,7 @@ void
 town_publish(struct town *town, uint32_t rule_n, uint32_t incarnation)
 {
 	town->views_before[town->published_n++] = town->view;
-	town->view = view_of_town(town->lane_n, 1 + town->published_n, rule_n, incarnation);
+	town->view = view_of_town(town, 1 + town->published_n, rule_n, incarnation);
 	town->views.current = town->view;
 	town->views.epoch++;
 }

@@ -51,12 +51,15 @@ struct town {
 	bool is_down;	/* the port's link */
 	struct mac mac; /* the peer's: others' frames it does not hear */
 	bool moves;	/* it has another before it sends its next request, and tells nobody */
+	bool cuts;	/* the peer's requests come in two pieces, the second first */
+	bool forgets;	/* and of these only the first comes */
 	struct town_queue queue[TOWN_LANES];
 	town_spread_fn *spread;
 	struct mesh *mesh;
 	struct view_set views;
 	struct view *view, *views_before[2]; /* town_publish */
 	uint32_t published_n;
+	uint32_t flags; /* of the next view's machine */
 	struct lane *lane[TOWN_LANES];
 	struct board board[TOWN_LANES];
 	struct asks asks;
@@ -76,6 +79,7 @@ struct town_conf {
 	town_spread_fn *spread;
 	uint32_t bufs_n;
 	uint32_t rule_n; /* of the view, of incarnation 1; no listener binds them */
+	uint32_t flags;	 /* of its machine: IMG_MACHINE_… */
 };
 
 void town_open(struct town *town, const struct town_conf *conf);
@@ -89,6 +93,10 @@ void town_publish(struct town *town, uint32_t rule_n, uint32_t incarnation);
 
 /* The i-th connection's SYN, and later its request, which the peer sends once it is open. */
 void town_ask(struct town *town, uint32_t i);
+
+/* An IP packet of the peer's, from town->wire; our IPv6 address, at which nothing listens. */
+void town_send(struct town *town, struct buf *packet, uint16_t ethertype);
+extern const struct ip_addr town_ip6;
 
 /* The peer asks who has our address. */
 void town_ask_arp(struct town *town);

@@ -1,0 +1,213 @@
+/*
+ * test_fragments.c - lanes whose clients' requests come in two pieces: refused or put together,
+ * where they arrive, and served by the lane of their flow.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "net/net.h"
+#include "town.h"
+#include "wire/ip.h"
+
+enum {
+	ASKS = 100,
+	POOL = 4096,
+};
+
+static struct town town;
+
+static void
+open_town(uint16_t lane_n, uint16_t queue_n, bool has_rss, uint32_t flags)
+{
+	town_open(&town, &(struct town_conf){ .lane_n = lane_n,
+					      .queue_n = queue_n,
+					      .has_rss = has_rss,
+					      .spread = has_rss ? town_spread_right : NULL,
+					      .bufs_n = POOL,
+					      .flags = flags });
+	town.cuts = true;
+}
+
+static void
+ask(uint32_t first, uint32_t n)
+{
+	town_ask(&town, first);
+	town_run(&town, 30);
+	for (uint32_t i = first + 1; i < first + n; i++)
+		town_ask(&town, i);
+	town_run(&town, 400);
+}
+
+static uint32_t
+answered(uint32_t first, uint32_t n)
+{
+	uint32_t done = 0;
+
+	for (uint32_t i = first; i < first + n; i++)
+		done += town.conn[i].is_done;
+	return done;
+}
+
+static uint32_t
+held(void)
+{
+	uint32_t n = 0;
+
+	for (uint16_t i = 0; i < town.lane_n; i++)
+		n += net_fragment_bufs(lane_net(town.lane[i]));
+	return n;
+}
+
+/* All pieces come to lane 0: by one queue, or because a card has no hash for them. */
+static void
+serve(uint16_t queue_n, bool has_rss)
+{
+	open_town(4, queue_n, has_rss, IMG_MACHINE_REASSEMBLES);
+	ask(0, ASKS);
+	assert_int_equal(answered(0, ASKS), ASKS);
+	assert_int_equal(town.resets, 0);
+	assert_int_equal(TOWN_SUM(&town, net_reassembled), ASKS);
+	assert_int_equal(town.board[0].counters->net_reassembled, ASKS);
+	for (uint32_t i = 0; i < 4; i++)
+		assert_true(town.board[i].counters->http_requests > ASKS / 4 / 3);
+	assert_true(TOWN_SUM(&town, lane_handed_over) >= ASKS / 2);
+	assert_int_equal(TOWN_SUM(&town, wire_drop_ip4_fragment), 0);
+	if (has_rss)
+		assert_int_equal(steer_mode(mesh_steer(town.mesh, 0)), INSTANCE_STEERING_RSS);
+	assert_int_equal(held(), 0);
+	town_close(&town);
+}
+
+static void
+what_came_in_pieces_reaches_the_lane_of_its_flow(void **state)
+{
+	(void)state;
+	serve(1, false);
+	serve(4, true);
+}
+
+static void
+one_lane_serves_what_came_in_pieces(void **state)
+{
+	(void)state;
+	open_town(1, 1, false, IMG_MACHINE_REASSEMBLES);
+	ask(0, ASKS);
+	assert_int_equal(answered(0, ASKS), ASKS);
+	assert_int_equal(TOWN_SUM(&town, lane_handed_over), 0);
+	town_close(&town);
+}
+
+/* A segment behind an atomic fragment header (RFC 6946). */
+static void
+send_atomic(uint16_t src_port)
+{
+	static const uint8_t atomic[] = { IP_PROTO_TCP, 0, 0, 0, 0, 0, 0, 7 };
+	struct tcp_seg seg = { .src = town_ip6,
+			       .dst = town_ip6,
+			       .src_port = src_port,
+			       .dst_port = 80,
+			       .flags = TCP_ACK };
+	struct buf *b = buf_take(town.wire);
+	uint8_t *p;
+
+	seg.src.b[15] = 2;
+	seg_emit_packet(&seg, &(struct seg_how){ 0 }, b);
+	p = buf_prepend(b, sizeof(atomic));
+	memmove(p, p + sizeof(atomic), IP6_HEADER);
+	memcpy(p + IP6_HEADER, atomic, sizeof(atomic));
+	p[5] = (uint8_t)(p[5] + sizeof(atomic));
+	p[6] = 44;
+	town_send(&town, b, ETH_TYPE_IP6);
+}
+
+/* No card sees what is behind them, and no lane before it has decoded the packet. */
+static void
+segments_behind_extension_headers_reach_the_lane_of_their_flow(void **state)
+{
+	(void)state;
+	open_town(4, 1, false, 0);
+	town_run(&town, 10);
+	for (uint16_t i = 0; i < ASKS; i++)
+		send_atomic((uint16_t)(3000 + i));
+	town_run(&town, 30);
+	for (uint32_t i = 0; i < 4; i++)
+		assert_true(town.board[i].counters->tcp_rx_no_flow > ASKS / 4 / 3);
+	assert_int_equal(TOWN_SUM(&town, tcp_rx_no_flow), ASKS);
+	assert_int_equal(TOWN_SUM(&town, wire_drop_ip6_fragment), 0);
+	town_close(&town);
+}
+
+/* A new view changes it, both ways; what waits then is dropped. */
+static void
+fragments_are_refused_unless_the_view_wants_them(void **state)
+{
+	(void)state;
+	open_town(2, 1, false, 0);
+	ask(0, 10);
+	assert_int_equal(answered(0, 10), 0);
+	assert_int_equal(TOWN_SUM(&town, wire_drop_ip4_fragment), 20);
+	assert_int_equal(TOWN_SUM(&town, net_fragments), 0);
+
+	town.flags = IMG_MACHINE_REASSEMBLES;
+	town_publish(&town, 0, 1);
+	ask(10, 10);
+	assert_int_equal(answered(10, 10), 10);
+	town.forgets = true;
+	ask(20, 10);
+	assert_int_equal(held(), 8); /* of one source */
+
+	town.flags = 0;
+	town_publish(&town, 0, 1);
+	town_run(&town, 30);
+	assert_int_equal(held(), 0);
+	assert_int_equal(TOWN_SUM(&town, net_frag_drop_off), 8);
+	town.forgets = false;
+	ask(30, 10);
+	assert_int_equal(answered(30, 10), 0);
+	assert_int_equal(TOWN_SUM(&town, wire_drop_ip4_fragment), 40);
+	town_close(&town);
+}
+
+/* They are the first to go; connections do not notice. */
+static void
+fragments_go_when_buffers_run_out(void **state)
+{
+	struct buf *taken[POOL];
+	uint32_t n = POOL - POOL / 16 + 1;
+
+	(void)state;
+	open_town(2, 1, false, IMG_MACHINE_REASSEMBLES);
+	town.forgets = true;
+	ask(0, 4);
+	assert_int_equal(held(), 4);
+	assert_int_equal(lane_bufs_held(town.lane[0]), 4);
+	assert_true(buf_take_burst(town.pool, taken, n));
+	town_run(&town, 100);
+	assert_int_equal(held(), 0);
+	assert_int_equal(TOWN_SUM(&town, net_frag_drop_pressure), 4);
+	town.cuts = false;
+	ask(10, 10);
+	assert_int_equal(answered(10, 10), 10);
+	buf_give_burst(taken, n);
+	town_close(&town);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_came_in_pieces_reaches_the_lane_of_its_flow),
+		cmocka_unit_test(one_lane_serves_what_came_in_pieces),
+		cmocka_unit_test(segments_behind_extension_headers_reach_the_lane_of_their_flow),
+		cmocka_unit_test(fragments_are_refused_unless_the_view_wants_them),
+		cmocka_unit_test(fragments_go_when_buffers_run_out),
+	};
+
+	return cmocka_run_group_tests_name("fragments", tests, NULL, NULL);
+}
