@@ -25,6 +25,7 @@ fail_route(struct proxy *p, struct exch *e, enum decide_cause cause)
 
 	/* What became of the last try says more than that none is left. */
 	if (e->tries != 0 && e->cause != JOURNAL_CAUSE_NONE) {
+		e->limit_ns = e->cause == JOURNAL_CAUSE_CONNECT_TIMEOUT ? e->connect_ns : 0;
 		exch_fail(p, e, e->cause == JOURNAL_CAUSE_CONNECT_TIMEOUT ? 504 : 502,
 			  (enum journal_cause)e->cause, 0);
 		return;
@@ -104,6 +105,7 @@ step_route(struct proxy *p, struct exch *e)
 	const struct conn *client = conn_at(p, e->client);
 	uint32_t listener_i = conn_listener(p, conn_at(p, e->client));
 	struct decide_facts facts = exch_facts(p, e);
+	struct decide_route last;
 	struct decide_way way;
 	enum decide_cause cause;
 	enum journal_cause built;
@@ -124,10 +126,14 @@ step_route(struct proxy *p, struct exch *e)
 			return;
 		facts.way = &way;
 	}
+	if (e->tries != 0)
+		last = e->route;
 	cause = decide_route(p->img, listener_i, &facts, p->farms, &e->tried, p->now, &e->route);
 	if (e->route.farm_i != (uint32_t)IMG_NONE)
 		copy_farm(p, e);
 	if (cause != DECIDE_CAUSE_NONE) {
+		if (e->tries != 0)
+			e->route = last; /* the record names who failed */
 		fail_route(p, e, cause);
 		return;
 	}

@@ -70,6 +70,8 @@ when_all_refuse_the_cause_is_told(void **state)
 	expect_has(s, c, "HTTP/1.1 502 ");
 	expect_record(s, 502, JOURNAL_CAUSE_CONNECT_REFUSED);
 	assert_int_equal(s->record.tries, 3);
+	assert_int_equal(s->record.server_incarnation, 1);
+	assert_int_equal(s->record.upstream_port, 8080);
 	/* servers come back: the next request is answered, not refused because all rest */
 	for (uint32_t i = 0; i < 3; i++)
 		origin_listen(s, i, true);
