@@ -21,8 +21,8 @@ enum {
 
 /* clang-format off */
 #define CTL_VERBS(x)                                                                               \
-	x(check) x(apply) x(diff) x(status) x(servers) x(server) x(lanes) x(cores) x(tune)         \
-	x(sessions) x(stats) x(rules) x(explain)                                                   \
+	x(check) x(apply) x(diff) x(status) x(farms) x(servers) x(server) x(lanes) x(cores)        \
+	x(tune) x(sessions) x(stats) x(logs) x(rules) x(explain)                                   \
 	x(import) x(doctor) x(schema) x(completion) x(version)
 /* clang-format on */
 

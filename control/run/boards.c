@@ -94,6 +94,26 @@ boards_server_sum(const struct boards *boards, const char *name, uint32_t slot,
 	return sum;
 }
 
+bool
+boards_server_newest(const struct boards *boards, const char *at, const char *what, uint32_t slot,
+		     uint32_t incarnation, uint64_t *ret_at, uint64_t *ret_what)
+{
+	uint64_t newest = 0;
+
+	for (uint32_t i = 0; i < boards->n; i++) {
+		const struct board_view *view = &boards->view[i];
+		uint64_t this = knows_server(view, slot, incarnation) ? word(view, at, slot) : 0;
+
+		if (this <= newest)
+			continue;
+		newest = this;
+		*ret_what = word(view, what, slot);
+	}
+	if (newest > 0)
+		*ret_at = newest;
+	return newest > 0;
+}
+
 uint32_t
 boards_server_count(const struct boards *boards, const char *name, uint32_t slot,
 		    uint32_t incarnation, uint64_t value)

@@ -35,6 +35,14 @@ bool boards_lane_hist(const struct boards *boards, uint32_t lane, const char *na
 uint64_t boards_server_sum(const struct boards *boards, const char *name, uint32_t slot,
 			   uint32_t incarnation);
 
+/*
+ * Of the lanes that know it, the one whose word `at` is the largest: that one's `at` and `what`.
+ * False: it is 0 on all.
+ */
+bool boards_server_newest(const struct boards *boards, const char *at, const char *what,
+			  uint32_t slot, uint32_t incarnation, uint64_t *ret_at,
+			  uint64_t *ret_what);
+
 /* On how many lanes that word has this value. */
 uint32_t boards_server_count(const struct boards *boards, const char *name, uint32_t slot,
 			     uint32_t incarnation, uint64_t value);

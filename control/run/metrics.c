@@ -148,6 +148,7 @@ server_word_is_left_out(const char *name)
 {
 	return strcmp(name, "server_incarnation") == 0 || strcmp(name, "server_health") == 0 ||
 	       strcmp(name, "server_rested_until") == 0 ||
+	       strncmp(name, "server_failed_", strlen("server_failed_")) == 0 ||
 	       strncmp(name, "server_status_", strlen("server_status_")) == 0;
 }
 

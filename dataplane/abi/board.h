@@ -79,7 +79,9 @@ enum {
 	x(status_4xx, responses, COUNTER, "responses 400 to 499")                                  \
 	x(status_5xx, responses, COUNTER, "responses from 500 on")                                 \
 	x(bytes_out, bytes, COUNTER, "bytes sent to it")                                           \
-	x(bytes_in, bytes, COUNTER, "bytes received from it")
+	x(bytes_in, bytes, COUNTER, "bytes received from it")                                      \
+	x(failed_at, ns, GAUGE, "monotonic time of its last failure, 0 none")                      \
+	x(failed_cause, cause, GAUGE, "why, by the journal's list of causes")
 
 /* ... of a rule, inbound or outbound, by slot. */
 #define BOARD_RULE_WORDS(x)                                                                        \

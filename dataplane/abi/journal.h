@@ -282,6 +282,9 @@ enum journal_got {
 enum journal_got journal_next(struct journal_reader *r, void *room,
 			      struct journal_access *ret_access, struct journal_text *ret_text);
 
+/* The writer's position: what is before it is whole, unless the ring has gone round since. */
+uint64_t journal_written(const struct journal_reader *r);
+
 /* Records the lane dropped because the ring was full. */
 uint64_t journal_dropped(const struct journal_reader *r);
 

@@ -59,8 +59,8 @@ shared_head(const struct journal_reader *r)
 	return (const void *)r->bytes;
 }
 
-static uint64_t
-written(const struct journal_reader *r)
+uint64_t
+journal_written(const struct journal_reader *r)
 {
 	return __atomic_load_n(&shared_head(r)->written, __ATOMIC_ACQUIRE);
 }
@@ -68,7 +68,7 @@ written(const struct journal_reader *r)
 bool
 journal_seek(struct journal_reader *r, uint64_t position)
 {
-	uint64_t end = written(r);
+	uint64_t end = journal_written(r);
 
 	if (position % JOURNAL_ALIGN != 0 || position > end || end - position > r->ring_bytes)
 		return false;
@@ -147,7 +147,7 @@ journal_next(struct journal_reader *r, void *room, struct journal_access *ret_ac
 
 		/* The writer's line is asked for once for all that it holds then. */
 		if (r->position == r->end) {
-			r->end = written(r);
+			r->end = journal_written(r);
 			if (r->position == r->end)
 				return JOURNAL_GOT_NOTHING;
 		}

@@ -227,6 +227,15 @@ farm_leave(struct farms *f, uint32_t slot, uint32_t incarnation, uint16_t status
 }
 
 void
+farm_blamed(struct farms *f, uint32_t slot, uint32_t incarnation, uint32_t cause, uint64_t now)
+{
+	if (farm_server_of(f, slot, incarnation) == NULL)
+		return;
+	f->cold[slot].stats.failed_at = now;
+	f->cold[slot].stats.failed_cause = cause;
+}
+
+void
 farm_facts(const struct farms *f, uint32_t slot, struct farm_facts *ret_facts)
 {
 	ensure(slot < f->slots_max);

@@ -82,6 +82,8 @@ struct farm_stats {
 	uint64_t status_3xx, status_4xx, status_5xx;
 	uint64_t bytes_up, bytes_down;
 	uint64_t rests;
+	uint64_t failed_at; /* its last failure, 0 none, and why: the caller's number */
+	uint32_t failed_cause;
 };
 
 /* One member as a view lists it. */
@@ -171,6 +173,11 @@ void farm_enter(struct farms *farms, uint32_t slot, uint32_t incarnation, bool i
 
 void farm_leave(struct farms *farms, uint32_t slot, uint32_t incarnation, uint16_t status,
 		uint64_t bytes_up, uint64_t bytes_down);
+
+/* It failed a connection or a request, for a reason whose number is the caller's: kept for the
+ * board. */
+void farm_blamed(struct farms *farms, uint32_t slot, uint32_t incarnation, uint32_t cause,
+		 uint64_t now);
 
 /* ---- facts, by slot; zero for a slot never placed ---- */
 

@@ -87,6 +87,8 @@ publish_server(const struct lane *lane, uint32_t slot, uint64_t now)
 	to->conns_idle = idle_n;
 	to->bytes_out = stats->bytes_up;
 	to->bytes_in = stats->bytes_down;
+	to->failed_at = stats->failed_at;
+	to->failed_cause = stats->failed_cause;
 }
 
 static void

@@ -152,6 +152,21 @@ server_leave(struct proxy *p, struct exch *e, uint16_t status)
 		   e->body[DIR_DOWN].bytes_in);
 }
 
+/* Whether it is the server's doing. */
+static bool
+is_servers(uint32_t cause)
+{
+	return cause >= JOURNAL_CAUSE_SEND_TIMEOUT &&
+	       cause <= JOURNAL_CAUSE_UPSTREAM_HEAD_TOO_LARGE;
+}
+
+static void
+server_blame(struct proxy *p, const struct exch *e, uint32_t cause)
+{
+	if (e->has_server && is_servers(cause))
+		farm_blamed(p->farms, e->route.slot, e->route.incarnation, cause, p->now);
+}
+
 static void
 measure(struct proxy *p, const struct exch *e)
 {
@@ -177,6 +192,8 @@ finish(struct proxy *p, struct exch *e, enum up_end how)
 	measure(p, e);
 	if (e->is_logged && p->conf.journal != NULL)
 		record_put(p, e);
+	if (e->cause != JOURNAL_CAUSE_NONE)
+		server_blame(p, e, e->cause);
 	server_leave(p, e, is_whole ? e->upstream_status : 0);
 	up_detach(p, e, how);
 	p->bufs_held -= e->head.n;
@@ -395,6 +412,7 @@ static void
 try_elsewhere(struct proxy *p, struct exch *e, enum journal_cause cause)
 {
 	p->retry_budget -= RETRY_COST;
+	server_blame(p, e, cause);
 	server_leave(p, e, 0);
 	up_detach(p, e, UP_ABORT);
 	step_dial_another(p, e, cause);

@@ -224,6 +224,7 @@ step_dial_lost(struct proxy *p, struct exch *e)
 	}
 	p->conf.count->proxy_dials_failed++;
 	farm_dialled(p->farms, up->slot, up->incarnation, end, p->now);
+	farm_blamed(p->farms, up->slot, up->incarnation, cause, p->now);
 	up->exch = (uint32_t)NONE;
 	e->up = (uint32_t)NONE;
 	leg_release(p, &up->leg);

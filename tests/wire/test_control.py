@@ -92,7 +92,8 @@ def test_every_verb_answers(lab):
     lab.nginx("b")
     lab.start(lab.config())
     path = lab.path("penstock.yaml")
-    for words in (["check", path], ["diff", path], ["status"], ["servers"], ["stats"], ["version"],
+    for words in (["check", path], ["diff", path], ["status"], ["farms"], ["farms", "show", "app"],
+                  ["servers"], ["stats"], ["schema"], ["version"],
                   ["explain", f"http://{OUT4}/x"]):
         expect(lab.ctl(*words).stdout.strip(), f"{words[0]} says something")
         json.loads(lab.ctl(*words, "--json").stdout)

@@ -212,6 +212,9 @@ operators_words_are_obeyed_and_survive_views(void **state)
 	assert_false(farm_is_kept(f, 1, 1));
 	farm_leave(f, 0, 1, 200, 10, 20);
 	assert_int_equal(farm_stats(f, 0)->responses, 1);
+	farm_blamed(f, 0, 1, 7, 99);
+	assert_int_equal(farm_stats(f, 0)->failed_cause, 7);
+	assert_int_equal(farm_stats(f, 0)->failed_at, 99);
 
 	/* another incarnation begins from zero, and reports of the old one change nothing */
 	m.incarnation = 2;
@@ -221,8 +224,10 @@ operators_words_are_obeyed_and_survive_views(void **state)
 	assert_int_equal(farm_stats(f, 0)->responses, 0);
 	farm_leave(f, 0, 1, 200, 10, 20);
 	farm_dialled(f, 0, 1, FARM_DIAL_REFUSED, 0);
+	farm_blamed(f, 0, 1, 7, 99);
 	assert_int_equal(farm_fit(f, 0, &none_tried, 0), FARM_FIT_READY);
 	assert_int_equal(farm_stats(f, 0)->responses, 0);
+	assert_int_equal(farm_stats(f, 0)->failed_at, 0);
 	free(f);
 }
 

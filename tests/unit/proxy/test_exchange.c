@@ -492,6 +492,8 @@ no_response_is_a_502_with_its_cause(void **state)
 	cut(s, o);
 	expect_has(s, c, "HTTP/1.1 502 ");
 	expect_record(s, 502, JOURNAL_CAUSE_UPSTREAM_RESET);
+	assert_int_equal(farm_stats(proxy_farms(s->proxy), 0)->failed_cause,
+			 JOURNAL_CAUSE_UPSTREAM_RESET);
 
 	asked(s, GET, &c, &o);
 	say(s, o, "HTTP/1.1 200 OK\r\nConte");
@@ -579,6 +581,7 @@ a_client_that_goes_takes_its_exchange_along(void **state)
 	settle(s);
 	assert_true(o->is_gone);
 	expect_record(s, 0, JOURNAL_CAUSE_CLIENT_RESET);
+	assert_int_equal(farm_stats(proxy_farms(s->proxy), 0)->failed_at, 0); /* not its fault */
 
 	asked(s, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nabc", &c, &o);
 	hang_up(s, c);

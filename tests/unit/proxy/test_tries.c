@@ -37,6 +37,11 @@ a_refused_dial_goes_to_the_next_server(void **state)
 	farm_facts(proxy_farms(s->proxy), 0, &facts);
 	assert_true(facts.rest_until_ns > s->now);
 	assert_int_equal(farm_stats(proxy_farms(s->proxy), 0)->dials_refused, 1);
+	/* no record names it, for another one answered: the board does */
+	assert_int_equal(farm_stats(proxy_farms(s->proxy), 0)->failed_cause,
+			 JOURNAL_CAUSE_CONNECT_REFUSED);
+	assert_true(farm_stats(proxy_farms(s->proxy), 0)->failed_at > 0);
+	assert_int_equal(farm_stats(proxy_farms(s->proxy), 1)->failed_at, 0);
 	/* a probe finds it well again */
 	origin_listen(s, 0, true);
 	run(s, 1 * S);
