@@ -476,6 +476,7 @@ step(struct dataplane *d, uint32_t i)
 	house_set_wall(&d->house, now_real - now);
 	house_publish(&d->house);
 	house_look_for_asks(&d->house);
+	house_make_captures(&d->house);
 	if (cores_facts(&d->cores, d->views.runtime, &d->facts))
 		keeper_publish_facts(d->keeper);
 }

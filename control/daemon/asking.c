@@ -52,6 +52,9 @@ put(struct asking *asking, uint32_t i, uint64_t from)
 		.id = ++asking->last_id,
 		.from = from,
 		.life = asking->lane[i].view.head.id,
+		.capture_id = asking->question.capture_id,
+		.for_ns = asking->question.for_ns,
+		.snap = asking->question.snap,
 		.filter = asking->question.filter,
 	};
 
@@ -68,6 +71,8 @@ asking_begin(struct asking *asking, int dataplane_fd, uint32_t lane_n,
 
 	asking->client_id = client_id;
 	asking->question = *question;
+	if (question->kind == ASK_KIND_CAPTURE)
+		asking->question.capture_id = asking->last_id + 1;
 	asking->found_n = 0;
 	asking->lane_n = lane_n < IMG_LANES_MAX ? lane_n : IMG_LANES_MAX;
 	asking->has_more = false;
@@ -119,7 +124,7 @@ look_at(struct asking *asking, uint32_t i)
 		return;
 	read_records(asking, i, state.found_n);
 	if (state.phase == ANSWERS_FULL &&
-	    (!asking->has_more || asking->question.kind == ASK_KIND_KILL))
+	    (!asking->has_more || asking->question.kind != ASK_KIND_FIND))
 		put(asking, i, state.next);
 	else
 		lane->is_done = true;
@@ -149,6 +154,9 @@ asking_advance(struct asking *asking, uint64_t now, uint64_t *ret_client_id)
 	answer = json_pack("{s:b, s:i, s:i, s:b, s:o}", "ok", 1, "lanes", (int)asking->lane_n,
 			   "silent_lanes", (int)silent_n, "more", asking->has_more, "sessions",
 			   list);
+	if (asking->question.kind == ASK_KIND_CAPTURE)
+		json_object_set_new(answer, "capture",
+				    json_integer((json_int_t)asking->question.capture_id));
 	if (asking->question.kind == ASK_KIND_KILL) {
 		json_object_set_new(answer, "killed", json_integer((json_int_t)asking->found_n));
 		say("sessions killed: %llu%s", (unsigned long long)asking->found_n,

@@ -23,8 +23,11 @@ enum {
 /* What is asked. */
 struct asking_question {
 	enum ask_kind kind;
-	uint32_t only_lane; /* ABI_NONE: all */
-	uint32_t limit;	    /* of sessions told of; all that fit are killed */
+	uint32_t only_lane;  /* ABI_NONE: all */
+	uint32_t limit;	     /* of sessions told of; all that fit are killed, or captured */
+	uint64_t capture_id; /* CAPTURE_END: which; CAPTURE: asking_begin sets it */
+	uint64_t for_ns;     /* CAPTURE: so long at most */
+	uint32_t snap;	     /* CAPTURE: bytes of a packet */
 	struct ask_filter filter;
 };
 

@@ -135,6 +135,8 @@ void generations_sweep(struct daemon *daemon);
 
 json_t *request_sessions(struct daemon *daemon, const json_t *request, uint64_t client_id);
 json_t *request_kill(struct daemon *daemon, const json_t *request, uint64_t client_id);
+json_t *request_capture(struct daemon *daemon, const json_t *request, uint64_t client_id);
+json_t *request_capture_end(struct daemon *daemon, const json_t *request, uint64_t client_id);
 
 /* ---- apply.c ---- */
 

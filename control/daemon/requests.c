@@ -82,14 +82,15 @@ is_one_of(const char *verb, const char *const *list)
 json_t *
 requests_answer(void *ctx, const json_t *request, uint64_t client_id)
 {
-	static const char *const of_tables[] = { "server",   "lane", "core", "tune",
-						 "sessions", "kill", NULL };
+	static const char *const of_tables[] = { "server",  "lane",	   "core",
+						 "tune",    "sessions",	   "kill",
+						 "capture", "capture_end", NULL };
 	struct daemon *daemon = ctx;
 	const char *verb = request_text(request, "verb");
 
 	if (verb == NULL)
 		return socket_error("a request needs \"verb\": apply, server, lane, core, tune, "
-				    "sessions, kill or status");
+				    "sessions, kill, capture, capture_end or status");
 	if (strcmp(verb, "apply") == 0)
 		return answer_apply(daemon, request, client_id);
 	if (is_one_of(verb, of_tables) && daemon->tables.generation == 0)
@@ -106,9 +107,13 @@ requests_answer(void *ctx, const json_t *request, uint64_t client_id)
 		return request_sessions(daemon, request, client_id);
 	if (strcmp(verb, "kill") == 0)
 		return request_kill(daemon, request, client_id);
+	if (strcmp(verb, "capture") == 0)
+		return request_capture(daemon, request, client_id);
+	if (strcmp(verb, "capture_end") == 0)
+		return request_capture_end(daemon, request, client_id);
 	if (strcmp(verb, "status") == 0)
 		return answer_status(daemon);
 	return socket_error("there is no verb '%s'; use apply, server, lane, core, tune, sessions, "
-			    "kill or status",
+			    "kill, capture, capture_end or status",
 			    verb);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "abi/capture.h"
 #include "conf/value.h"
 #include "daemon/daemon.h"
 #include "daemon/say.h"
@@ -149,8 +150,10 @@ ask_lanes(struct daemon *daemon, const json_t *request, uint64_t client_id,
 	error = question_of(daemon, request, &facts, q);
 	if (error != NULL)
 		return error;
-	if (q->kind == ASK_KIND_KILL && q->filter.by == 0)
-		return socket_error("kill needs \"id\" or a filter: whom?");
+	if ((q->kind == ASK_KIND_KILL || q->kind == ASK_KIND_CAPTURE) && q->filter.by == 0)
+		return socket_error("this needs \"id\" or a filter: whom?");
+	if (q->kind == ASK_KIND_CAPTURE && (q->filter.by & (ASK_BY_PHASE | ASK_BY_AGE)) != 0)
+		return socket_error("packets are not chosen by phase or age: these change");
 	asking_begin(&daemon->asking, daemon->dataplane_fd, facts.lane_n, q, client_id, loop_now());
 	return NULL;
 }
@@ -164,21 +167,57 @@ request_sessions(struct daemon *daemon, const json_t *request, uint64_t client_i
 }
 
 /* The log says what was asked before it is done: also when we do not live to see how it ended. */
+static void
+audit(const char *what, const json_t *request)
+{
+	char *text = json_dumps(request, JSON_COMPACT | JSON_ENSURE_ASCII);
+
+	say("%s: %s", what, text != NULL ? text : "?");
+	free(text);
+}
+
 json_t *
 request_kill(struct daemon *daemon, const json_t *request, uint64_t client_id)
 {
 	struct asking_question q = { .kind = ASK_KIND_KILL };
 	json_t *error;
-	char *text;
 
 	if (request_text(request, "id") == NULL && !json_is_true(json_object_get(request, "all")))
 		return socket_error("a filter may fit many sessions; kill needs \"id\", or "
 				    "\"all\": true");
 	error = ask_lanes(daemon, request, client_id, &q);
-	if (error != NULL)
-		return error;
-	text = json_dumps(request, JSON_COMPACT | JSON_ENSURE_ASCII);
-	say("sessions are to be killed: %s", text != NULL ? text : "?");
-	free(text);
-	return NULL;
+	if (error == NULL)
+		audit("sessions are to be killed", request);
+	return error;
+}
+
+json_t *
+request_capture(struct daemon *daemon, const json_t *request, uint64_t client_id)
+{
+	json_int_t seconds = json_integer_value(json_object_get(request, "seconds"));
+	json_int_t snap = json_integer_value(json_object_get(request, "snap"));
+	struct asking_question q = { .kind = ASK_KIND_CAPTURE };
+	json_t *error;
+
+	if (seconds < 1 || seconds > (json_int_t)(ASKS_CAPTURE_NS_MAX / LOOP_S))
+		return socket_error("\"seconds\" is a number from 1 to 3600");
+	if (snap < 1 || snap > CAPTURE_SNAP_MAX)
+		return socket_error("\"snap\" is a number from 1 to %d", CAPTURE_SNAP_MAX);
+	q.for_ns = (uint64_t)seconds * LOOP_S;
+	q.snap = (uint32_t)snap;
+	error = ask_lanes(daemon, request, client_id, &q);
+	if (error == NULL)
+		audit("packets are to be captured", request);
+	return error;
+}
+
+json_t *
+request_capture_end(struct daemon *daemon, const json_t *request, uint64_t client_id)
+{
+	json_int_t id = json_integer_value(json_object_get(request, "capture"));
+	struct asking_question q = { .kind = ASK_KIND_CAPTURE_END, .capture_id = (uint64_t)id };
+
+	if (id < 1)
+		return socket_error("capture_end needs \"capture\": its number");
+	return ask_lanes(daemon, request, client_id, &q);
 }

@@ -50,6 +50,9 @@ ask_put(struct ask *place, const struct ask *ask)
 	place->kind = ask->kind;
 	place->from = ask->from;
 	place->life = ask->life;
+	place->capture_id = ask->capture_id;
+	place->for_ns = ask->for_ns;
+	place->snap = ask->snap;
 	place->filter = ask->filter;
 	__atomic_store_n(&place->id, ask->id, __ATOMIC_RELAXED);
 	seqlock_end(&place->seq);
@@ -68,6 +71,11 @@ is_sound(const struct ask *ask, struct abi_fault *ret_fault)
 		return wrong(ret_fault, ABI_FAULT_EMPTY, "by");
 	if (f->prefix_n > ASKS_PREFIX_MAX)
 		return wrong(ret_fault, ABI_FAULT_RANGE, "prefix_n");
+	if ((ask->kind == ASK_KIND_CAPTURE || ask->kind == ASK_KIND_CAPTURE_END) &&
+	    ask->capture_id == 0)
+		return wrong(ret_fault, ABI_FAULT_EMPTY, "capture_id");
+	if (ask->kind == ASK_KIND_CAPTURE && ask->for_ns > ASKS_CAPTURE_NS_MAX)
+		return wrong(ret_fault, ABI_FAULT_RANGE, "for_ns");
 	*ret_fault = (struct abi_fault){ .kind = ABI_FAULT_NONE };
 	return true;
 }

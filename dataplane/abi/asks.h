@@ -20,7 +20,8 @@
 #include "abi/fault.h"
 #include "abi/image.h"
 
-#define ASKS_MAGIC 0x314b5341534e4550ull /* "PENSASK1" */
+#define ASKS_CAPTURE_NS_MAX 3600000000000ull	  /* an hour */
+#define ASKS_MAGIC	    0x314b5341534e4550ull /* "PENSASK1" */
 
 enum {
 	ASKS_VERSION = 2,
@@ -32,7 +33,9 @@ enum {
 #define ASK_KIND_LIST(x)                                                                           \
 	x(NOTHING, nothing)                                                                        \
 	x(FIND, find) /* the sessions that fit */                                                  \
-	x(KILL, kill) /* end them too; a filter is needed */
+	x(KILL, kill) /* end them too; a filter is needed */                                       \
+	x(CAPTURE, capture) /* their packets, and those of whoever fits from now on */             \
+	x(CAPTURE_END, capture_end) /* no more of these */
 /* clang-format on */
 
 enum ask_kind {
@@ -79,6 +82,10 @@ struct ask {
 	uint64_t id;   /* never 0, never lower than the one before */
 	uint64_t from; /* 0, or answers_state.next of an answer that was cut short */
 	uint64_t life; /* answers_head.id; an ask that changes something is for no other life */
+	uint64_t capture_id; /* CAPTURE, CAPTURE_END: which (abi/capture.h); from 1 */
+	uint64_t for_ns;     /* CAPTURE: it ends by itself after that */
+	uint32_t snap;	     /* CAPTURE: bytes kept of a packet */
+	uint32_t spare;
 	struct ask_filter filter;
 } __attribute__((aligned(64)));
 

@@ -61,6 +61,13 @@ rundir_answers_name(char *name, uint32_t lane)
 }
 
 const char *
+rundir_capture_name(char *name, uint32_t lane)
+{
+	snprintf(name, RUNDIR_NAME_MAX, "capture.%u", lane);
+	return name;
+}
+
+const char *
 rundir_journal_old_name(char *name, uint32_t lane)
 {
 	snprintf(name, RUNDIR_NAME_MAX, "journal.%u.before", lane);

@@ -51,6 +51,7 @@ const char *rundir_tables_name(char *name, uint64_t generation); /* tables.17 */
 const char *rundir_board_name(char *name, uint32_t lane);	 /* board.0 */
 const char *rundir_journal_name(char *name, uint32_t lane);	 /* journal.0 */
 const char *rundir_answers_name(char *name, uint32_t lane);	 /* answers.0 */
+const char *rundir_capture_name(char *name, uint32_t lane);	 /* capture.0 */
 const char *rundir_journal_old_name(char *name, uint32_t lane);	 /* journal.0.before */
 
 /*

@@ -225,6 +225,9 @@ house_close(struct house *house)
 			rundir_unlink(house->conf.dataplane_fd, rundir_board_name(name, i));
 		if (l->answers_map.p != NULL)
 			rundir_unlink(house->conf.dataplane_fd, rundir_answers_name(name, i));
+		if (l->capture_map.p != NULL)
+			rundir_unlink(house->conf.dataplane_fd, rundir_capture_name(name, i));
+		rundir_map_close(&l->capture_map);
 		rundir_map_close(&l->board_map);
 		rundir_map_close(&l->answers_map);
 		rundir_map_close(&l->journal_map);
@@ -407,6 +410,33 @@ house_look_for_asks(struct house *house)
 	asks = house->asks_map.p;
 	for (uint16_t i = 0; i < house->conf.lane_n; i++)
 		lane_set_asks(house->lane[i].lane, &asks->ask[i]);
+}
+
+/* A run directory without room leaves the lane without a ring: control is told it is silent. */
+static void
+make_capture(struct house *house, uint16_t lane_i)
+{
+	struct house_lane *l = &house->lane[lane_i];
+	char name[RUNDIR_NAME_MAX];
+	int fd = house->conf.dataplane_fd;
+
+	rundir_capture_name(name, lane_i);
+	if (rundir_map_make(fd, name, capture_bytes(), &l->capture_map) != 0)
+		return;
+	capture_init(l->capture_map.p, lane_i, house->conf.id, &l->capture);
+	if (rundir_map_publish(fd, name) == 0)
+		lane_set_capture(l->lane, &l->capture);
+	else
+		rundir_map_close(&l->capture_map);
+}
+
+void
+house_make_captures(struct house *house)
+{
+	for (uint16_t i = 0; i < house->conf.lane_n; i++) {
+		if (house->lane[i].capture_map.p == NULL && lane_wants_capture(house->lane[i].lane))
+			make_capture(house, i);
+	}
 }
 
 int

@@ -44,6 +44,8 @@ struct house_lane {
 	void *memory;
 	size_t memory_n;
 	struct rundir_map board_map, journal_map, answers_map;
+	struct rundir_map capture_map; /* once packets were asked for */
+	struct capture_ring capture;
 	struct board board;
 	struct answers answers;
 	struct journal_writer journal;
@@ -147,6 +149,9 @@ void house_publish(struct house *house);
 
 /* Looks for control's asks until they are there, and gives each lane its place. One thread. */
 void house_look_for_asks(struct house *house);
+
+/* Makes the rings of lanes that are asked for packets and have none. The same thread. */
+void house_make_captures(struct house *house);
 
 /* A core that has made no round in `looks` calls of this, or -1. */
 int house_stalled_core(struct house *house, uint32_t looks);

@@ -289,6 +289,7 @@ lane_init(void *mem, const struct lane_conf *conf, uint64_t now)
 	lane->runtime_seq = (uint32_t *)(void *)(base + at.seqs);
 	lane->runtime_at = lane->publish_at = now;
 	lane->desk.answers = conf->answers;
+	lane->wall_ns = conf->wall_ns;
 	lane->turned_at = lane->load_at = now;
 	lane->burst_n = BURST_MAX;
 	for (uint16_t i = 0; i < conf->port_n; i++)
@@ -441,6 +442,7 @@ void
 lane_set_wall(struct lane *lane, uint64_t wall_ns)
 {
 	proxy_set_wall(lane->proxy, wall_ns);
+	lane->wall_ns = wall_ns;
 }
 
 void

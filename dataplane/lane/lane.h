@@ -16,6 +16,7 @@
 
 #include "abi/answers.h"
 #include "abi/asks.h"
+#include "abi/capture.h"
 #include "abi/board.h"
 #include "abi/image.h"
 #include "abi/journal.h"
@@ -94,6 +95,12 @@ void lane_set_wall(struct lane *lane, uint64_t wall_ns);
 
 /* Where this lane's asks are put from now on; it stays mapped until lane_fini. Any thread. */
 void lane_set_asks(struct lane *lane, const struct ask *place);
+
+/* Whether an ask waits for lane_set_capture: packets are to be captured and there is no ring. */
+bool lane_wants_capture(const struct lane *lane);
+
+/* Where captured packets go (abi/capture.h); stays until lane_fini. Any thread, once. */
+void lane_set_capture(struct lane *lane, const struct capture_ring *ring);
 
 /* From the next turn on no new request is taken; those in progress go on. Between any turns. */
 void lane_drain(struct lane *lane);

@@ -4,11 +4,13 @@
 #ifndef PENSTOCK_LANE_OWN_H
 #define PENSTOCK_LANE_OWN_H
 
+#include "abi/capture.h"
 #include "lane/lane.h"
 #include "lane/steer.h"
 #include "net/net.h"
 #include "net/ports.h"
 #include "proxy/proxy.h"
+#include "proxy/watch.h"
 #include "tcp/tcp.h"
 #include "wire/wire.h"
 
@@ -36,6 +38,27 @@ struct lane_desk {
 	struct proxy_look look;
 	uint64_t look_at; /* when the place is looked at next */
 	bool is_working;
+	bool awaits_ring; /* of an ask to capture: another thread makes it */
+};
+
+/* A received segment that may turn out to be of a chosen flow before its burst is over. */
+struct capture_late {
+	struct tcp_seg seg;
+	uint32_t n, kept_n;
+	uint16_t path;
+	uint8_t bytes[BUF_ROOM];
+};
+
+/* Packets of chosen flows (capture.c). */
+struct lane_capture {
+	const struct capture_ring *made; /* set by another thread; NULL: not there yet */
+	struct capture_ring ring;
+	bool is_on;
+	uint32_t snap;
+	uint64_t id, until;
+	uint32_t late_n;
+	struct watch watch;
+	struct capture_late late[BURST_MAX];
 };
 
 /* Frames on their way out by one port, in order. */
@@ -87,6 +110,8 @@ struct lane {
 	uint32_t judged_n[PORTS_MAX]; /* segments seen, to choose those that are judged */
 
 	struct lane_desk desk;
+	struct lane_capture capture;
+	uint64_t wall_ns; /* see lane_conf */
 	struct net *net;
 	struct net_ports *ports;
 	struct tcp *tcp;
@@ -111,6 +136,18 @@ void lane_own_rules(struct lane *lane);
 
 /* A bounded part of what control asked for, when it asked. Returns whether there was any. */
 bool lane_answer(struct lane *lane, uint64_t now);
+
+/* ---- capture.c ---- */
+
+/* The ring is there. Another capture, if one is on, is over. */
+void capture_start(struct lane *lane, const struct ask *ask, uint64_t now);
+void capture_stop(struct lane *lane);
+
+/* While capture.is_on: the burst before TCP has it, and after it was worked on; frames on their
+ * way to a port's queue. */
+void capture_received(struct lane *lane, uint64_t now);
+void capture_settle(struct lane *lane, uint64_t now);
+void capture_sent(struct lane *lane, struct buf *const *frame, uint32_t n, uint64_t now);
 
 /* ---- rx.c ---- */
 

@@ -21,9 +21,13 @@ lane_input(struct lane *lane, uint64_t now)
 
 	if (burst->n == 0)
 		return;
+	if (lane->capture.is_on)
+		capture_received(lane, now);
 	tcp_input(lane->tcp, burst->seg, burst->buf, burst->n, now, &lane->tcp_out);
 	burst->n = 0;
 	take_events(lane, now);
+	if (lane->capture.is_on)
+		capture_settle(lane, now);
 	lane_take_packets(lane, now);
 }
 
@@ -151,7 +155,8 @@ lane_deadline(const struct lane *lane)
 {
 	uint64_t at = tcp_deadline(lane->tcp);
 
-	if (lane->unheard != 0 || lane->must_drain || lane->desk.is_working)
+	if (lane->unheard != 0 || lane->must_drain ||
+	    (lane->desk.is_working && !lane->desk.awaits_ring))
 		return 0;
 	at = earlier(at, proxy_deadline(lane->proxy));
 	at = earlier(at, net_deadline(lane->net));

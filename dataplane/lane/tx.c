@@ -55,6 +55,8 @@ lane_take_net_out(struct lane *lane, uint64_t now)
 {
 	struct net_out *out = &lane->net_out;
 
+	if (lane->capture.is_on)
+		capture_sent(lane, out->frame, out->frame_n, now);
 	for (uint32_t i = 0; i < out->frame_n; i++)
 		lane_put_frame(lane, out->frame[i]);
 	for (uint32_t i = 0; i < out->learned_n; i++)

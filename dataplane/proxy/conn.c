@@ -104,6 +104,8 @@ conn_accept(struct proxy *p, struct tcp_id id, uint32_t owner)
 	tcp_adopt(p->tcp, id, conn_index(p, c));
 	leg_offer(p, &c->leg, HEAD_ROOM);
 	timer_due(p, c, p->now + p->listener[c->listener_i].rec->head_ns);
+	if (p->watch != NULL)
+		watch_look(p, c);
 	return c;
 }
 

@@ -202,6 +202,41 @@ fits(struct proxy *p, const struct ask_filter *filter, const struct conn *c, str
 	return ask_fits(filter, s);
 }
 
+static void
+watch_leg(struct watch *w, const struct session_leg *leg, uint64_t session_id, bool is_server,
+	  bool is_wanted)
+{
+	struct watch_flow flow = {
+		.local = leg->local,
+		.remote = leg->remote,
+		.local_port = leg->local_port,
+		.remote_port = leg->remote_port,
+		.is_server = is_server,
+		.session_id = session_id,
+	};
+
+	if (ip_is_none(&leg->remote))
+		return;
+	if (is_wanted)
+		watch_add(w, &flow);
+	else
+		watch_drop(w, &flow);
+}
+
+/* A server's connection is chosen for as long as a session that fits uses it. */
+void
+watch_look(struct proxy *p, const struct conn *client)
+{
+	struct session s;
+	bool is_wanted = fits(p, &p->watch->filter, client, &s);
+
+	if (is_wanted)
+		watch_leg(p->watch, &s.client, s.id, false, true);
+	else
+		put_legs(p, client, exch_of(p, client), &s);
+	watch_leg(p->watch, &s.server, s.id, true, is_wanted);
+}
+
 bool
 proxy_look(struct proxy *p, const struct ask *ask, struct proxy_look *look, uint32_t budget_n,
 	   struct answers *answers, uint64_t now)
@@ -218,6 +253,10 @@ proxy_look(struct proxy *p, const struct ask *ask, struct proxy_look *look, uint
 		if (pool_is_taken(&p->conns, i) && is_session(conn_at(p, i)) &&
 		    fits(p, &ask->filter, conn_at(p, i), place)) {
 			answers_keep(answers);
+			if (ask->kind == ASK_KIND_CAPTURE && p->watch != NULL) {
+				watch_leg(p->watch, &place->client, place->id, false, true);
+				watch_leg(p->watch, &place->server, place->id, true, true);
+			}
 			if (ask->kind == ASK_KIND_KILL) {
 				conn_kill(p, conn_at(p, i));
 				budget_n -= budget_n > KILL_COST ? KILL_COST : budget_n - 1;

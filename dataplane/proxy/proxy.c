@@ -309,6 +309,12 @@ proxy_set_wall(struct proxy *p, uint64_t wall_ns)
 	p->date_until_ns = 0;
 }
 
+void
+proxy_set_watch(struct proxy *p, struct watch *watch)
+{
+	p->watch = watch;
+}
+
 struct farms *
 proxy_farms(struct proxy *p)
 {

@@ -28,6 +28,7 @@ struct net;
 struct net_ports;
 struct journal_writer;
 struct answers;
+struct watch;
 struct ask;
 struct board_hists;
 struct board_rule;
@@ -131,5 +132,9 @@ struct proxy_look {
  */
 bool proxy_look(struct proxy *proxy, const struct ask *ask, struct proxy_look *look,
 		uint32_t budget_n, struct answers *answers, uint64_t now);
+
+/* From now on connections of sessions that fit come into this set (watch.h); NULL: no more. An ask
+ * to capture, worked on by proxy_look, brings those that are there. */
+void proxy_set_watch(struct proxy *proxy, struct watch *watch);
 
 #endif

@@ -22,6 +22,7 @@
 #include "http/http.h"
 #include "proxy/proxy.h"
 #include "proxy/stage.h"
+#include "proxy/watch.h"
 
 enum {
 	NONE = -1, /* as uint32_t: no index; same as POOL_NONE */
@@ -298,7 +299,8 @@ struct proxy {
 	struct farms *farms;
 	const struct view *view;
 	const struct img *img;
-	uint32_t view_seq; /* rises with each view */
+	uint32_t view_seq;   /* rises with each view */
+	struct watch *watch; /* of the lane; NULL: nothing is captured */
 	struct listener *listener;
 	uint32_t listener_n;
 	struct listen *listen;
@@ -574,6 +576,11 @@ void pool_up_pin_route(struct proxy *p, struct conn *client, struct decide_route
 /* The client's own conn, NULL: it has none, or that is over. */
 struct conn *pool_up_pin_take(struct proxy *p, struct conn *client);
 void pool_up_prune(struct proxy *p);
+
+/* ---- look.c ---- */
+
+/* While p->watch is set: who this client is, what it asks, or its server has become known. */
+void watch_look(struct proxy *p, const struct conn *client);
 
 /* ---- record.c ---- */
 

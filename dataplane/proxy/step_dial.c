@@ -134,6 +134,8 @@ dial_new(struct proxy *p, struct exch *e)
 	e->up = conn_index(p, up);
 	tcp_ends(p->tcp, up->leg.id, &e->up_ends);
 	leg_offer(p, &up->leg, HEAD_ROOM);
+	if (p->watch != NULL)
+		watch_look(p, conn_at(p, e->client));
 	return JOURNAL_CAUSE_NONE;
 }
 
@@ -174,6 +176,8 @@ step_dial(struct proxy *p, struct exch *e)
 		e->up = conn_index(p, up);
 		tcp_ends(p->tcp, up->leg.id, &e->up_ends);
 		leg_offer(p, &up->leg, HEAD_ROOM);
+		if (p->watch != NULL)
+			watch_look(p, conn_at(p, e->client));
 		give_request(p, e, up);
 		return;
 	}

@@ -110,6 +110,8 @@ step_route(struct proxy *p, struct exch *e)
 	enum decide_cause cause;
 	enum journal_cause built;
 
+	if (p->watch != NULL)
+		watch_look(p, client);
 	if (listener_i == (uint32_t)NONE) { /* a further try after the listener went */
 		fail_route(p, e, DECIDE_CAUSE_NO_FARM);
 		return;

@@ -81,7 +81,14 @@ static void
 an_ask_is_taken_once(void **state)
 {
 	struct asks *asks = aligned_alloc(64, sizeof(*asks));
-	struct ask put = { .kind = ASK_KIND_FIND, .id = 4, .from = 9, .life = 11 }, got;
+	struct ask put = { .kind = ASK_KIND_FIND,
+			   .id = 4,
+			   .from = 9,
+			   .life = 11,
+			   .capture_id = 2,
+			   .for_ns = 5,
+			   .snap = 64 },
+		   got;
 	struct abi_fault fault;
 
 	(void)state;
@@ -97,6 +104,9 @@ an_ask_is_taken_once(void **state)
 	assert_int_equal(got.id, 4);
 	assert_int_equal(got.from, 9);
 	assert_int_equal(got.life, 11);
+	assert_int_equal(got.capture_id, 2);
+	assert_int_equal(got.for_ns, 5);
+	assert_int_equal(got.snap, 64);
 	assert_int_equal(got.filter.age_ns, 30);
 	assert_false(ask_take(&asks->ask[1], 4, &got, &fault));
 	assert_false(ask_take(&asks->ask[0], 0, &got, &fault)); /* another lane's */
@@ -141,6 +151,11 @@ each_bad_ask_is_named(void **state)
 	WITH(bad.kind = ASK_KINDS, ABI_FAULT_ENUM, "kind");
 	WITH(bad.filter.by = ASK_BY_ALL + 1, ABI_FAULT_FLAGS, "by");
 	WITH(bad.filter.prefix_n = ASKS_PREFIX_MAX + 1, ABI_FAULT_RANGE, "prefix_n");
+	WITH(bad.kind = ASK_KIND_CAPTURE, ABI_FAULT_EMPTY, "capture_id");
+	WITH(bad.kind = ASK_KIND_CAPTURE_END, ABI_FAULT_EMPTY, "capture_id");
+	WITH((bad.kind = ASK_KIND_CAPTURE, bad.capture_id = 1,
+	      bad.for_ns = ASKS_CAPTURE_NS_MAX + 1),
+	     ABI_FAULT_RANGE, "for_ns");
 	WITH(bad.kind = ASK_KIND_KILL, ABI_FAULT_EMPTY, "by"); /* whom? */
 #undef WITH
 }

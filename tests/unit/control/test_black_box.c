@@ -175,9 +175,10 @@ explain_answers_offline_too(void **state)
 static void
 every_verb_has_help_with_an_example(void **state)
 {
-	static const char *const verbs[] = { "check",	"apply",      "diff",	"status",
-					     "servers", "server",     "stats",	"explain",
-					     "doctor",	"completion", "version" };
+	static const char *const verbs[] = { "check",	"apply",      "diff",	 "status",
+					     "servers", "server",     "stats",	 "explain",
+					     "doctor",	"completion", "version", "sessions",
+					     "capture" };
 	char words[64];
 
 	(void)state;
@@ -200,6 +201,11 @@ killing_takes_a_choice_and_a_word_more(void **state)
 	assert_ctl("sessions kill 0-1", 1, "no data plane runs");
 	assert_ctl("sessions kill --url /x", 1, "no data plane runs");
 	assert_ctl("sessions kill --url /x --yes", 1, "no data plane runs");
+	assert_ctl("capture packets.pcapng", 2, "say whose packets");
+	assert_ctl("capture --url /", 2, "give a file");
+	assert_ctl("capture --url / --snap 65536 packets.pcapng", 2,
+		   "not a number from 1 to 65535");
+	assert_ctl("capture --url / packets.pcapng", 1, "no data plane runs");
 }
 
 /* What bash offers for the last of these words, as it would at a prompt. */
@@ -233,6 +239,7 @@ bash_completes_verbs_and_their_words(void **state)
 	assert_completes("se", "servers server sessions\n");
 	assert_completes("sessions \"\"", "show kill\n");
 	assert_completes("sessions --ye", "--yes\n");
+	assert_completes("capture --sn", "--snap\n");
 	assert_completes("--run /tmp --json serve", "servers server\n");
 	assert_completes("server d", "drain disable\n");
 	assert_completes("server --json \"\"", "drain disable enable\n");
