@@ -21,6 +21,8 @@ undo(struct tcp *tcp, struct tcp_conn *conn, struct repair *r)
 {
 	COUNT(tcp, tcp_undone);
 	r->can_undo = false;
+	if (conn->cc.ssthresh_bytes != r->before.ssthresh_bytes) /* nor does CWR stand for it now */
+		r->owes_cwr = r->has_cwr_end = false;
 	mtu_undo(conn, r);
 	cc_bring_back(&conn->cc, &r->before); /* with the curve and its time (RFC 9438, 4.9.1) */
 	conn->flags &= ~(uint32_t)(CONN_RECOVERY | CONN_LOSS | CONN_AGAIN_NOW);

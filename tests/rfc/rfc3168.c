@@ -453,6 +453,37 @@ later_bytes_wait_for_the_timer_too(void **state)
 	peer_drop(&p);
 }
 
+/*
+ * A recovery that is taken back was none: CWR, which would have told of it, does not stand for the
+ * next loss, which takes the window down as any other (RFC 4015, 3.2; RFC 3168, 6.1.2).
+ */
+static void
+loss_after_a_mistake_counts(void **state)
+{
+	struct peer p = established();
+	uint32_t first, cwnd;
+
+	(void)state;
+	peer_write(&p, 6 * MSS);
+	peer_expect_run(&p, peer_at(0), 6);
+	cwnd = peer_info(&p).cwnd_bytes;
+	peer_send(&p, .at_ms = 100, .ack = peer_at(0), .sack = { { peer_at(1), peer_at(5) } });
+	peer_expect(&p, .seq = peer_at(0), .n = MSS);
+	peer_send(&p, .at_ms = 110, .ack = peer_at(6)); /* it was only late */
+	peer_send(&p, .at_ms = 200, .ack = peer_at(6), .sack = { { peer_at(0), peer_at(1) } });
+	assert_int_equal(p.count.tcp_undone, 1);
+	first = peer_info(&p).ssthresh_bytes;
+	assert_true(first > cwnd);
+	peer_write(&p, 6 * MSS);
+	peer_expect_run(&p, peer_at(6), 6);
+	peer_send(&p, .at_ms = 300, .ack = peer_at(6), .sack = { { peer_at(7), peer_at(11) } });
+	peer_expect(&p, .seq = peer_at(6), .n = MSS);
+	assert_true(peer_info(&p).ssthresh_bytes < cwnd);
+	peer_send(&p, .at_ms = 400, .ack = peer_at(12));
+	assert_true(peer_info(&p).cwnd_bytes < cwnd);
+	peer_done(&p);
+}
+
 int
 main(void)
 {
@@ -482,6 +513,7 @@ main(void)
 		cmocka_unit_test(ack_with_echo_opens_no_window),
 		cmocka_unit_test(marks_at_one_segment_wait_for_the_timer),
 		cmocka_unit_test(later_bytes_wait_for_the_timer_too),
+		cmocka_unit_test(loss_after_a_mistake_counts),
 	};
 
 	return cmocka_run_group_tests_name("RFC 3168: ECN", test, NULL, NULL);
