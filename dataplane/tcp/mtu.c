@@ -23,6 +23,16 @@ static const uint16_t step[] = { 1280, 1024, 576 };
 /* On the way up: IPv6's least, tunnels, PPPoE; then what the path was. */
 static const uint16_t rung[] = { 1280, 1400, 1492 };
 
+/* The window is never less than one segment (cc.h). */
+static void
+raise(struct tcp_conn *conn, uint16_t mss)
+{
+	conn->mss = mss;
+	conn->cc.mss = mss;
+	if (conn->cc.cwnd_bytes < mss)
+		conn->cc.cwnd_bytes = mss;
+}
+
 static uint32_t
 headers_of(const struct tcp_conn *conn)
 {
@@ -156,8 +166,7 @@ mtu_undo(struct tcp_conn *conn, struct repair *r)
 		return;
 	if (r->mss == conn->mss_told)
 		conn->mss_told = 0;
-	conn->mss = r->mss;
-	conn->cc.mss = r->mss;
+	raise(conn, r->mss);
 	r->mss = 0;
 }
 
@@ -202,8 +211,7 @@ mtu_probe_arrived(struct tcp *tcp, struct tcp_conn *conn, uint32_t n)
 	if (conn->mss_told == 0 || n <= conn->mss || n > conn->mss_told)
 		return;
 	COUNT(tcp, tcp_mtu_raised);
-	conn->mss = (uint16_t)n;
-	conn->cc.mss = (uint16_t)n;
+	raise(conn, (uint16_t)n);
 	conn->mss_tick = (uint8_t)(conn->mss_tick - AGE_TICKS); /* the next step need not wait */
 	if (conn->mss == conn->mss_told)
 		conn->mss_told = 0;
