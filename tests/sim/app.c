@@ -193,7 +193,10 @@ app_work(struct world *w, struct app *app)
 {
 	if (app->is_done || !app->is_open)
 		return;
-	work_at(w, app, w->now < app->stalled_until ? app->stalled_until : UINT64_MAX);
+	work_at(w, app,
+		w->now < app->stalled_until ? app->stalled_until
+		: w->conf.patience_ns != 0  ? app->open_ns + w->conf.patience_ns
+					    : UINT64_MAX);
 	read_some(w, app);
 	if (app->is_gone) {
 		if (tcp_readable(w->host[app->host].tcp, app->id) > 0)
@@ -203,7 +206,8 @@ app_work(struct world *w, struct app *app)
 		tcp_release(w->host[app->host].tcp, app->id);
 		return;
 	}
-	if (app->received >= app->conf.abort_at) {
+	if (app->received >= app->conf.abort_at ||
+	    (w->conf.patience_ns != 0 && w->now - app->open_ns >= w->conf.patience_ns)) {
 		give_up(w, app);
 		return;
 	}

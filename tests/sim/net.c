@@ -129,14 +129,58 @@ fly(struct world *w, uint32_t from, const uint8_t *bytes, uint32_t n, uint64_t a
 	heap_push(&w->flights, f);
 }
 
-static void
-send_over_link(struct world *w, uint32_t from, const uint8_t *bytes, uint32_t n)
+/* What the link's delay is just now. */
+static uint64_t
+delay_now(struct world *w, uint32_t from)
+{
+	const struct link_conf *link = &w->conf.link[from];
+	struct host *h = &w->host[from];
+
+	if (link->jump_max == 0)
+		return link->delay_ns;
+	if (w->now >= h->jump_until) {
+		h->jump_until = w->now + prng_between(&w->prng, 1, link->jump_ns);
+		h->jump_delay_ns = link->delay_ns;
+		if (prng_one_in(&w->prng, 2))
+			h->jump_delay_ns *= 1 + prng_below(&w->prng, link->jump_max);
+	}
+	return h->jump_delay_ns;
+}
+
+/* The app that says it. */
+static struct app *
+sayer(struct world *w, uint32_t from, const struct tcp_seg *seg)
+{
+	return app_of(w, (from == 0 ? seg->src_port : seg->dst_port) - 10000u, from);
+}
+
+static bool
+is_lost(struct world *w, uint32_t from, const uint8_t *bytes, uint32_t n)
+{
+	const struct link_conf *link = &w->conf.link[from];
+	uint32_t loss = link->loss;
+	struct tcp_seg seg;
+	const struct app *a;
+
+	if ((link->ack_loss == 0 && !w->conf.is_calm_at_first) || !net_decode(bytes, n, &seg))
+		return prng_below(&w->prng, 1000) < loss;
+	a = sayer(w, from, &seg);
+	if (seg.payload_n == 0)
+		loss += (1000 - loss) * link->ack_loss / 1000;
+	if (w->conf.is_calm_at_first && loss > 100 &&
+	    (!a->is_open || !app_of(w, a->pair, 1 - from)->is_open))
+		loss = 100;
+	return prng_below(&w->prng, 1000) < loss;
+}
+
+void
+net_put(struct world *w, uint32_t from, const uint8_t *bytes, uint32_t n)
 {
 	const struct link_conf *link = &w->conf.link[from];
 	struct host *h = &w->host[from];
 	uint64_t at = w->now;
 
-	if (prng_below(&w->prng, 1000) < link->loss)
+	if (is_lost(w, from, bytes, n))
 		return;
 	if (link->byte_ns != 0) {
 		uint64_t free_at = h->link_busy > at ? h->link_busy : at;
@@ -146,7 +190,10 @@ send_over_link(struct world *w, uint32_t from, const uint8_t *bytes, uint32_t n)
 		h->link_busy = free_at + n * link->byte_ns;
 		at = h->link_busy;
 	}
-	at += link->delay_ns;
+	at += delay_now(w, from);
+	if (link->keeps_order && at < h->link_last)
+		at = h->link_last;
+	h->link_last = at;
 	if (link->jitter_ns != 0 && prng_below(&w->prng, 1000) < link->reorder)
 		at += prng_between(&w->prng, 0, link->jitter_ns);
 	fly(w, from, bytes, n, at);
@@ -158,8 +205,10 @@ send_over_link(struct world *w, uint32_t from, const uint8_t *bytes, uint32_t n)
 static void
 check_edge(struct world *w, uint32_t from, const struct tcp_seg *seg)
 {
-	uint16_t client_port = from == 0 ? seg->src_port : seg->dst_port;
-	struct seen *seen = &app_of(w, client_port - 10000u, from)->seen;
+	struct app *app = sayer(w, from, seg);
+	struct seen *seen = &app->seen, *client = &app_of(w, app->pair, 0)->seen;
+	struct seq end =
+		seq_add(seg->seq, seg->payload_n + ((seg->flags & (TCP_SYN | TCP_FIN)) != 0));
 	uint8_t scale = (seg->flags & TCP_SYN) == 0 && seen->has_wscale ? seen->wscale : 0;
 	struct seq edge = seq_add(seg->ack, (uint32_t)seg->wnd << scale);
 
@@ -167,16 +216,16 @@ check_edge(struct world *w, uint32_t from, const struct tcp_seg *seg)
 		seen->has_edge = false; /* a new life, or nothing but it was offered yet */
 		seen->wscale = seg->wscale;
 		seen->has_wscale = seg->has_wscale;
-		if (from == 1 && seg->has_wscale)
-			app_of(w, client_port - 10000u, 0)->seen.has_wscale = true;
-		if (from == 1 && !seg->has_wscale)
-			app_of(w, client_port - 10000u, 0)->seen.has_wscale = false;
+		if (from == 1 && !app->is_open)
+			client->has_wscale = seg->has_wscale;
 	}
 	if ((seg->flags & TCP_RST) != 0 || (seg->flags & TCP_ACK) == 0)
 		return;
 	if (seen->has_edge)
 		WORLD_ENSURE(w, seq_diff(edge, seen->edge) > -(1 << scale));
 	seen->edge = seen->has_edge ? seq_max(seen->edge, edge) : edge;
+	seen->left = seen->has_edge ? seq_max(seen->left, seg->ack) : seg->ack;
+	seen->top = seen->has_edge ? seq_max(seen->top, end) : end;
 	seen->has_edge = true;
 }
 
@@ -247,7 +296,11 @@ net_wire(struct world *w, uint32_t from, uint8_t *wire, uint32_t n)
 	world_hash(w, &w->now, sizeof(w->now));
 	world_hash(w, wire, n);
 	w->result.packets++;
-	send_over_link(w, from, wire, n);
+	sayer(w, from, &seg)->last_tx_ns = w->now;
+	if (w->conf.lies != 0 && w->conf.liar == from)
+		lie_pass(w, sayer(w, from, &seg), wire, n);
+	else
+		net_put(w, from, wire, n);
 }
 
 struct cutting {

@@ -230,6 +230,73 @@ world_dry(struct world_conf *conf, struct prng *prng)
 		bad_links(conf, prng);
 }
 
+/* Nobody gives up, and the last ACK is waited for: every byte arrives, however long it takes. */
+static void
+endless(struct world_conf *conf)
+{
+	conf->is_calm_at_first = true;
+	conf->end_ns = 1000000 * S;
+	for (uint32_t i = 0; i < HOSTS; i++) {
+		conf->tcp[i].connect_ns = conf->tcp[i].user_timeout_ns = 1000000 * S;
+		conf->tcp[i].keepalive_idle_ns = 0;
+		conf->tcp[i].time_wait_ns = 3000 * S;
+	}
+}
+
+/* Loss to 30 % in either direction, and of ACKs even more. */
+static void
+world_lossy(struct world_conf *conf, struct prng *prng)
+{
+	conf->draw = draw_mixed;
+	endless(conf);
+	if (prng_one_in(prng, 3))
+		bad_links(conf, prng);
+	for (uint32_t i = 0; i < HOSTS; i++) {
+		conf->link[i].loss = prng_below(prng, 301);
+		conf->link[i].ack_loss = prng_one_in(prng, 2) ? prng_below(prng, 301) : 0;
+	}
+}
+
+/* The round trip is many times as long all of a sudden, for a while: nothing is lost, only late. */
+static void
+world_jumps(struct world_conf *conf, struct prng *prng)
+{
+	conf->draw = draw_mixed;
+	endless(conf);
+	for (uint32_t i = 0; i < HOSTS; i++) {
+		struct link_conf *link = &conf->link[i];
+
+		link->loss = prng_one_in(prng, 2) ? prng_below(prng, 50) : 0;
+		link->jump_max = 1 + prng_below(prng, prng_one_in(prng, 2) ? 100 : 8);
+		link->jump_ns =
+			prng_between(prng, 20 * MS, prng_one_in(prng, 2) ? 500 * MS : 10 * S);
+		link->keeps_order = prng_one_in(prng, 2);
+	}
+}
+
+/* One of both lies; where that can cost bytes, both have patience only for a while. */
+static void
+world_liar(struct world_conf *conf, struct prng *prng)
+{
+	conf->draw = draw_mixed;
+	endless(conf);
+	if (prng_one_in(prng, 2))
+		bad_links(conf, prng);
+	conf->liar = prng_below(prng, HOSTS);
+	conf->lies = 10 + prng_below(prng, 600);
+	conf->lie_kinds = 1u << prng_below(prng, LIES) | 1u << prng_below(prng, LIES);
+	if (prng_one_in(prng, 4))
+		conf->lie_kinds = (1u << LIES) - 1;
+	if ((conf->lie_kinds & LIE_BREAKS) == 0)
+		return;
+	conf->may_fail = conf->has_aborts = true;
+	conf->patience_ns = 300 * S;
+	for (uint32_t i = 0; i < HOSTS; i++) {
+		conf->tcp[i].user_timeout_ns = 100 * S;
+		conf->tcp[i].keepalive_idle_ns = 30 * S;
+	}
+}
+
 static const struct {
 	const char *name;
 	void (*make)(struct world_conf *conf, struct prng *prng);
@@ -238,6 +305,8 @@ static const struct {
 	{ "stalling", world_stalling }, { "tiny", world_tiny },
 	{ "aborting", world_aborting }, { "crowd", world_crowd },
 	{ "budget", world_budget },	{ "dry", world_dry },
+	{ "lossy", world_lossy },	{ "jumps", world_jumps },
+	{ "liar", world_liar },
 };
 
 enum {
@@ -331,7 +400,7 @@ main(int argc, char **argv)
 {
 	uint64_t seeds = number(getenv("PENSTOCK_SEEDS"), 500);
 	uint64_t first = number(getenv("PENSTOCK_SEED"), 0), packets = 0, bytes = 0, saves = 0;
-	uint64_t guesses = 0;
+	uint64_t guesses = 0, lies = 0;
 	const char *only = NULL;
 	bool is_loud = false;
 
@@ -374,11 +443,13 @@ main(int argc, char **argv)
 		}
 		saves += a.saves;
 		guesses += a.guesses;
+		lies += a.lies;
 		packets += a.packets;
 		bytes += a.bytes;
 	}
 	printf("%" PRIu64 " seeds, each twice: %" PRIu64 " packets, %" PRIu64 " bytes, %" PRIu64
-	       " connections saved and restored, %" PRIu64 " guesses from off the path\n",
-	       seeds, packets, bytes, saves, guesses);
+	       " connections saved and restored, %" PRIu64 " guesses from off the path, %" PRIu64
+	       " lies\n",
+	       seeds, packets, bytes, saves, guesses, lies);
 	return 0;
 }

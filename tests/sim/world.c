@@ -79,6 +79,7 @@ open_world(struct world *w)
 	prng_init(&w->prng, w->conf.seed);
 	w->now = 1000 * S + prng_between(&w->prng, 0, 1000 * S);
 	w->conf.end_ns += w->now;
+	w->stuck_ns = check_patience(&w->conf);
 	w->blind_until = w->now + w->conf.blind_ns;
 	w->app = calloc((size_t)w->conf.pairs * HOSTS, sizeof(*w->app));
 	w->wheel_mem = aligned_alloc(64, wheel_size(w->conf.pairs * (HOSTS + 1)));
@@ -159,6 +160,7 @@ step(struct world *w)
 	app_work_all(w);
 	if (w->conf.saves != 0 && prng_below(&w->prng, 1000) < w->conf.saves)
 		save_one(w);
+	check_record(w, &w->app[prng_below(&w->prng, w->conf.pairs * HOSTS)]);
 	if (w->now < w->blind_until && prng_below(&w->prng, 1000) < w->conf.blind)
 		blind_guess(w);
 	for (uint32_t i = 0; i < HOSTS; i++) {
@@ -243,6 +245,7 @@ world_run(const struct world_conf *conf, struct world_result *ret_result)
 
 		WORLD_ENSURE(w, at != UINT64_MAX);
 		WORLD_ENSURE(w, at < w->conf.end_ns && w->result.steps < STEPS_MAX);
+		check_waiting(w, at);
 		if (at > w->now)
 			w->now = at;
 		step(w);
@@ -253,6 +256,7 @@ world_run(const struct world_conf *conf, struct world_result *ret_result)
 	for (uint32_t i = 0; i < HOSTS; i++) {
 		struct host *h = &w->host[i];
 
+		check_nothing_left(w, i);
 		tcp_fini(h->tcp);
 		WORLD_ENSURE(w, buf_heap_out_n(h->pool) == 0);
 		buf_heap_close(h->pool);

@@ -30,9 +30,31 @@ struct link_conf {
 	uint64_t delay_ns, jitter_ns;
 	uint32_t loss, duplicate, reorder, corrupt; /* per 1000 */
 	uint32_t mark;				    /* per 1000 of those that are ECT: with CE */
-	uint64_t byte_ns;			    /* 0: no bottleneck */
-	uint64_t queue_ns;			    /* drop beyond so much waiting */
+	uint32_t ack_loss; /* per 1000 of those without text, beyond loss */
+	uint32_t jump_max; /* delay is up to so many times delay_ns for a while, then again not */
+	uint64_t jump_ns;  /* while: at most */
+	bool keeps_order;  /* a jump down overtakes nothing */
+	uint64_t byte_ns;  /* 0: no bottleneck */
+	uint64_t queue_ns; /* drop beyond so much waiting */
 };
+
+/* What a peer says that is not so, lie.c. */
+enum lie {
+	LIE_UNSENT, /* an ACK of what was never sent */
+	LIE_EARLY,  /* an ACK of what has not arrived: what is lost then stays lost */
+	LIE_WINDOW, /* a window smaller than it is, its right edge to the left of what was offered */
+	LIE_SACK,   /* blocks of anything */
+	LIE_TWICE,  /* a D-SACK of what came once */
+	LIE_SPLIT,  /* an ACK in many steps */
+	LIE_REPEAT,  /* the same segment, again and again */
+	LIE_PIECES,  /* the same text in other pieces */
+	LIE_OUTSIDE, /* text far outside of the window */
+	LIE_FLAGS,   /* a SYN, URG, FIN in the midst */
+	LIE_TIME,    /* wrong timestamps, or none */
+	LIES
+};
+
+#define LIE_BREAKS (1u << LIE_EARLY)
 
 /* What one end of a connection does. */
 struct app_conf {
@@ -67,6 +89,11 @@ struct world_conf {
 	uint32_t pool_dry;	    /* per 1000 steps: the pool runs dry for a moment */
 	uint32_t blind;		    /* per 1000 steps: somebody off the path guesses, */
 	uint64_t blind_ns;	    /* for so long */
+	uint32_t liar;		    /* the host that lies, */
+	uint32_t lies;		    /* per 1000 segments of its, */
+	uint32_t lie_kinds;	    /* about these: 1 << enum lie */
+	uint64_t patience_ns;	    /* 0, or when both ends give up */
+	bool is_calm_at_first;	    /* loss is 10 % at most until both ends are open */
 	struct app_conf app[HOSTS]; /* drawn anew for each pair by draw, if there is one */
 	void (*draw)(struct prng *prng, uint32_t pair, struct app_conf app[HOSTS]);
 	uint64_t end_ns; /* everything is over by then, or it is stuck */
@@ -78,7 +105,7 @@ struct world_conf {
 
 struct world_result {
 	uint64_t hash; /* of everything that was sent and told */
-	uint64_t bytes, packets, steps, end_ns, saves, guesses;
+	uint64_t bytes, packets, steps, end_ns, saves, guesses, lies;
 	uint32_t held_peak[HOSTS];
 	struct counters count[HOSTS];
 };
