@@ -246,7 +246,8 @@ next_fresh(const struct tcp *tcp, const struct tcp_conn *conn, struct emit *e)
 		n = super(tcp, conn, unsent, wnd_left);
 	if (limit > 0 && n == 0)
 		n = cut(conn, conn->fresh, conn->fresh_at, limit);
-	if (n == unsent && n < conn->mss && conn_has(conn, CONN_CORK))
+	if (n == unsent && n < conn->mss &&
+	    (conn_has(conn, CONN_CORK) || (tcp->conf.has_nagle && flight > 0 && !asks_fin)))
 		return VERDICT_NOTHING;
 	has_fin = asks_fin && n == unsent && wnd_left > n;
 	if (n == 0 && !has_fin)

@@ -64,7 +64,8 @@ struct tcp_conf {
 	uint64_t user_timeout_ns;   /* unacknowledged data for this long ends the connection */
 	enum tcp_cc cc;		    /* of new connections */
 	bool asks_ecn;		    /* our SYNs offer ECN; peers' offers are always taken */
-	uint64_t seed[2];	    /* keyed hash (ISN, cookies, flows) and all randomness */
+	bool has_nagle; /* a short last segment waits while anything is in flight (RFC 9293, 3.7.4) */
+	uint64_t seed[2]; /* keyed hash (ISN, cookies, flows) and all randomness */
 	const struct tcp_path *path;
 	uint16_t path_n;
 	struct buf_pool *pool;	/* headers and views come from here */

@@ -44,7 +44,8 @@ host_begin(const struct host_conf *conf)
 	h->dice = c.seed;
 	h->newest = &h->oldest;
 	h->receive_max = OR(c.receive_max, 4u << 20);
-	h->path = (struct tcp_path){
+	h->path_n = 1;
+	h->path[0] = (struct tcp_path){
 		.mtu = (uint16_t)OR(c.mtu, 1500u),
 		.multi_segs = true,
 		.hop_limit = (uint8_t)c.hop_limit,
@@ -60,8 +61,8 @@ host_begin(const struct host_conf *conf)
 		.connect_ns = OR(c.connect_timeout_ns, 75 * SECOND_NS),
 		.asks_ecn = c.asks_ecn != 0,
 		.seed = { hash_mix(c.seed + 1), hash_mix(c.seed + 2) },
-		.path = &h->path,
-		.path_n = 1,
+		.path = h->path,
+		.path_n = PATHS_MAX,
 		.count = &h->count,
 	};
 	/* Headers and views of what is under way come on top of what queues hold. */
@@ -160,7 +161,7 @@ post(struct host *h, struct buf *packet)
 			memcpy(p->bytes + p->n, buf_data(b), b->m.data_len);
 			p->n += b->m.data_len;
 		}
-		ensure(p->n == packet->m.pkt_len && p->n <= h->path.mtu);
+		ensure(p->n == packet->m.pkt_len && p->n <= h->path[0].mtu);
 		*h->newest = p;
 		h->newest = &p->next;
 	}
@@ -257,6 +258,8 @@ take_in(struct host *h, struct buf *frame)
 		tcp_icmp(h->tcp, &packet.error, h->now);
 	else if (drop == WIRE_OK && packet.kind != WIRE_TCP)
 		drop = (enum wire_drop)DROP_UNANSWERED;
+	if (drop == WIRE_OK && packet.kind == WIRE_TCP)
+		frame->path = mss_path_in(h, &packet.dst, seg.dst_port);
 	if (drop == WIRE_OK && packet.kind == WIRE_TCP)
 		tcp_input(h->tcp, &seg, &frame, 1, h->now, &h->out);
 	else

@@ -135,9 +135,13 @@ HOST_API int host_poll(struct host *host, int fd);
  * any socket sets them for the host, timers that run keep their time. The rest answer for one.
  */
 enum host_option {
-	HOST_OPT_ERROR = 1,   /* get: errno of what broke it, 0; the first get clears it */
-	HOST_OPT_MSS = 2,     /* get: of segments that we send */
-	HOST_OPT_NODELAY = 3, /* always 1: a proxy's TCP has no Nagle; 0 is -EOPNOTSUPP */
+	HOST_OPT_ERROR = 1, /* get: errno of what broke it, 0; the first get clears it */
+	/*
+	 * get: of segments that we send. set, before connect or listen: neither send nor take larger
+	 * ones (as TCP_MAXSEG, timestamps come off); 88 to 65495. connect: -ENOSPC beyond 63 sizes.
+	 */
+	HOST_OPT_MSS = 2,
+	HOST_OPT_NODELAY = 3, /* all: 0 is Nagle's algorithm (RFC 9293, 3.7.4); a proxy has 1 */
 	HOST_OPT_CORK = 4, /* 1: a short last segment waits until 0, at most as the engine says */
 	HOST_OPT_KEEPALIVE_NS = 5,    /* all: silence before the first probe; 0: none */
 	HOST_OPT_USER_TIMEOUT_NS = 6, /* all: unacknowledged for so long ends it; 0: 100 s */

@@ -15,6 +15,7 @@
 enum {
 	SOCKETS_MAX = 4096,
 	ADDRESSES_MAX = 8,
+	PATHS_MAX = 64,
 };
 
 enum sock_state {
@@ -36,6 +37,7 @@ struct sock {
 	enum tcp_end end;     /* of a connection that is over */
 	struct bufq in;	      /* taken from the engine, unread */
 	uint32_t receive_max; /* room for unread bytes */
+	uint16_t mss;	      /* as set; 0: what the link carries */
 	int next;	      /* in the listener's queue; -1: the last */
 	int listener;	      /* whose queue it waits in; -1: its user has it */
 	int first, last;      /* a listener's queue; -1: empty */
@@ -53,7 +55,8 @@ struct parcel {
 struct host {
 	struct tcp *tcp;
 	struct buf_pool *pool;
-	struct tcp_path path;
+	struct tcp_path path[PATHS_MAX]; /* the link; then the same for smaller segments, mss.c */
+	uint32_t path_n;
 	struct counters count;
 	struct tcp_out out;
 	uint64_t now;
@@ -68,6 +71,13 @@ struct host {
 
 /* Does what is due, until nothing is left to do now. */
 void host_settle(struct host *h);
+
+/* mss.c: -EISCONN, -EINVAL. */
+int mss_set(struct sock *s, uint64_t mss);
+/* The path by which segments are no larger than the socket wants; -ENOSPC. */
+int mss_path(struct host *h, const struct sock *s, bool is_v4);
+/* The path by which an arrived segment has come: its listener may want smaller ones. */
+uint16_t mss_path_in(struct host *h, const struct ip_addr *dst, uint16_t port);
 
 /* One of the engine's events. */
 void host_on_event(struct host *h, const struct tcp_event *e);

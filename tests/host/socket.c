@@ -270,7 +270,7 @@ host_connect(struct host *h, int fd, const struct host_address *to)
 {
 	struct sock *s = find(h, fd);
 	struct tcp_dial dial = { .remote = host_to_ip(to), .remote_port = to->port };
-	int fault = s != NULL ? why_no_connect(s) : -EBADF;
+	int fault = s != NULL ? why_no_connect(s) : -EBADF, path;
 
 	if (fault != 0)
 		return fault;
@@ -289,6 +289,10 @@ host_connect(struct host *h, int fd, const struct host_address *to)
 		dial.local_port = pick_port(h, &dial.local, &dial.remote, to->port);
 	if (dial.local_port == 0)
 		return -EADDRNOTAVAIL;
+	path = mss_path(h, s, ip_is_v4(&dial.remote));
+	if (path < 0)
+		return path;
+	dial.path = (uint16_t)path;
 	dial.owner = (uint32_t)fd;
 	s->id = tcp_connect(h->tcp, &dial, h->now);
 	if (s->id.v == 0)
@@ -460,7 +464,11 @@ set_option(struct host *h, struct sock *s, int option, uint64_t value)
 {
 	switch ((enum host_option)option) {
 	case HOST_OPT_NODELAY:
-		return value != 0 ? 0 : -EOPNOTSUPP;
+		h->tcp->conf.has_nagle = value == 0;
+		cork(h, s, s->is_corked); /* what has waited for an ACK need not */
+		return 0;
+	case HOST_OPT_MSS:
+		return mss_set(s, value);
 	case HOST_OPT_CORK:
 		cork(h, s, value != 0);
 		return 0;
@@ -483,7 +491,6 @@ set_option(struct host *h, struct sock *s, int option, uint64_t value)
 			offer_room(h, s);
 		return 0;
 	case HOST_OPT_ERROR:
-	case HOST_OPT_MSS:
 	case HOST_OPT_UNSENT:
 	case HOST_OPT_UNREAD:
 		return -EOPNOTSUPP;
@@ -517,10 +524,10 @@ host_getsockopt(struct host *h, int fd, int option, uint64_t *ret_value)
 		s->error = 0;
 		return 0;
 	case HOST_OPT_MSS:
-		*ret_value = info.mss;
-		return s->id.v != 0 ? 0 : -ENOTCONN;
+		*ret_value = s->id.v != 0 ? info.mss : s->mss;
+		return *ret_value != 0 ? 0 : -ENOTCONN;
 	case HOST_OPT_NODELAY:
-		*ret_value = 1;
+		*ret_value = !h->tcp->conf.has_nagle;
 		return 0;
 	case HOST_OPT_CORK:
 		*ret_value = s->is_corked;

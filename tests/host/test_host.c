@@ -386,14 +386,15 @@ options_are_what_was_set(void **state)
 		int result;
 	} set[] = {
 		{ HOST_OPT_NODELAY, 1, 0 },
-		{ HOST_OPT_NODELAY, 0, -EOPNOTSUPP },
+		{ HOST_OPT_NODELAY, 0, 0 },
 		{ HOST_OPT_CORK, 1, 0 },
 		{ HOST_OPT_KEEPALIVE_NS, 1000 * MS_NS, 0 },
 		{ HOST_OPT_USER_TIMEOUT_NS, 5000 * MS_NS, 0 },
 		{ HOST_OPT_CONGESTION, HOST_NEWRENO, 0 },
 		{ HOST_OPT_CONGESTION, 77, -EINVAL },
 		{ HOST_OPT_RECEIVE_BUFFER, 5000, 0 },
-		{ HOST_OPT_MSS, 1000, -EOPNOTSUPP },
+		{ HOST_OPT_MSS, 1000, 0 },
+		{ HOST_OPT_MSS, 87, -EINVAL },
 		{ 1000, 1, -ENOPROTOOPT },
 	};
 	struct host *h = begin(1, 1);
@@ -408,7 +409,7 @@ options_are_what_was_set(void **state)
 		assert_int_equal(getsockopt_(h, fd, set[i].option, &value), 0);
 		assert_int_equal(value, set[i].value);
 	}
-	assert_int_equal(getsockopt_(h, fd, HOST_OPT_MSS, &value), -ENOTCONN);
+	assert_int_equal(getsockopt_(h, socket_(h), HOST_OPT_MSS, &value), -ENOTCONN);
 	assert_int_equal(getsockopt_(h, 7, HOST_OPT_MSS, &value), -EBADF);
 	end_(h);
 }
