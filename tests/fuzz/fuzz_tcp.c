@@ -21,7 +21,9 @@ enum {
 	IDS_MAX = 16,
 	BUFS_MAX = 48,
 	OPS_MAX = 2000,
+	CONNS_MAX = 6,
 	DIALLED_PORT = 50000, /* and upwards: our own */
+	POOL_BUFS = 400,
 };
 
 /* What a peer knows of one tuple. */
@@ -43,7 +45,8 @@ struct fuzz {
 	uint32_t id_n;
 	struct ip_addr engine, peer;
 	uint64_t now;
-	uint8_t bytes[4096];
+	bool is_dry, has_ecn;
+	uint8_t bytes[UINT16_MAX];
 };
 
 static uint32_t
@@ -61,12 +64,14 @@ word(struct fuzz *f)
 static void
 learn(struct fuzz *f, struct buf *packet)
 {
+	bool is_super = (packet->m.ol_flags & RTE_MBUF_F_TX_TCP_SEG) != 0;
 	uint32_t n = packet->m.pkt_len;
 	struct tcp_seg seg = { 0 };
 	uint8_t *at = f->bytes;
 	struct ip ip;
 
-	ensure(n <= f->path.mtu && n <= sizeof(f->bytes));
+	ensure((n <= f->path.mtu || is_super) && n <= sizeof(f->bytes));
+	ensure(!is_super || (f->path.tso && packet->m.tso_segsz != 0));
 	for (const struct buf *b = packet; b != NULL; b = buf_next(b)) {
 		memcpy(at, buf_data(b), b->m.data_len);
 		at += b->m.data_len;
@@ -134,13 +139,15 @@ op_segment(struct fuzz *f)
 		.dst_port = t->local_port,
 		.seq = t->seq,
 		.ack = t->ack,
-		.flags = (uint8_t)((how & 2) != 0 ? TCP_ACK : byte(f) & 0x3f),
+		.flags = (uint8_t)((how & 2) != 0 ? TCP_ACK : byte(f)),
 		.wnd = (uint16_t)((how & 4) != 0 ? 65535 : word(f)),
 		.payload_n = n,
 	};
 
 	if (b == NULL)
 		return;
+	if (f->has_ecn)
+		seg.ecn = byte(f) & 3;
 	if ((how & 8) != 0)
 		seg.seq = seq_add(seg.seq, word(f) - 0x8000);
 	if ((how & 16) != 0)
@@ -260,6 +267,38 @@ op_time(struct fuzz *f)
 	tcp_advance(f->tcp, f->now, &f->out);
 }
 
+/* It moves out, and in again. */
+static void
+op_save(struct fuzz *f, uint32_t i)
+{
+	size_t n = tcp_save_size(f->tcp, f->id[i]);
+	struct tcp_load load;
+	struct tcp_id id;
+	uint8_t *bytes;
+
+	tcp_load(f->tcp, &load);
+	if (n == 0 || load.conns == CONNS_MAX)
+		return;
+	bytes = malloc(n);
+	ensure(bytes != NULL);
+	tcp_save(f->tcp, f->id[i], bytes);
+	tcp_forget(f->tcp, f->id[i]);
+	id = tcp_restore(f->tcp, bytes, n, i, f->now);
+	ensure(id.v != 0 || f->is_dry); /* its buffers come from the pool */
+	if (id.v == 0)
+		id = f->id[--f->id_n];
+	f->id[i] = id;
+	free(bytes);
+}
+
+/* Nothing is to be had from the pool, until this comes again. */
+static void
+op_dry(struct fuzz *f)
+{
+	f->is_dry = !f->is_dry;
+	buf_heap_set_capacity(f->pool, f->is_dry ? 0 : POOL_BUFS);
+}
+
 static void
 op_with_id(struct fuzz *f, uint32_t op)
 {
@@ -284,6 +323,9 @@ op_with_id(struct fuzz *f, uint32_t op)
 	case 4:
 		op_forget(f, i, false);
 		break;
+	case 6:
+		op_save(f, i);
+		break;
 	default:
 		op_forget(f, i, true);
 		break;
@@ -293,7 +335,7 @@ op_with_id(struct fuzz *f, uint32_t op)
 static void
 step(struct fuzz *f)
 {
-	uint32_t op = byte(f) % 16;
+	uint32_t op = byte(f) % 17;
 
 	if (op < 6)
 		op_segment(f);
@@ -303,8 +345,10 @@ step(struct fuzz *f)
 		op_dial(f);
 	else if (op == 10)
 		op_icmp(f);
+	else if (op == 16)
+		op_dry(f);
 	else
-		op_with_id(f, op == 15 ? byte(f) % 6 : op - 11);
+		op_with_id(f, op == 15 ? byte(f) % 7 : op - 11);
 	empty_out(f);
 }
 
@@ -312,9 +356,9 @@ static void
 open_fuzz(struct fuzz *f, void **ret_mem)
 {
 	static const struct ip_addr any;
-	uint32_t how = byte(f);
+	uint32_t how = byte(f), more = (how & 32) != 0 ? byte(f) : 0;
 	struct tcp_conf conf = {
-		.conns_max = 6,
+		.conns_max = CONNS_MAX,
 		.listeners_max = 2,
 		.backlog_max = 2,
 		.bufs_max = BUFS_MAX,
@@ -324,6 +368,9 @@ open_fuzz(struct fuzz *f, void **ret_mem)
 		.connect_ns = 10000000000,
 		.keepalive_idle_ns = (how & 2) != 0 ? 5000000000 : 0,
 		.user_timeout_ns = 20000000000,
+		.cc = (enum tcp_cc)((more & 1) != 0 ? TCP_CC_NEWRENO : TCP_CC_CUBIC),
+		.asks_ecn = (more & 2) != 0,
+		.has_nagle = (more & 4) != 0,
 		.seed = { how, 1 },
 		.path = &f->path,
 		.path_n = 1,
@@ -331,10 +378,13 @@ open_fuzz(struct fuzz *f, void **ret_mem)
 	};
 	uint8_t v4[2][4] = { { 10, 0, 0, 1 }, { 10, 0, 0, 2 } };
 
-	f->pool = buf_heap_open(400);
+	f->pool = buf_heap_open(POOL_BUFS);
 	conf.pool = f->pool;
 	f->path = (struct tcp_path){ .mtu = (how & 4) != 0 ? 1500 : 1280,
-				     .multi_segs = (how & 8) != 0 };
+				     .multi_segs = (how & 8) != 0 || (more & 8) != 0,
+				     .csum_tx = (more & 24) != 0,
+				     .tso = (more & 8) != 0 };
+	f->has_ecn = (more & 32) != 0;
 	f->now = 1000000000000;
 	f->engine = ip_from_v4(v4[0]);
 	f->peer = ip_from_v4(v4[1]);
@@ -367,7 +417,10 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	open_fuzz(&fuzz, &mem);
 	for (uint32_t i = 0; i < OPS_MAX && fuzz.at < fuzz.end; i++)
 		step(&fuzz);
+	if (fuzz.is_dry)
+		op_dry(&fuzz);
 	tcp_fini(fuzz.tcp);
+	ensure(buf_heap_out_n(fuzz.pool) == 0);
 	buf_heap_close(fuzz.pool);
 	free(mem);
 	return 0;
