@@ -4,17 +4,19 @@
  * when the full ones turn out to have arrived; after ten minutes (RFC 1191, 6.3) single larger
  * ones are tried, step by step (RFC 4821, 7).
  *
- * A router is believed at once by a connection whose full segments have not got through yet. By one
- * that has sent them all the time it is believed when nothing more gets through (RFC 5927, 7.2).
+ * A router is believed at once by a connection that has not got much through yet, or whose path has just
+ * become smaller. By any other it is believed when nothing more gets through (RFC 5927, 7.2), whatever
+ * has become of its window: a loss, a pause or a new process take nothing of what was proven.
  */
 #include "tcp/conn.h"
 
 enum {
 	FLOOR_V4 = 552, /* less than this is an attack or a mistake */
 	FLOOR_V6 = 1280,
-	AGE_SHIFT = 34,	  /* 17 s, of which */
-	AGE_TICKS = 36,	  /* so many make ten minutes */
-	SILENT_TRIES = 2, /* timeouts in a row that may be a router's or the peer's trouble */
+	AGE_SHIFT = 34,	   /* 17 s, of which */
+	AGE_TICKS = 36,	   /* so many make ten minutes */
+	SETTLED_TICKS = 2, /* a smaller path is known by then */
+	SILENT_TRIES = 2,  /* timeouts in a row that may be a router's or the peer's trouble */
 };
 
 /* Where tunnels end, and what every path carries: tried one after another, two timeouts each. */
@@ -58,11 +60,16 @@ lower(struct tcp *tcp, struct tcp_conn *conn, uint32_t mtu)
 	conn_dirty(tcp, conn);
 }
 
-/* Its window has grown, so full segments have arrived: what says that they do not is to be proven. */
+/* Such segments have arrived, as far as we can tell: what says that they do not is to be proven. */
 static bool
-is_doubtful(const struct tcp_conn *conn)
+is_doubtful(const struct tcp *tcp, const struct tcp_conn *conn)
 {
-	return conn->mss_told == 0 && conn->cc.cwnd_bytes > cc_initial(conn->mss);
+	uint32_t first = cc_initial(conn->mss);
+
+	if (conn->mss_told != 0)
+		return (uint8_t)((uint8_t)(tcp->now >> AGE_SHIFT) - conn->mss_tick) >=
+		       SETTLED_TICKS;
+	return conn->cc.cwnd_bytes > first || conn->bytes_out >= first;
 }
 
 /* The probe under way, INDEX_NONE: there is none. */
@@ -91,6 +98,21 @@ refuse_probe(struct tcp *tcp, struct tcp_conn *conn, uint32_t mss)
 	conn_dirty(tcp, conn);
 }
 
+/* Without a record nothing can wait: silence will tell (mtu_on_timeout). */
+static void
+wait_for_proof(struct tcp *tcp, struct tcp_conn *conn, struct seq seq, uint32_t mtu)
+{
+	struct repair *r = repair_need(tcp, conn);
+
+	if (r == NULL) {
+		COUNT(tcp, tcp_icmp_ignored);
+		return;
+	}
+	COUNT(tcp, tcp_icmp_waits);
+	r->claim_mtu = (uint16_t)mtu;
+	r->claim = seq;
+}
+
 void
 mtu_on_too_big(struct tcp *tcp, struct tcp_conn *conn, struct seq seq, uint32_t mtu)
 {
@@ -107,13 +129,11 @@ mtu_on_too_big(struct tcp *tcp, struct tcp_conn *conn, struct seq seq, uint32_t 
 		refuse_probe(tcp, conn, mtu - headers_of(conn));
 		return;
 	}
-	r = is_doubtful(conn) ? repair_need(tcp, conn) : repair_of(tcp, conn);
-	if (r != NULL && is_doubtful(conn)) {
-		COUNT(tcp, tcp_icmp_waits);
-		r->claim_mtu = (uint16_t)mtu;
-		r->claim = seq;
+	if (is_doubtful(tcp, conn)) {
+		wait_for_proof(tcp, conn, seq, mtu);
 		return;
 	}
+	r = repair_of(tcp, conn);
 	if (r != NULL)
 		r->mss = 0; /* somebody has said it: no silence any more */
 	lower(tcp, conn, mtu);

@@ -461,6 +461,20 @@ timeout_comes_without_a_record(void **state)
 	peer_drop(&p);
 }
 
+/* RFC 5927, 7.2: a router's word cannot wait without a record; then it is not heard at all. */
+static void
+smaller_path_is_not_believed_without_a_record(void **state)
+{
+	struct peer p = marked_without_a_record();
+
+	(void)state;
+	peer_send(&p, .ack = peer_at(10));
+	peer_icmp(&p, ICMP_ERROR_TOO_BIG, peer_at(12), 600);
+	assert_int_equal(peer_info(&p).mss, MSS);
+	assert_int_equal(p.counts->tcp_icmp_ignored, 1);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -483,6 +497,7 @@ main(void)
 		cmocka_unit_test(marks_are_heeded_without_a_record),
 		cmocka_unit_test(marks_and_losses_count_once_without_a_record),
 		cmocka_unit_test(timeout_comes_without_a_record),
+		cmocka_unit_test(smaller_path_is_not_believed_without_a_record),
 	};
 
 	return cmocka_run_group_tests_name("memory: records and buffers", test, NULL, NULL);

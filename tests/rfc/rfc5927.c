@@ -188,6 +188,97 @@ smaller_path_is_believed_when_nothing_gets_through(void **state)
 	peer_drop(&p);
 }
 
+/* 7.2: a pause takes the window back, and what was proven not. */
+static void
+smaller_path_is_not_believed_after_a_pause(void **state)
+{
+	struct peer p = moving();
+
+	(void)state;
+	peer_send(&p, .at_ms = 100, .ack = 5000 + 30 * MSS);
+	peer_ignore(&p);
+	peer_send(&p, .at_ms = 150, .ack = 5000 + 40 * MSS);
+	peer_wait(&p, 5000);
+	peer_ignore(&p);
+	peer_write(&p, 4 * MSS);
+	peer_expect_run(&p, 5000 + 40 * MSS, 4);
+	assert_true(peer_info(&p).cwnd_bytes <= 10 * MSS);
+	peer_icmp(&p, ICMP_ERROR_TOO_BIG, 5000 + 41 * MSS, 600);
+	assert_int_equal(peer_info(&p).mss, MSS);
+	assert_int_equal(p.counts->tcp_icmp_waits, 1);
+	peer_drop(&p);
+}
+
+/* ... nor does a loss, ... */
+static void
+smaller_path_is_not_believed_after_a_loss(void **state)
+{
+	struct peer p = moving();
+
+	(void)state;
+	peer_wait(&p, 300);
+	peer_ignore(&p);
+	assert_int_equal(p.counts->tcp_timeouts, 1);
+	peer_send(&p, .ack = 5000 + 12 * MSS);
+	peer_ignore(&p);
+	assert_true(peer_info(&p).cwnd_bytes <= 10 * MSS);
+	peer_icmp(&p, ICMP_ERROR_TOO_BIG, 5000 + 15 * MSS, 600);
+	assert_int_equal(peer_info(&p).mss, MSS);
+	assert_int_equal(p.counts->tcp_icmp_waits, 1);
+	peer_drop(&p);
+}
+
+/* ... nor another process that goes on with it; where nothing gets through the claim is still there. */
+static void
+smaller_path_is_not_believed_after_a_restart(void **state)
+{
+	struct peer p = moving();
+	static uint64_t bytes[20000];
+	size_t n;
+
+	(void)state;
+	peer_icmp(&p, ICMP_ERROR_TOO_BIG, 5000 + 10 * MSS, 1000);
+	n = tcp_save_size(p.tcp, p.id);
+	assert_in_range(n, 1, sizeof(bytes));
+	tcp_save(p.tcp, p.id, bytes);
+	tcp_forget(p.tcp, p.id);
+	p.id = tcp_restore(p.tcp, bytes, n, 9, p.now);
+	assert_int_not_equal(p.id.v, 0);
+	peer_icmp(&p, ICMP_ERROR_TOO_BIG, 5000 + 10 * MSS, 1001);
+	assert_int_equal(p.counts->tcp_icmp_waits, 2);
+	assert_int_equal(peer_info(&p).mss, MSS);
+	peer_wait(&p, 600);
+	assert_true(p.counts->tcp_timeouts > 0);
+	assert_int_equal(peer_info(&p).mss, 961);
+	peer_drop(&p);
+}
+
+/* A path that has become smaller is no reason to believe in a still smaller one, once it is settled. */
+static void
+still_smaller_path_is_not_believed_later(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_write(&p, 4 * MSS);
+	peer_expect_run(&p, 5000, 4);
+	peer_icmp(&p, ICMP_ERROR_TOO_BIG, 5000, 1400);
+	peer_icmp(&p, ICMP_ERROR_TOO_BIG, 5000, 1300); /* two routers on one way */
+	assert_int_equal(peer_info(&p).mss, 1260);
+	peer_ignore(&p);
+	peer_send(&p, .at_ms = 100, .ack = 5000 + 4 * MSS);
+	peer_write(&p, 4 * MSS);
+	peer_ignore(&p);
+	peer_send(&p, .at_ms = 150, .ack = 5000 + 8 * MSS);
+	peer_wait(&p, 60000);
+	peer_write(&p, 4 * MSS);
+	peer_ignore(&p);
+	peer_icmp(&p, ICMP_ERROR_TOO_BIG, 5000 + 9 * MSS, 600);
+	assert_int_equal(peer_info(&p).mss, 1260);
+	assert_int_equal(p.counts->tcp_icmp_waits, 1);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -202,6 +293,10 @@ main(void)
 		cmocka_unit_test(error_about_another_port_is_ignored),
 		cmocka_unit_test(smaller_path_of_a_moving_connection_is_not_believed),
 		cmocka_unit_test(smaller_path_is_believed_when_nothing_gets_through),
+		cmocka_unit_test(smaller_path_is_not_believed_after_a_pause),
+		cmocka_unit_test(smaller_path_is_not_believed_after_a_loss),
+		cmocka_unit_test(smaller_path_is_not_believed_after_a_restart),
+		cmocka_unit_test(still_smaller_path_is_not_believed_later),
 	};
 
 	return cmocka_run_group_tests_name("RFC 5927: ICMP", test, NULL, NULL);
