@@ -190,6 +190,12 @@ take_queue(struct tcp *tcp, struct rest *rest, struct bufq *q, uint32_t n)
 	return true;
 }
 
+static uint64_t
+earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 /* Spans cover [snd_una, snd_nxt) in order; each says where in the queue it begins. */
 static bool
 take_spans(struct tcp *tcp, struct tcp_conn *conn, struct rest *rest, uint32_t n)
@@ -211,7 +217,7 @@ take_spans(struct tcp *tcp, struct tcp_conn *conn, struct rest *rest, uint32_t n
 		place_walk(&buf, &at, (uint32_t)seq_diff(next, conn->snd_una));
 		*span_at(tcp, i) = (struct span){ .buf = buf,
 						  .at = at,
-						  .sent_ns = saved.sent_ns,
+						  .sent_ns = earlier(saved.sent_ns, tcp->now),
 						  .seq = saved.seq,
 						  .len = saved.len,
 						  .flags = (uint8_t)saved.flags,
@@ -269,6 +275,45 @@ take_islands(struct tcp *tcp, struct tcp_conn *conn, struct rest *rest, uint32_t
 	return true;
 }
 
+/*
+ * Which run changed last is counted by each engine for itself: the order stays, and what changes from
+ * now on is later than all of them (RFC 2018, 4: the first block).
+ */
+static void
+renumber_islands(const struct tcp *tcp, const struct tcp_conn *conn)
+{
+	uint32_t newest = 0;
+
+	for (uint32_t i = conn->island, k = 0; i != INDEX_NONE; k++) {
+		const struct island *at = pool_at(&tcp->islands, i);
+
+		if (k == 0 || (int32_t)(at->stamp - newest) > 0)
+			newest = at->stamp;
+		i = at->next;
+	}
+	for (uint32_t i = conn->island; i != INDEX_NONE;) {
+		struct island *at = pool_at(&tcp->islands, i);
+
+		at->stamp += tcp->stamp - newest;
+		i = at->next;
+	}
+}
+
+/*
+ * Nobody listened for a while: what fell due then waits for what has come meanwhile and is still to be
+ * read, or every connection would take the pause for a loss.
+ */
+static void
+excuse_pause(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
+{
+	struct repair *r = repair_of(tcp, conn);
+
+	if (r != NULL && r->due_ns != 0 && r->due_ns <= now)
+		r->due_ns = now + (uint64_t)conn->rtt.srtt_us * 1000;
+	if (conn->rto_at <= now && conn_flight(conn) > 0)
+		time_restart_rto(tcp, conn, now);
+}
+
 /* The record as it was, but for what belongs to the engine that it has left. */
 static void
 begin(struct tcp_conn *conn, const struct tcp_conn *saved)
@@ -323,10 +368,13 @@ take_all(struct tcp *tcp, struct tcp_conn *conn, const struct save_head *head, s
 }
 
 static void
-go_on(struct tcp *tcp, struct tcp_conn *conn, const struct tcp_conn *saved)
+go_on(struct tcp *tcp, struct tcp_conn *conn, const struct tcp_conn *saved, uint64_t now)
 {
-	uint64_t at = conn->ack_at < conn->rto_at ? conn->ack_at : conn->rto_at;
+	uint64_t at;
 
+	renumber_islands(tcp, conn);
+	excuse_pause(tcp, conn, now);
+	at = conn->ack_at < conn->rto_at ? conn->ack_at : conn->rto_at;
 	flow_insert(tcp, conn);
 	conn_give_id(tcp, conn);
 	time_arm(tcp, conn, at < conn->life_at ? at : conn->life_at);
@@ -362,6 +410,6 @@ tcp_restore(struct tcp *tcp, const void *bytes, size_t n, uint32_t owner, uint64
 		conn_free(tcp, conn);
 		return (struct tcp_id){ 0 };
 	}
-	go_on(tcp, conn, &saved);
+	go_on(tcp, conn, &saved, now);
 	return (struct tcp_id){ conn->id };
 }

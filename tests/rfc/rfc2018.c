@@ -370,6 +370,33 @@ run_before_its_neighbour_is_one_block(void **state)
 	peer_drop(&p);
 }
 
+/* 4: in another process, which has counted fewer changes, too, the latest is the first block. */
+static void
+latest_block_is_first_after_a_restart(void **state)
+{
+	struct peer p = peer_established(), q = peer_new();
+	static uint64_t bytes[1000];
+	size_t n;
+
+	(void)state;
+	for (uint32_t i = 0; i < 20; i++)
+		peer_send(&p, .seq = 1100 + 10 * i, .n = 10);
+	peer_send(&p, .seq = 1400, .n = 10);
+	peer_ignore(&p);
+	n = tcp_save_size(p.tcp, p.id);
+	assert_in_range(n, 1, sizeof(bytes));
+	tcp_save(p.tcp, p.id, bytes);
+	q.id = tcp_restore(q.tcp, bytes, n, 9, q.now);
+	assert_int_not_equal(q.id.v, 0);
+	q.bias = p.bias;
+	q.ack = p.ack;
+	peer_ignore(&q);
+	peer_send(&q, .seq = 1500, .n = 10);
+	peer_expect(&q, .ack = 1000, .sack = { { 1500, 1510 }, { 1400, 1410 }, { 1100, 1300 } });
+	peer_drop(&p);
+	peer_drop(&q);
+}
+
 int
 main(void)
 {
@@ -395,6 +422,7 @@ main(void)
 		cmocka_unit_test(sacked_bytes_make_room_for_new_ones),
 		cmocka_unit_test(order_of_blocks_is_the_order_of_change),
 		cmocka_unit_test(run_before_its_neighbour_is_one_block),
+		cmocka_unit_test(latest_block_is_first_after_a_restart),
 	};
 
 	return cmocka_run_group_tests_name("RFC 2018, 2883, 6675: SACK", test, NULL, NULL);
