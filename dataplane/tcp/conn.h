@@ -108,6 +108,7 @@ enum span_flag {
 	SPAN_LOST = 1 << 1,  /* to be sent again */
 	SPAN_AGAIN = 1 << 2, /* has been sent more than once: no RTT sample (Karn) */
 	SPAN_PROBE = 1 << 3, /* larger than the path is known to carry */
+	SPAN_BLUR = 1 << 4,  /* not all of it was sent at sent_ns, but some before: no RTT sample */
 };
 
 struct span {

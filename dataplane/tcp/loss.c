@@ -63,7 +63,7 @@ mark_head_lost(struct tcp *tcp, struct tcp_conn *conn)
 	if (conn->span == INDEX_NONE)
 		return;
 	s = span_at(tcp, conn->span);
-	if ((s->flags & ~(uint32_t)SPAN_PROBE) != 0)
+	if ((s->flags & (SPAN_SACKED | SPAN_LOST | SPAN_AGAIN)) != 0)
 		return;
 	if (s->len > conn->mss && !span_split(tcp, conn, conn->span, conn->mss))
 		return;

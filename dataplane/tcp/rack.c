@@ -49,6 +49,8 @@ rack_delivered(struct tcp *tcp, struct tcp_conn *conn, struct repair *r, const s
 	}
 	if (is_of_first_copy(conn, s, echo, rtt_us))
 		return;
+	if ((s->flags & SPAN_BLUR) != 0 && rtt_us < conn->rtt.srtt_us)
+		rtt_us = conn->rtt.srtt_us; /* sent before, who knows when */
 	r->rtt_us = rtt_us;
 	if (is_sent_after(s->sent_ns, end, r->xmit_ns, r->end)) {
 		r->xmit_ns = s->sent_ns;

@@ -3,12 +3,15 @@
  * sequence, which together cover exactly [snd_una, snd_nxt). Segments sent in one turn share a
  * span until SACK or a loss tells them apart, so a request or answer costs one.
  *
- * When spans run out, one span speaks for more than it should: a late time, a coarse mark. That
- * costs a retransmission too many, never a byte.
+ * When spans run out, one span speaks for more than it should: a late time (which it knows to be
+ * one), a coarse mark. That costs a retransmission too many, never a byte.
  * Invariants: sacked_bytes and lost_bytes are the sums over spans so marked (without SACK,
  * sacked_bytes instead counts what duplicate ACKs stand for, loss.c).
  */
 #include "tcp/conn.h"
+
+/* Joined spans stay short enough that walking to any byte of one costs little. */
+#define JOINED_MAX (1u << 18)
 
 static uint32_t
 take(struct tcp *tcp, struct tcp_conn *conn)
@@ -54,6 +57,7 @@ span_sent(struct tcp *tcp, struct tcp_conn *conn, struct buf *buf, uint16_t at, 
 			tail->flags &= (uint8_t)~SPAN_SACKED;
 		}
 		tail->flags &= (uint8_t)~SPAN_PROBE; /* its length is the probe's no more */
+		tail->flags |= SPAN_BLUR;
 		tail->len += len;
 		tail->sent_ns = now;
 		return;
@@ -98,7 +102,7 @@ span_split(struct tcp *tcp, struct tcp_conn *conn, uint32_t i, uint32_t keep)
 static bool
 is_alike(const struct span *a, const struct span *b)
 {
-	if (a->flags != b->flags)
+	if (((a->flags ^ b->flags) & ~SPAN_BLUR) != 0 || a->len + b->len > JOINED_MAX)
 		return false;
 	return (a->flags & (SPAN_SACKED | SPAN_LOST)) != 0 || a->sent_ns == b->sent_ns;
 }
@@ -118,6 +122,8 @@ span_join(struct tcp *tcp, struct tcp_conn *conn)
 		}
 		s->len += next->len;
 		s->next = next->next;
+		if (next->sent_ns != s->sent_ns || (next->flags & SPAN_BLUR) != 0)
+			s->flags |= SPAN_BLUR;
 		if (next->sent_ns > s->sent_ns)
 			s->sent_ns = next->sent_ns;
 		if (conn->span_tail == n)
@@ -161,7 +167,7 @@ span_ack(struct tcp *tcp, struct tcp_conn *conn, struct seq ack, uint32_t echo)
 		covered = (uint32_t)seq_diff(ack, s->seq);
 		if ((s->flags & SPAN_AGAIN) != 0)
 			ret.again_ns = later(ret.again_ns, s->sent_ns);
-		ret.once_ns = (s->flags & SPAN_SACKED) == 0 ? s->sent_ns : 0;
+		ret.once_ns = (s->flags & (SPAN_SACKED | SPAN_BLUR)) == 0 ? s->sent_ns : 0;
 		if (r != NULL && (s->flags & SPAN_SACKED) == 0 && covered >= s->len)
 			rack_delivered(tcp, conn, r, s, echo, tcp->now);
 		if (covered < s->len) {

@@ -89,6 +89,28 @@ late_answers_take_a_timeout_back_with_sack(void **state)
 	peer_drop(&p);
 }
 
+/* What was in flight was sent at two times, which the timeout has mixed: neither is a sample. */
+static void
+timeout_taken_back_gives_no_short_sample(void **state)
+{
+	struct peer p = peer_sent(5, (struct peer_conf){ .no_sack = true });
+
+	(void)state;
+	peer_wait(&p, 290);
+	peer_write(&p, 40 * MSS);
+	peer_expect_run(&p, peer_at(5), 5);
+	peer_wait(&p, 305);
+	peer_ignore(&p);
+	assert_int_equal(p.counts->tcp_timeouts, 1);
+	peer_send(&p, .at_ms = 310, .ack = peer_at(1));
+	peer_ignore(&p);
+	peer_send(&p, .at_ms = 311, .ack = peer_at(2));
+	assert_int_equal(p.count.tcp_frto_undone, 1);
+	peer_send(&p, .at_ms = 312, .ack = peer_at(4));
+	assert_true(peer_info(&p).rtt_least_ns >= 100 * MS_NS);
+	peer_drop(&p);
+}
+
 /* Step 3a: a duplicate ACK: the rest was lost, and goes again from a small window. */
 static void
 duplicate_to_new_bytes_confirms_the_loss(void **state)
@@ -186,6 +208,7 @@ main(void)
 		cmocka_unit_test(ack_of_many_sends_two_new_segments),
 		cmocka_unit_test(ack_of_many_sends_two_new_segments_cut_by_the_port),
 		cmocka_unit_test(late_answers_take_a_timeout_back_with_sack),
+		cmocka_unit_test(timeout_taken_back_gives_no_short_sample),
 		cmocka_unit_test(duplicate_to_new_bytes_confirms_the_loss),
 		cmocka_unit_test(duplicate_to_the_head_confirms_the_loss),
 		cmocka_unit_test(nothing_new_sends_the_old),

@@ -238,6 +238,23 @@ handshake_gives_the_first_sample(void **state)
 	peer_drop(&p);
 }
 
+/* When spans run out the last one speaks for bytes of many times: it is no sample. */
+static void
+segments_of_one_record_give_no_short_sample(void **state)
+{
+	struct peer p = peer_established(.no_sack = true, .rtt_ms = 50);
+
+	(void)state;
+	for (uint32_t i = 0; i < 1000; i++) {
+		p.now += 10000;
+		peer_write(&p, 1);
+	}
+	peer_ignore(&p);
+	peer_send(&p, .at_ms = 12, .ack = 5600);
+	assert_true(peer_info(&p).rtt_least_ns >= 6 * MS_NS);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -256,6 +273,7 @@ main(void)
 		cmocka_unit_test(short_paths_have_a_least_timeout),
 		cmocka_unit_test(repeated_syn_gives_no_sample),
 		cmocka_unit_test(handshake_gives_the_first_sample),
+		cmocka_unit_test(segments_of_one_record_give_no_short_sample),
 	};
 
 	return cmocka_run_group_tests_name("RFC 6298: timer", test, NULL, NULL);
