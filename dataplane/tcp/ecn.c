@@ -58,7 +58,8 @@ ecn_mark(struct tcp *tcp, struct tcp_conn *conn, const struct emit *e, struct tc
 void
 ecn_owe_cwr(struct repair *r)
 {
-	r->owes_cwr = true;
+	if (r != NULL) /* else recover tells it as long as nothing has gone (ecn_mark) */
+		r->owes_cwr = true;
 }
 
 bool
