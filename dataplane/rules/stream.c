@@ -37,6 +37,8 @@ enum {
 	HOP_MOST = 16 << 10,
 	WANT_MIN = 32,
 	LEVELS = 6,
+	LEVEL_SHARE =
+		64, /* of what is paid for more steps, a body as a whole is charged so little */
 };
 
 /* Starts tried in one call of PCRE2, and steps for each of them: its match limit. */
@@ -438,6 +440,8 @@ look(struct stream *s, bool is_last, int64_t *work)
 		      : fit_of(s, &v);
 	steps = steps_fit(s, &v, &fit);
 	*work -= (int64_t)fit.work;
+	if (s->level > 0) /* hardly a start takes all the steps that a turn must have for it */
+		s->spare_work += (int64_t)(fit.work - fit.work / LEVEL_SHARE);
 	rc = ask(s, &v, fit.starts, steps,
 		 v.is_body		      ? 0
 		 : v.is_final || v.is_longest ? PCRE2_NOTEOL
@@ -464,7 +468,8 @@ look(struct stream *s, bool is_last, int64_t *work)
 		move_on(s, v.end);
 		return STEP_ON;
 	}
-	spare(s, &v, &fit);
+	if (s->level == 0)
+		spare(s, &v, &fit);
 	return STEP_MATCH;
 }
 

@@ -331,6 +331,22 @@ what_runs_on_and_on_ends_in_a_fault(void **state)
 	assert_int_equal(s.v, RULES_BODY_END);
 }
 
+/* A page that is one line: each lazy repeat runs to its end, a step for each character. */
+static void
+a_page_of_one_line_has_its_end(void **state)
+{
+	static const char piece[] = "<p class=a>text</p><a href=\"/a/link\">a link</a>";
+	static uint8_t body[60000];
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof(body); i++)
+		body[i] = (uint8_t)piece[i % (sizeof(piece) - 1)];
+	assert_int_equal(body_spends(RULE("1", "pattern='href=\"(.*?)internal(.*?)\"'", "x"),
+				     slice_of(body, sizeof(body)))
+				 .v,
+			 RULES_BODY_END);
+}
+
 /* What bytes have paid and nobody spent is nothing for later ones. */
 static void
 no_credit_grows_with_a_body(void **state)
@@ -500,6 +516,7 @@ main(void)
 		cmocka_unit_test(an_xml_page_may_have_whole_scripts),
 		cmocka_unit_test(what_a_rule_cannot_do_is_a_fault_of_its_own),
 		cmocka_unit_test(what_runs_on_and_on_ends_in_a_fault),
+		cmocka_unit_test(a_page_of_one_line_has_its_end),
 		cmocka_unit_test(no_credit_grows_with_a_body),
 		cmocka_unit_test(a_value_with_many_rules_takes_many_turns),
 		cmocka_unit_test(a_turn_that_spent_too_much_is_paid_by_the_next),
