@@ -7,6 +7,8 @@
  */
 #include "tcp/conn.h"
 
+#define PAUSE_NS (100 * MS_NS) /* longer than any turn: nobody listened */
+
 enum {
 	SAVE_MAGIC = 0x31564153, /* "SAV1" */
 	WSCALE_MAX = 14,	 /* RFC 7323, 2.3 */
@@ -301,16 +303,16 @@ renumber_islands(const struct tcp *tcp, const struct tcp_conn *conn)
 
 /*
  * Nobody listened for a while: what fell due then waits for what has come meanwhile and is still to be
- * read, or every connection would take the pause for a loss.
+ * read, or every connection would take the pause for a loss. What is only just due is nobody's pause.
  */
 static void
 excuse_pause(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 {
 	struct repair *r = repair_of(tcp, conn);
 
-	if (r != NULL && r->due_ns != 0 && r->due_ns <= now)
+	if (r != NULL && r->due_ns != 0 && r->due_ns + PAUSE_NS <= now)
 		r->due_ns = now + (uint64_t)conn->rtt.srtt_us * 1000;
-	if (conn->rto_at <= now && conn_flight(conn) > 0)
+	if (conn->rto_at < now && now - conn->rto_at >= PAUSE_NS && conn_flight(conn) > 0)
 		time_restart_rto(tcp, conn, now);
 }
 
