@@ -22,7 +22,7 @@ enum {
 /* clang-format off */
 #define CTL_VERBS(x)                                                                               \
 	x(check) x(apply) x(diff) x(status) x(farms) x(servers) x(server) x(lanes) x(cores)        \
-	x(tune) x(sessions) x(capture) x(stats) x(logs) x(rules) x(explain)                        \
+	x(tune) x(top) x(sessions) x(capture) x(stats) x(logs) x(rules) x(explain)                 \
 	x(import) x(doctor) x(schema) x(completion) x(version)
 /* clang-format on */
 

@@ -81,7 +81,9 @@ enum {
 	x(bytes_out, bytes, COUNTER, "bytes sent to it")                                           \
 	x(bytes_in, bytes, COUNTER, "bytes received from it")                                      \
 	x(failed_at, ns, GAUGE, "monotonic time of its last failure, 0 none")                      \
-	x(failed_cause, cause, GAUGE, "why, by the journal's list of causes")
+	x(failed_cause, cause, GAUGE, "why, by the journal's list of causes")                       \
+	x(firsts, responses, COUNTER, "responses whose first byte came after all of the request")  \
+	x(first_ns, ns, COUNTER, "these waited for: from the request sent to that byte")
 
 /* ... of a rule, inbound or outbound, by slot. */
 #define BOARD_RULE_WORDS(x)                                                                        \

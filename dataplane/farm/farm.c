@@ -236,6 +236,15 @@ farm_blamed(struct farms *f, uint32_t slot, uint32_t incarnation, uint32_t cause
 }
 
 void
+farm_waited(struct farms *f, uint32_t slot, uint32_t incarnation, uint64_t ns)
+{
+	if (farm_server_of(f, slot, incarnation) == NULL)
+		return;
+	f->cold[slot].stats.firsts++;
+	f->cold[slot].stats.first_ns += ns;
+}
+
+void
 farm_facts(const struct farms *f, uint32_t slot, struct farm_facts *ret_facts)
 {
 	ensure(slot < f->slots_max);

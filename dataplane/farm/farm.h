@@ -84,6 +84,7 @@ struct farm_stats {
 	uint64_t rests;
 	uint64_t failed_at; /* its last failure, 0 none, and why: the caller's number */
 	uint32_t failed_cause;
+	uint64_t firsts, first_ns; /* farm_waited */
 };
 
 /* One member as a view lists it. */
@@ -178,6 +179,9 @@ void farm_leave(struct farms *farms, uint32_t slot, uint32_t incarnation, uint16
  * board. */
 void farm_blamed(struct farms *farms, uint32_t slot, uint32_t incarnation, uint32_t cause,
 		 uint64_t now);
+
+/* A response's first byte came so long after the last of its request. */
+void farm_waited(struct farms *farms, uint32_t slot, uint32_t incarnation, uint64_t ns);
 
 /* ---- facts, by slot; zero for a slot never placed ---- */
 

@@ -89,6 +89,8 @@ publish_server(const struct lane *lane, uint32_t slot, uint64_t now)
 	to->bytes_in = stats->bytes_down;
 	to->failed_at = stats->failed_at;
 	to->failed_cause = stats->failed_cause;
+	to->firsts = stats->firsts;
+	to->first_ns = stats->first_ns;
 }
 
 static void

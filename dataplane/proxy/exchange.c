@@ -175,8 +175,12 @@ measure(struct proxy *p, const struct exch *e)
 	if (h == NULL)
 		return;
 	board_hist_add(&h->request_time, e->reply_end_at - e->first_at);
-	if (e->reply_at != 0 && e->sent_all_at != 0 && e->reply_at >= e->sent_all_at && !e->is_own)
+	if (e->reply_at != 0 && e->sent_all_at != 0 && e->reply_at >= e->sent_all_at &&
+	    !e->is_own) {
 		board_hist_add(&h->first_byte_time, e->reply_at - e->sent_all_at);
+		farm_waited(p->farms, e->route.slot, e->route.incarnation,
+			    e->reply_at - e->sent_all_at);
+	}
 }
 
 /* Record, server, buffers; the client conn is the caller's to go on with. */

@@ -222,6 +222,13 @@ void lw_tables_step(struct lw *w);
 uint64_t lw_tables_next(const struct lw *w);
 void lw_retire_views(struct lw *w);
 
+/* ---- lane_moves.c ---- */
+
+#define LW_WALL_NS (1700000000 * S) /* of every lane */
+
+void lw_moves_open(struct lw *w);
+void lw_moves_step(struct lw *w);
+
 /* ---- lane_world.c ---- */
 
 struct lw_lane {
@@ -232,6 +239,9 @@ struct lw_lane {
 	struct lane_plan plan;
 	uint64_t late_until, poll_at;
 	bool is_asleep, is_rung;
+	bool is_moving; /* it has no turn before late_until */
+	uint16_t core;
+	uint64_t given_at;
 };
 
 struct lw {
@@ -250,7 +260,7 @@ struct lw {
 	void *runtime_mem;
 	uint32_t incarnation[LW_ORIGINS_MAX];
 	bool is_listed[LW_ORIGINS_MAX];
-	uint64_t reload_at, runtime_at, death_at, cut_at;
+	uint64_t reload_at, runtime_at, death_at, cut_at, move_at;
 	uint32_t down_n, cut_n;
 	struct lw_lane lane[LW_LANES_MAX];
 	int turning; /* lane, -1: none */

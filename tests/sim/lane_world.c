@@ -203,7 +203,7 @@ open_lane(struct lw *w, uint16_t i)
 		.pool = w->pool,
 		.reserve = w->reserve,
 		.seed = { prng_next(&w->prng), prng_next(&w->prng) },
-		.wall_ns = 1700000000 * S,
+		.wall_ns = LW_WALL_NS,
 		.is_speaker = i == 0,
 	};
 
@@ -366,7 +366,7 @@ lane_next(const struct lw *w, uint16_t i)
 	const struct lw_lane *l = &w->lane[i];
 	uint64_t at = lane_deadline(l->lane);
 
-	if (l->is_rung || lw_wire_waits(w, i))
+	if (l->is_rung || l->is_moving || lw_wire_waits(w, i))
 		at = w->now;
 	at = at < l->poll_at ? at : l->poll_at;
 	return at > l->late_until ? at : l->late_until;
@@ -395,6 +395,7 @@ step(struct lw *w)
 	run_apps(w);
 	for (uint32_t i = 0; i < w->host_n; i++)
 		lw_host_step(w, &w->host[i]);
+	lw_moves_step(w);
 	run_lanes(w);
 	w->result.steps++;
 }
@@ -407,6 +408,7 @@ next_time(const struct lw *w)
 	at = at < other ? at : other;
 	other = lw_tables_next(w);
 	at = at < other ? at : other;
+	at = at < w->move_at ? at : w->move_at;
 	for (uint32_t i = 0; i < w->host_n; i++) {
 		other = lw_host_next(&w->host[i]);
 		at = at < other ? at : other;
@@ -504,6 +506,7 @@ open_world(struct lw *w)
 		open_lane(w, i);
 	for (uint32_t i = 0; i < w->conf.user_n; i++)
 		lw_client_open(w, i);
+	lw_moves_open(w);
 }
 
 static void

@@ -189,6 +189,7 @@ struct lw_conf {
 	uint64_t runtime_ns; /* run-time words change */
 	uint64_t death_ns;   /* an origin's process dies and comes back */
 	uint64_t cut_ns;     /* an origin's link is cut for a while; perhaps it starts anew */
+	uint64_t move_ns;    /* a lane moves to another core */
 	uint64_t calm_at_ns; /* nothing of this from then on */
 
 	uint32_t user_n, req_n; /* made by the caller */
@@ -210,7 +211,7 @@ struct lw_result {
 	uint32_t pool_peak;
 	uint64_t right, errors, cut, abandoned;
 	uint64_t slowest_fast_ns; /* longest wait for an answer of users that are not slow */
-	uint32_t reloads, deaths, cuts, views_peak;
+	uint32_t reloads, deaths, cuts, views_peak, moves;
 	struct counters count; /* of all lanes */
 };
 

@@ -1,9 +1,11 @@
 """Lanes go from core to core, cores come and go, and nobody who is served notices."""
+import hashlib
 import os
 import time
 
 from lab import OUT4, expect, marked, until
 from load import Load, changed, sizes
+from test_bulk import body_file
 
 
 def cpus(lab):
@@ -166,3 +168,70 @@ def test_what_is_tuned_is_in_effect_and_is_undone(lab):
         expect(lab.ctl("tune", bad, check=False).returncode == 2, f"tune {bad}")
     lab.settle()
     lab.baseline = lab.gauges()
+
+
+def all_moved(lab, to, moves):
+    """Every lane on that core, and so many moves behind each."""
+    for lane in range(2):
+        lab.ctl("lanes", "move", str(lane), "--to", str(to))
+    until("all are there", lambda: all(lane["cpu"] == to and lane["moves"] >= moves
+                                       for lane in lab.ctl_json("lanes")), 10, 0.005)
+
+
+def receive(sock, n):
+    got = bytearray()
+    while len(got) < n:
+        data = sock.recv(min(n - len(got), 1 << 18))
+        expect(data, f"closed after {len(got)} of {n} bytes")
+        got += data
+    return bytes(got)
+
+
+def head_of(sock):
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        head += receive(sock, 1)
+    return head
+
+
+@marked("alone")
+def test_what_takes_long_lives_through_moves_with_equal_bytes(lab):
+    """A download, an upload and a tunnel; each goes on by a piece between two moves of its lane."""
+    rounds, piece = (100, 1 << 20) if lab.full else (10, 1 << 18)
+    home = lab.nginx("a")
+    lab.odd_origin("b")
+    sent = body_file(os.path.join(home, "files", "big"), rounds * piece)
+    config = lab.config(lanes=2, cores=[0, 1])
+    server = {s["name"]: s for s in config["farms"][0]["servers"]}
+    config["farms"] = [{"name": "app", "scheme": "http", "servers": [server["a"]]},
+                       {"name": "odd", "scheme": "http", "servers": [server["b"]]}]
+    config["listeners"].append({"name": "odd4", "address": f"{OUT4}:81", "protocol": "http",
+                                "farm": "odd"})
+    lab.start(config)
+    down, up, tunnel = lab.connect(timeout=60), lab.connect(port=81, timeout=60), \
+        lab.connect(port=81, timeout=60)
+    with down, up, tunnel, open(os.path.join(home, "files", "big"), "rb") as source:
+        down.sendall(b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n")
+        expect(b"200 OK" in head_of(down), "the download begins")
+        up.sendall(b"PUT /sink HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
+                   % (rounds * piece))
+        tunnel.sendall(b"GET /switch HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"
+                       b"Upgrade: capitals\r\n\r\n")
+        expect(b"101 Switching" in head_of(tunnel), "the tunnel is open")
+        digest = hashlib.sha256()
+        for i in range(rounds):
+            all_moved(lab, (i + 1) % 2, i)
+            up.sendall(source.read(piece))
+            digest.update(receive(down, piece))
+            words = b"round %d;" % i * 100
+            tunnel.sendall(words)
+            back = receive(tunnel, len(words))
+            expect(back == words.upper(), f"tunnel: {back[:40]}")
+        expect(digest.hexdigest() == sent, "the download differs")
+        whole = f"{rounds * piece} length {sent}\n".encode()
+        expect(b"200" in head_of(up), "the upload is answered")
+        expect(receive(up, len(whole)) == whole, "the upload differs")
+    lanes = lab.ctl_json("lanes")
+    expect(all(lane["moves"] >= rounds - 1 for lane in lanes), f"moves: {lanes}")
+    print(f"        {[lane['moves'] for lane in lanes]} moves, longest pause "
+          f"{max(lane['longest_pause_ns'] for lane in lanes) / 1e6:.2f} ms", flush=True)

@@ -210,6 +210,10 @@ operators_words_are_obeyed_and_survive_views(void **state)
 	assert_int_equal(farm_fit(f, 5, &none_tried, 0), FARM_FIT_DRAINED);
 	assert_int_equal(farm_pick(f, 5, 1, &none_tried, 0, &p), FARM_FIT_DRAINED);
 	assert_false(farm_is_kept(f, 1, 1));
+	farm_waited(f, 0, 1, 500);
+	farm_waited(f, 0, 2, 700); /* of another incarnation */
+	assert_int_equal(farm_stats(f, 0)->firsts, 1);
+	assert_int_equal(farm_stats(f, 0)->first_ns, 500);
 	farm_leave(f, 0, 1, 200, 10, 20);
 	assert_int_equal(farm_stats(f, 0)->responses, 1);
 	farm_blamed(f, 0, 1, 7, 99);
