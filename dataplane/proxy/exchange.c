@@ -365,7 +365,8 @@ exch_client_lost(struct proxy *p, struct exch *e, enum journal_cause cause)
 /*
  * Design section 3: only proof that the server never took the request lets it go elsewhere. On a
  * kept connection that ended with nothing of this request acknowledged, the server had closed it
- * before our first byte came.
+ * before our first byte came; unless something was sent again: then ACK and reset of a server that
+ * took it may be lost, and what says the reset is what is left of the connection there.
  */
 static bool
 is_untaken(const struct proxy *p, const struct exch *e)
@@ -376,7 +377,8 @@ is_untaken(const struct proxy *p, const struct exch *e)
 	if (why != TCP_END_NONE && why != TCP_END_CLOSED && why != TCP_END_RESET)
 		return false; /* a time-out is never proof */
 	return e->is_reused && e->is_replayable && up->leg.in.bytes == 0 && e->reply_at == 0 &&
-	       tcp_acked(p->tcp, up->leg.id) == up->acked_base;
+	       tcp_acked(p->tcp, up->leg.id) == up->acked_base &&
+	       tcp_sent_again(p->tcp, up->leg.id) == e->up_again;
 }
 
 static void

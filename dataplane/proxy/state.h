@@ -260,6 +260,7 @@ struct exch {
 	uint64_t body_ns, client_send_ns, connect_ns, send_ns, receive_ns, idle_ns, tunnel_ns;
 
 	uint64_t limit_ns; /* the time-out that ended it */
+	uint32_t up_again; /* tcp_sent_again when the request was given */
 	uint32_t response_head_bytes;
 	uint64_t generation; /* of the view that decided */
 	uint16_t status, upstream_status;

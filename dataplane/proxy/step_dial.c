@@ -24,6 +24,7 @@ give_request(struct proxy *p, struct exch *e, struct conn *up)
 	e->is_replayable = true;
 	e->up_at = e->sent_at = p->now;
 	e->up_acked = up->acked_base;
+	e->up_again = tcp_sent_again(p->tcp, up->leg.id);
 	e->client_acked = tcp_acked(p->tcp, conn_at(p, e->client)->leg.id);
 	timers_begin(p, e);
 	farm_enter(p->farms, e->route.slot, e->route.incarnation, e->is_reused);

@@ -409,6 +409,14 @@ tcp_acked(const struct tcp *tcp, struct tcp_id id)
 	return conn != NULL ? conn->bytes_out : 0;
 }
 
+uint32_t
+tcp_sent_again(const struct tcp *tcp, struct tcp_id id)
+{
+	const struct tcp_conn *conn = conn_find(tcp, id);
+
+	return conn != NULL ? conn->again_n : 0;
+}
+
 enum tcp_end
 tcp_end(const struct tcp *tcp, struct tcp_id id)
 {

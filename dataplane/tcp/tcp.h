@@ -222,6 +222,9 @@ void tcp_send(struct tcp *tcp, struct tcp_id id, struct bufq *q, bool more);
 uint64_t tcp_unacked(const struct tcp *tcp, struct tcp_id id);
 uint64_t tcp_acked(const struct tcp *tcp, struct tcp_id id);
 
+/* Segments that were sent again, ever. */
+uint32_t tcp_sent_again(const struct tcp *tcp, struct tcp_id id);
+
 /* FIN after everything given so far. Receiving goes on. */
 void tcp_shutdown(struct tcp *tcp, struct tcp_id id);
 

@@ -439,11 +439,7 @@ draw_fragments(struct lw_conf *conf, uint64_t seed)
 			conf->origin_link[i].fragment_bytes = 8 * (8 + prng_below(&prng, 160));
 }
 
-/*
- * In half of the worlds lanes go from core to core. Not where segments are cut to bits: there a
- * server may take a request and reset before it acknowledges a byte of it, and a lane that stands
- * still for long enough meets that (world tiny, seed 1062: a POST comes twice).
- */
+/* In half of the worlds lanes go from core to core. */
 static void
 draw_moves(struct lw_conf *conf, uint64_t seed)
 {
@@ -451,7 +447,7 @@ draw_moves(struct lw_conf *conf, uint64_t seed)
 	struct prng prng; /* of its own, as above */
 
 	prng_init(&prng, seed ^ 0x6d6f7665);
-	if (strcmp(conf->name, "tiny") != 0 && prng_one_in(&prng, 2))
+	if (prng_one_in(&prng, 2))
 		conf->move_ns = every[prng_below(&prng, 3)];
 }
 

@@ -177,6 +177,33 @@ a_request_that_was_taken_is_not_tried_again(void **state)
 	stand_close(s);
 }
 
+/*
+ * What was sent again may be answered by what is left of the connection of a server that took the
+ * request: its own ACK and reset may be lost.
+ */
+static void
+a_request_that_was_sent_again_is_not_tried_again(void **state)
+{
+	struct setup u = setup_plain();
+	struct stand *s = stand_open(&u);
+	struct peer *c, *o;
+
+	(void)state;
+	asked(s, GET, &c, &o);
+	say(s, o, OK(0));
+	expect(s, c, OK(0));
+	s->is_cut[origin_i(o)] = true;
+	say(s, c, "POST /once HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody");
+	run(s, 2 * S);
+	s->is_cut[origin_i(o)] = false;
+	cut(s, o);
+	expect_has(s, c, "HTTP/1.1 502 ");
+	assert_false(origin_waits(s));
+	expect_record(s, 200, JOURNAL_CAUSE_NONE);
+	expect_record(s, 502, JOURNAL_CAUSE_UPSTREAM_RESET);
+	stand_close(s);
+}
+
 static void
 safe_requests_go_to_another_server(void **state)
 {
@@ -413,6 +440,7 @@ main(void)
 		cmocka_unit_test(a_dial_without_answer_goes_on_or_times_out),
 		cmocka_unit_test(a_stale_kept_connection_is_tried_again),
 		cmocka_unit_test(a_request_that_was_taken_is_not_tried_again),
+		cmocka_unit_test(a_request_that_was_sent_again_is_not_tried_again),
 		cmocka_unit_test(safe_requests_go_to_another_server),
 		cmocka_unit_test(a_server_that_dies_under_load_costs_no_safe_request),
 		cmocka_unit_test(kept_connections_that_stir_are_dropped),
