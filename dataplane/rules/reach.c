@@ -202,6 +202,7 @@ bar(struct reader *r)
 static void
 group_repeats(struct reader *r, const struct group *g)
 {
+	r->repeats_groups = true;
 	if (r->entry_n + r->again_n == g->run_n) {
 		; /* each time is a step, and no more */
 	} else if (r->way_n != g->way_n || g->has_assert || g->is_assert) {
@@ -350,7 +351,7 @@ reach_all(struct rules_code *code)
 	memset(code->lead, 0xff, sizeof(code->lead));
 	code->lead_n = 1;
 	code->again_n = RULES_ENTRIES;
-	code->looks_ahead = true;
+	code->repeats_groups = code->looks_ahead = true;
 }
 
 void
@@ -367,6 +368,7 @@ reach_read(struct slice regex, bool is_caseless, struct rules_code *code)
 	set_put(&r.run, code->run);
 	set_put(&r.dear, code->dear);
 	lead_put(&r, code);
+	code->repeats_groups = r.repeats_groups;
 	code->gap_n = r.gap_n;
 	code->entry_n = r.entry_n;
 	code->again_n = r.again_n;

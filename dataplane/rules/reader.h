@@ -33,6 +33,7 @@ struct reader {
 	bool is_caseless;
 	uint32_t at;
 	bool is_unknown; /* there was something that this file does not read */
+	bool repeats_groups;
 	struct set run;
 	uint32_t gap_n;	   /* counted by the second reading, when run is whole */
 	uint32_t depth;	   /* of open groups */

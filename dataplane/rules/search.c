@@ -25,6 +25,7 @@ enum {
 	PRELUDE_WORK = 4,
 	START_WORK = 12,
 	STEP_WORK = 4,
+	GROUP_WORK = 7,	   /* ... that is one time of a group */
 	RUN_WORK = 1,	   /* a byte run over, and back */
 	WALK_WORK = 3,	   /* a byte of a run looked at here */
 	DEAR_WORK = 2,	   /* ... of a string, for stretches of dear ones */
@@ -178,8 +179,9 @@ static uint64_t
 steps_work(const struct search *k, const struct window *w, uint32_t steps)
 {
 	uint64_t start_n = w->start_n > 0 ? w->start_n : 1, dear_n = start_n * k->dear_n;
+	uint64_t step_work = k->code->repeats_groups ? GROUP_WORK : STEP_WORK;
 
-	return start_n * steps * STEP_WORK + w->run_n * RUN_WORK * k->entry_n +
+	return start_n * steps * step_work + w->run_n * RUN_WORK * k->entry_n +
 	       (dear_n < w->run_n ? dear_n : w->run_n) * RUN_WORK * min_of(steps, k->again_n);
 }
 

@@ -191,6 +191,7 @@ struct rules_code {
 	uint8_t lead_n;		  /* that says something of so many bytes, at least one */
 	int16_t last;		  /* ASCII, letters in small: stands in every match; -1: none */
 	bool is_slow;		  /* interpreted even so */
+	bool repeats_groups;	  /* a step may be one time of a group */
 	bool ends_with_line;	  /* what is said of repeats is so of strings without a LF */
 	bool sweeps;		  /* the first repeat begins once in each stretch of `sweep` */
 	bool has_prelude;	  /* ... and characters stand before it */
