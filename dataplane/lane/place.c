@@ -99,7 +99,7 @@ emptiest(const struct house *house)
 
 	for (uint16_t i = 0; i < house->conf.lane_n; i++)
 		lane_n[house->ordered[i]]++;
-	while (!is_running(house, best))
+	while (best < house->core_n && !is_running(house, best))
 		best++;
 	ensure(best < house->core_n); /* house_leave_place keeps one */
 	for (uint16_t i = best; i < house->core_n; i++) {

@@ -150,6 +150,7 @@ struct repair {
 	bool can_undo : 1; /* by what stands below */
 	uint8_t frto;	   /* enum frto */
 	struct seq probe_end, cwr_end;
+	struct seq frto_end; /* of what went again first */
 	/* PRR (RFC 6937) */
 	uint32_t delivered, sent, flight; /* prr_delivered, prr_out, RecoverFS */
 	/* what congestion control was, if all this turns out to be a mistake (RFC 4015, RFC 3708) */
@@ -291,7 +292,8 @@ struct tcp {
 	uint32_t owner_bufs; /* held by the owner, of the same budget */
 	uint32_t half_open, time_wait;
 	uint32_t stamp;	     /* of islands */
-	uint32_t clock_hand; /* of eviction */
+	uint32_t clock_hand; /* of eviction, */
+	uint32_t evicted_n;  /* whose records are not free yet: no more than one */
 	uint32_t gap_hand;   /* the same, of islands */
 	uint64_t now;	     /* of the latest door */
 	uint64_t retry_at;   /* output waits for buffers until then; 0: it does not */
@@ -397,6 +399,8 @@ void time_arm(struct tcp *tcp, struct tcp_conn *conn, uint64_t at_ns);
 void time_expire(struct tcp *tcp, uint64_t now);
 /* Restarts the retransmission timer for what is in flight, or stops it. */
 void time_restart_rto(struct tcp *tcp, struct tcp_conn *conn, uint64_t now);
+/* More has gone: the tail probe comes earlier, if that is earlier (RFC 8985, 7.2); never later. */
+void time_probe_sooner(struct tcp *tcp, struct tcp_conn *conn, uint64_t now);
 void time_ack_later(struct tcp *tcp, struct tcp_conn *conn, uint64_t now);
 void time_life(struct tcp *tcp, struct tcp_conn *conn, uint64_t at_ns);
 void time_keepalive(struct tcp *tcp, struct tcp_conn *conn, uint64_t now);

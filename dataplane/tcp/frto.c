@@ -13,6 +13,7 @@ frto_begin(const struct tcp_conn *conn, struct repair *r, bool was_open)
 	r->frto = FRTO_OFF;
 	if (was_open && r->can_undo && !conn_has(conn, CONN_TS))
 		r->frto = FRTO_HEAD;
+	r->frto_end = conn->snd_una; /* as long as nothing has gone again, any ACK tells */
 }
 
 /* Step 2b: two new segments and no more, however much this ACK covers; nor does it open the window. */
@@ -32,6 +33,10 @@ frto_on_ack(struct tcp *tcp, struct tcp_conn *conn, struct repair *r)
 	case FRTO_HEAD:
 		if (seq_ge(conn->snd_una, conn->recover))
 			return false;
+		if (seq_lt(conn->snd_una, r->frto_end)) { /* step 2a: a part tells nothing */
+			r->frto = FRTO_OFF;
+			return false;
+		}
 		r->frto = FRTO_NEW;
 		let_two_go(conn);
 		return false;

@@ -107,10 +107,13 @@ struct tcp_conn *
 conn_take_or_evict(struct tcp *tcp, uint64_t now)
 {
 	struct tcp_conn *conn = take_or_forget(tcp, now);
-	struct tcp_conn *idle = conn == NULL ? oldest_idle(tcp, now) : NULL;
+	struct tcp_conn *idle = NULL;
 
+	if (conn == NULL && tcp->evicted_n == 0)
+		idle = oldest_idle(tcp, now);
 	if (idle != NULL) {
 		COUNT(tcp, tcp_evicted);
+		tcp->evicted_n++;
 		conn_end_with_rst(tcp, idle, TCP_END_EVICTED);
 	}
 	return conn;

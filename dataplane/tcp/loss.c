@@ -41,6 +41,7 @@ loss_begin(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 	r = repair_need(tcp, conn);
 	is_heeded = conn_has(conn, CONN_ECN) && ecn_is_heeded(conn, r);
 	if (r != NULL) {
+		r->frto = FRTO_OFF;
 		undo_begin(conn, r, now);
 		prr_begin(r, flight);
 		if (conn_has(conn, CONN_ECN) && !is_heeded)

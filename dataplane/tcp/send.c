@@ -167,8 +167,12 @@ send_span(struct tcp *tcp, struct tcp_conn *conn, uint32_t i, struct emit *e, ui
 	conn->flags &= ~(uint32_t)CONN_AGAIN_NOW;
 	conn->again_n++;
 	if (conn->repair != INDEX_NONE) {
-		repair_of(tcp, conn)->again_n++;
-		repair_of(tcp, conn)->sent += len;
+		struct repair *r = repair_of(tcp, conn);
+
+		r->again_n++;
+		r->sent += len;
+		if (r->frto == FRTO_HEAD && seq_eq(e->seq, conn->snd_una))
+			r->frto_end = seq_add(e->seq, len);
 	}
 	COUNT(tcp, tcp_tx_again);
 	return true;
@@ -419,9 +423,12 @@ send_fresh(struct tcp *tcp, struct tcp_conn *conn, uint64_t now, struct tcp_out 
 	uint32_t before = conn_flight(conn);
 	bool is_done = send_fresh_burst(tcp, conn, now, out);
 
-	/* a lone segment's probe waits for a delayed ACK; with a second one it need not */
-	if (conn_flight(conn) != before && (before <= conn->mss || conn->rto_at == UINT64_MAX))
+	if (conn_flight(conn) == before)
+		return is_done;
+	if (before == 0 || conn->rto_at == UINT64_MAX) /* RFC 6298, 5.1 */
 		time_restart_rto(tcp, conn, now);
+	else if (before <= conn->mss)
+		time_probe_sooner(tcp, conn, now);
 	return is_done;
 }
 

@@ -162,6 +162,8 @@ conn_free(struct tcp *tcp, struct tcp_conn *conn)
 		return;
 	ensure(conn->sndq.n == 0 && conn->rcvq.n == 0 && conn->span == INDEX_NONE &&
 	       conn->island == INDEX_NONE && !conn_has(conn, CONN_FLOW));
+	if (conn->end == TCP_END_EVICTED && tcp->evicted_n > 0)
+		tcp->evicted_n--;
 	pool_give(&tcp->conns, conn_index(tcp, conn));
 }
 

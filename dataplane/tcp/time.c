@@ -48,6 +48,18 @@ time_restart_rto(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 }
 
 void
+time_probe_sooner(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
+{
+	uint64_t wait_ns = tlp_wait(tcp, conn);
+
+	if (wait_ns == 0 || conn_has(conn, CONN_RACK_TIMER) || now + wait_ns >= conn->rto_at)
+		return;
+	conn->flags |= CONN_TLP_TIMER;
+	conn->rto_at = now + wait_ns;
+	time_arm(tcp, conn, conn->rto_at);
+}
+
+void
 time_ack_later(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 {
 	if (conn_has(conn, CONN_ACK_LATER | CONN_ACK_NOW))

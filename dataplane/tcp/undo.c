@@ -21,6 +21,7 @@ undo(struct tcp *tcp, struct tcp_conn *conn, struct repair *r)
 {
 	COUNT(tcp, tcp_undone);
 	r->can_undo = false;
+	r->frto = FRTO_OFF;
 	if (conn->cc.ssthresh_bytes != r->before.ssthresh_bytes) /* nor does CWR stand for it now */
 		r->owes_cwr = r->has_cwr_end = false;
 	mtu_undo(conn, r);

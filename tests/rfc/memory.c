@@ -87,6 +87,28 @@ connection_that_has_just_spoken_is_not_cut(void **state)
 	peer_drop(&p);
 }
 
+/* One ACK that comes many times at once is still one newcomer. */
+static void
+copies_of_an_ack_cut_one_connection(void **state)
+{
+	struct peer p = peer_established(.conns_max = 2);
+
+	(void)state;
+	p.port++;
+	p.seq = 6999;
+	peer_send(&p, .flags = "S", .mss = 1460);
+	peer_expect(&p, .flags = "SA", .ack = 7000);
+	p.ack = 5000;
+	peer_send(&p, .seq = 7000);
+	assert_int_equal(p.accepted_n, 2);
+	ask_for_a_cookie(&p, 3000);
+	for (uint32_t i = 0; i < 5; i++)
+		peer_send(&p, .seq = 7000);
+	peer_ignore(&p);
+	assert_int_equal(p.count.tcp_evicted, 1);
+	peer_drop(&p);
+}
+
 /* Who is at work is not cut: the SYN gets a cookie, and its ACK no answer as long as nothing is free. */
 static void
 busy_connection_is_not_cut_for_a_new_one(void **state)
@@ -483,6 +505,7 @@ main(void)
 		cmocka_unit_test(idle_connection_makes_room_for_a_new_one),
 		cmocka_unit_test(idle_connection_is_not_cut_for_a_syn),
 		cmocka_unit_test(connection_that_has_just_spoken_is_not_cut),
+		cmocka_unit_test(copies_of_an_ack_cut_one_connection),
 		cmocka_unit_test(busy_connection_is_not_cut_for_a_new_one),
 		cmocka_unit_test(windows_fall_with_what_is_left_of_the_budget),
 		cmocka_unit_test(send_queues_shrink_with_what_is_left_of_the_budget),

@@ -128,6 +128,47 @@ duplicate_to_new_bytes_confirms_the_loss(void **state)
 	peer_drop(&p);
 }
 
+/* Step 2a: an ACK of a part of what went again tells nothing of the rest. */
+static void
+divided_ack_of_the_head_takes_nothing_back(void **state)
+{
+	struct peer p = timed_out((struct peer_conf){ .no_sack = true });
+
+	(void)state;
+	peer_send(&p, .at_ms = 300, .ack = peer_at(0) + 700);
+	peer_ignore(&p);
+	peer_send(&p, .at_ms = 301, .ack = peer_at(1));
+	peer_ignore(&p);
+	assert_int_equal(p.count.tcp_frto_undone, 0);
+	assert_true(peer_info(&p).is_recovering);
+	assert_true(peer_info(&p).ssthresh_bytes < 1 << 29);
+	peer_drop(&p);
+}
+
+/* What a D-SACK has taken back is over: the recovery after it is a recovery. */
+static void
+timeout_taken_back_by_a_duplicate_is_over(void **state)
+{
+	struct peer p = timed_out((struct peer_conf){ .no_sack = false });
+
+	(void)state;
+	peer_send(&p, .at_ms = 300, .ack = peer_at(1), .sack = { { peer_at(0), peer_at(1) } });
+	peer_ignore(&p);
+	assert_int_equal(p.count.tcp_undone, 1);
+	peer_send(&p, .at_ms = 310, .ack = peer_at(2), .sack = { { peer_at(5), peer_at(9) } });
+	peer_ignore(&p);
+	peer_wait(&p, 400);
+	peer_ignore(&p);
+	assert_true(peer_info(&p).is_recovering);
+	peer_send(&p, .at_ms = 500, .ack = peer_at(3), .sack = { { peer_at(5), peer_at(9) } });
+	peer_ignore(&p);
+	peer_send(&p, .at_ms = 510, .ack = peer_at(4), .sack = { { peer_at(5), peer_at(9) } });
+	peer_ignore(&p);
+	assert_int_equal(p.count.tcp_frto_undone, 0);
+	assert_true(peer_info(&p).ssthresh_bytes < 1 << 29);
+	peer_drop(&p);
+}
+
 /* Step 2a: so does one to the head. */
 static void
 duplicate_to_the_head_confirms_the_loss(void **state)
@@ -210,6 +251,8 @@ main(void)
 		cmocka_unit_test(late_answers_take_a_timeout_back_with_sack),
 		cmocka_unit_test(timeout_taken_back_gives_no_short_sample),
 		cmocka_unit_test(duplicate_to_new_bytes_confirms_the_loss),
+		cmocka_unit_test(divided_ack_of_the_head_takes_nothing_back),
+		cmocka_unit_test(timeout_taken_back_by_a_duplicate_is_over),
 		cmocka_unit_test(duplicate_to_the_head_confirms_the_loss),
 		cmocka_unit_test(nothing_new_sends_the_old),
 		cmocka_unit_test(no_room_for_new_bytes_sends_the_old),

@@ -404,6 +404,23 @@ late_report_of_both_copies_costs_nothing(void **state)
 	peer_drop(&p);
 }
 
+/* 7.2, RFC 6298, 5.1: small pieces, one after another, put off neither the probe nor the timeout. */
+static void
+pieces_that_follow_put_nothing_off(void **state)
+{
+	struct peer p = peer_established_((struct peer_conf){ 0 });
+
+	(void)state;
+	for (uint32_t ms = 75; ms < 1500; ms += 75) {
+		peer_wait(&p, ms);
+		peer_write(&p, 20);
+	}
+	peer_ignore(&p);
+	assert_true(p.counts->tcp_tx_tail_probes >= 1);
+	assert_true(p.counts->tcp_timeouts >= 1);
+	peer_drop(&p);
+}
+
 /* A timeout in the middle of a recovery ends it: slow start, to the threshold and no further. */
 static void
 timeout_in_a_recovery_ends_it(void **state)
@@ -553,6 +570,7 @@ main(void)
 		cmocka_unit_test(needless_retransmission_widens_the_window),
 		cmocka_unit_test(wider_window_outlives_the_flight),
 		cmocka_unit_test(late_report_of_both_copies_costs_nothing),
+		cmocka_unit_test(pieces_that_follow_put_nothing_off),
 		cmocka_unit_test(timeout_in_a_recovery_ends_it),
 		cmocka_unit_test(window_after_a_recovery_is_the_threshold),
 		cmocka_unit_test(bare_duplicate_tells_of_both_copies),
