@@ -188,7 +188,6 @@ stage_add(struct rules_body *b, enum stage_kind kind, const uint32_t *rule, uint
 	s->at = s->n = 0;
 	s->rule = rule;
 	s->rule_n = rule_n;
-	s->work_left = RULES_BODY_LENT;
 	s->tags = NULL;
 	s->stream = NULL;
 	return s;
@@ -306,25 +305,10 @@ search_turn(struct stage *s, struct slice *in, bool is_last, struct sink *to, bo
 	return stream_turn(s->stream, is_last && in->n == 0, to, &s->body->work, ret_done);
 }
 
-/*
- * A pattern whose searches run on and on, each within its turn, ends at last: its bytes pay for
- * what honest ones take, and something is lent. What was not used is no credit for later.
- */
-static enum rules_fault
-stage_pay(struct stage *s, uint32_t byte_n, int64_t work)
-{
-	s->work_left += (int64_t)byte_n * RULES_BODY_BYTE * (s->rule_n > 0 ? s->rule_n : 1);
-	if (s->work_left > RULES_BODY_LENT)
-		s->work_left = RULES_BODY_LENT;
-	s->work_left -= work;
-	return s->work_left < 0 ? RULES_FAULT_MATCH_LIMIT : RULES_FAULT_NONE;
-}
-
 static enum rules_fault
 look_turn(struct stage *s, struct slice *in, bool is_last, struct sink *to, bool *ret_done)
 {
 	enum rules_fault fault = RULES_FAULT_NONE;
-	int64_t work = s->body->work;
 	uint32_t n = in->n;
 
 	switch ((enum stage_kind)s->kind) {
@@ -341,14 +325,10 @@ look_turn(struct stage *s, struct slice *in, bool is_last, struct sink *to, bool
 		break;
 	case STAGE_SEARCH:
 		fault = search_turn(s, in, is_last, to, ret_done);
-		work -= s->stream->spare_work;
-		s->stream->spare_work = 0;
 		break;
 	}
 	n -= in->n;
 	s->body->work -= n; /* copied */
-	if (fault == RULES_FAULT_NONE)
-		fault = stage_pay(s, n, work - s->body->work);
 	if (fault != RULES_FAULT_NONE && s->body->fault_rule == IMG_NONE && s->rule_n > 0)
 		s->body->fault_rule = s->rule[0];
 	return fault;

@@ -140,7 +140,6 @@ struct stream {
 	uint32_t wide;		/* so much is looked at if it is there */
 	uint32_t hop_n;		/* how far the next hop goes */
 	uint32_t level;		/* of effort: steps a start, starts a call */
-	int64_t spare_work;	/* paid in advance for places behind matches: that was too much */
 	bool is_vain;		/* all that may be looked at from pos is in vain: hops follow */
 	bool is_begin;		/* bytes[0] is the body's first */
 	bool was_empty;		/* the last match, at pos, was: the next is none of that kind */

@@ -367,14 +367,10 @@ struct rules_body *rules_body_init(void *memory, size_t n, struct rules *rules, 
 				   const struct rules_trace *trace);
 
 enum {
-	/* About nanoseconds: all that a turn of the caller's does, */
+	/* About nanoseconds: all that a turn of the caller's does, and */
 	RULES_BODY_WORK = 1 << 18,
-	/* one rule that is asked about one value or match, which may be more than a turn has left, */
+	/* one rule that is asked about one value or match, which may be more than a turn has left. */
 	RULES_BODY_PART = 1 << 19,
-	/* a byte for each rule of its stage, */
-	RULES_BODY_BYTE = 1 << 12,
-	/* and what a stage may be behind with that. */
-	RULES_BODY_LENT = 1 << 28,
 };
 
 /* What a turn takes and gives; both ends move on by what was used and made. */

@@ -29,7 +29,6 @@ struct stage {
 	uint32_t at, n;	      /* in the pipe */
 	const uint32_t *rule; /* of out_rules */
 	uint32_t rule_n;
-	int64_t work_left; /* at most RULES_BODY_LENT; below 0 it is a fault */
 	struct tags *tags;
 	struct tags_want *want;
 	struct stream *stream;

@@ -30,15 +30,14 @@ enum {
 	PLACE_WORK = 6, /* where a match does not begin after all */
 	START_WORK = 12,
 	STEP_WORK = 4,
+	GROUP_WORK = 12, /* ... that is one time of a group, with some alternatives */
 	WALK_WORK = 3,	 /* a byte looked at here, for what it may cost */
 	SLOW_STEPS = 16, /* a step without machine code is so many */
 	CALL_MOST = 1 << 16,
-	CALL_FAULT = 1 << 21, /* an attempt has the steps that may cost so much, and no more */
+	CALL_FAULT = 1 << 20, /* an attempt has the steps that may cost so much, and no more */
 	HOP_MOST = 16 << 10,
 	WANT_MIN = 32,
 	LEVELS = 6,
-	LEVEL_SHARE =
-		64, /* of what is paid for more steps, a body as a whole is charged so little */
 };
 
 /* Starts tried in one call of PCRE2, and steps for each of them: its match limit. */
@@ -64,7 +63,6 @@ stream_init(struct stream *s, const struct rules_code *code, uint32_t group_n, u
 	s->left_n = occurrences != 0 ? occurrences : UINT32_MAX;
 	s->from = s->pos = s->n = s->base = s->valid_n = s->want = s->wide = s->hop_n = 0;
 	s->level = 0;
-	s->spare_work = 0;
 	s->is_begin = true;
 	s->is_vain = false;
 	s->was_empty = false;
@@ -112,7 +110,8 @@ view_of(const struct stream *s, bool is_last)
 static uint64_t
 step_work(const struct stream *s)
 {
-	return STEP_WORK * (s->code->is_slow ? SLOW_STEPS : 1);
+	return (s->code->repeats_groups ? GROUP_WORK : STEP_WORK) *
+	       (s->code->is_slow ? SLOW_STEPS : 1);
 }
 
 static uint64_t
@@ -402,17 +401,6 @@ no_match(struct stream *s, const struct view *v, uint32_t starts)
 	return STEP_ON;
 }
 
-/* A match was found, and places behind it were paid for. */
-static void
-spare(struct stream *s, const struct view *v, const struct fit *fit)
-{
-	uint32_t paid_n = min_of(fit->starts, v->end - s->pos + 1);
-	uint32_t tried_n = found(s, 0) - s->pos + 1;
-
-	if (tried_n < paid_n)
-		s->spare_work += (int64_t)(fit->work / paid_n * (paid_n - tried_n));
-}
-
 /* Of all that a match may see: there is none, or one that took the end of that for an end. */
 static bool
 is_vain(const struct stream *s, const struct view *v, int rc)
@@ -440,8 +428,6 @@ look(struct stream *s, bool is_last, int64_t *work)
 		      : fit_of(s, &v);
 	steps = steps_fit(s, &v, &fit);
 	*work -= (int64_t)fit.work;
-	if (s->level > 0) /* hardly a start takes all the steps that a turn must have for it */
-		s->spare_work += (int64_t)(fit.work - fit.work / LEVEL_SHARE);
 	rc = ask(s, &v, fit.starts, steps,
 		 v.is_body		      ? 0
 		 : v.is_final || v.is_longest ? PCRE2_NOTEOL
@@ -468,8 +454,6 @@ look(struct stream *s, bool is_last, int64_t *work)
 		move_on(s, v.end);
 		return STEP_ON;
 	}
-	if (s->level == 0)
-		spare(s, &v, &fit);
 	return STEP_MATCH;
 }
 
