@@ -126,7 +126,9 @@ open_net(void)
 	};
 	const struct net_address address = { v4(10, 0, 0, 1), 24, 0 };
 	const struct net_route route = { v4(0, 0, 0, 0), 0, 0, v4(10, 0, 0, 254) };
-	struct net_learned learned = { .ip = v4(10, 0, 0, 9), .mac = peer, .is_confirmed = true };
+	struct net_learned learned = {
+		.ip = v4(10, 0, 0, 9), .mac = peer, .is_confirmed = true, .can_create = true
+	};
 
 	net = net_init(bench_memory(net_size(&conf)), &conf, 1);
 	net_configure(net, &address, 1, &route, 1, 1);
