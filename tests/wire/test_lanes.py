@@ -44,7 +44,7 @@ def test_lanes_move_cores_go_and_come_and_no_request_fails(lab):
         if rounds % 2:
             lab.ctl("cores", "release", str(rounds // 2 % 2))
         for lane in range(4) if rounds % 2 == 0 else []:
-            lab.ctl("lanes", "move", str(lane), "--to", str((rounds // 2 + lane) % 2))
+            lab.ctl("lanes", "move", str(lane), "--to", str((rounds // 2 + lane + 1) % 2))
         lab.apply(changed(lab, rounds, lanes=4, cores=[0, 1]))
         if rounds % 2:
             lab.ctl("cores", "add", str(rounds // 2 % 2))
