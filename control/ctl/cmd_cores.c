@@ -133,30 +133,41 @@ done(const struct ctl *ctl, uint32_t cpu, const char *what, json_t *moves)
 	return CTL_DONE;
 }
 
+static const char *
+failure_of(const struct ctl *ctl, uint32_t cpu)
+{
+	struct instance_facts facts;
+	const struct instance_core *core = NULL;
+
+	if (state_facts(ctl->run, &facts))
+		core = places_core(&facts, cpu);
+	return core != NULL ? strerror((int)core->err) : "the data plane has ended";
+}
+
 static int
 add(const struct ctl *ctl, uint32_t cpu)
 {
-	struct places places;
 	enum instance_core_state state;
-	const struct instance_core *core;
+	struct places places;
 
-	if (!places_read(ctl, PLACES_NONE, &places) || !order_core(ctl, cpu, true, json_array()))
+	if (!places_read(ctl, cpu, &places))
+		return CTL_FAILED;
+	if (places.cpu_n < IMG_CORES_MAX)
+		places.cpu[places.cpu_n++] = cpu;
+	balance(places.lane, places.facts.lane_n, places.cpu, places.cpu_n, true);
+	if (!order_core(ctl, cpu, true, places_orders(&places)))
 		return CTL_FAILED;
 	state = places_wait(ctl, cpu, INSTANCE_CORE_RUNNING, INSTANCE_CORE_FAILED);
-	if (!places_read(ctl, PLACES_NONE, &places))
-		return CTL_FAILED;
-	core = places_core(&places.facts, cpu);
 	if (state == INSTANCE_CORE_FAILED)
 		return ctl_failed(ctl,
 				  "processor %u was added, but no thread runs there: %s; it is "
 				  "tried again each second until cores release %u",
-				  cpu, core != NULL ? strerror((int)core->err) : "gone", cpu);
+				  cpu, failure_of(ctl, cpu), cpu);
 	if (state != INSTANCE_CORE_RUNNING)
 		return ctl_failed(ctl,
 				  "the data plane has not obeyed; penstockctl cores shows when "
 				  "it does");
-	balance(places.lane, places.facts.lane_n, places.cpu, places.cpu_n, true);
-	if (!places_send(ctl, &places))
+	if (!places_wait_lanes(ctl, &places))
 		return CTL_FAILED;
 	return done(ctl, cpu, "added", places_moves(&places));
 }
@@ -164,17 +175,13 @@ add(const struct ctl *ctl, uint32_t cpu)
 static int
 release(const struct ctl *ctl, uint32_t cpu)
 {
-	json_t *lanes = json_array();
 	struct places places;
 
 	if (!places_read(ctl, cpu, &places))
 		return CTL_FAILED;
 	if (places.cpu_n > 0)
 		balance(places.lane, places.facts.lane_n, places.cpu, places.cpu_n, false);
-	for (uint32_t i = 0; places.cpu_n > 0 && i < places.facts.lane_n; i++)
-		if (places.lane[i].cpu != places.was[i])
-			json_array_append_new(lanes, places_order(&places, i));
-	if (!order_core(ctl, cpu, false, lanes))
+	if (!order_core(ctl, cpu, false, places_orders(&places)))
 		return CTL_FAILED;
 	if (places_wait(ctl, cpu, INSTANCE_CORE_NONE, INSTANCE_CORE_NONE) != INSTANCE_CORE_NONE)
 		return ctl_failed(ctl,

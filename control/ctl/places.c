@@ -83,13 +83,41 @@ places_read(const struct ctl *ctl, uint32_t without, struct places *ret_places)
 	return true;
 }
 
-json_t *
-places_order(const struct places *places, uint32_t lane)
+static bool
+runs_lanes(const struct places *places, uint32_t cpu)
+{
+	for (uint32_t i = 0; i < places->cpu_n; i++) {
+		if (places->cpu[i] == cpu)
+			return true;
+	}
+	return false;
+}
+
+/* It is sent elsewhere; or it stays, and without a word it would go to where it began. */
+static bool
+needs_order(const struct places *places, uint32_t lane)
 {
 	const struct balance_lane *l = &places->lane[lane];
-	json_t *cpu = l->cpu == l->home ? json_null() : json_integer((json_int_t)l->cpu);
 
-	return json_pack("{s:s, s:I, s:o}", "verb", "lane", "lane", (json_int_t)lane, "cpu", cpu);
+	return l->cpu != places->was[lane] || (l->cpu != l->home && runs_lanes(places, l->home));
+}
+
+json_t *
+places_orders(const struct places *places)
+{
+	json_t *orders = json_array();
+
+	for (uint32_t i = 0; i < places->facts.lane_n; i++) {
+		const struct balance_lane *l = &places->lane[i];
+		json_t *cpu;
+
+		if (!needs_order(places, i))
+			continue;
+		cpu = l->cpu == l->home ? json_null() : json_integer((json_int_t)l->cpu);
+		json_array_append_new(orders,
+				      json_pack("{s:I, s:o}", "lane", (json_int_t)i, "cpu", cpu));
+	}
+	return orders;
 }
 
 static void
@@ -121,41 +149,44 @@ places_wait(const struct ctl *ctl, uint32_t cpu, enum instance_core_state wanted
 	return state;
 }
 
-static bool
-wait_lanes(const struct ctl *ctl, const struct places *places)
+bool
+places_wait_lanes(const struct ctl *ctl, const struct places *places)
 {
 	for (uint32_t i = 0; i < LOOKS; i++) {
 		struct instance_facts facts;
 		uint32_t there_n = 0;
 
 		if (!state_facts(ctl->run, &facts))
-			return false;
+			break;
 		for (uint32_t l = 0; l < places->facts.lane_n; l++)
 			there_n += facts.lane[l].cpu == places->lane[l].cpu;
 		if (there_n == places->facts.lane_n)
 			return true;
 		look_again();
 	}
+	ctl_failed(ctl, "lanes are still on their way; penstockctl lanes shows where they are");
 	return false;
 }
 
 bool
 places_send(const struct ctl *ctl, const struct places *places)
 {
-	for (uint32_t i = 0; i < places->facts.lane_n; i++) {
+	json_t *orders = places_orders(places);
+	bool is_sent = true;
+	json_t *order;
+	size_t i;
+
+	json_array_foreach(orders, i, order)
+	{
 		json_t *answer;
 
-		if (places->lane[i].cpu == places->was[i])
-			continue;
-		answer = client_order(ctl, places_order(places, i));
-		if (answer == NULL)
-			return false;
+		json_object_set_new(order, "verb", json_string("lane"));
+		answer = is_sent ? client_order(ctl, json_incref(order)) : NULL;
+		is_sent = answer != NULL;
 		json_decref(answer);
 	}
-	if (wait_lanes(ctl, places))
-		return true;
-	ctl_failed(ctl, "lanes are still on their way; penstockctl lanes shows where they are");
-	return false;
+	json_decref(orders);
+	return is_sent && places_wait_lanes(ctl, places);
 }
 
 json_t *

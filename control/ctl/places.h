@@ -28,8 +28,11 @@ bool places_read(const struct ctl *ctl, uint32_t without, struct places *ret_pla
 /* The core on a processor; NULL: none has ever been there. */
 const struct instance_core *places_core(const struct instance_facts *facts, uint32_t cpu);
 
-/* A lane's order to control: where it began needs no word of ours. */
-json_t *places_order(const struct places *places, uint32_t lane);
+/*
+ * [{"lane":, "cpu":}], control's orders that bring every lane to its lane[].cpu and keep it there:
+ * null for where it began. places->cpu is whatever runs lanes then, lane[].cpu one of these.
+ */
+json_t *places_orders(const struct places *places);
 
 /*
  * Waits until the data plane says of a core's state what is wanted, or `other`; the state at last.
@@ -39,10 +42,10 @@ enum instance_core_state places_wait(const struct ctl *ctl, uint32_t cpu,
 				     enum instance_core_state wanted,
 				     enum instance_core_state other);
 
-/*
- * Orders every lane that is sent elsewhere and waits until it is there. False: not done, or not
- * within seconds; the user is told.
- */
+/* Waits until every lane is at its lane[].cpu. False: not within seconds; the user is told. */
+bool places_wait_lanes(const struct ctl *ctl, const struct places *places);
+
+/* Orders the lanes there and waits. False: not done, or not within seconds; the user is told. */
 bool places_send(const struct ctl *ctl, const struct places *places);
 
 /* [{"lane":, "from":, "to":}] of the lanes that are sent elsewhere. */

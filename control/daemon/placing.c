@@ -158,18 +158,15 @@ lanes_put(struct daemon *daemon, const struct instance_facts *facts, const json_
 
 /* ---- cores ---- */
 
-/* Puts it down; what machine.cores says already needs no word. */
-static json_t *
+/* Puts it down; what machine.cores says already needs no word. False: there is no room. */
+static bool
 core_put(struct daemon *daemon, const struct core *core, bool runs)
 {
 	enum runtime_core said = runs == core->is_home ? RUNTIME_CORE_NONE
 				 : runs		       ? RUNTIME_CORE_ADDED
 						       : RUNTIME_CORE_RELEASED;
 
-	if (!runtime_put_core(&daemon->overrides.runtime, core->cpu, said))
-		return socket_error("too many processors were added and released already");
-	return json_pack("{s:b, s:I, s:b, s:b}", "ok", 1, "cpu", (json_int_t)core->cpu, "runs",
-			 runs, "was", has_lanes(core));
+	return runtime_put_core(&daemon->overrides.runtime, core->cpu, said);
 }
 
 json_t *
@@ -199,8 +196,15 @@ placing_core(struct daemon *daemon, const json_t *request)
 		return socket_error("processor %u is the last that runs lanes; add another first: "
 				    "penstockctl cores add N",
 				    cpu);
+	if (!core_put(daemon, &core, json_is_true(wanted)))
+		return socket_error("too many processors were added and released already");
 	error = lanes_put(daemon, facts, json_object_get(request, "lanes"));
-	return error != NULL ? error : core_put(daemon, &core, json_is_true(wanted));
+	if (error != NULL) {
+		runtime_put_core(&daemon->overrides.runtime, cpu, core.said);
+		return error;
+	}
+	return json_pack("{s:b, s:I, s:O, s:b}", "ok", 1, "cpu", (json_int_t)cpu, "runs", wanted,
+			 "was", has_lanes(&core));
 }
 
 /* ---- tuning ---- */

@@ -10,8 +10,11 @@
 /* {"lane": L, "cpu": C or null}; an answer. */
 json_t *placing_lane(struct daemon *daemon, const json_t *request);
 
-/* {"cpu": C, "runs": true or false}, and maybe "lanes": [{"lane": L, "cpu": C}…], which go where they
- * are sent in the same moment; an answer. */
+/*
+ * {"cpu": C, "runs": true or false}, and maybe "lanes": [{"lane": L, "cpu": C}…], which go where they
+ * are sent in the same moment, to processors that run lanes from then on; an answer. All of it is
+ * done or nothing.
+ */
 json_t *placing_core(struct daemon *daemon, const json_t *request);
 
 /* {"key": K, "value": V or null}; an answer. */

@@ -169,6 +169,35 @@ a_released_core_sends_its_lanes_in_the_same_moment_or_not_at_all(void **state)
 }
 
 static void
+an_added_core_gets_its_lanes_in_the_same_moment(void **state)
+{
+	struct world *w = *state;
+
+	begin(w);
+	has(error_of(ask(w, json_pack("{s:s, s:i, s:b, s:[{s:i, s:i}]}", "verb", "core", "cpu", 5,
+				      "runs", 1, "lanes", "lane", 9, "cpu", 5))),
+	    "no lane 9");
+	assert_int_equal(runtime_core(runtime(w), 5), RUNTIME_CORE_NONE);
+	assert_null(error_of(ask(w, json_pack("{s:s, s:i, s:b, s:[{s:i, s:i}]}", "verb", "core",
+					      "cpu", 5, "runs", 1, "lanes", "lane", 1, "cpu", 5))));
+	assert_int_equal(runtime_core(runtime(w), 5), RUNTIME_CORE_ADDED);
+	assert_int_equal(runtime_lane_cpu(runtime(w), 1), 5);
+}
+
+static void
+no_lane_is_sent_to_the_core_that_is_released(void **state)
+{
+	struct world *w = *state;
+
+	begin(w);
+	has(error_of(ask(w, json_pack("{s:s, s:i, s:b, s:[{s:i, s:i}]}", "verb", "core", "cpu", 3,
+				      "runs", 0, "lanes", "lane", 1, "cpu", 3))),
+	    "processor 3 runs no lanes");
+	assert_int_equal(runtime_core(runtime(w), 3), RUNTIME_CORE_NONE);
+	assert_int_equal(runtime_lane_cpu(runtime(w), 1), ABI_NONE);
+}
+
+static void
 keys_are_tuned_within_their_bounds(void **state)
 {
 	struct world *w = *state;
@@ -212,6 +241,8 @@ main(void)
 		TEST(a_core_that_failed_is_no_other_core),
 		TEST(lanes_go_to_cores_that_run_lanes_only),
 		TEST(a_released_core_sends_its_lanes_in_the_same_moment_or_not_at_all),
+		TEST(an_added_core_gets_its_lanes_in_the_same_moment),
+		TEST(no_lane_is_sent_to_the_core_that_is_released),
 		TEST(keys_are_tuned_within_their_bounds),
 		TEST(what_was_said_outlives_a_restart_and_a_larger_runtime),
 	};
