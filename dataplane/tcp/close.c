@@ -1,12 +1,12 @@
 /*
  * close.c - how connections end: by FINs, by RST, by time, or because the owner lets go.
  */
-#include "tcp/conn.h"
+#include "tcp/island.h"
 
 static void
 give_all(struct tcp *tcp, struct tcp_conn *conn)
 {
-	recv_give_islands(tcp, conn);
+	island_give_all(tcp, conn);
 	span_give_all(tcp, conn);
 }
 

@@ -164,16 +164,6 @@ struct repair {
 	struct seg_sack dsack; /* CONN_DSACK: what the next ACK reports */
 };
 
-/* A run of bytes received beyond a gap: buffers linked by link, buf->tag is each one's sequence. */
-struct island {
-	struct buf *head, *tail;
-	struct seq left, right;
-	uint32_t next;
-	uint32_t stamp; /* the latest to change is reported first (RFC 2018, 4) */
-	uint32_t bufs_n;
-	uint32_t conn; /* whose it is */
-};
-
 struct tcp_conn {
 	/* who */
 	struct ip_addr remote, local;
@@ -488,7 +478,13 @@ void ecn_input(struct tcp *tcp, struct tcp_conn *conn, const struct arrival *a);
 void recv_text(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a);
 /* Bytes came that were here before: the next ACK says so (RFC 2883, 4.1), where SACK is agreed. */
 void recv_note_dup(struct tcp *tcp, struct tcp_conn *conn, struct seq left, struct seq right);
-void recv_give_islands(struct tcp *tcp, struct tcp_conn *conn);
+/* Copies a small payload behind `tail`; true when the payload's buffer is not needed. */
+bool recv_merge(struct tcp *tcp, struct buf *tail, const struct arrival *a);
+/*
+ * Takes the packet apart into stream buffers that hold exactly the payload that counts, in q; others
+ * are given back. The arrival's buffer is gone then.
+ */
+void recv_take_payload(struct arrival *a, struct bufq *q);
 void recv_give_queue(struct tcp *tcp, struct tcp_conn *conn);
 /* The window field of a segment that goes out now (not SYN's); moves the promise. */
 uint16_t recv_offer(struct tcp *tcp, struct tcp_conn *conn);

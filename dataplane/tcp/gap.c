@@ -6,7 +6,7 @@
  * that hold more than its own. Who brings little himself takes from the like only.
  * What is dropped was SACKed, and is sent again after a timeout (RFC 2018, 8 allows it).
  */
-#include "tcp/conn.h"
+#include "tcp/island.h"
 
 enum {
 	LOOK_MAX = 64,	    /* records of islands looked at, */
@@ -20,18 +20,6 @@ static bool
 is_sparse(uint32_t bytes, uint32_t bufs_n)
 {
 	return bytes < bufs_n * SPARSE_BYTES;
-}
-
-static uint32_t
-bytes_of(const struct island *island)
-{
-	return (uint32_t)seq_diff(island->right, island->left);
-}
-
-static struct island *
-island_at(const struct tcp *tcp, uint32_t i)
-{
-	return pool_at(&tcp->islands, i);
 }
 
 /* At most ISLANDS_PER_CONN steps. */
@@ -50,7 +38,7 @@ static uint32_t
 weight_of(const struct tcp *tcp, const struct island *island, uint32_t newcomer, bool is_dense)
 {
 	uint32_t bufs_n = bufs_of(tcp, conn_at(tcp, island->conn));
-	bool is_waste = is_sparse(bytes_of(island), island->bufs_n);
+	bool is_waste = is_sparse(island_bytes(island), island->bufs_n);
 
 	if (is_waste && (is_dense || bufs_n > newcomer))
 		return bufs_n * SPARSE_WEIGHT;
@@ -82,20 +70,6 @@ find_waste(struct tcp *tcp, const struct tcp_conn *conn, uint32_t n, bool is_den
 	return ret;
 }
 
-static void
-give(struct tcp *tcp, struct buf *b)
-{
-	while (b != NULL) {
-		struct buf *next = b->link;
-
-		b->link = NULL;
-		buf_give(b);
-		tcp->bufs_held--;
-		tcp->gap_bufs--;
-		b = next;
-	}
-}
-
 /* The far half goes, so that each buffer of a long run is passed over once and not again and again. */
 static void
 halve(struct tcp *tcp, struct island *island)
@@ -107,7 +81,7 @@ halve(struct tcp *tcp, struct island *island)
 		tail = tail->link;
 		bytes += tail->n;
 	}
-	give(tcp, tail->link);
+	island_give_bufs(tcp, tail->link);
 	tail->link = NULL;
 	island->tail = tail;
 	island->bufs_n = keep;
@@ -124,9 +98,8 @@ drop(struct tcp *tcp, uint32_t i)
 	while (*link != i)
 		link = &island_at(tcp, *link)->next;
 	*link = island->next;
-	give(tcp, island->head);
-	pool_give(&tcp->islands, i);
-	conn->island_n--;
+	island_give_bufs(tcp, island->head);
+	island_give(tcp, conn, i);
 }
 
 void

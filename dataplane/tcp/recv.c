@@ -1,15 +1,14 @@
 /*
- * recv.c - the receiving half: bytes in order for the owner, islands beyond gaps, the window
+ * recv.c - the receiving half: bytes in order for the owner, what may wait beyond gaps, the window
  * offered, and when to acknowledge (RFC 9293, 3.10.7.4 seventh and eighth check; RFC 5681, 4).
  *
- * Invariants: rcv_adv never moves back; islands are in order, apart from each other and beyond
- * rcv_nxt. The window field is rounded up to the scale's step, so that its edge never lies before
- * the promise; up to the furthest edge ever shown (rcv_shown) bytes are accepted.
+ * Invariant: rcv_adv never moves back. The window field is rounded up to the scale's step, so that its
+ * edge never lies before the promise; up to the furthest edge ever shown (rcv_shown) bytes are accepted.
  * Memory is counted in buffers, not bytes: payloads up to MERGE_MAX are copied behind the bytes
  * that wait already. Near the budget windows fall; the last eighth is for owners who leave nothing
  * unread, and islands together may use a quarter.
  */
-#include "tcp/conn.h"
+#include "tcp/island.h"
 
 enum {
 	GAP_SHARE = 4, /* of the budget, for all islands together */
@@ -154,9 +153,8 @@ can_append(const struct buf *b, uint32_t n)
 	return buf_is_sole(b) && (uint32_t)b->at + b->n + n <= b->m.buf_len;
 }
 
-/* Copies a small payload behind `tail`; true when the payload's buffer is not needed. */
-static bool
-merge(struct tcp *tcp, struct buf *tail, const struct arrival *a)
+bool
+recv_merge(struct tcp *tcp, struct buf *tail, const struct arrival *a)
 {
 	uint32_t off = a->off;
 
@@ -172,12 +170,8 @@ merge(struct tcp *tcp, struct buf *tail, const struct arrival *a)
 	return true;
 }
 
-/*
- * Takes the packet apart into stream buffers that hold exactly the payload that counts, in q;
- * others are given back. The arrival's buffer is gone then.
- */
-static void
-take_payload(struct arrival *a, struct bufq *q)
+void
+recv_take_payload(struct arrival *a, struct bufq *q)
 {
 	struct buf *b = a->buf;
 	uint32_t off = a->off, n = a->n;
@@ -214,167 +208,6 @@ recv_give_queue(struct tcp *tcp, struct tcp_conn *conn)
 {
 	tcp->bufs_held -= conn->rcvq.n;
 	bufq_give(&conn->rcvq);
-}
-
-/* ---- islands ---- */
-
-static struct island *
-island_at(const struct tcp *tcp, uint32_t i)
-{
-	return pool_at(&tcp->islands, i);
-}
-
-static void
-give_bufs(struct tcp *tcp, struct buf *b)
-{
-	while (b != NULL) {
-		struct buf *next = b->link;
-
-		b->link = NULL;
-		buf_give(b);
-		tcp->bufs_held--;
-		tcp->gap_bufs--;
-		b = next;
-	}
-}
-
-static void
-give_island(struct tcp *tcp, struct tcp_conn *conn, uint32_t i)
-{
-	pool_give(&tcp->islands, i);
-	conn->island_n--;
-}
-
-void
-recv_give_islands(struct tcp *tcp, struct tcp_conn *conn)
-{
-	while (conn->island != INDEX_NONE) {
-		uint32_t i = conn->island;
-
-		conn->island = island_at(tcp, i)->next;
-		give_bufs(tcp, island_at(tcp, i)->head);
-		give_island(tcp, conn, i);
-	}
-}
-
-/* Appends the payload to the island's end, which it touches. */
-static void
-island_append(struct tcp *tcp, struct island *at, struct arrival *a)
-{
-	struct bufq q = { 0 };
-
-	at->stamp = ++tcp->stamp;
-	at->right = seq_add(a->seq, a->n);
-	if (merge(tcp, at->tail, a))
-		return;
-	take_payload(a, &q);
-	tcp->bufs_held += q.n;
-	tcp->gap_bufs += q.n;
-	at->bufs_n += q.n;
-	at->tail->link = q.head;
-	at->tail = q.tail;
-}
-
-/* The right neighbour begins where the island ends: they become one. */
-static void
-island_join(struct tcp *tcp, struct tcp_conn *conn, struct island *at)
-{
-	uint32_t n = at->next;
-	struct island *next;
-
-	if (n == INDEX_NONE)
-		return;
-	next = island_at(tcp, n);
-	if (!seq_eq(at->right, next->left))
-		return;
-	at->tail->link = next->head;
-	at->tail = next->tail;
-	at->right = next->right;
-	at->bufs_n += next->bufs_n;
-	at->next = next->next;
-	give_island(tcp, conn, n);
-}
-
-static bool
-island_insert(struct tcp *tcp, struct tcp_conn *conn, uint32_t *link, struct arrival *a)
-{
-	struct bufq q = { 0 };
-	struct island *island;
-	uint32_t i;
-
-	if (conn->island_n >= ISLANDS_PER_CONN || (i = pool_take(&tcp->islands)) == POOL_NONE) {
-		COUNT(tcp, tcp_rx_too_many_gaps);
-		return false;
-	}
-	conn->island_n++;
-	island = island_at(tcp, i);
-	*island = (struct island){
-		.left = a->seq,
-		.right = seq_add(a->seq, a->n),
-		.next = *link,
-		.stamp = ++tcp->stamp,
-		.conn = conn_index(tcp, conn),
-	};
-	take_payload(a, &q);
-	tcp->bufs_held += q.n;
-	tcp->gap_bufs += q.n;
-	island->head = q.head;
-	island->tail = q.tail;
-	island->bufs_n = q.n;
-	*link = i;
-	island_join(tcp, conn, island);
-	return true;
-}
-
-/*
- * Cuts the arrival so that it overlaps no island: islands wholly beneath it give way, bytes that
- * are here already are left out. Sets *ret_link to the place of what is left; false: nothing is.
- */
-static bool
-fit_between(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a, uint32_t **ret_link,
-	    struct island **ret_left)
-{
-	uint32_t *link = &conn->island;
-	struct seq end = seq_add(a->seq, a->n);
-
-	*ret_left = NULL;
-	while (*link != INDEX_NONE) {
-		struct island *at = island_at(tcp, *link);
-
-		if (seq_lt(at->right, a->seq)) {
-			link = &at->next;
-			continue;
-		}
-		if (seq_le(at->left, a->seq)) { /* touches or covers our left part */
-			uint32_t old = (uint32_t)seq_diff(at->right, a->seq);
-
-			if (old >= a->n) {
-				at->stamp = ++tcp->stamp;
-				return false;
-			}
-			a->seq = at->right;
-			a->off += old;
-			a->n -= old;
-			*ret_left = at;
-			link = &at->next;
-			continue;
-		}
-		if (seq_ge(at->left, end))
-			break;
-		if (seq_gt(at->right, end)) { /* covers our right part */
-			a->n = (uint32_t)seq_diff(at->left, a->seq);
-			break;
-		}
-		{ /* wholly beneath us */
-			uint32_t gone = *link;
-
-			*link = at->next;
-			give_bufs(tcp, at->head);
-			give_island(tcp, conn, gone);
-		}
-	}
-	*ret_link = link;
-	return true;
 }
 
 void
@@ -426,7 +259,7 @@ take_beyond_gap(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a)
 		COUNT(tcp, tcp_rx_gap_no_memory);
 		return;
 	}
-	if (!fit_between(tcp, conn, a, &link, &left)) {
+	if (!island_fit(tcp, conn, a, &link, &left)) {
 		COUNT(tcp, tcp_rx_duplicates);
 		note_dup(tcp, conn, a);
 		return;
@@ -441,29 +274,6 @@ take_beyond_gap(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a)
 
 /* ---- in order ---- */
 
-/* The gap before the first island may be filled: its buffers follow those in order. */
-static void
-absorb_islands(struct tcp *tcp, struct tcp_conn *conn)
-{
-	while (conn->island != INDEX_NONE) {
-		uint32_t i = conn->island;
-		struct island *at = island_at(tcp, i);
-
-		if (seq_gt(at->left, conn->rcv_nxt))
-			return;
-		ensure(seq_eq(at->left, conn->rcv_nxt));
-		for (struct buf *b = at->head, *next; b != NULL; b = next) {
-			next = b->link;
-			bufq_push(&conn->rcvq, b);
-			tcp->gap_bufs--;
-		}
-		conn->bytes_in += (uint32_t)seq_diff(at->right, at->left);
-		conn->rcv_nxt = at->right;
-		conn->island = at->next;
-		give_island(tcp, conn, i);
-	}
-}
-
 static bool
 take_in_order(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a)
 {
@@ -472,9 +282,9 @@ take_in_order(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a)
 	struct island *left;
 	uint32_t *link;
 
-	if (had_gap && !fit_between(tcp, conn, a, &link, &left))
+	if (had_gap && !island_fit(tcp, conn, a, &link, &left))
 		ensure(false); /* no island begins at rcv_nxt */
-	if (merge(tcp, tail, a)) {
+	if (recv_merge(tcp, tail, a)) {
 		conn->rcvq.bytes += a->n;
 	} else if (tcp_bufs_used(tcp) + a->buf->m.nb_segs > bufs_allowed(tcp, conn)) {
 		COUNT(tcp, tcp_rx_no_memory);
@@ -485,14 +295,14 @@ take_in_order(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a)
 
 		if (conn->rcvq.n == 0)
 			conn->unread_burst = tcp->burst;
-		take_payload(a, &q);
+		recv_take_payload(a, &q);
 		tcp->bufs_held += q.n;
 		bufq_splice(&conn->rcvq, &q);
 	}
 	conn->rcv_nxt = seq_add(conn->rcv_nxt, a->n);
 	conn->bytes_in += a->n;
 	if (had_gap) {
-		absorb_islands(tcp, conn);
+		island_absorb(tcp, conn);
 		conn->flags |= CONN_ACK_NOW; /* RFC 5681, 4.2 */
 	}
 	return true;
@@ -527,7 +337,7 @@ on_fin_reached(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 	conn->flags &= ~(uint32_t)CONN_FIN_AHEAD;
 	conn->flags |= CONN_FIN_REACHED | CONN_ACK_NOW;
 	conn_dirty(tcp, conn);
-	recv_give_islands(tcp, conn); /* nothing can follow a FIN */
+	island_give_all(tcp, conn); /* nothing can follow a FIN */
 	conn_tell(tcp, conn, TCP_EV_FIN);
 	switch ((enum tcp_state)conn->state) {
 	case TCP_STATE_ESTABLISHED:

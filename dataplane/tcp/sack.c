@@ -2,7 +2,7 @@
  * sack.c - selective acknowledgment: the peer's blocks marked in the record of what was sent, and
  * the loss rule of RFC 6675, 4 over it; our own blocks from the islands (RFC 2018, RFC 2883).
  */
-#include "tcp/conn.h"
+#include "tcp/island.h"
 
 /* Marks what lies in [left, right); true when something of it is news. r may be NULL. */
 static bool
@@ -147,7 +147,7 @@ sack_blocks(struct tcp *tcp, struct tcp_conn *conn, struct seg_sack *ret_block)
 		repair_give_if_done(tcp, conn);
 	}
 	for (uint32_t i = conn->island; i != INDEX_NONE;) {
-		const struct island *island = pool_at(&tcp->islands, i);
+		const struct island *island = island_at(tcp, i);
 
 		keep_newest(ret_block + first, stamp, &n, max - first, island);
 		i = island->next;

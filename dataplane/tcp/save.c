@@ -5,7 +5,7 @@
  * same monotonic clock, and both are of one build (the record is written as it lies in memory).
  * Bytes come from a process of the same user; what could hurt is checked all the same.
  */
-#include "tcp/conn.h"
+#include "tcp/island.h"
 
 #define PAUSE_NS (100 * MS_NS) /* longer than any turn: nobody listened */
 
@@ -56,12 +56,6 @@ can_save(const struct tcp_conn *conn)
 	return false;
 }
 
-static uint32_t
-island_bytes(const struct island *island)
-{
-	return (uint32_t)seq_diff(island->right, island->left);
-}
-
 /* What would index, divide or shift out of bounds. */
 static bool
 is_sound(const struct tcp_conn *saved)
@@ -82,7 +76,7 @@ tcp_save_size(const struct tcp *tcp, struct tcp_id id)
 	    (conn->repair != INDEX_NONE ? sizeof(struct repair) : 0) +
 	    conn->span_n * sizeof(struct save_span) + conn->sndq.bytes + conn->rcvq.bytes;
 	for (uint32_t i = conn->island; i != INDEX_NONE;) {
-		const struct island *island = pool_at(&tcp->islands, i);
+		const struct island *island = island_at(tcp, i);
 
 		n += sizeof(struct save_island) + island_bytes(island);
 		i = island->next;
@@ -101,7 +95,7 @@ static uint8_t *
 put_islands(const struct tcp *tcp, const struct tcp_conn *conn, uint8_t *to)
 {
 	for (uint32_t i = conn->island; i != INDEX_NONE;) {
-		const struct island *island = pool_at(&tcp->islands, i);
+		const struct island *island = island_at(tcp, i);
 		struct save_island s = { island->left, island->right, island->stamp };
 
 		to = put(to, &s, sizeof(s));
@@ -258,7 +252,7 @@ take_islands(struct tcp *tcp, struct tcp_conn *conn, struct rest *rest, uint32_t
 		if (i == POOL_NONE)
 			return false;
 		conn->island_n++;
-		island = pool_at(&tcp->islands, i);
+		island = island_at(tcp, i);
 		*island = (struct island){ .left = saved.left,
 					   .right = saved.right,
 					   .next = INDEX_NONE,
@@ -287,14 +281,14 @@ renumber_islands(const struct tcp *tcp, const struct tcp_conn *conn)
 	uint32_t newest = 0;
 
 	for (uint32_t i = conn->island, k = 0; i != INDEX_NONE; k++) {
-		const struct island *at = pool_at(&tcp->islands, i);
+		const struct island *at = island_at(tcp, i);
 
 		if (k == 0 || (int32_t)(at->stamp - newest) > 0)
 			newest = at->stamp;
 		i = at->next;
 	}
 	for (uint32_t i = conn->island; i != INDEX_NONE;) {
-		struct island *at = pool_at(&tcp->islands, i);
+		struct island *at = island_at(tcp, i);
 
 		at->stamp += tcp->stamp - newest;
 		i = at->next;
@@ -406,7 +400,7 @@ tcp_restore(struct tcp *tcp, const void *bytes, size_t n, uint32_t owner, uint64
 	conn->owner = owner;
 	if (!take_all(tcp, conn, &head, &rest)) {
 		conn->state = TCP_STATE_CLOSED;
-		recv_give_islands(tcp, conn);
+		island_give_all(tcp, conn);
 		recv_give_queue(tcp, conn);
 		span_give_all(tcp, conn);
 		conn_free(tcp, conn);

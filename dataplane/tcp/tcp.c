@@ -5,7 +5,7 @@
  * Invariant: a connection's record is given back only when nobody names it any more: no owner
  * (CONN_OWNED), no list (CONN_DIRTY, CONN_TOLD), no RST to send.
  */
-#include "tcp/conn.h"
+#include "tcp/island.h"
 
 const char *
 tcp_end_name(enum tcp_end end)
@@ -113,7 +113,7 @@ tcp_fini(struct tcp *tcp)
 
 		if (!pool_is_taken(&tcp->conns, i))
 			continue;
-		recv_give_islands(tcp, conn);
+		island_give_all(tcp, conn);
 		recv_give_queue(tcp, conn);
 		span_give_all(tcp, conn);
 	}

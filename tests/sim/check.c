@@ -3,7 +3,7 @@
  * itself (the counts that span.c and recv.c keep are the sums that they stand for).
  */
 #include "sim/inside.h"
-#include "tcp/conn.h"
+#include "tcp/island.h"
 
 enum {
 	TRIES_MAX = 64,
@@ -157,13 +157,13 @@ check_islands(struct world *w, const struct tcp *tcp, const struct tcp_conn *con
 	uint32_t n = 0;
 
 	for (uint32_t i = conn->island; i != INDEX_NONE; n++) {
-		const struct island *island = pool_at(&tcp->islands, i);
+		const struct island *island = island_at(tcp, i);
 		uint32_t bytes = 0;
 
 		WORLD_ENSURE(w, seq_gt(island->left, last) && seq_gt(island->right, island->left));
 		for (const struct buf *b = island->head; b != NULL; b = b->link)
 			bytes += b->n;
-		WORLD_ENSURE(w, bytes == (uint32_t)seq_diff(island->right, island->left));
+		WORLD_ENSURE(w, bytes == island_bytes(island));
 		last = island->right;
 		i = island->next;
 	}

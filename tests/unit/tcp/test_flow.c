@@ -12,7 +12,7 @@
 
 #include "base/buf_heap.h"
 #include "base/prng.h"
-#include "tcp/conn.h"
+#include "tcp/island.h"
 
 enum {
 	CONNS = 5000,
