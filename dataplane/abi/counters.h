@@ -213,7 +213,8 @@
 	x(tcp_mtu_probes, segments, "larger ones, to see whether the path carries them again")     \
 	x(tcp_mtu_raised, events, "the path carries larger segments again")                        \
 	x(tcp_doubts, events, "a next hop is doubted: nothing acknowledged for three timeouts")    \
-	x(tcp_frto_undone, events, "timeouts that new bytes showed to be mistakes")
+	x(tcp_frto_undone, events, "timeouts that new bytes showed to be mistakes")       \
+	x(tcp_repairs_reclaimed, records, "of connections with nothing in flight, for others in need")
 
 #define COUNTERS_HTTP(x)                                                                           \
 	x(http_requests, requests, "request heads received")

@@ -197,7 +197,7 @@ before_repair(struct tcp *tcp, struct tcp_conn *conn, const struct tcp_seg *seg,
 	      struct sack_news sack)
 {
 	struct repair *r = repair_of(tcp, conn);
-	bool has_both;
+	bool has_both, had_probe = r->has_probe;
 
 	repair_age(conn, r);
 	if (sack.has_dsack) {
@@ -210,6 +210,8 @@ before_repair(struct tcp *tcp, struct tcp_conn *conn, const struct tcp_seg *seg,
 	has_both = !is_new && seg->payload_n == 0 && seg->sack_n == 0 &&
 		   seq_eq(seg->ack, r->probe_end);
 	tlp_on_ack(tcp, conn, r, seg->ack, sack.has_dsack || has_both);
+	if (had_probe && !r->has_probe && !is_new) /* else when snd_una has moved */
+		repair_give_if_done(tcp, conn);
 }
 
 bool

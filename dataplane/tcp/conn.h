@@ -133,6 +133,7 @@ enum frto {
  * on by the conservative rules of RFC 6675 and the timer alone.
  */
 struct repair {
+	uint32_t conn; /* whose it is */
 	/* RACK (RFC 8985, 6.1): of what was delivered, the segment sent last */
 	uint64_t xmit_ns; /* 0: none yet */
 	uint64_t due_ns;  /* when segments may have become too late; 0: none is waited for */
@@ -285,8 +286,9 @@ struct tcp {
 	uint32_t clock_hand; /* of eviction, */
 	uint32_t evicted_n;  /* whose records are not free yet: no more than one */
 	uint32_t gap_hand;   /* the same, of islands */
-	uint64_t now;	     /* of the latest door */
-	uint64_t retry_at;   /* output waits for buffers until then; 0: it does not */
+	uint32_t repair_hand;
+	uint64_t now;	   /* of the latest door */
+	uint64_t retry_at; /* output waits for buffers until then; 0: it does not */
 	uint64_t cookies_until;
 	struct tcp_doubt doubt[DOUBTS_MAX];
 	uint32_t doubt_n;
@@ -535,6 +537,8 @@ uint64_t tlp_wait(const struct tcp *tcp, const struct tcp_conn *conn);
 void tlp_on_due(struct tcp *tcp, struct tcp_conn *conn, uint64_t now);
 void tlp_on_ack(struct tcp *tcp, struct tcp_conn *conn, struct repair *r, struct seq ack,
 		bool has_both);
+/* Nothing more will be heard of a probe that was answered. */
+void tlp_settle(struct tcp *tcp, struct tcp_conn *conn, struct repair *r);
 
 void prr_begin(struct repair *r, uint32_t flight);
 /*

@@ -1,9 +1,14 @@
 /*
  * repair.c - the records that connections hold while something of theirs may be missing.
+ *
+ * With nothing in flight a record only remembers: that a probe's case is open until more is acknowledged
+ * (RFC 8985, 7.4.2), or that the peer is to hear CWR with the next bytes. An idle connection could do so
+ * for ever; when there is no record left, it is decided for it.
  */
 #include "tcp/conn.h"
 
 enum {
+	LOOK_MAX = 4, /* records looked at for one that is not in use, under the clock's hand */
 	REO_BITS = 4,
 	REO_MAX = (1 << REO_BITS) - 1, /* nearly four times the least round trip: SRTT is less */
 };
@@ -23,18 +28,48 @@ keep_reordering(struct tcp_conn *conn, const struct repair *r)
 	conn->reo = mult > 1 ? (uint8_t)(mult << REO_BITS | rounds) : 0;
 }
 
+static bool
+is_idle(const struct tcp *tcp, const struct tcp_conn *conn)
+{
+	return conn_flight(conn) == 0 && !conn_has(conn, CONN_DSACK | CONN_HELD) &&
+	       tcp->now - conn->una_ns >= rtt_backed_off(&conn->rtt, 0);
+}
+
+/* The record of an idle connection, if one is among the next few: what may still be heard was heard. */
+static uint32_t
+reclaim(struct tcp *tcp)
+{
+	for (uint32_t k = 0; k < LOOK_MAX; k++) {
+		uint32_t i = tcp->repair_hand + 1 < tcp->repairs.n ? tcp->repair_hand + 1 : 0;
+		struct repair *r = pool_at(&tcp->repairs, i);
+		struct tcp_conn *conn = conn_at(tcp, r->conn);
+
+		tcp->repair_hand = i;
+		if (!is_idle(tcp, conn))
+			continue;
+		COUNT(tcp, tcp_repairs_reclaimed);
+		tlp_settle(tcp, conn, r);
+		if (r->owes_cwr) /* told with the next bytes all the same (ecn_mark) */
+			conn->recover = conn->snd_nxt;
+		repair_give(tcp, conn);
+		return pool_take(&tcp->repairs);
+	}
+	return POOL_NONE;
+}
+
 struct repair *
 repair_need(struct tcp *tcp, struct tcp_conn *conn)
 {
 	if (conn->repair == INDEX_NONE) {
 		uint32_t i = pool_take(&tcp->repairs);
 
-		if (i == POOL_NONE) {
+		if (i == POOL_NONE && (i = reclaim(tcp)) == POOL_NONE) {
 			COUNT(tcp, tcp_repairs_none);
 			return NULL;
 		}
 		conn->repair = i;
 		*repair_of(tcp, conn) = (struct repair){
+			.conn = conn_index(tcp, conn),
 			.fack = conn->snd_una,
 			.round = conn->snd_una,
 			.wnd_mult = conn->reo != 0 ? conn->reo >> REO_BITS : 1,

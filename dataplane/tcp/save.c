@@ -342,6 +342,7 @@ take_all(struct tcp *tcp, struct tcp_conn *conn, const struct save_head *head, s
 		if (!take(rest, &repair, sizeof(repair)))
 			return false;
 		r = repair_need(tcp, conn); /* without one it goes on by the older rules */
+		repair.conn = conn_index(tcp, conn);
 		if (r != NULL)
 			*r = repair;
 	}

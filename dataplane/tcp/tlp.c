@@ -70,20 +70,33 @@ tlp_on_due(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 	time_restart_rto(tcp, conn, now);
 }
 
+/* One loss, which the probe has mended (7.4.2). */
+static void
+mended(struct tcp *tcp, struct tcp_conn *conn, struct repair *r)
+{
+	r->has_probe = false;
+	COUNT(tcp, tcp_tail_losses);
+	/* what is in flight by now says nothing of what was (RFC 9438, 4.6) */
+	cc_on_loss(&conn->cc, conn->cc.cwnd_bytes);
+	r->can_undo = false; /* nor was this a mistake */
+	if (conn_has(conn, CONN_ECN))
+		ecn_owe_cwr(r);
+}
+
 void
 tlp_on_ack(struct tcp *tcp, struct tcp_conn *conn, struct repair *r, struct seq ack, bool has_both)
 {
 	if (!r->has_probe || seq_lt(ack, r->probe_end))
 		return;
-	if (!r->is_probe_again || has_both) { /* both copies came: nothing was lost */
+	if (!r->is_probe_again || has_both) /* both copies came: nothing was lost */
 		r->has_probe = false;
-	} else if (seq_gt(ack, r->probe_end)) { /* the probe has mended a loss (7.4.2) */
-		r->has_probe = false;
-		COUNT(tcp, tcp_tail_losses);
-		/* what is in flight by now says nothing of what was (RFC 9438, 4.6) */
-		cc_on_loss(&conn->cc, conn->cc.cwnd_bytes);
-		r->can_undo = false; /* nor was this a mistake */
-		if (conn_has(conn, CONN_ECN))
-			ecn_owe_cwr(r);
-	}
+	else if (seq_gt(ack, r->probe_end))
+		mended(tcp, conn, r);
+}
+
+void
+tlp_settle(struct tcp *tcp, struct tcp_conn *conn, struct repair *r)
+{
+	if (r->has_probe && r->is_probe_again && seq_ge(conn->snd_una, r->probe_end))
+		mended(tcp, conn, r);
 }

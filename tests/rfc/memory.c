@@ -497,6 +497,121 @@ smaller_path_is_not_believed_without_a_record(void **state)
 	peer_drop(&p);
 }
 
+static void
+wait_more(struct peer *p, uint32_t ms)
+{
+	peer_wait(p, (uint32_t)((p->now - p->zero_ns) / 1000000) + ms);
+}
+
+/*
+ * Opens from the next port over a path of 100 ms; its last segment is probed, and answered when both
+ * copies may have been under way. Whether they were nobody knows before more is acknowledged, or a
+ * D-SACK comes (RFC 8985, 7.4.2).
+ */
+static void
+open_and_answer_a_probe(struct peer *p)
+{
+	uint64_t probes = p->counts->tcp_tx_tail_probes;
+
+	open_next(p);
+	peer_write(p, MSS);
+	wait_more(p, 100);
+	peer_ignore(p);
+	peer_send(p, .ack = 5000 + MSS);
+	peer_write(p, MSS);
+	while (p->counts->tcp_tx_tail_probes == probes)
+		wait_more(p, 100);
+	peer_ignore(p);
+	peer_send(p, .ack = 5000 + 2 * MSS);
+	assert_int_equal(tcp_unacked(p->tcp, p->id), 0);
+}
+
+/* Connections that have nothing in flight keep no record from who needs one. */
+static void
+idle_connections_give_their_records_back(void **state)
+{
+	struct peer p = peer_established(.conns_max = 400);
+
+	(void)state;
+	for (uint32_t k = 0; k < 296; k++)
+		open_and_answer_a_probe(&p);
+	assert_int_equal(p.counts->tcp_tail_losses, 0);
+	wait_more(&p, 1000);
+	open_with_a_hole(&p);
+	assert_int_equal(p.counts->tcp_repairs_none, 0);
+	assert_int_equal(p.counts->tcp_repairs_reclaimed, 1);
+	assert_int_equal(p.counts->tcp_tail_losses, 1); /* no D-SACK has come: it was lost */
+	assert_int_equal(p.counts->tcp_recoveries,
+			 1); /* by time, for which there must be a record */
+	peer_drop(&p);
+}
+
+/* ... but as long as a D-SACK may still come: then nothing was lost, and the record is free at once. */
+static void
+probe_that_was_just_answered_keeps_its_record(void **state)
+{
+	struct peer p = peer_established(.conns_max = 400);
+	uint16_t probed;
+	uint32_t bias;
+
+	(void)state;
+	for (uint32_t k = 0; k < 295; k++)
+		open_with_a_hole(&p);
+	open_and_answer_a_probe(&p);
+	probed = p.port;
+	bias = p.bias;
+	open_with_a_hole(&p);
+	assert_true(p.counts->tcp_repairs_none > 0);
+	assert_int_equal(p.counts->tcp_repairs_reclaimed, 0);
+	p.counts->tcp_repairs_none = 0;
+	p.port = probed;
+	p.bias = bias;
+	peer_send(&p, .seq = 1000, .ack = 5000 + 2 * MSS,
+		  .sack = { { 5000 + MSS, 5000 + 2 * MSS } });
+	assert_int_equal(p.counts->tcp_tail_losses, 0);
+	p.port = (uint16_t)(probed + 1);
+	open_with_a_hole(&p);
+	assert_int_equal(p.counts->tcp_repairs_none, 0);
+	peer_drop(&p);
+}
+
+/* ... and what a connection has still to say is said without a record (RFC 3168, 6.1.2). */
+static void
+idle_connection_without_its_record_tells_of_a_mark(void **state)
+{
+	struct peer p = peer_established(.conns_max = 400);
+	uint32_t bias, before;
+	struct tcp_id id;
+
+	(void)state;
+	p.port++;
+	p.seq = 999;
+	p.ack = 0;
+	peer_send(&p, .flags = "SEC", .mss = MSS, .has_sack_ok = true);
+	peer_expect(&p, .flags = "SAE");
+	peer_send(&p);
+	before = peer_info(&p).cwnd_bytes;
+	peer_write(&p, 3 * MSS);
+	peer_ignore(&p);
+	peer_send(&p, .flags = "AE", .ack = peer_at(3));
+	assert_int_equal(p.count.tcp_ecn_reductions, 1);
+	assert_in_range(peer_info(&p).cwnd_bytes, 1, before - 1);
+	before = peer_info(&p).cwnd_bytes;
+	id = p.id;
+	bias = p.bias;
+	wait_more(&p, 2000);
+	while (p.counts->tcp_repairs_reclaimed == 0)
+		open_with_a_hole(&p);
+	assert_in_range(p.counts->tcp_repairs_none, 0, 296 / 4); /* looked for a few at a time */
+	p.id = id;
+	p.bias = bias;
+	p.port = PEER_PORT + 1;
+	peer_write(&p, MSS);
+	peer_expect(&p, .flags = "PAC", .seq = peer_at(3), .n = MSS);
+	assert_int_equal(p.count.tcp_tail_losses, 0);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -521,6 +636,9 @@ main(void)
 		cmocka_unit_test(marks_and_losses_count_once_without_a_record),
 		cmocka_unit_test(timeout_comes_without_a_record),
 		cmocka_unit_test(smaller_path_is_not_believed_without_a_record),
+		cmocka_unit_test(idle_connections_give_their_records_back),
+		cmocka_unit_test(probe_that_was_just_answered_keeps_its_record),
+		cmocka_unit_test(idle_connection_without_its_record_tells_of_a_mark),
 	};
 
 	return cmocka_run_group_tests_name("memory: records and buffers", test, NULL, NULL);

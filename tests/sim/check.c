@@ -199,6 +199,8 @@ check_record(struct world *w, const struct app *app)
 	check_spans(w, tcp, conn);
 	check_islands(w, tcp, conn);
 	check_window(w, conn);
+	if (conn->repair != INDEX_NONE)
+		WORLD_ENSURE(w, repair_of(tcp, conn)->conn == conn_index(tcp, conn));
 }
 
 void
