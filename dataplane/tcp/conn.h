@@ -46,6 +46,9 @@ enum {
 	ORPHAN_PROBES = 8,    /* of a shut window, when the owner has let go */
 	SEND_BURST_MAX = 32,  /* new segments of one connection before others have their turn */
 	DUP_THRESH = 3,	      /* RFC 6675 */
+	DUP_MAX = 15,	      /* counted no further */
+	GOT_UNIT = 64,	      /* bytes, in which sizes of segments are kept, rounded down, */
+	GOT_MAX = 255,	      /* up to here */
 	MSS_DEFAULT_V4 = 536, /* RFC 9293, 3.7.1: no MSS option */
 	MSS_DEFAULT_V6 = 1220,
 	MSS_MIN = 88,	       /* a smaller one only makes us work */
@@ -119,6 +122,7 @@ struct span {
 	uint32_t next;
 	uint16_t at; /* of the first byte, from buf->m.buf_addr */
 	uint8_t flags;
+	uint8_t most; /* payload of its largest segment, in GOT_UNITs */
 };
 
 enum frto {
@@ -217,8 +221,9 @@ struct tcp_conn {
 	struct cc cc;
 	uint32_t sacked_bytes, lost_bytes;
 	uint16_t span_n;
-	uint8_t dup_n;	       /* duplicate ACKs in a row */
-	uint8_t keep_n;	       /* keep-alive probes that nobody answered */
+	uint8_t dup_n : 4;     /* duplicate ACKs in a row */
+	uint8_t keep_n : 4;    /* keep-alive probes that nobody answered */
+	uint8_t got;	       /* payload of the largest segment that got through, in GOT_UNITs */
 	uint32_t last_tx_tick; /* when bytes of the stream were last sent */
 	uint32_t repair;       /* of tcp->repairs; INDEX_NONE: nothing is amiss */
 

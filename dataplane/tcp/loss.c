@@ -77,7 +77,7 @@ loss_on_dup_ack(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 {
 	COUNT(tcp, tcp_rx_dup_acks);
 	conn_dirty(tcp, conn); /* limited transmit (RFC 3042): the pipe has become shorter */
-	if (conn->dup_n < UINT8_MAX)
+	if (conn->dup_n < DUP_MAX)
 		conn->dup_n++;
 	if (conn->repair != INDEX_NONE)
 		frto_on_dup_ack(conn, repair_of(tcp, conn));

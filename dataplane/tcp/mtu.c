@@ -4,9 +4,9 @@
  * when the full ones turn out to have arrived; after ten minutes (RFC 1191, 6.3) single larger
  * ones are tried, step by step (RFC 4821, 7).
  *
- * A router is believed at once by a connection that has not got much through yet, or whose path has just
- * become smaller. By any other it is believed when nothing more gets through (RFC 5927, 7.2), whatever
- * has become of its window: a loss, a pause or a new process take nothing of what was proven.
+ * A router is believed at once by a connection that has got no larger segment through yet, or whose path
+ * has just become smaller. By any other it is believed when nothing more gets through (RFC 5927, 7.2),
+ * whatever has become of its window: a loss, a pause or a new process take nothing of what was proven.
  */
 #include "tcp/conn.h"
 
@@ -60,16 +60,15 @@ lower(struct tcp *tcp, struct tcp_conn *conn, uint32_t mtu)
 	conn_dirty(tcp, conn);
 }
 
-/* Such segments have arrived, as far as we can tell: what says that they do not is to be proven. */
+/* Larger segments have arrived: what says that they do not is to be proven. */
 static bool
-is_doubtful(const struct tcp *tcp, const struct tcp_conn *conn)
+is_doubtful(const struct tcp *tcp, const struct tcp_conn *conn, uint32_t payload)
 {
-	uint32_t first = cc_initial(conn->mss);
+	uint8_t age = (uint8_t)((uint8_t)(tcp->now >> AGE_SHIFT) - conn->mss_tick);
 
-	if (conn->mss_told != 0)
-		return (uint8_t)((uint8_t)(tcp->now >> AGE_SHIFT) - conn->mss_tick) >=
-		       SETTLED_TICKS;
-	return conn->cc.cwnd_bytes > first || conn->bytes_out >= first;
+	if (conn->mss_told != 0 && age < SETTLED_TICKS)
+		return false;
+	return payload < (uint32_t)conn->got * GOT_UNIT;
 }
 
 /* The probe under way, INDEX_NONE: there is none. */
@@ -129,7 +128,7 @@ mtu_on_too_big(struct tcp *tcp, struct tcp_conn *conn, struct seq seq, uint32_t 
 		refuse_probe(tcp, conn, mtu - headers_of(conn));
 		return;
 	}
-	if (is_doubtful(tcp, conn)) {
+	if (is_doubtful(tcp, conn, mtu - headers_of(conn))) {
 		wait_for_proof(tcp, conn, seq, mtu);
 		return;
 	}

@@ -26,7 +26,8 @@ struct save_head {
 struct save_span {
 	uint64_t sent_ns;
 	struct seq seq;
-	uint32_t len, flags;
+	uint32_t len;
+	uint32_t flags, most;
 };
 
 struct save_island {
@@ -129,7 +130,7 @@ tcp_save(const struct tcp *tcp, struct tcp_id id, void *to)
 		at = put(at, repair_of(tcp, conn), sizeof(struct repair));
 	for (uint32_t i = conn->span; i != INDEX_NONE; i = span_at(tcp, i)->next) {
 		const struct span *s = span_at(tcp, i);
-		struct save_span saved = { s->sent_ns, s->seq, s->len, s->flags };
+		struct save_span saved = { s->sent_ns, s->seq, s->len, s->flags, s->most };
 
 		at = put(at, &saved, sizeof(saved));
 	}
@@ -217,6 +218,7 @@ take_spans(struct tcp *tcp, struct tcp_conn *conn, struct rest *rest, uint32_t n
 						  .seq = saved.seq,
 						  .len = saved.len,
 						  .flags = (uint8_t)saved.flags,
+						  .most = (uint8_t)saved.most,
 						  .next = INDEX_NONE };
 		if (conn->span_tail != INDEX_NONE)
 			span_at(tcp, conn->span_tail)->next = i;

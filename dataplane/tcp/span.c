@@ -36,6 +36,21 @@ give(struct tcp *tcp, struct tcp_conn *conn, uint32_t i)
 	conn->span_n--;
 }
 
+/* A port cuts what is longer than a segment. */
+static uint8_t
+size_of(const struct tcp_conn *conn, uint32_t len)
+{
+	uint32_t units = (len < conn->mss ? len : conn->mss) / GOT_UNIT;
+
+	return (uint8_t)(units < GOT_MAX ? units : GOT_MAX);
+}
+
+static uint8_t
+larger(uint8_t a, uint8_t b)
+{
+	return a > b ? a : b;
+}
+
 void
 span_sent(struct tcp *tcp, struct tcp_conn *conn, struct buf *buf, uint16_t at, struct seq seq,
 	  uint32_t len, uint64_t now)
@@ -45,6 +60,7 @@ span_sent(struct tcp *tcp, struct tcp_conn *conn, struct buf *buf, uint16_t at, 
 
 	if (tail != NULL && tail->flags == 0 && tail->sent_ns == now) {
 		tail->len += len;
+		tail->most = larger(tail->most, size_of(conn, len));
 		return;
 	}
 	i = take(tcp, conn);
@@ -59,6 +75,7 @@ span_sent(struct tcp *tcp, struct tcp_conn *conn, struct buf *buf, uint16_t at, 
 		tail->flags &= (uint8_t)~SPAN_PROBE; /* its length is the probe's no more */
 		tail->flags |= SPAN_BLUR;
 		tail->len += len;
+		tail->most = larger(tail->most, size_of(conn, len));
 		tail->sent_ns = now;
 		return;
 	}
@@ -67,6 +84,7 @@ span_sent(struct tcp *tcp, struct tcp_conn *conn, struct buf *buf, uint16_t at, 
 		.at = at,
 		.seq = seq,
 		.len = len,
+		.most = size_of(conn, len),
 		.sent_ns = now,
 		.next = INDEX_NONE,
 	};
@@ -121,6 +139,7 @@ span_join(struct tcp *tcp, struct tcp_conn *conn)
 			continue;
 		}
 		s->len += next->len;
+		s->most = larger(s->most, next->most);
 		s->next = next->next;
 		if (next->sent_ns != s->sent_ns || (next->flags & SPAN_BLUR) != 0)
 			s->flags |= SPAN_BLUR;
@@ -168,6 +187,8 @@ span_ack(struct tcp *tcp, struct tcp_conn *conn, struct seq ack, uint32_t echo)
 		if ((s->flags & SPAN_AGAIN) != 0)
 			ret.again_ns = later(ret.again_ns, s->sent_ns);
 		ret.once_ns = (s->flags & (SPAN_SACKED | SPAN_BLUR)) == 0 ? s->sent_ns : 0;
+		if (covered >= (uint32_t)s->most * GOT_UNIT) /* its largest is among these */
+			conn->got = larger(conn->got, s->most);
 		if (r != NULL && (s->flags & SPAN_SACKED) == 0 && covered >= s->len)
 			rack_delivered(tcp, conn, r, s, echo, tcp->now);
 		if (covered < s->len) {

@@ -279,6 +279,68 @@ still_smaller_path_is_not_believed_later(void **state)
 	peer_drop(&p);
 }
 
+/* So many segments of n bytes, each acknowledged before the next. */
+static void
+get_through(struct peer *p, uint32_t segments, uint32_t n)
+{
+	for (uint32_t k = 0; k < segments; k++) {
+		peer_write(p, n);
+		peer_ignore(p);
+		peer_send(p, .ack = 5000 + (k + 1) * n);
+	}
+	assert_int_equal(tcp_unacked(p->tcp, p->id), 0);
+}
+
+/* 7.2: however much got through in small segments says nothing of full ones. */
+static void
+smaller_path_is_believed_as_long_as_segments_were_small(void **state)
+{
+	struct peer p = peer_established();
+	uint32_t at = 5000 + 100 * 1300;
+
+	(void)state;
+	get_through(&p, 100, 1300);
+	peer_write(&p, 4 * MSS);
+	peer_expect_run(&p, at, 4);
+	peer_icmp(&p, ICMP_ERROR_TOO_BIG, at, 1400);
+	assert_int_equal(p.counts->tcp_icmp_waits, 0);
+	assert_int_equal(peer_info(&p).mss, 1360);
+	peer_expect(&p, .seq = at, .n = 1360);
+	peer_drop(&p);
+}
+
+/* ... and what is smaller than those belies itself, even if there was only one. */
+static void
+path_smaller_than_what_got_through_is_not_believed(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	get_through(&p, 1, 1300);
+	peer_write(&p, 4 * MSS);
+	peer_expect_run(&p, 6300, 4);
+	peer_icmp(&p, ICMP_ERROR_TOO_BIG, 6300, 600);
+	assert_int_equal(p.counts->tcp_icmp_waits, 1);
+	assert_int_equal(peer_info(&p).mss, MSS);
+	peer_drop(&p);
+}
+
+/* ... of full segments too, when only a part of what was sent at once is acknowledged. */
+static void
+path_smaller_than_some_of_a_flight_is_not_believed(void **state)
+{
+	struct peer p = peer_established();
+
+	(void)state;
+	peer_write(&p, 4 * MSS);
+	peer_expect_run(&p, 5000, 4);
+	peer_send(&p, .ack = 5000 + MSS);
+	peer_icmp(&p, ICMP_ERROR_TOO_BIG, 5000 + 2 * MSS, 1400);
+	assert_int_equal(p.counts->tcp_icmp_waits, 1);
+	assert_int_equal(peer_info(&p).mss, MSS);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -297,6 +359,9 @@ main(void)
 		cmocka_unit_test(smaller_path_is_not_believed_after_a_loss),
 		cmocka_unit_test(smaller_path_is_not_believed_after_a_restart),
 		cmocka_unit_test(still_smaller_path_is_not_believed_later),
+		cmocka_unit_test(smaller_path_is_believed_as_long_as_segments_were_small),
+		cmocka_unit_test(path_smaller_than_what_got_through_is_not_believed),
+		cmocka_unit_test(path_smaller_than_some_of_a_flight_is_not_believed),
 	};
 
 	return cmocka_run_group_tests_name("RFC 5927: ICMP", test, NULL, NULL);
