@@ -238,7 +238,8 @@ struct tcp_conn {
 	uint8_t island_n : 7;
 	bool no_ect : 1; /* ECN is agreed, but we mark nothing as capable */
 	uint8_t reo; /* wnd_mult and wnd_rounds of the last repair, four bits each; 0: as at first */
-	uint32_t unread_burst; /* of tcp_input, in which rcvq ceased to be empty */
+	uint16_t unread_burst; /* of tcp_input, its last bits, in which rcvq ceased to be empty */
+	uint16_t gap_bufs;     /* in all of its islands */
 } __attribute__((aligned(32)));
 
 _Static_assert(sizeof(struct tcp_conn) <= 352, "a record is five and a half cache lines");

@@ -9,8 +9,8 @@
 #include "tcp/island.h"
 
 enum {
-	LOOK_MAX = 64,	    /* records of islands looked at, */
-	COMPARE_MAX = 16,   /* and islands compared; both under the clock's hand */
+	LOOK_MAX = 32,	    /* records of islands looked at, */
+	COMPARE_MAX = 8,    /* and islands compared; both under the clock's hand */
 	SPARSE_BYTES = 512, /* less in a buffer is a waste of it */
 	KEEP_LEAST = 8,	    /* buffers: smaller islands go as a whole */
 	SPARSE_WEIGHT = 8,
@@ -22,22 +22,11 @@ is_sparse(uint32_t bytes, uint32_t bufs_n)
 	return bytes < bufs_n * SPARSE_BYTES;
 }
 
-/* At most ISLANDS_PER_CONN steps. */
-static uint32_t
-bufs_of(const struct tcp *tcp, const struct tcp_conn *conn)
-{
-	uint32_t n = 0;
-
-	for (uint32_t i = conn->island; i != INDEX_NONE; i = island_at(tcp, i)->next)
-		n += island_at(tcp, i)->bufs_n;
-	return n;
-}
-
 /* How little there is to say for this island, against a newcomer; 0: it stays. */
 static uint32_t
 weight_of(const struct tcp *tcp, const struct island *island, uint32_t newcomer, bool is_dense)
 {
-	uint32_t bufs_n = bufs_of(tcp, conn_at(tcp, island->conn));
+	uint32_t bufs_n = conn_at(tcp, island->conn)->gap_bufs;
 	bool is_waste = is_sparse(island_bytes(island), island->bufs_n);
 
 	if (is_waste && (is_dense || bufs_n > newcomer))
@@ -49,7 +38,7 @@ weight_of(const struct tcp *tcp, const struct island *island, uint32_t newcomer,
 static uint32_t
 find_waste(struct tcp *tcp, const struct tcp_conn *conn, uint32_t n, bool is_dense)
 {
-	uint32_t self = conn_index(tcp, conn), newcomer = bufs_of(tcp, conn) + n;
+	uint32_t self = conn_index(tcp, conn), newcomer = conn->gap_bufs + n;
 	uint32_t ret = INDEX_NONE, most = 0, compared = 0;
 
 	for (uint32_t k = 0; k < LOOK_MAX && k < tcp->islands.fresh && compared < COMPARE_MAX;
@@ -81,7 +70,7 @@ halve(struct tcp *tcp, struct island *island)
 		tail = tail->link;
 		bytes += tail->n;
 	}
-	island_give_bufs(tcp, tail->link);
+	island_give_bufs(tcp, conn_at(tcp, island->conn), tail->link);
 	tail->link = NULL;
 	island->tail = tail;
 	island->bufs_n = keep;
@@ -98,7 +87,7 @@ drop(struct tcp *tcp, uint32_t i)
 	while (*link != i)
 		link = &island_at(tcp, *link)->next;
 	*link = island->next;
-	island_give_bufs(tcp, island->head);
+	island_give_bufs(tcp, conn, island->head);
 	island_give(tcp, conn, i);
 }
 

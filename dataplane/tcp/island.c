@@ -3,8 +3,18 @@
  */
 #include "tcp/island.h"
 
+/* Buffers that lie in islands now. */
+static void
+hold(struct tcp *tcp, struct tcp_conn *conn, struct island *at, uint32_t n)
+{
+	tcp->bufs_held += n;
+	tcp->gap_bufs += n;
+	conn->gap_bufs = (uint16_t)(conn->gap_bufs + n);
+	at->bufs_n += n;
+}
+
 void
-island_give_bufs(struct tcp *tcp, struct buf *b)
+island_give_bufs(struct tcp *tcp, struct tcp_conn *conn, struct buf *b)
 {
 	while (b != NULL) {
 		struct buf *next = b->link;
@@ -13,6 +23,7 @@ island_give_bufs(struct tcp *tcp, struct buf *b)
 		buf_give(b);
 		tcp->bufs_held--;
 		tcp->gap_bufs--;
+		conn->gap_bufs--;
 		b = next;
 	}
 }
@@ -31,13 +42,13 @@ island_give_all(struct tcp *tcp, struct tcp_conn *conn)
 		uint32_t i = conn->island;
 
 		conn->island = island_at(tcp, i)->next;
-		island_give_bufs(tcp, island_at(tcp, i)->head);
+		island_give_bufs(tcp, conn, island_at(tcp, i)->head);
 		island_give(tcp, conn, i);
 	}
 }
 
 void
-island_append(struct tcp *tcp, struct island *at, struct arrival *a)
+island_append(struct tcp *tcp, struct tcp_conn *conn, struct island *at, struct arrival *a)
 {
 	struct bufq q = { 0 };
 
@@ -46,9 +57,7 @@ island_append(struct tcp *tcp, struct island *at, struct arrival *a)
 	if (recv_merge(tcp, at->tail, a))
 		return;
 	recv_take_payload(a, &q);
-	tcp->bufs_held += q.n;
-	tcp->gap_bufs += q.n;
-	at->bufs_n += q.n;
+	hold(tcp, conn, at, q.n);
 	at->tail->link = q.head;
 	at->tail = q.tail;
 }
@@ -93,14 +102,31 @@ island_insert(struct tcp *tcp, struct tcp_conn *conn, uint32_t *link, struct arr
 		.conn = conn_index(tcp, conn),
 	};
 	recv_take_payload(a, &q);
-	tcp->bufs_held += q.n;
-	tcp->gap_bufs += q.n;
+	hold(tcp, conn, island, q.n);
 	island->head = q.head;
 	island->tail = q.tail;
-	island->bufs_n = q.n;
 	*link = i;
 	island_join(tcp, conn, island);
 	return true;
+}
+
+bool
+island_has_place(const struct tcp *tcp, const struct tcp_conn *conn, const struct arrival *a)
+{
+	struct seq end = seq_add(a->seq, a->n);
+
+	for (uint32_t i = conn->island; i != INDEX_NONE; i = island_at(tcp, i)->next) {
+		const struct island *at = island_at(tcp, i);
+
+		if (seq_lt(at->right, a->seq))
+			continue;
+		if (seq_le(at->left, a->seq)) /* it grows, or has all of it */
+			return seq_lt(at->right, end);
+		if (seq_le(at->right, end)) /* it goes, and its record is free */
+			return true;
+		break;
+	}
+	return conn->island_n < ISLANDS_PER_CONN;
 }
 
 bool
@@ -142,7 +168,7 @@ island_fit(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a, uint32_t *
 			uint32_t gone = *link;
 
 			*link = at->next;
-			island_give_bufs(tcp, at->head);
+			island_give_bufs(tcp, conn, at->head);
 			island_give(tcp, conn, gone);
 		}
 	}
@@ -164,6 +190,7 @@ island_absorb(struct tcp *tcp, struct tcp_conn *conn)
 			next = b->link;
 			bufq_push(&conn->rcvq, b);
 			tcp->gap_bufs--;
+			conn->gap_bufs--;
 		}
 		conn->bytes_in += (uint32_t)seq_diff(at->right, at->left);
 		conn->rcv_nxt = at->right;

@@ -2,7 +2,8 @@
  * island.h - runs of bytes received beyond gaps: each connection's list of them. Private to tcp/.
  *
  * Invariants: a list is in order of sequence, its islands lie apart from each other and beyond rcv_nxt,
- * and each holds exactly the bytes [left, right). Its buffers count in bufs_held and in gap_bufs.
+ * and each holds exactly the bytes [left, right). Its buffers count in bufs_held and in gap_bufs, of the
+ * engine and of the connection.
  */
 #ifndef PENSTOCK_TCP_ISLAND_H
 #define PENSTOCK_TCP_ISLAND_H
@@ -31,6 +32,8 @@ island_bytes(const struct island *island)
 	return (uint32_t)seq_diff(island->right, island->left);
 }
 
+/* False: the arrival would not be kept: it is here already, or there are too many islands. */
+bool island_has_place(const struct tcp *tcp, const struct tcp_conn *conn, const struct arrival *a);
 /*
  * Cuts the arrival so that it overlaps no island: islands wholly beneath it give way, bytes that are
  * here already are left out. Sets *ret_link to the place of what is left, *ret_left to the island that
@@ -41,14 +44,14 @@ bool island_fit(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a, uint3
 /* A new island at this place of the list. False: there is no record for it, and the arrival is left. */
 bool island_insert(struct tcp *tcp, struct tcp_conn *conn, uint32_t *link, struct arrival *a);
 /* Appends the payload to the island's end, which it touches. */
-void island_append(struct tcp *tcp, struct island *at, struct arrival *a);
+void island_append(struct tcp *tcp, struct tcp_conn *conn, struct island *at, struct arrival *a);
 /* If the right neighbour begins where the island ends they become one. */
 void island_join(struct tcp *tcp, struct tcp_conn *conn, struct island *at);
 /* The gap before the first island may be filled: its buffers follow those in order. */
 void island_absorb(struct tcp *tcp, struct tcp_conn *conn);
 
 /* Buffers of an island from this one on. */
-void island_give_bufs(struct tcp *tcp, struct buf *b);
+void island_give_bufs(struct tcp *tcp, struct tcp_conn *conn, struct buf *b);
 /* The record of an island that is in no list any more and has no buffers. */
 void island_give(struct tcp *tcp, struct tcp_conn *conn, uint32_t i);
 void island_give_all(struct tcp *tcp, struct tcp_conn *conn);

@@ -61,7 +61,7 @@ static uint32_t
 bufs_allowed(const struct tcp *tcp, const struct tcp_conn *conn)
 {
 	uint32_t max = tcp->conf.bufs_max;
-	bool is_prompt = conn->rcvq.n == 0 || conn->unread_burst == tcp->burst;
+	bool is_prompt = conn->rcvq.n == 0 || conn->unread_burst == (uint16_t)tcp->burst;
 
 	return is_prompt ? max : max - max / 8;
 }
@@ -241,8 +241,13 @@ may_hold_gap(struct tcp *tcp, const struct tcp_conn *conn, const struct arrival 
 
 	if (tcp_bufs_used(tcp) + n > bufs_allowed(tcp, conn) * 15 / 16)
 		return false;
-	if (tcp->gap_bufs + n > share)
-		gap_make_room(tcp, conn, a->n, n);
+	if (conn->gap_bufs + n > UINT16_MAX)
+		return false;
+	if (tcp->gap_bufs + n <= share)
+		return true;
+	if (!island_has_place(tcp, conn, a))
+		return true; /* and holds nothing: nobody is to give way */
+	gap_make_room(tcp, conn, a->n, n);
 	return tcp->gap_bufs + n <= share;
 }
 
@@ -265,7 +270,7 @@ take_beyond_gap(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a)
 		return;
 	}
 	if (left != NULL) {
-		island_append(tcp, left, a);
+		island_append(tcp, conn, left, a);
 		island_join(tcp, conn, left);
 	} else {
 		island_insert(tcp, conn, link, a);
@@ -294,7 +299,7 @@ take_in_order(struct tcp *tcp, struct tcp_conn *conn, struct arrival *a)
 		struct bufq q = { 0 };
 
 		if (conn->rcvq.n == 0)
-			conn->unread_burst = tcp->burst;
+			conn->unread_burst = (uint16_t)tcp->burst;
 		recv_take_payload(a, &q);
 		tcp->bufs_held += q.n;
 		bufq_splice(&conn->rcvq, &q);

@@ -268,6 +268,7 @@ take_islands(struct tcp *tcp, struct tcp_conn *conn, struct rest *rest, uint32_t
 		island->tail = q.tail;
 		island->bufs_n = q.n;
 		tcp->gap_bufs += q.n;
+		conn->gap_bufs = (uint16_t)(conn->gap_bufs + q.n);
 		last = saved.right;
 	}
 	return true;
@@ -323,6 +324,7 @@ begin(struct tcp_conn *conn, const struct tcp_conn *saved)
 	conn->wait_prev = conn->wait_next = INDEX_NONE;
 	conn->island = conn->span = conn->span_tail = conn->repair = INDEX_NONE;
 	conn->island_n = conn->span_n = 0;
+	conn->gap_bufs = 0;
 	conn->sndq = conn->rcvq = (struct bufq){ 0 };
 	conn->fresh = NULL;
 	conn->told_bits = 0;

@@ -314,6 +314,61 @@ gaps_are_shared_evenly(void **state)
 	peer_drop(&p);
 }
 
+/* Nobody gives way to what will not be held: bytes that are here already, ... */
+static void
+duplicate_beyond_a_gap_cuts_nobody(void **state)
+{
+	struct peer p = peer_established(.bufs_max = 512, .recv_max = 65535);
+	uint32_t bias;
+
+	(void)state;
+	open_next(&p);
+	peer_send(&p, .seq = 2000, .n = 1000);
+	peer_expect(&p, .ack = 1000, .sack = { { 2000, 3000 } });
+	bias = p.bias;
+	open_with_gaps(&p, 2, 1);
+	assert_true(p.count.tcp_rx_gap_no_memory > 0); /* the share is used up */
+	p.port -= 2;
+	p.bias = bias;
+	p.ack = 5000;
+	peer_send(&p, .seq = 2100, .n = 900);
+	peer_expect(&p, .ack = 1000, .sack = { { 2100, 3000 }, { 2000, 3000 } });
+	assert_int_equal(p.count.tcp_rx_duplicates, 1);
+	assert_int_equal(p.count.tcp_gaps_cut, 0);
+	peer_send(&p, .seq = 4000, .n = 1000);
+	assert_int_equal(p.count.tcp_gaps_cut, 1);
+	peer_drop(&p);
+}
+
+/* ... and one gap too many. */
+static void
+gap_too_many_cuts_nobody(void **state)
+{
+	struct peer p = peer_established(.bufs_max = 512, .recv_max = 65535);
+	uint64_t cut;
+	uint32_t bias;
+
+	(void)state;
+	open_next(&p);
+	peer_room(&p, 65535);
+	for (uint32_t i = 0; i < 64; i++)
+		peer_send(&p, .seq = 1001 + 1001 * i, .n = 1000);
+	peer_ignore(&p);
+	bias = p.bias;
+	open_with_gaps(&p, 2, 1);
+	assert_true(p.count.tcp_rx_gap_no_memory > 0);
+	cut = p.count.tcp_gaps_cut;
+	p.port -= 2;
+	p.bias = bias;
+	p.ack = 5000;
+	peer_send(&p, .seq = 1001 + 64 * 1001, .n = 1000);
+	assert_int_equal(p.count.tcp_rx_too_many_gaps, 1);
+	assert_int_equal(p.count.tcp_gaps_cut, cut);
+	peer_send(&p, .seq = 1000 + 64 * 1001, .n = 1000); /* behind the last one: no gap more */
+	assert_int_equal(p.count.tcp_gaps_cut, cut + 1);
+	peer_drop(&p);
+}
+
 /* A long run is halved from its end, what is left of it counts, and its peer sends the rest again. */
 static void
 long_run_beyond_a_gap_gives_its_end(void **state)
@@ -629,6 +684,8 @@ main(void)
 		cmocka_unit_test(islands_do_not_use_the_budget_up),
 		cmocka_unit_test(islands_of_strangers_make_room_for_a_gap),
 		cmocka_unit_test(gaps_are_shared_evenly),
+		cmocka_unit_test(duplicate_beyond_a_gap_cuts_nobody),
+		cmocka_unit_test(gap_too_many_cuts_nobody),
 		cmocka_unit_test(long_run_beyond_a_gap_gives_its_end),
 		cmocka_unit_test(repair_goes_on_without_a_record),
 		cmocka_unit_test(recovery_without_a_record_counts_bytes),

@@ -154,20 +154,22 @@ static void
 check_islands(struct world *w, const struct tcp *tcp, const struct tcp_conn *conn)
 {
 	struct seq last = conn->rcv_nxt;
-	uint32_t n = 0;
+	uint32_t n = 0, gap_bufs = 0;
 
 	for (uint32_t i = conn->island; i != INDEX_NONE; n++) {
 		const struct island *island = island_at(tcp, i);
-		uint32_t bytes = 0;
+		uint32_t bytes = 0, bufs_n = 0;
 
 		WORLD_ENSURE(w, seq_gt(island->left, last) && seq_gt(island->right, island->left));
 		for (const struct buf *b = island->head; b != NULL; b = b->link)
-			bytes += b->n;
-		WORLD_ENSURE(w, bytes == island_bytes(island));
+			bytes += b->n, bufs_n++;
+		WORLD_ENSURE(w, bytes == island_bytes(island) && bufs_n == island->bufs_n);
+		gap_bufs += bufs_n;
 		last = island->right;
 		i = island->next;
 	}
 	WORLD_ENSURE(w, n == conn->island_n && n <= ISLANDS_PER_CONN);
+	WORLD_ENSURE(w, gap_bufs == conn->gap_bufs);
 }
 
 /*
