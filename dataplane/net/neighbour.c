@@ -217,21 +217,34 @@ solicit(struct net *net, uint32_t i, bool is_direct, struct net_out *out)
 
 /*
  * Whoever has us send to a whole prefix must not have us shout at it (RFC 6583, 6): what is too much
- * is asked for a second later, if it is still remembered then. Gateways are never too much.
+ * is asked for about a second later, if it is still remembered then. Gateways are never too much, nor
+ * is who was known until now.
  */
+static void
+ask_all(struct net *net, uint32_t i, uint64_t now, struct net_out *out)
+{
+	struct neighbour *nb = neighbour_at(net, i);
+
+	if (nb->state == NET_NEIGHBOUR_INCOMPLETE &&
+	    !allowance_take(&net->questions, QUESTIONS_PER_S, now) &&
+	    !route_is_gateway(net, nb->path, &nb->ip)) {
+		net->count->net_solicits_limited++;
+		wheel_set(net->wheel, i,
+			  now + prng_between(&net->prng, RETRANS_NS / 2, RETRANS_NS * 3 / 2));
+		return;
+	}
+	wheel_set(net->wheel, i, now + RETRANS_NS);
+	solicit(net, i, false, out);
+}
+
 static void
 start_asking(struct net *net, uint32_t i, uint64_t now, struct net_out *out)
 {
 	struct neighbour *nb = neighbour_at(net, i);
 
 	nb->probes = 0;
-	set_state(net, i, NET_NEIGHBOUR_INCOMPLETE, now + RETRANS_NS);
-	if (!allowance_take(&net->questions, QUESTIONS_PER_S, now) &&
-	    !route_is_gateway(net, nb->path, &nb->ip)) {
-		net->count->net_solicits_limited++;
-		return;
-	}
-	solicit(net, i, false, out);
+	nb->state = NET_NEIGHBOUR_INCOMPLETE;
+	ask_all(net, i, now, out);
 }
 
 /* ---- coming and going ---- */
@@ -517,8 +530,7 @@ ask_again(struct net *net, uint32_t i, uint64_t now, struct net_out *out)
 	struct neighbour *nb = neighbour_at(net, i);
 
 	if (nb->probes < PROBES_MAX) {
-		wheel_set(net->wheel, i, now + RETRANS_NS);
-		solicit(net, i, false, out);
+		ask_all(net, i, now, out);
 	} else if (nb->state == NET_NEIGHBOUR_INCOMPLETE) {
 		fail(net, i, now, out);
 	} else if (is_in_use(nb, now)) {

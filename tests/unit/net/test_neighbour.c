@@ -505,6 +505,46 @@ a_scan_of_the_link_is_asked_for_a_little_at_a_time(void **state)
 	link_close(&l);
 }
 
+/* Frames sent meanwhile are taken. */
+static void
+pass(struct link *l, uint64_t ns)
+{
+	for (uint64_t end = l->now + ns; l->now < end;) {
+		link_wait(l, S / 1000);
+		link_clear(l);
+	}
+}
+
+/* ... nor do the questions that follow, and in the end each has been asked for and given up. */
+static void
+a_scan_of_the_link_is_asked_again_a_little_at_a_time(void **state)
+{
+	uint64_t asked;
+	char text[32];
+	struct link l;
+
+	(void)state;
+	link_open_with(&l, true, 8192);
+	link_configure(&l);
+	pass(&l, 5 * S);
+	for (uint32_t i = 0; i < 5000; i++) {
+		snprintf(text, sizeof(text), "10.1.%u.%u", i / 200, i % 200 + 2);
+		link_send(&l, 1, "10.1.0.1", text, 'f');
+		link_clear(&l);
+	}
+	pass(&l, S / 2);
+	asked = l.count.net_solicits;
+	pass(&l, 3 * S);
+	assert_in_range(l.count.net_solicits - asked, 2500, 3200);
+	pass(&l, 30 * S);
+	asked = l.count.net_solicits;
+	pass(&l, 10 * S);
+	assert_int_equal(l.count.net_solicits, asked);
+	link_send(&l, 1, "10.1.0.1", text, 'f');
+	assert_int_equal(l.out.frame_n, 1);
+	link_close(&l);
+}
+
 /* Who says that a neighbour has our MAC, or none, would have its packets lost. */
 static void
 neighbours_with_our_mac_or_none_are_not_believed(void **state)
@@ -778,6 +818,7 @@ main(void)
 		cmocka_unit_test(hearsay_takes_the_place_of_hearsay_only),
 		cmocka_unit_test(a_link_that_comes_up_makes_neighbours_prove_themselves),
 		cmocka_unit_test(a_scan_of_the_link_is_asked_for_a_little_at_a_time),
+		cmocka_unit_test(a_scan_of_the_link_is_asked_again_a_little_at_a_time),
 		cmocka_unit_test(neighbours_with_our_mac_or_none_are_not_believed),
 		cmocka_unit_test(floods_from_nobody_are_answered_a_hundred_times_a_second),
 		cmocka_unit_test(a_dry_pool_only_delays),
