@@ -137,7 +137,6 @@ enum frto {
  * on by the conservative rules of RFC 6675 and the timer alone.
  */
 struct repair {
-	uint32_t conn; /* whose it is */
 	/* RACK (RFC 8985, 6.1): of what was delivered, the segment sent last */
 	uint64_t xmit_ns; /* 0: none yet */
 	uint64_t due_ns;  /* when segments may have become too late; 0: none is waited for */
@@ -167,7 +166,10 @@ struct repair {
 	struct seq claim;
 	uint32_t again_n;      /* segments sent again that no D-SACK has called needless */
 	struct seg_sack dsack; /* CONN_DSACK: what the next ACK reports */
+	uint32_t conn;	       /* whose it is */
 };
+
+_Static_assert(sizeof(struct repair) <= 128, "two cache lines");
 
 struct tcp_conn {
 	/* who */
