@@ -495,8 +495,15 @@ class Lab:
                 if process is not None and process.poll() is not None:
                     raise Failure(f"ended at start with {process.returncode}: "
                                   f"{self.text(process.log)[-2000:]}")
-            return self.connects()
-        until("Penstock serves", serving, seconds, 0.05)
+            return self.is_running() and self.connects()
+        until("Penstock serves", serving, seconds)
+
+    def is_running(self):
+        """The data plane runs tables. A SYN before that is lost, and the next comes a second later."""
+        if self.control is None or self.dataplane is None:
+            return True  # nobody there to ask, or to ask about: connecting shows it
+        status = self.status()
+        return bool(status and (status["dataplane"] or {}).get("generation"))
 
     def connects(self):
         try:
