@@ -91,6 +91,8 @@ enum {
 	RUNTIME_CPUS_N = 128,	 /* entries in a file */
 };
 
+#define RUNTIME_BURST_MOST 64 /* what a lane has places for */
+
 /*
  * How cores work, each a 64-bit word: x(name, word, unit, least, most, what it is). Appended only.
  * What each is when nothing is said stands in the image or in the data plane (instance.tune).
@@ -98,7 +100,7 @@ enum {
 /* clang-format off */
 #define RUNTIME_TUNE_LIST(x)                                                                       \
 	x(POLL, poll, poll, 0, 1, "whether cores without work sleep (adaptive) or never (busy)")   \
-	x(BURST, burst, packets, 1, 64, "packets a lane takes from a queue at a time")             \
+	x(BURST, burst, packets, 1, RUNTIME_BURST_MOST, "packets a lane takes from a queue at a time")             \
 	x(SPIN, spin, ns, 0, 10000000, "a core without work polls on for so long")                 \
 	x(PAUSE, pause, ns, 0, 1000000000, "then with pauses, until it is idle for so long")       \
 	x(SLEEP_LEAST, sleep_least, ns, 1000, 10000000, "then it sleeps, at first for so long")    \

@@ -3,6 +3,8 @@
  */
 #include "lane/own.h"
 
+_Static_assert(RUNTIME_BURST_MOST == BURST_MAX, "no burst that may be asked for is too large");
+
 static void
 set_server(struct lane *lane, const struct runtime *rt, const struct img_server *server)
 {

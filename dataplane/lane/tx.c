@@ -72,8 +72,7 @@ lane_take_net_out(struct lane *lane, uint64_t now)
 			  out->moved[i].is_gateway ? NULL : &out->moved[i].ip, now);
 	for (uint32_t i = 0; i < out->lost_n; i++)
 		tcp_address_lost(lane->tcp, out->lost[i].path, &out->lost[i].ip, now);
-	out->lost_n = 0;
-	out->frame_n = out->learned_n = out->conflict_n = out->unreachable_n = out->moved_n = 0;
+	net_out_clear(out);
 }
 
 void

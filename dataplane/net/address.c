@@ -36,6 +36,8 @@ enum {
 #define TELL_EVERY_NS	  S_NS
 #define RECHECK_NS	  (60 * S_NS) /* RFC 5227, 1.1: RATE_LIMIT_INTERVAL */
 
+#define OWN_NONE	  UINT32_MAX
+
 static uint32_t
 own_slot(uint16_t path, const struct ip_addr *ip)
 {
@@ -45,16 +47,25 @@ own_slot(uint16_t path, const struct ip_addr *ip)
 	return (uint32_t)hash_mix(word[1] ^ hash_mix(word[0] ^ path)) % OWN_SLOTS;
 }
 
+/* Of an address of ours, whatever its state; per segment. */
+static uint32_t
+own_index(const struct addresses *own, uint16_t path, const struct ip_addr *ip)
+{
+	for (uint32_t at = own_slot(path, ip); own->slot[at] != 0; at = (at + 1) % OWN_SLOTS) {
+		uint32_t i = own->slot[at] - 1u;
+
+		if (own->at[i].path == path && ip_eq(&own->at[i].ip, ip))
+			return i;
+	}
+	return OWN_NONE;
+}
+
 static struct address *
 own_find(struct addresses *own, uint16_t path, const struct ip_addr *ip)
 {
-	for (uint32_t at = own_slot(path, ip); own->slot[at] != 0; at = (at + 1) % OWN_SLOTS) {
-		struct address *a = &own->at[own->slot[at] - 1];
+	uint32_t i = own_index(own, path, ip);
 
-		if (a->path == path && ip_eq(&a->ip, ip))
-			return a;
-	}
-	return NULL;
+	return i != OWN_NONE ? &own->at[i] : NULL;
 }
 
 struct address *
@@ -66,32 +77,20 @@ address_find(struct net *net, uint16_t path, const struct ip_addr *ip)
 bool
 net_is_ours(const struct net *net, uint16_t path, const struct ip_addr *dst)
 {
-	const struct addresses *own = &net->own;
+	uint32_t i = own_index(&net->own, path, dst);
 
-	for (uint32_t at = own_slot(path, dst); own->slot[at] != 0; at = (at + 1) % OWN_SLOTS) {
-		const struct address *a = &own->at[own->slot[at] - 1];
-
-		if (a->path == path && ip_eq(&a->ip, dst))
-			return a->state != ADDRESS_DUPLICATE;
-	}
-	return false;
+	return i != OWN_NONE && net->own.at[i].state != ADDRESS_DUPLICATE;
 }
 
 bool
 address_is_lost(const struct net *net, const struct buf *packet)
 {
-	const struct addresses *own = &net->own;
 	struct ip_addr src, dst;
+	uint32_t i;
 
 	ip_ends(packet, &src, &dst);
-	for (uint32_t at = own_slot(packet->path, &src); own->slot[at] != 0;
-	     at = (at + 1) % OWN_SLOTS) {
-		const struct address *a = &own->at[own->slot[at] - 1];
-
-		if (a->path == packet->path && ip_eq(&a->ip, &src))
-			return a->state == ADDRESS_DUPLICATE;
-	}
-	return false;
+	i = own_index(&net->own, packet->path, &src);
+	return i != OWN_NONE && net->own.at[i].state == ADDRESS_DUPLICATE;
 }
 
 /* All questions about it and announcements of it are before us. */

@@ -151,6 +151,14 @@ net_out_has_room(const struct net_out *out)
 	return out->frame_n + NET_OUT_PER_CALL <= NET_OUT_FRAMES;
 }
 
+/* All of it was taken over. */
+static inline void
+net_out_clear(struct net_out *out)
+{
+	out->frame_n = out->learned_n = out->conflict_n = 0;
+	out->unreachable_n = out->moved_n = out->lost_n = 0;
+}
+
 /* ---- doors ---- */
 
 /*

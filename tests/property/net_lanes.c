@@ -226,10 +226,7 @@ empty_out(struct world *w, uint32_t lane_i)
 	struct lane *lane = &w->lane[lane_i];
 	struct net_out out = lane->out;
 
-	lane->out.frame_n = lane->out.learned_n = lane->out.conflict_n = 0;
-	lane->out.unreachable_n = 0;
-	lane->out.moved_n = 0;
-	lane->out.lost_n = 0;
+	net_out_clear(&lane->out);
 	for (uint32_t i = 0; i < out.frame_n; i++) {
 		w->trace = hash_mix(w->trace ^ w->now ^ out.frame[i]->m.data_len);
 		w->trace = hash_mix(w->trace ^ buf_data(out.frame[i])[5] ^ lane_i << 8);

@@ -123,8 +123,7 @@ empty_net(struct lw *w, struct lw_host *h)
 
 	for (uint32_t i = 0; i < out->frame_n; i++)
 		lw_wire_from_host(w, h->i, out->frame[i]);
-	out->frame_n = out->learned_n = out->conflict_n = out->unreachable_n = out->moved_n =
-		out->lost_n = 0;
+	net_out_clear(out);
 }
 
 static void

@@ -73,9 +73,7 @@ static inline void
 link_clear(struct link *l)
 {
 	buf_give_burst(l->out.frame, l->out.frame_n);
-	l->out.frame_n = l->out.learned_n = l->out.conflict_n = l->out.unreachable_n = 0;
-	l->out.moved_n = 0;
-	l->out.lost_n = 0;
+	net_out_clear(&l->out);
 }
 
 static inline void
