@@ -3,7 +3,7 @@
  * pages as they are, and of rules and bodies that were made for each other to cost the most.
  *
  * The longest turn counts: less than a millisecond (beside each line, the least of all rounds, in
- * time of the thread). A turn is rules_body_turn with RULES_BODY_WORK. "work" is what a byte costs as
+ * time of the thread). A turn is rules_body_turn with RULES_TURN_WORK. "work" is what a byte costs as
  * it is counted: RULES_BODY_BYTE for each rule is what a body may take for long.
  */
 #include <setjmp.h>
@@ -179,7 +179,6 @@ body_through(struct page *page, void *memory, size_t memory_n, uint32_t n, struc
 	struct rules_body *b;
 	uint64_t begin = bench_ticks(), at = cpu_ns(), now;
 	uint32_t done = 0, turn_n = 0;
-	int64_t left = 0;
 
 	*ret = (struct told){ 0 };
 	b = rules_body_init(memory, memory_n, page->rules, 0, 0, &page->reply, NULL);
@@ -190,14 +189,13 @@ body_through(struct page *page, void *memory, size_t memory_n, uint32_t n, struc
 					    .is_last = done + in_n == n,
 					    .out = out,
 					    .out_n = sizeof(out),
-					    .work = RULES_BODY_WORK };
+					    .work = RULES_TURN_WORK };
 
 		*ret_v = rules_body_turn(b, &io);
 		done = (uint32_t)(io.in - body);
 		now = cpu_ns();
 		ret->most_ns = now - at > ret->most_ns ? now - at : ret->most_ns;
-		ret->work += RULES_BODY_WORK + (left < 0 ? left : 0) - io.work;
-		left = io.work;
+		ret->work += RULES_TURN_WORK - io.work;
 		at = now;
 	} while (*ret_v != RULES_BODY_END && *ret_v != RULES_BODY_FAULT && ++turn_n < TURNS_MOST);
 	ret->n = done > 0 ? done : 1;

@@ -224,7 +224,7 @@ body_run(struct rules_body *stream, const struct body *body, struct body *made,
 
 		io.out = piece;
 		io.out_n = sizeof(piece);
-		io.work = RULES_BODY_WORK;
+		io.work = RULES_TURN_WORK;
 		verdict = rules_body_turn(stream, &io);
 		body_put(made, piece, sizeof(piece) - io.out_n);
 		switch (verdict) {

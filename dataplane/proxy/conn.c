@@ -53,8 +53,8 @@ conn_put(struct proxy *p, struct conn *c)
 		pool_give(&p->conns, conn_index(p, c));
 }
 
-void
-conn_wake(struct proxy *p, struct conn *c)
+static void
+put_last(struct proxy *p, struct conn_list *list, struct conn *c)
 {
 	uint32_t i = conn_index(p, c);
 
@@ -62,11 +62,34 @@ conn_wake(struct proxy *p, struct conn *c)
 		return;
 	c->is_awake = true;
 	c->wake_next = (uint32_t)NONE;
-	if (p->wake_last == (uint32_t)NONE)
-		p->wake_first = i;
+	if (list->last == (uint32_t)NONE)
+		list->first = i;
 	else
-		conn_at(p, p->wake_last)->wake_next = i;
-	p->wake_last = i;
+		conn_at(p, list->last)->wake_next = i;
+	list->last = i;
+}
+
+void
+conn_wake(struct proxy *p, struct conn *c)
+{
+	put_last(p, &p->wake, c);
+}
+
+bool
+conn_may_work(struct proxy *p, struct conn *c)
+{
+	bool is_next = p->is_queue_run || p->queue.first == (uint32_t)NONE;
+
+	if (is_next && p->turn_work >= TURN_WORK_LEAST)
+		return true;
+	put_last(p, &p->queue, c);
+	return false;
+}
+
+void
+conn_worked(struct proxy *p, int64_t work)
+{
+	p->turn_work -= work;
 }
 
 static void conn_quiet(struct proxy *p, struct conn *c);
@@ -242,10 +265,10 @@ upstream_run(struct proxy *p, struct conn *c)
 	case CONN_EXPECT_EXCHANGE:
 		e = exch_at(p, c->exch);
 		e->up_rx_at = p->now;
-		if (e->state == EXCH_EXPECT_RESPONSE)
-			step_reply(p, e);
-		else
+		if (e->state != EXCH_EXPECT_RESPONSE)
 			relay_down(p, e);
+		else if (!e->has_outbound || conn_may_work(p, c))
+			step_reply(p, e);
 		break;
 	case CONN_EXPECT_UP: /* TCP tells by CONNECTED or GONE */
 		break;

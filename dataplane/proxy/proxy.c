@@ -83,7 +83,8 @@ proxy_init(void *mem, const struct proxy_conf *conf, uint64_t wall_ns, uint64_t 
 	p->conns_n = p->idle_n + conf->server_slots_max;
 	memset(p->idle, 0xff, conf->server_slots_max * sizeof(uint32_t));
 	heap_init(&p->rewrite_memory, at + s.slots, s.rewrite);
-	p->wake_first = p->wake_last = (uint32_t)NONE;
+	p->wake = p->queue = (struct conn_list){ (uint32_t)NONE, (uint32_t)NONE };
+	p->turn_work = RULES_TURN_WORK;
 	p->wall_ns = wall_ns;
 	p->now = now;
 	p->room_cap = UINT32_MAX;
@@ -156,33 +157,49 @@ proxy_on_event(struct proxy *p, const struct tcp_event *ev, uint64_t now)
 	look_at_budget(p);
 }
 
+/* The first of a list; its index. */
+static uint32_t
+run_first(struct proxy *p, struct conn_list *list)
+{
+	uint32_t i = list->first;
+	struct conn *c = conn_at(p, i);
+	struct tcp_id id = c->leg.id;
+
+	list->first = c->wake_next;
+	if (list->first == (uint32_t)NONE)
+		list->last = (uint32_t)NONE;
+	c->is_awake = false;
+	if (c->state == CONN_FREE) {
+		pool_give(&p->conns, i);
+		return i;
+	}
+	conn_run(p, c);
+	if (c->leg.id.v == id.v)
+		leg_note(p, &c->leg);
+	return i;
+}
+
 /* Conns with work left, as many as were there when the turn began. */
 static void
 run_awake(struct proxy *p)
 {
-	uint32_t last = p->wake_last;
-	bool is_last = last == (uint32_t)NONE;
+	uint32_t last = p->wake.last;
 
-	while (!is_last) {
-		uint32_t i = p->wake_first;
-		struct conn *c = conn_at(p, i);
+	if (last == (uint32_t)NONE)
+		return;
+	while (run_first(p, &p->wake) != last)
+		;
+}
 
-		is_last = i == last;
-		p->wake_first = c->wake_next;
-		if (p->wake_first == (uint32_t)NONE)
-			p->wake_last = (uint32_t)NONE;
-		c->is_awake = false;
-		if (c->state == CONN_FREE) {
-			pool_give(&p->conns, i);
-			continue;
-		}
-
-		struct tcp_id id = c->leg.id;
-
-		conn_run(p, c);
-		if (c->leg.id.v == id.v)
-			leg_note(p, &c->leg);
-	}
+/* Those who waited for work, as far as what the turn has left goes; then the next turn's. */
+static void
+run_queue(struct proxy *p)
+{
+	p->is_queue_run = true;
+	while (p->queue.first != (uint32_t)NONE && p->turn_work >= TURN_WORK_LEAST)
+		run_first(p, &p->queue);
+	p->is_queue_run = false;
+	p->turn_work = RULES_TURN_WORK;
 }
 
 /* What of the budget a client conn holds, and since when it has got nowhere. */
@@ -271,6 +288,7 @@ proxy_advance(struct proxy *p, uint64_t now)
 	if (p->is_cutting)
 		cut_longest_stalled(p);
 	run_awake(p);
+	run_queue(p);
 	if (p->rewrites != NULL && p->sweep_at <= now)
 		rewrite_sweep(p);
 	while ((i = wheel_next(p->wheel, now)) != WHEEL_NONE)
@@ -282,7 +300,7 @@ proxy_deadline(const struct proxy *p)
 {
 	uint64_t at = wheel_deadline(p->wheel);
 
-	if (p->wake_first != (uint32_t)NONE)
+	if (p->wake.first != (uint32_t)NONE || p->queue.first != (uint32_t)NONE)
 		return 0;
 	if (p->rewrites != NULL && p->sweep_at < at)
 		at = p->sweep_at;

@@ -12,17 +12,18 @@
  * all of it, one may hold no more than it leaves free: n greedy ones leave one part in n + 1, and
  * an address that holds nothing is refused only when there is nothing.
  *
- * The rules are those of the view that was current then: it is pinned for as long. A turn does so
- * much work as fits into a fraction of a millisecond and says that there is more.
+ * The rules are those of the view that was current then: it is pinned for as long. All bodies and
+ * all rules that are asked share the work of a turn of the lane (conn_may_work), a fraction of a
+ * millisecond.
  */
 #include "proxy/state.h"
 #include "view/view.h"
 
 enum {
 	PIPE_BYTES = 16 << 10,
-	WORK_BYTES = 48 << 10, /* of a turn: rules' input and output, an encoder's output */
-	DECODE_BYTES = 4096,   /* of one call: what a decoder takes may give nothing */
-	DECODE_WORK = 8,       /* for each of them, in bytes of text: a block's tables cost most */
+	BYTE_WORK = 5,	     /* of rules' input and output, and an encoder's output */
+	DECODE_BYTES = 4096, /* of one call: what a decoder takes may give nothing */
+	DECODE_WORK = 40,    /* of each of them: a block's tables cost most */
 };
 
 /* Bytes between two parts. */
@@ -44,8 +45,6 @@ struct rewrite {
 	uint8_t *codec_memory[2], *rules_memory;
 	size_t decoder_bytes;
 	enum codec_kind coding;
-	int64_t work; /* of this turn */
-	int64_t rules_work;
 	bool has_begun; /* the decoder has had its first byte */
 	bool has_more;	/* rules go on without more input */
 	enum rewrite_fault fault;
@@ -269,7 +268,7 @@ decode(struct rewrite *r, const struct stage_turn *t)
 									       : REWRITE_CODING);
 	}
 	to->n = PIPE_BYTES - (uint32_t)io.out_n;
-	r->work -= (int64_t)DECODE_WORK * (in_n - (uint32_t)io.in_n);
+	conn_worked(r->p, (int64_t)DECODE_WORK * (in_n - (uint32_t)io.in_n));
 	bufq_consume(t->in, in_n - io.in_n);
 	return true;
 }
@@ -295,7 +294,7 @@ source(struct rewrite *r, const struct stage_turn *t, struct rules_body_io *io)
 static void
 source_used(struct rewrite *r, const struct stage_turn *t, uint32_t n)
 {
-	r->work -= n;
+	conn_worked(r->p, (int64_t)BYTE_WORK * n);
 	if (r->decoder == NULL) {
 		bufq_consume(t->in, n);
 		return;
@@ -310,7 +309,7 @@ rewrite(struct rewrite *r, const struct stage_turn *t)
 	struct pipe *to = &r->page;
 	struct rules_body_io io = { .out = to->bytes + to->n,
 				    .out_n = PIPE_BYTES - to->n,
-				    .work = r->rules_work };
+				    .work = r->p->turn_work };
 	uint32_t in_n;
 
 	/* A turn that ended by its time goes on without new input too. */
@@ -322,11 +321,8 @@ rewrite(struct rewrite *r, const struct stage_turn *t)
 	case RULES_BODY_MORE:
 		break;
 	case RULES_BODY_ROOM:
-		r->has_more = true;
-		break;
 	case RULES_BODY_AGAIN:
 		r->has_more = true;
-		r->work = 0; /* its time is what a turn has */
 		break;
 	case RULES_BODY_END:
 		to->is_ended = true;
@@ -335,8 +331,8 @@ rewrite(struct rewrite *r, const struct stage_turn *t)
 		r->rules_fault = rules_body_fault(r->rules, &r->rule_i);
 		return fail(r, REWRITE_RULE);
 	}
-	r->rules_work = io.work;
-	r->work -= PIPE_BYTES - to->n - io.out_n;
+	r->p->turn_work = io.work;
+	conn_worked(r->p, (int64_t)BYTE_WORK * (PIPE_BYTES - to->n - io.out_n));
 	to->n = PIPE_BYTES - io.out_n;
 	source_used(r, t, in_n - io.in_n);
 	return true;
@@ -365,7 +361,7 @@ encode(struct rewrite *r, bool flushes)
 	case CODEC_VERDICT_FAULT:
 		return fail(r, REWRITE_MEMORY);
 	}
-	r->work -= PIPE_BYTES - to->n - (uint32_t)io.out_n;
+	conn_worked(r->p, (int64_t)BYTE_WORK * (PIPE_BYTES - to->n - (uint32_t)io.out_n));
 	from->at = from->n - (uint32_t)io.in_n;
 	pipe_reset(from);
 	to->n = PIPE_BYTES - (uint32_t)io.out_n;
@@ -425,15 +421,13 @@ rewrite_turn(const struct stage_turn *t)
 		fail(r, REWRITE_VIEW);
 	if (r->fault != REWRITE_OK)
 		return STAGE_FAULT;
-	r->work = WORK_BYTES;
-	r->rules_work = RULES_BODY_WORK; /* however often they are asked */
 	do {
 		bool is_good;
 
 		before = after;
 		if (!put(last, t))
 			return STAGE_DRY;
-		if (r->work <= 0 || t->out->bytes >= t->room_bytes)
+		if (r->p->turn_work <= 0 || t->out->bytes >= t->room_bytes)
 			break;
 		is_good = (r->decoder == NULL || decode(r, t)) && rewrite(r, t) &&
 			  (r->encoder == NULL || encode(r, t->is_dry && is_idle(r, t)));

@@ -96,7 +96,7 @@ struct conn {
 	uint32_t pin; /* client: a server's idle conn kept for it alone; upstream: for whom; NONE */
 	uint8_t state; /* enum conn_state */
 	bool is_client;
-	bool is_awake;	      /* in the list of conns with work left */
+	bool is_awake;	      /* in one of the two lists of conns with work left */
 	uint8_t method_asked; /* upstream: enum http_method of the request */
 	uint32_t requests_n;
 	uint32_t slot, incarnation; /* client: of the listener; upstream: of the server */
@@ -275,6 +275,15 @@ struct exch {
 
 /* ---- the proxy ---- */
 
+enum {
+	TURN_WORK_LEAST = RULES_TURN_WORK / 8 * 7
+};
+
+/* Conns by index, linked by wake_next; NONE, NONE: empty. */
+struct conn_list {
+	uint32_t first, last;
+};
+
 struct rewrite; /* stage_rewrite.c */
 
 /* One address and port that is listened on. */
@@ -309,11 +318,19 @@ struct proxy {
 
 	struct pool conns;
 	struct pool exchs;
-	struct wheel *wheel; /* a timer per conn */
-	uint32_t *idle;	     /* by server slot: the latest idle conn, NONE */
-	uint32_t *idle_n;    /* by server slot */
-	uint32_t *conns_n;   /* by server slot: connections open to it */
-	uint32_t wake_first, wake_last;
+	struct wheel *wheel;   /* a timer per conn */
+	uint32_t *idle;	       /* by server slot: the latest idle conn, NONE */
+	uint32_t *idle_n;      /* by server slot */
+	uint32_t *conns_n;     /* by server slot: connections open to it */
+	struct conn_list wake; /* to be run */
+	/*
+	 * Whoever asks rules or rewrites a body takes of turn_work (about nanoseconds, counted).
+	 * Nobody begins when less than TURN_WORK_LEAST is left, for an evaluation may cost four
+	 * times what a turn has: they wait here for the next turns, in the order they came.
+	 */
+	struct conn_list queue;
+	int64_t turn_work;
+	bool is_queue_run; /* the one that runs now has waited */
 	uint32_t cut_next; /* where the search for stalled exchanges goes on */
 	uint64_t conn_ids;
 	uint64_t wall_ns;
@@ -413,6 +430,10 @@ void conn_put(struct proxy *p, struct conn *c);
 /* Goes on with whatever the conn has to do. */
 void conn_run(struct proxy *p, struct conn *c);
 void conn_wake(struct proxy *p, struct conn *c);
+/* Whether the turn has work left for it; if not, it is run again when its turn comes. */
+bool conn_may_work(struct proxy *p, struct conn *c);
+/* What it has used of it. */
+void conn_worked(struct proxy *p, int64_t work);
 void conn_on_event(struct proxy *p, struct conn *c, uint32_t bits);
 void conn_on_timer(struct proxy *p, struct conn *c);
 /* The client conn's exchange is over: next request, or our end and the client's. */

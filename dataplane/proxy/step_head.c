@@ -189,6 +189,8 @@ step_head(struct proxy *p, struct conn *c)
 
 	const struct img_listener *rec = p->listener[listener_i].rec;
 
+	if (p->listener[listener_i].has_rules && !conn_may_work(p, c))
+		return;
 	switch (parse(p, c, listener_i, &bytes)) {
 	case HTTP_NEED_MORE:
 		await_more(p, c, rec);

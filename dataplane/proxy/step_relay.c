@@ -246,7 +246,7 @@ relay_down(struct proxy *p, struct exch *e)
 			exch_up_lost(p, e);
 		return;
 	}
-	if (b->out_done)
+	if (b->out_done || (b->stage != NULL && !conn_may_work(p, up)))
 		return;
 	e->built = (struct bufq){ 0 };
 	v = body_move(p, b, &up->leg.in, up->leg.end == LEG_CLEAN, &p->response_limits, 0,

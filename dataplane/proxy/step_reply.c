@@ -89,6 +89,7 @@ reply_ask(struct proxy *p, struct exch *e, uint32_t listener_i, const struct dec
 	decide_subject(&p->reply_facts, &p->reply_subject);
 	rules_response(p->view->rules, p->conf.lane_i, listener_i, &p->reply_subject, way->change,
 		       way->change_n, NULL, &p->reply);
+	conn_worked(p, p->reply.work);
 	p->conf.count->proxy_rules_regex += p->reply.regex_n;
 	if (p->reply.fault != RULES_FAULT_NONE) {
 		reply_fail(p, e);

@@ -431,9 +431,9 @@ enum rules_body_verdict
 rules_body_turn(struct rules_body *b, struct rules_body_io *io)
 {
 	struct sink out = { io->out, io->out_n };
-	bool is_done = false, has_grant = io->work > 0;
+	bool is_done = false;
 
-	b->work = io->work - (has_grant ? b->debt : 0);
+	b->work = io->work;
 	while (b->fault == RULES_FAULT_NONE && !is_done && b->work > 0) {
 		bool has_moved = feed(b, io);
 
@@ -446,8 +446,6 @@ rules_body_turn(struct rules_body *b, struct rules_body_io *io)
 	io->out = out.p;
 	io->out_n = out.n;
 	io->work = b->work;
-	if (has_grant)
-		b->debt = b->work < 0 ? -b->work : 0;
 	if (b->fault != RULES_FAULT_NONE)
 		return RULES_BODY_FAULT;
 	if (is_done)

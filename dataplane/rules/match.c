@@ -33,8 +33,14 @@ lane_begin(struct rules_lane *l, const struct rules_subject *subject,
 	l->run++;
 	l->url_epoch = l->vars_epoch = 0;
 	l->regex_n = 0;
-	l->work_left = l->rules->blob == NULL ? LOOK_WORK : RULES_WORK;
+	l->work_all = l->work_left = l->rules->blob == NULL ? LOOK_WORK : RULES_WORK;
 	l->is_told = false;
+}
+
+int64_t
+lane_work(const struct rules_lane *l)
+{
+	return l->work_all - l->work_left;
 }
 
 void

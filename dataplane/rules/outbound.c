@@ -469,4 +469,5 @@ rules_response(struct rules *rules, uint32_t lane_i, uint32_t listener_i,
 		ret_reply->body_rule_n = 0;
 	}
 	ret_reply->regex_n = l->regex_n;
+	ret_reply->work = lane_work(l);
 }

@@ -190,6 +190,7 @@ struct rules_verdict {
 	uint32_t change_n;
 	uint32_t tried_n; /* rules looked at one by one */
 	uint32_t regex_n; /* times that PCRE2 was asked */
+	int64_t work;	  /* what it cost, counted: about nanoseconds, RULES_WORK at most */
 };
 
 /*
@@ -207,6 +208,7 @@ struct rules_reply {
 	uint32_t body_rule_n;
 	bool has_body; /* to be rewritten: not of HEAD, nor with 204, 206, 304 */
 	uint32_t regex_n;
+	int64_t work;
 };
 
 /* ---- being told of each step (18) ---- */
@@ -367,8 +369,8 @@ struct rules_body *rules_body_init(void *memory, size_t n, struct rules *rules, 
 				   const struct rules_trace *trace);
 
 enum {
-	/* About nanoseconds: all that a turn of the caller's does, and */
-	RULES_BODY_WORK = 1 << 18,
+	/* About nanoseconds: a turn of the caller's, of all that it asks, and */
+	RULES_TURN_WORK = 1 << 18,
 	/* one rule that is asked about one value or match, which may be more than a turn has left. */
 	RULES_BODY_PART = 1 << 19,
 };
@@ -380,7 +382,7 @@ struct rules_body_io {
 	bool is_last; /* nothing follows the input */
 	uint8_t *out;
 	uint32_t out_n;
-	/* What it may cost, as RULES_BODY_WORK; less on return. Below 0: the next turns pay it. */
+	/* What it may cost, of RULES_TURN_WORK; less on return, by RULES_BODY_PART below 0 at most. */
 	int64_t work;
 };
 

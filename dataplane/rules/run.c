@@ -365,5 +365,6 @@ rules_request(struct rules *rules, uint32_t lane_i, uint32_t listener_i,
 	ret_verdict->change = l->change;
 	ret_verdict->change_n = l->change_n;
 	ret_verdict->regex_n = l->regex_n;
+	ret_verdict->work = lane_work(l);
 	l->verdict = NULL;
 }

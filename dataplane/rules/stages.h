@@ -44,7 +44,6 @@ struct rules_body {
 	enum rules_fault fault;
 	uint32_t fault_rule;
 	int64_t work;	   /* of this turn */
-	int64_t debt;	   /* what turns before it have spent and had not */
 	struct sink *sink; /* of the stage that runs */
 	struct snapshot snapshot;
 	uint32_t *rule, *scope; /* all of the body's rules, and whose they are */

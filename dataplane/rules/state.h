@@ -157,7 +157,8 @@ struct rules_lane {
 	/* match.c's and scan.c's. */
 	uint64_t run; /* number of the evaluation: memos of others are void */
 	uint32_t regex_n;
-	int64_t work_left;	 /* of this evaluation: match.c's RULES_WORK */
+	int64_t work_left; /* of this evaluation, of work_all: match.c's RULES_WORK */
+	int64_t work_all;
 	bool is_utf8;		 /* what is being asked about */
 	bool is_told;		 /* captures are wanted by the trace alone */
 	struct rules_memo *memo; /* by input */
@@ -349,6 +350,9 @@ bool search_pattern(struct rules_lane *l, const struct rules_code *code, struct 
 /* Starts an evaluation: arenas are empty, memos void, nothing set, budget full. Leaves url alone. */
 void lane_begin(struct rules_lane *l, const struct rules_subject *subject,
 		const struct rules_trace *trace);
+
+/* What the evaluation has cost so far. */
+int64_t lane_work(const struct rules_lane *l);
 
 /* Makes scope_i the one whose inputs and folder count. */
 void lane_enter(struct rules_lane *l, uint32_t scope_i);

@@ -3,8 +3,9 @@
  */
 #include "tcp/island.h"
 
-void
-island_hold(struct tcp *tcp, struct tcp_conn *conn, struct island *at, uint32_t n)
+/* Buffers that lie in islands now. */
+static void
+hold(struct tcp *tcp, struct tcp_conn *conn, struct island *at, uint32_t n)
 {
 	tcp->bufs_held += n;
 	tcp->gap_bufs += n;
@@ -56,7 +57,7 @@ island_append(struct tcp *tcp, struct tcp_conn *conn, struct island *at, struct 
 	if (recv_merge(tcp, at->tail, a))
 		return;
 	recv_take_payload(a, &q);
-	island_hold(tcp, conn, at, q.n);
+	hold(tcp, conn, at, q.n);
 	at->tail->link = q.head;
 	at->tail = q.tail;
 }
@@ -101,7 +102,7 @@ island_insert(struct tcp *tcp, struct tcp_conn *conn, uint32_t *link, struct arr
 		.conn = conn_index(tcp, conn),
 	};
 	recv_take_payload(a, &q);
-	island_hold(tcp, conn, island, q.n);
+	hold(tcp, conn, island, q.n);
 	island->head = q.head;
 	island->tail = q.tail;
 	*link = i;

@@ -10,6 +10,10 @@
  */
 #include "tcp/island.h"
 
+enum {
+	GAP_SHARE = 4, /* of the budget, for all islands together */
+};
+
 /* ---- the window ---- */
 
 uint32_t

@@ -528,8 +528,8 @@ deliver(struct stand *s, uint32_t to)
 	}
 }
 
-static void
-turn(struct stand *s)
+void
+stand_turn(struct stand *s)
 {
 	struct tcp_load load;
 
@@ -563,7 +563,7 @@ run(struct stand *s, uint64_t ns)
 	for (;;) {
 		uint64_t at;
 
-		turn(s);
+		stand_turn(s);
 		at = earlier(tcp_deadline(s->proxy_side.tcp), tcp_deadline(s->peer_side.tcp));
 		at = earlier(at, proxy_deadline(s->proxy));
 		for (uint32_t i = 0; i < 2; i++)

@@ -109,6 +109,8 @@ void stand_close(struct stand *s);
 /* Publishes another view. */
 void stand_view(struct stand *s, const struct setup *setup);
 
+/* One turn of both sides: what has come, what is due. */
+void stand_turn(struct stand *s);
 /* Lets time pass, doing what is due. */
 void run(struct stand *s, uint64_t ns);
 /* A little: long enough for packets to go to and fro, not for a time-out. */

@@ -2,6 +2,7 @@
  * test_rewrite.c - responses whose bodies outbound rules rewrite (14.5, 14.6): framing, codings,
  * validators, failures, views; and a long page in pieces of any size.
  */
+#include "iis_rules.h"
 #include "stand.h"
 
 #include <stdio.h>
@@ -10,7 +11,6 @@
 
 #include "base/prng.h"
 #include "codec/codec.h"
-#include "programs.h"
 #include "view/view.h"
 
 #define RULES                                                                                      \
@@ -32,29 +32,10 @@ static const char *xml = RULES;
 static void
 rules_compile(struct img_build *b, struct img_listener *listener)
 {
-	static struct compiled c;
-	static char text[4096];
-	struct iis_texts texts = { .site_path = NULL };
-	struct program_env env = { .farm = programs_farm, .slots = &c.slots };
+	char text[4096];
 
-	memset(&c, 0, sizeof(c));
-	snprintf(text, sizeof(text), "<rewrite><outboundRules>%s</outboundRules></rewrite>", xml);
-	texts.web_config = (struct iis_text){ "web.config", text, strlen(text) };
-	c.sets = iis_open_text(&c.arena, &texts, &c.errs, &c.warns);
-	assert_non_null(c.sets);
-	slots_init(&c.slots, IMG_KIND_RULE, NULL);
-	c.is_good = program_build(c.sets, &env, b, &c.program, &c.errs, &c.warns);
-	if (!c.is_good)
-		conf_errs_print(&c.errs, stderr);
-	assert_true(c.is_good);
-	for (uint32_t i = 0; i < b->part[IMG_SCOPES].n; i++)
-		img_build_bind(b, &(struct img_bind){ .scope_i = i });
-	listener->bind_n = b->part[IMG_SCOPES].n;
-	program_fini(&c.program);
-	slots_fini(&c.slots);
-	conf_errs_fini(&c.errs);
-	conf_errs_fini(&c.warns);
-	arena_fini(&c.arena);
+	snprintf(text, sizeof(text), "<outboundRules>%s</outboundRules>", xml);
+	iis_rules(b, listener, text);
 }
 
 static struct stand *
@@ -851,6 +832,7 @@ a_turn_ends_though_a_decoder_gives_nothing(void **state)
 	while (in.bytes > 0) {
 		uint64_t before = in.bytes;
 
+		s->proxy->turn_work = RULES_TURN_WORK;
 		assert_true(stage_rewrite.turn(&turn) != STAGE_FAULT);
 		assert_in_range(before - in.bytes, 1, 10 << 10);
 	}

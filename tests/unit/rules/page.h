@@ -161,7 +161,7 @@ page_body(struct page *p, struct slice body, uint32_t cut, uint32_t step, uint32
 		struct rules_body_io io = { .out = out + made,
 					    .out_n = room < PAGE_ROOM - made ? room
 									     : PAGE_ROOM - made,
-					    .work = RULES_BODY_WORK };
+					    .work = RULES_TURN_WORK };
 		uint32_t out_n = io.out_n;
 
 		end = end > body.n ? body.n : end;

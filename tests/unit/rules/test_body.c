@@ -293,7 +293,7 @@ body_spends(const char *rules, struct slice body)
 					    .is_last = at + in_n == body.n,
 					    .out = out + s.made,
 					    .out_n = 16384,
-					    .work = RULES_BODY_WORK };
+					    .work = RULES_TURN_WORK };
 
 		s.v = rules_body_turn(b, &io);
 		at = (uint32_t)(io.in - body.p);
@@ -390,9 +390,9 @@ a_value_with_many_rules_takes_many_turns(void **state)
 	assert_in_range(-s.least, 0, RULES_BODY_PART);
 }
 
-/* One rule and one value: what they spend beyond their turn the next ones do without. */
+/* One rule and one value, beyond what a turn has left. */
 static void
-a_turn_that_spent_too_much_is_paid_by_the_next(void **state)
+a_turn_spends_a_rules_part_more_than_it_has_at_most(void **state)
 {
 	static uint8_t body[1 << 16];
 	uint32_t n = value_fill(body, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-y");
@@ -403,7 +403,7 @@ a_turn_that_spent_too_much_is_paid_by_the_next(void **state)
 	assert_int_equal(s.v, RULES_BODY_FAULT);
 	assert_int_equal(s.fault, RULES_FAULT_MATCH_LIMIT);
 	assert_int_equal(s.rule_i, 0);
-	assert_in_range(-s.least, 1, RULES_BODY_PART + RULES_BODY_WORK);
+	assert_in_range(-s.least, 1, RULES_BODY_PART);
 }
 
 static void
@@ -510,7 +510,7 @@ main(void)
 		cmocka_unit_test(a_page_of_one_line_has_its_end),
 		cmocka_unit_test(pages_of_lines_are_no_hostile_ones),
 		cmocka_unit_test(a_value_with_many_rules_takes_many_turns),
-		cmocka_unit_test(a_turn_that_spent_too_much_is_paid_by_the_next),
+		cmocka_unit_test(a_turn_spends_a_rules_part_more_than_it_has_at_most),
 		cmocka_unit_test(more_rules_than_a_body_may_have_are_refused),
 		cmocka_unit_test(a_page_with_everything_is_the_same_however_it_is_cut),
 		cmocka_unit_test(a_long_page_comes_out_as_it_should),
