@@ -146,8 +146,9 @@ bodies_share_a_turn_and_take_turns(void **state)
 	for (uint32_t i = 0; i < CLIENTS; i++)
 		asked(s, "GET / HTTP/1.1\r\nHost: h\r\n\r\n", &c[i], &o[i]);
 	for (uint32_t i = 0; i < CLIENTS; i++) {
-		put(s, o[i], "HTTP/1.1 200 OK\r\nDate: x\r\nContent-Type: text/html\r\n"
-			     "Content-Length: 100000\r\n\r\n");
+		put(s, o[i],
+		    "HTTP/1.1 200 OK\r\nDate: x\r\nContent-Type: text/html\r\n"
+		    "Content-Length: 100000\r\n\r\n");
 		say_bytes(s, o[i], page, PAGE_BYTES);
 	}
 	while (s->proxy->gauge.exchanges > 0) {
