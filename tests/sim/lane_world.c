@@ -420,7 +420,7 @@ next_time(const struct lw *w)
 	return at > w->now ? at : w->now + 1;
 }
 
-/* Every connection has ended, on all sides. */
+/* Every connection has ended, on all sides, and who was told to drain has heard it. */
 static bool
 is_quiet(const struct lw *w)
 {
@@ -433,7 +433,8 @@ is_quiet(const struct lw *w)
 
 		tcp_load(lane_tcp(w->lane[i].lane), &load);
 		proxy_gauges(lane_proxy(w->lane[i].lane), &gauges);
-		if (load.conns != 0 || gauges.client_conns != 0 || gauges.upstream_conns != 0)
+		if (load.conns != 0 || gauges.client_conns != 0 || gauges.upstream_conns != 0 ||
+		    !lane_is_idle(w->lane[i].lane))
 			return false;
 	}
 	return true;
