@@ -513,7 +513,7 @@ numbers_octets_and_seconds_are_exact(void **state)
 			json_decref(object);
 		}
 	for (int i = 0; i < 256; i++) {
-		char expected[32];
+		char expected[40];
 		json_t *object;
 
 		access.client.b[12] = access.client.b[14] = (uint8_t)i;
