@@ -265,10 +265,10 @@ upstream_run(struct proxy *p, struct conn *c)
 	case CONN_EXPECT_EXCHANGE:
 		e = exch_at(p, c->exch);
 		e->up_rx_at = p->now;
-		if (e->state != EXCH_EXPECT_RESPONSE)
-			relay_down(p, e);
-		else if (!e->has_outbound || conn_may_work(p, c))
+		if (e->state == EXCH_EXPECT_RESPONSE)
 			step_reply(p, e);
+		else
+			relay_down(p, e);
 		break;
 	case CONN_EXPECT_UP: /* TCP tells by CONNECTED or GONE */
 		break;
@@ -279,8 +279,8 @@ upstream_run(struct proxy *p, struct conn *c)
 	}
 }
 
-void
-conn_run(struct proxy *p, struct conn *c)
+static void
+run(struct proxy *p, struct conn *c)
 {
 	if (c->is_client)
 		client_run(p, c);
@@ -350,11 +350,33 @@ is_same(const struct conn *c, struct tcp_id id)
 	return c->leg.id.v == id.v && c->leg.id.v != 0;
 }
 
+/* What a server had sent before it went waits for its turn, and is read first. */
+static void
+after_run(struct proxy *p, struct conn *c, struct tcp_id id)
+{
+	if (is_same(c, id) && c->has_gone && (c->is_client || !c->is_awake)) {
+		c->leg.end = LEG_GONE;
+		conn_on_gone(p, c);
+	}
+	if (is_same(c, id))
+		leg_note(p, &c->leg);
+}
+
+void
+conn_run(struct proxy *p, struct conn *c)
+{
+	struct tcp_id id = c->leg.id;
+
+	run(p, c);
+	after_run(p, c, id);
+}
+
 void
 conn_on_event(struct proxy *p, struct conn *c, uint32_t bits)
 {
 	struct tcp_id id = c->leg.id;
 
+	c->has_gone = c->has_gone || (bits & TCP_EV_GONE) != 0;
 	if ((bits & TCP_EV_CONNECTED) != 0 && c->state == CONN_EXPECT_UP)
 		step_dial_up(p, c);
 	if ((bits & (TCP_EV_READABLE | TCP_EV_FIN | TCP_EV_GONE)) != 0 && is_same(c, id) &&
@@ -363,16 +385,11 @@ conn_on_event(struct proxy *p, struct conn *c, uint32_t bits)
 
 		leg_recv(p, &c->leg);
 		if (c->leg.is_fresh || before != (enum leg_end)c->leg.end)
-			conn_run(p, c);
+			run(p, c);
 	}
 	if ((bits & (TCP_EV_ROOM | TCP_EV_SENT)) != 0 && is_same(c, id))
 		conn_on_room(p, c);
-	if ((bits & TCP_EV_GONE) != 0 && is_same(c, id)) {
-		c->leg.end = LEG_GONE;
-		conn_on_gone(p, c);
-	}
-	if (is_same(c, id))
-		leg_note(p, &c->leg);
+	after_run(p, c, id);
 }
 
 /* Part of a request is there, so that there is something to record. */

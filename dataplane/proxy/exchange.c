@@ -224,14 +224,15 @@ up_end_of(const struct proxy *p, const struct exch *e)
 	if (e->up == (uint32_t)NONE)
 		return UP_RELEASE;
 
-	const struct leg *leg = &conn_at(p, e->up)->leg;
+	const struct conn *up = conn_at(p, e->up);
+	const struct leg *leg = &up->leg;
 
 	if (!e->body[DIR_UP].out_done || !e->body[DIR_DOWN].in_done)
 		return UP_ABORT;
 	/* Bytes behind the response that nobody asked for: it is not in step with us any more. */
 	if (leg->in.bytes != 0)
 		return UP_ABORT;
-	return e->up_keeps && leg->end == LEG_OPEN ? UP_KEEP : UP_RELEASE;
+	return e->up_keeps && leg->end == LEG_OPEN && !up->has_gone ? UP_KEEP : UP_RELEASE;
 }
 
 static void

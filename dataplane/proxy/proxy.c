@@ -163,7 +163,6 @@ run_first(struct proxy *p, struct conn_list *list)
 {
 	uint32_t i = list->first;
 	struct conn *c = conn_at(p, i);
-	struct tcp_id id = c->leg.id;
 
 	list->first = c->wake_next;
 	if (list->first == (uint32_t)NONE)
@@ -174,8 +173,6 @@ run_first(struct proxy *p, struct conn_list *list)
 		return i;
 	}
 	conn_run(p, c);
-	if (c->leg.id.v == id.v)
-		leg_note(p, &c->leg);
 	return i;
 }
 

@@ -96,7 +96,8 @@ struct conn {
 	uint32_t pin; /* client: a server's idle conn kept for it alone; upstream: for whom; NONE */
 	uint8_t state; /* enum conn_state */
 	bool is_client;
-	bool is_awake;	      /* in one of the two lists of conns with work left */
+	bool is_awake : 1;    /* in one of the two lists of conns with work left */
+	bool has_gone : 1;    /* over: TCP_EV_GONE; a server's bytes may still wait to be read */
 	uint8_t method_asked; /* upstream: enum http_method of the request */
 	uint32_t requests_n;
 	uint32_t slot, incarnation; /* client: of the listener; upstream: of the server */

@@ -330,6 +330,8 @@ step_reply(struct proxy *p, struct exch *e)
 	while (up->leg.in.bytes != 0) {
 		bool is_put;
 
+		if (e->has_outbound && !conn_may_work(p, up))
+			return;
 		if (e->reply_at == 0)
 			e->reply_at = p->now;
 		switch (parse(p, up)) {

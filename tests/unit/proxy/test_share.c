@@ -119,6 +119,36 @@ heads_of_responses_are_asked_about_one_a_turn(void **state)
 	stand_close(s);
 }
 
+/* Each has answered, and is gone before anybody could read it. */
+static void
+a_response_that_waits_outlives_its_server(void **state)
+{
+	struct stand *s = stand_of(
+		"<outboundRules><rule name='r'><match serverVariable='RESPONSE_X' "
+		"pattern='" DEAR "'/><action type='Rewrite' value='y'/></rule></outboundRules>");
+	struct peer *c[CLIENTS], *o[CLIENTS];
+
+	(void)state;
+	for (uint32_t i = 0; i < CLIENTS; i++)
+		asked(s, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n", &c[i], &o[i]);
+	for (uint32_t i = 0; i < CLIENTS; i++)
+		put(s, o[i], "HTTP/1.1 204 No Content\r\nDate: x\r\nX: " AAA "\r\n\r\n");
+	stand_turn(s); /* it is sent */
+	for (uint32_t i = 0; i < CLIENTS; i++)
+		tcp_abort(s->peer_side.tcp, o[i]->id);
+	stand_turn(s); /* and so is the reset: they come together */
+	next_turn(s);
+	assert_in_range(s->proxy->gauge.exchanges, CLIENTS - 2, CLIENTS - 1);
+	settle(s);
+	for (uint32_t i = 0; i < CLIENTS; i++) {
+		expect_has(s, c[i], "HTTP/1.1 204 ");
+		forget(c[i]);
+		say(s, c[i], "GET / HTTP/1.1\r\nHost: h\r\n\r\n"); /* over another connection */
+		expect_has(s, origin(s), "GET / ");
+	}
+	stand_close(s);
+}
+
 /* ---- bodies ---- */
 
 static uint64_t
@@ -185,6 +215,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(requests_that_cost_much_are_asked_one_a_turn_in_their_order),
 		cmocka_unit_test(heads_of_responses_are_asked_about_one_a_turn),
+		cmocka_unit_test(a_response_that_waits_outlives_its_server),
 		cmocka_unit_test(bodies_share_a_turn_and_take_turns),
 	};
 
