@@ -183,7 +183,7 @@ const struct ctl_verb ctl_verb_rules = {
 		"  slow          its pattern cannot be scanned with the others: why\n"
 		"  catastrophic  its pattern's time grows with a power of the input's length\n"
 		"  quadratic     its search of a body runs on from each place that looks like its\n"
-		"                begin: a body that costs too much ends in 500.52 (notice)\n"
+		"                begin: a body full of these takes its time (notice)\n"
 		"  double        two outbound rules change one value, one after the other\n"
 		"  undone        a rule that undoes an absolute rewrite before it\n"
 		"  unknown       a variable that is always empty, or a header's name without its\n"
