@@ -596,6 +596,11 @@ bool mtu_is_probe_lost(const struct tcp *tcp, const struct tcp_conn *conn);
 
 void span_sent(struct tcp *tcp, struct tcp_conn *conn, struct buf *buf, uint16_t at, struct seq seq,
 	       uint32_t len, uint64_t now);
+/*
+ * The next span of a connection that comes from elsewhere, SACKed or lost or neither; it becomes part of
+ * the one before when no more are to be had. False: it is the first and there is none at all.
+ */
+bool span_restore(struct tcp *tcp, struct tcp_conn *conn, const struct span *saved);
 bool span_split(struct tcp *tcp, struct tcp_conn *conn, uint32_t i, uint32_t keep);
 void span_join(struct tcp *tcp, struct tcp_conn *conn);
 

@@ -3,9 +3,8 @@
  */
 #include "tcp/island.h"
 
-/* Buffers that lie in islands now. */
-static void
-hold(struct tcp *tcp, struct tcp_conn *conn, struct island *at, uint32_t n)
+void
+island_hold(struct tcp *tcp, struct tcp_conn *conn, struct island *at, uint32_t n)
 {
 	tcp->bufs_held += n;
 	tcp->gap_bufs += n;
@@ -57,7 +56,7 @@ island_append(struct tcp *tcp, struct tcp_conn *conn, struct island *at, struct 
 	if (recv_merge(tcp, at->tail, a))
 		return;
 	recv_take_payload(a, &q);
-	hold(tcp, conn, at, q.n);
+	island_hold(tcp, conn, at, q.n);
 	at->tail->link = q.head;
 	at->tail = q.tail;
 }
@@ -102,7 +101,7 @@ island_insert(struct tcp *tcp, struct tcp_conn *conn, uint32_t *link, struct arr
 		.conn = conn_index(tcp, conn),
 	};
 	recv_take_payload(a, &q);
-	hold(tcp, conn, island, q.n);
+	island_hold(tcp, conn, island, q.n);
 	island->head = q.head;
 	island->tail = q.tail;
 	*link = i;

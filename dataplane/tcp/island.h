@@ -20,6 +20,10 @@ struct island {
 	uint32_t conn; /* whose it is */
 };
 
+enum {
+	GAP_SHARE = 4, /* of the budget, for all islands together */
+};
+
 static inline struct island *
 island_at(const struct tcp *tcp, uint32_t i)
 {
@@ -50,6 +54,8 @@ void island_join(struct tcp *tcp, struct tcp_conn *conn, struct island *at);
 /* The gap before the first island may be filled: its buffers follow those in order. */
 void island_absorb(struct tcp *tcp, struct tcp_conn *conn);
 
+/* So many buffers more lie in the island now. */
+void island_hold(struct tcp *tcp, struct tcp_conn *conn, struct island *at, uint32_t n);
 /* Buffers of an island from this one on. */
 void island_give_bufs(struct tcp *tcp, struct tcp_conn *conn, struct buf *b);
 /* The record of an island that is in no list any more and has no buffers. */

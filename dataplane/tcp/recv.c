@@ -10,10 +10,6 @@
  */
 #include "tcp/island.h"
 
-enum {
-	GAP_SHARE = 4, /* of the budget, for all islands together */
-};
-
 /* ---- the window ---- */
 
 uint32_t

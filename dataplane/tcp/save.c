@@ -193,6 +193,16 @@ earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+static uint8_t
+flags_of(const struct tcp_conn *conn, uint32_t saved)
+{
+	if (!conn_has(conn, CONN_SACK)) /* sacked_bytes counts duplicates then */
+		saved &= ~(uint32_t)SPAN_SACKED;
+	if ((saved & SPAN_SACKED) != 0)
+		saved &= ~(uint32_t)SPAN_LOST;
+	return (uint8_t)saved;
+}
+
 /* Spans cover [snd_una, snd_nxt) in order; each says where in the queue it begins. */
 static bool
 take_spans(struct tcp *tcp, struct tcp_conn *conn, struct rest *rest, uint32_t n)
@@ -202,37 +212,60 @@ take_spans(struct tcp *tcp, struct tcp_conn *conn, struct rest *rest, uint32_t n
 	for (uint32_t k = 0; k < n; k++) {
 		struct buf *buf = conn->sndq.head;
 		struct save_span saved;
+		struct span span;
 		uint16_t at = buf != NULL ? buf->at : 0;
-		uint32_t i;
 
 		if (!take(rest, &saved, sizeof(saved)) || !seq_eq(saved.seq, next) ||
 		    saved.len == 0 || saved.len > (uint32_t)seq_diff(conn->snd_nxt, next))
 			return false;
-		i = pool_take(&tcp->spans);
-		if (i == POOL_NONE)
-			return false;
 		place_walk(&buf, &at, (uint32_t)seq_diff(next, conn->snd_una));
-		*span_at(tcp, i) = (struct span){ .buf = buf,
-						  .at = at,
-						  .sent_ns = earlier(saved.sent_ns, tcp->now),
-						  .seq = saved.seq,
-						  .len = saved.len,
-						  .flags = (uint8_t)saved.flags,
-						  .most = (uint8_t)saved.most,
-						  .next = INDEX_NONE };
-		if (conn->span_tail != INDEX_NONE)
-			span_at(tcp, conn->span_tail)->next = i;
-		else
-			conn->span = i;
-		conn->span_tail = i;
-		conn->span_n++;
-		if ((saved.flags & SPAN_SACKED) != 0 && conn_has(conn, CONN_SACK))
-			conn->sacked_bytes += saved.len;
-		if ((saved.flags & SPAN_LOST) != 0)
-			conn->lost_bytes += saved.len;
+		span = (struct span){ .buf = buf,
+				      .at = at,
+				      .sent_ns = earlier(saved.sent_ns, tcp->now),
+				      .seq = saved.seq,
+				      .len = saved.len,
+				      .flags = flags_of(conn, saved.flags),
+				      .most = (uint8_t)saved.most };
+		if (!span_restore(tcp, conn, &span))
+			return false;
 		next = seq_add(next, saved.len);
 	}
 	return seq_eq(next, conn->snd_nxt);
+}
+
+/*
+ * False: there is no room for so much beyond gaps. The peer sends it again after a timeout, as if it had
+ * never been SACKed (RFC 2018, 8).
+ */
+static bool
+take_island(struct tcp *tcp, struct tcp_conn *conn, uint32_t *link, const struct save_island *saved,
+	    const uint8_t *bytes)
+{
+	uint32_t n = (uint32_t)seq_diff(saved->right, saved->left), i;
+	uint32_t bufs_n = n / BUF_ROOM + 1;
+	struct bufq q = { 0 };
+
+	if (conn->island_n == ISLANDS_PER_CONN || conn->gap_bufs + bufs_n > UINT16_MAX ||
+	    tcp->gap_bufs + bufs_n > tcp->conf.bufs_max / GAP_SHARE)
+		return false;
+	i = pool_take(&tcp->islands);
+	if (i == POOL_NONE)
+		return false;
+	if (!bufq_append(tcp->conf.pool, &q, bytes, n)) {
+		pool_give(&tcp->islands, i);
+		return false;
+	}
+	*island_at(tcp, i) = (struct island){ .head = q.head,
+					      .tail = q.tail,
+					      .left = saved->left,
+					      .right = saved->right,
+					      .next = INDEX_NONE,
+					      .stamp = saved->stamp,
+					      .conn = conn_index(tcp, conn) };
+	island_hold(tcp, conn, island_at(tcp, i), q.n);
+	conn->island_n++;
+	*link = i;
+	return true;
 }
 
 static bool
@@ -243,32 +276,18 @@ take_islands(struct tcp *tcp, struct tcp_conn *conn, struct rest *rest, uint32_t
 
 	for (uint32_t k = 0; k < n; k++) {
 		struct save_island saved;
-		struct bufq q = { 0 };
-		struct island *island;
-		uint32_t i;
+		uint32_t bytes;
 
 		if (!take(rest, &saved, sizeof(saved)) || !seq_gt(saved.left, last) ||
 		    !seq_gt(saved.right, saved.left))
 			return false;
-		i = pool_take(&tcp->islands);
-		if (i == POOL_NONE)
+		bytes = (uint32_t)seq_diff(saved.right, saved.left);
+		if (rest->n < bytes)
 			return false;
-		conn->island_n++;
-		island = island_at(tcp, i);
-		*island = (struct island){ .left = saved.left,
-					   .right = saved.right,
-					   .next = INDEX_NONE,
-					   .stamp = saved.stamp,
-					   .conn = conn_index(tcp, conn) };
-		*link = i;
-		link = &island->next;
-		if (!take_queue(tcp, rest, &q, island_bytes(island)))
-			return false;
-		island->head = q.head;
-		island->tail = q.tail;
-		island->bufs_n = q.n;
-		tcp->gap_bufs += q.n;
-		conn->gap_bufs = (uint16_t)(conn->gap_bufs + q.n);
+		if (take_island(tcp, conn, link, &saved, rest->p))
+			link = &island_at(tcp, *link)->next;
+		rest->p += bytes;
+		rest->n -= bytes;
 		last = saved.right;
 	}
 	return true;
@@ -318,7 +337,8 @@ static void
 begin(struct tcp_conn *conn, const struct tcp_conn *saved)
 {
 	*conn = *saved;
-	conn->flags &= ~(uint32_t)(CONN_DIRTY | CONN_TOLD | CONN_OWNED | CONN_FLOW | CONN_DSACK);
+	conn->flags &= ~(uint32_t)(CONN_DIRTY | CONN_TOLD | CONN_OWNED | CONN_FLOW | CONN_DSACK |
+				   CONN_RST);
 	conn->id = 0;
 	conn->dirty_next = conn->told_next = conn->flow_next = INDEX_NONE;
 	conn->wait_prev = conn->wait_next = INDEX_NONE;

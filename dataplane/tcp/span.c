@@ -95,6 +95,51 @@ span_sent(struct tcp *tcp, struct tcp_conn *conn, struct buf *buf, uint16_t at, 
 	conn->span_tail = i;
 }
 
+/* Of two that become one: what was sent again, or may have been lost, goes again; less has arrived. */
+static void
+widen(struct tcp_conn *conn, struct span *tail, const struct span *more)
+{
+	bool was_lost = (tail->flags & SPAN_LOST) != 0,
+	     was_sacked = (tail->flags & SPAN_SACKED) != 0;
+	bool is_sacked = was_sacked && (more->flags & SPAN_SACKED) != 0;
+	bool is_lost = !is_sacked && ((tail->flags | more->flags) & SPAN_LOST) != 0;
+
+	conn->lost_bytes -= was_lost ? tail->len : 0;
+	conn->sacked_bytes -= was_sacked ? tail->len : 0;
+	tail->len += more->len;
+	tail->flags |= (more->flags & SPAN_AGAIN) | SPAN_BLUR;
+	tail->flags &= (uint8_t) ~(SPAN_PROBE | SPAN_SACKED | SPAN_LOST);
+	tail->flags |= (is_sacked ? SPAN_SACKED : 0) | (is_lost ? SPAN_LOST : 0);
+	tail->most = larger(tail->most, more->most);
+	if (more->sent_ns > tail->sent_ns)
+		tail->sent_ns = more->sent_ns;
+	conn->lost_bytes += is_lost ? tail->len : 0;
+	conn->sacked_bytes += is_sacked ? tail->len : 0;
+}
+
+bool
+span_restore(struct tcp *tcp, struct tcp_conn *conn, const struct span *saved)
+{
+	uint32_t i = take(tcp, conn);
+
+	if (i == INDEX_NONE && conn->span_tail == INDEX_NONE)
+		return false;
+	if (i == INDEX_NONE) {
+		widen(conn, span_at(tcp, conn->span_tail), saved);
+		return true;
+	}
+	*span_at(tcp, i) = *saved;
+	span_at(tcp, i)->next = INDEX_NONE;
+	if (conn->span_tail != INDEX_NONE)
+		span_at(tcp, conn->span_tail)->next = i;
+	else
+		conn->span = i;
+	conn->span_tail = i;
+	conn->lost_bytes += (saved->flags & SPAN_LOST) != 0 ? saved->len : 0;
+	conn->sacked_bytes += (saved->flags & SPAN_SACKED) != 0 ? saved->len : 0;
+	return true;
+}
+
 /* Cuts span i so that it keeps `keep` bytes; false when there is no span for the rest. */
 bool
 span_split(struct tcp *tcp, struct tcp_conn *conn, uint32_t i, uint32_t keep)

@@ -315,7 +315,8 @@ void tcp_forget(struct tcp *tcp, struct tcp_id id);
 /*
  * The saved connection goes on here, in the owner's name; events that were not delivered come
  * again. Same build, same clock, same paths. id 0: the bytes are bad, its tuple is in use, or
- * connections, spans or buffers are used up; then nothing has changed.
+ * connections or buffers are used up; then nothing has changed. What lies beyond gaps is left out where
+ * there is no room for it: the peer sends it again.
  */
 struct tcp_id tcp_restore(struct tcp *tcp, const void *bytes, size_t n, uint32_t owner,
 			  uint64_t now);

@@ -667,6 +667,79 @@ idle_connection_without_its_record_tells_of_a_mark(void **state)
 	peer_drop(&p);
 }
 
+/* The connection of p goes on in q, which has one more then. */
+static void
+take_over(struct peer *p, struct peer *q)
+{
+	static uint64_t bytes[10000];
+	size_t n = tcp_save_size(p->tcp, p->id);
+
+	assert_in_range(n, 1, sizeof(bytes));
+	tcp_save(p->tcp, p->id, bytes);
+	q->now = p->now;
+	q->id = tcp_restore(q->tcp, bytes, n, 9, q->now);
+	assert_int_not_equal(q->id.v, 0);
+	q->port = p->port;
+	q->bias = p->bias;
+	peer_advance(q);
+	peer_ignore(q);
+}
+
+/* So many pieces of ten bytes under way, each sent by itself. */
+static void
+send_pieces(struct peer *p, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		p->now += 1000;
+		peer_write(p, 10);
+		peer_ignore(p);
+	}
+}
+
+/* Who comes from elsewhere with a long record of what was sent leaves the others theirs. */
+static void
+takeover_leaves_a_record_of_sent_bytes_to_everybody(void **state)
+{
+	struct peer p = peer_established(), q = peer_new(.bufs_max = 64);
+
+	(void)state;
+	send_pieces(&p, 500);
+	take_over(&p, &q);
+	open_next(&p);
+	send_pieces(&p, 400);
+	take_over(&p, &q);
+	assert_int_equal(tcp_unacked(q.tcp, q.id), 4000);
+	peer_send(&q, .seq = 1000, .ack = 5000 + 2000);
+	assert_int_equal(tcp_unacked(q.tcp, q.id), 2000);
+	for (uint32_t i = 0; i < 20; i++) { /* would stop, were there none */
+		open_next(&q);
+		peer_write(&q, 10);
+		peer_expect(&q, .flags = "PA", .seq = 5000, .n = 10);
+	}
+	peer_drop(&p);
+	peer_drop(&q);
+}
+
+/* ... and holds no more beyond gaps than it could have here: the rest comes again. */
+static void
+takeover_keeps_to_the_share_beyond_gaps(void **state)
+{
+	struct peer p = peer_established(.bufs_max = 512), q = peer_new(.bufs_max = 32);
+	struct tcp_load load;
+
+	(void)state;
+	for (uint32_t i = 0; i < 64; i++)
+		peer_send(&p, .seq = 1001 + 2 * i, .n = 1);
+	peer_ignore(&p);
+	take_over(&p, &q);
+	tcp_load(q.tcp, &load);
+	assert_int_equal(load.bufs_held, 32 / 4);
+	peer_send(&q, .seq = 1000, .n = 1);
+	peer_expect(&q, .ack = 1002);
+	peer_drop(&p);
+	peer_drop(&q);
+}
+
 int
 main(void)
 {
@@ -696,6 +769,8 @@ main(void)
 		cmocka_unit_test(idle_connections_give_their_records_back),
 		cmocka_unit_test(probe_that_was_just_answered_keeps_its_record),
 		cmocka_unit_test(idle_connection_without_its_record_tells_of_a_mark),
+		cmocka_unit_test(takeover_leaves_a_record_of_sent_bytes_to_everybody),
+		cmocka_unit_test(takeover_keeps_to_the_share_beyond_gaps),
 	};
 
 	return cmocka_run_group_tests_name("memory: records and buffers", test, NULL, NULL);
