@@ -422,6 +422,32 @@ def test_a_pattern_that_takes_too_long_is_a_fault_counted_and_named(lab):
     expect(ask(lab, "/slow", "-H", "X-Long: axq").status == 200, "the next one is served")
 
 
+def test_many_that_take_too_long_at_once_are_each_answered(lab):
+    """What they cost a turn is told: a millisecond and a little, however many come at once."""
+    lab.odd_origin("a")
+    lab.start(ruled(lab, iis(lab, """<rules><rule name="ahead"><match url="^slow"/>
+        <conditions><add input="{HTTP_X_LONG}" pattern="(?=.*q)x"/></conditions>
+        <action type="Rewrite" url="/other"/></rule></rules>""")))
+    clients, each = 32, 10
+    slow = b"GET /slow HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 20000 + b"\r\n\r\n"
+    socks = [lab.connect() for _ in range(clients)]
+    for sock in socks:
+        sock.settimeout(30)
+        sock.sendall(slow * each + b"GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    expect(ask(lab, "/fast").status == 200, "another client is served meanwhile")
+    for sock in socks:
+        with sock:
+            got = b""
+            while data := sock.recv(65536):
+                got += data
+        expect(got.count(b"HTTP/1.1 500 ") == each, f"answers: {got[:200]}")
+        expect(got.count(b"HTTP/1.1 200 ") == 1, "and the request behind them")
+    until("each is counted", lambda: lab.counters()["proxy_rules_limit"] == clients * each, 5)
+    turns = lab.ctl_json("stats", "turn_time")["histograms"]["turn_time"]
+    print(f"        {clients * each} requests at the limit; turns: p99.9 {turns['p999'] / 1e3:.0f} us, "
+          f"longest {turns['max'] / 1e6:.2f} ms", flush=True)
+
+
 def test_new_rules_under_load_fail_no_request(lab):
     lab.odd_origin("a")
     lab.odd_origin("b")
