@@ -250,12 +250,43 @@ wait_for_image(struct dataplane *d)
 /* ---- ports and lanes ---- */
 
 static bool
-serve_port(const struct dataplane *d, uint16_t i, const struct img *img)
+serve_port(struct dataplane *d, uint16_t i, const struct img *img)
 {
+	port_except_serve(&d->port[i], img, i);
 	if (port_serve(&d->port[i], img))
 		return true;
 	say("port %s: steering to its addresses: %s", d->port[i].facts.name, strerror(errno));
 	return false;
+}
+
+/* Where the image wants it, the kernel's share of the port. */
+static bool
+open_except(struct dataplane *d, const struct img *img, uint16_t i)
+{
+	struct port_except_conf conf = { .interface = img_text(img, img_port(img, i)->exception),
+					 .path = i,
+					 .img = img,
+					 .pool = d->pool };
+	char why[PORT_WHY];
+
+	if (img_port(img, i)->exception.n == 0)
+		return true;
+	if (!act_as(d, 0, getgid()))
+		return false;
+	if (port_except_open(&d->port[i], &conf, why)) {
+		say("port %s: what is not for its addresses goes to the kernel's interface %s",
+		    d->port[i].facts.name, conf.interface);
+		return true;
+	}
+	say("%s", why);
+	return false;
+}
+
+static void
+close_port(struct portif *port)
+{
+	port_except_close(port);
+	port_close(port);
 }
 
 static bool
@@ -289,6 +320,9 @@ open_port(struct dataplane *d, const struct img *img, uint16_t i, bool is_huge)
 			p->kind == IMG_DEVICE_VIRTIO || p->kind == IMG_DEVICE_VDEV;
 	char why[PORT_WHY];
 
+	/* Frames for the kernel must be whole and single, and their checksums made. */
+	if (p->exception.n > 0)
+		conf.off |= IMG_PORT_NO_RX_CHECKSUM | IMG_PORT_NO_LRO;
 	memcpy(conf.mac, p->mac, sizeof(conf.mac));
 	if (!act_as(d, is_users ? conf.owner : 0, is_users ? conf.owner_group : getgid()))
 		return false;
@@ -297,7 +331,7 @@ open_port(struct dataplane *d, const struct img *img, uint16_t i, bool is_huge)
 		return false;
 	}
 	d->port_n++;
-	return serve_port(d, i, img);
+	return open_except(d, img, i) && serve_port(d, i, img);
 }
 
 /* The addresses of the image's cards, separated by commas. Each may be taken, or it is said. */
@@ -524,7 +558,7 @@ tidy_up(struct dataplane *d, bool in_order)
 		keeper_close(d->keeper, in_order);
 	rundir_map_close(&d->instance_map);
 	for (uint16_t i = d->port_n; i-- > 0;)
-		port_close(&d->port[i]);
+		close_port(&d->port[i]);
 	if (d->reserve != NULL)
 		port_pool_close(d->reserve);
 	if (d->pool != NULL)

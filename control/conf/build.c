@@ -211,7 +211,10 @@ ports_build(struct build *build)
 					   .hop_limit = (uint32_t)port->hop_limit.v,
 					   .dscp = (uint32_t)port->dscp.v,
 					   .source_n = port->source_addresses.n };
+		char interface[EXCEPTION_NAME];
 
+		if (exception_name(port, interface) != NULL)
+			record.exception = img_build_text(&build->img, interface);
 		device_build(build, &port->device, &record);
 		record.flags |= offloads_off(&port->offloads);
 		record.first_source = sources_build(build, &port->source_addresses);

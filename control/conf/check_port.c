@@ -3,6 +3,7 @@
  */
 #include "conf/check_port.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "abi/image.h"
@@ -152,6 +153,58 @@ socket_of(const struct conf_device *device)
 	if (device->vhost.at != NULL)
 		return &device->vhost;
 	return device->virtio.at != NULL ? &device->virtio : NULL;
+}
+
+const char *
+exception_name(const struct conf_port *port, char ret_name[EXCEPTION_NAME])
+{
+	const char *want = port->exception.s != NULL ? port->exception.s : "auto";
+
+	if (strcmp(want, "off") == 0)
+		return NULL;
+	if (strcmp(want, "auto") != 0)
+		snprintf(ret_name, EXCEPTION_NAME, "%s", want);
+	else if (port->device.pci.at != NULL && port->name.s != NULL)
+		snprintf(ret_name, EXCEPTION_NAME, "ps-%s", port->name.s);
+	else
+		return NULL;
+	return ret_name;
+}
+
+static void
+check_exception(const struct conf *conf, const struct conf_port *port, struct conf_errs *errs)
+{
+	const struct node *at = port->exception.at != NULL ? port->exception.at : port->name.at;
+	const struct conf_device *device = &port->device;
+	char name[EXCEPTION_NAME], other[EXCEPTION_NAME];
+
+	if (exception_name(port, name) == NULL)
+		return;
+	if (device->pci.at == NULL && device->virtio.at == NULL && device->vhost.at == NULL) {
+		if (device->at != NULL && errs->n == 0)
+			conf_err_add(
+				errs, at->at,
+				"only pci, virtio and vhost ports have an exception path; xdp "
+				"ports share their interface without it; write exception: off");
+		return;
+	}
+	if (strlen(name) > IFACE_NAME_MAX)
+		conf_err_add(
+			errs, at->at,
+			"the kernel's interface '%s' would have more than 15 characters; write "
+			"a shorter exception: NAME, or exception: off",
+			name);
+	for (CONF_EACH(struct conf_port, each, &conf->machine.ports)) {
+		const struct conf_str *interface = interface_of(&each->device);
+
+		if ((interface != NULL && strcmp(interface->s, name) == 0) ||
+		    (each < port && exception_name(each, other) != NULL &&
+		     strcmp(other, name) == 0))
+			conf_err_add(errs, at->at,
+				     "the interface '%s' is already the port's in line %u; choose "
+				     "another name",
+				     name, each->at->at.line);
+	}
 }
 
 /* How many kinds a device says it is. */
@@ -402,6 +455,7 @@ check_port(const struct conf *conf, const struct conf_port *port, struct conf_er
 	for (CONF_EACH(struct conf_prefix, address, &port->addresses))
 		if (address->at != NULL)
 			check_address(conf, port, address, errs);
+	check_exception(conf, port, errs);
 	check_gateways(port, errs);
 	check_routes(port, errs);
 	for (CONF_EACH(struct conf_ip, ip, &port->source_addresses))

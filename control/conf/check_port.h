@@ -18,6 +18,13 @@ const struct conf_port *port_find(const struct conf *conf, const char *name);
 /* The port that has this address; NULL: none (or no address given). */
 const struct conf_port *port_of_address(const struct conf *conf, const struct ip_addr *ip);
 
+enum {
+	EXCEPTION_NAME = 160 /* bytes: any name of the file's, and more */
+};
+
+/* The kernel's interface that shares the port, in ret_name; NULL: there is none. */
+const char *exception_name(const struct conf_port *port, char ret_name[EXCEPTION_NAME]);
+
 /* False when an address was refused or left out: what then seems missing may have been meant. */
 bool are_addresses_known(const struct conf *conf);
 

@@ -85,6 +85,7 @@ static const struct field port_fields[] = {
 	{ "mtu", FIELD_U16, true, AT(img_port, mtu) },
 	{ "hop_limit", FIELD_U32, true, AT(img_port, hop_limit) },
 	{ "dscp", FIELD_U32, true, AT(img_port, dscp) },
+	{ "exception", FIELD_STR, true, AT(img_port, exception) },
 	{ "vlan", FIELD_U16, false, AT(img_port, vlan) },
 	{ NULL },
 };

@@ -138,6 +138,11 @@ static const struct key port_keys[] = {
 	{ .name = "source_addresses", .type = KEY_IP, .is_list = true,
 	  AT(conf_port, source_addresses), .example = "source_addresses: [10.0.0.6, 10.0.0.7]",
 	  .what = "which of the port's addresses servers are dialled from; left out: all" },
+	{ .name = "exception", .type = KEY_NAME, AT(conf_port, exception),
+	  .example = "exception: ps-outside",
+	  .what = "the kernel's interface that shares the port, for what is not for its addresses: a "
+		  "name, off, or auto (ps- and the port's name for pci ports, off for others); pci, "
+		  "virtio and vhost can have it" },
 };
 SECTION(key_port, "port", port_keys, conf_port);
 

@@ -90,6 +90,7 @@ struct conf_port {
 	struct conf_num hop_limit, dscp;
 	struct conf_offloads offloads;
 	struct conf_list source_addresses; /* struct conf_ip */
+	struct conf_str exception;	   /* auto, off or an interface; NULL: auto */
 };
 
 /* 0 in each: the data plane's default; body: no limit. */

@@ -25,7 +25,12 @@
 	x(lane_drop_handover_full, packets, "dropped: the ring to the flow's lane was full")       \
 	x(lane_drop_not_ours, packets, "dropped: TCP to an address that is not ours")              \
 	x(lane_drop_tx_full, packets, "dropped: too many frames waiting for a port")               \
-	x(lane_drop_tx_stalled, packets, "dropped: the port took nothing for too long")
+	x(lane_drop_tx_stalled, packets, "dropped: the port took nothing for too long")       \
+	x(lane_except_to_kernel, packets, "not ours, given to the kernel by an exception path")    \
+	x(lane_except_from_kernel, packets, "of the kernel's, to be sent by a port")               \
+	x(lane_drop_except_full, packets, "not ours, dropped: the exception path was full")        \
+	x(lane_drop_except_copy, packets, "for the kernel too, but no buffer for a copy")          \
+	x(lane_drop_except_refused, packets, "not ours, dropped: the kernel did not take them")
 
 /* Why a received frame was dropped; wire/drop.h makes its enum of this. */
 #define WIRE_DROPS(d, x)                                                                           \

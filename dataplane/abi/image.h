@@ -272,6 +272,7 @@ struct img_port {
 	uint8_t rss_key[IMG_RSS_KEY_MAX]; /* Toeplitz key, zero behind rss_key_n */
 	uint32_t hop_limit;		  /* of TCP's packets; 0: 64 */
 	uint32_t dscp;			  /* of TCP's packets */
+	struct img_str exception; /* the kernel's interface for what is not ours; empty: none */
 };
 
 /* An address of ours; several a port, both families. */

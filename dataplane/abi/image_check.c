@@ -25,6 +25,7 @@ enum {
 	HOP_LIMIT_MAX = 255,
 	DSCP_MAX = 63,
 	VLAN_MAX = 4094,
+	EXCEPTION_MAX = 15, /* an interface's name */
 	WEIGHT_MAX = 65535,
 	RETRIES_MAX = 100,
 	NAMES_MAX = 1 << 20,
@@ -138,6 +139,7 @@ check_port(struct check *c)
 	    !ok(c, p.rss_key_n <= IMG_RSS_KEY_MAX, ABI_FAULT_RANGE, "rss_key_n") ||
 	    !ok(c, p.hop_limit <= HOP_LIMIT_MAX, ABI_FAULT_RANGE, "hop_limit") ||
 	    !ok(c, p.dscp <= DSCP_MAX, ABI_FAULT_RANGE, "dscp") ||
+	    !check_str(c, p.exception, EXCEPTION_MAX, "exception") ||
 	    !check_sources(c, p.first_source, p.source_n, c->i))
 		return false;
 	for (uint32_t i = 0; i < c->i; i++) {

@@ -5,6 +5,7 @@
 #define PENSTOCK_LANE_OWN_H
 
 #include "abi/capture.h"
+#include "lane/except.h"
 #include "lane/lane.h"
 #include "lane/steer.h"
 #include "net/net.h"
@@ -148,6 +149,14 @@ void capture_stop(struct lane *lane);
 void capture_received(struct lane *lane, uint64_t now);
 void capture_settle(struct lane *lane, uint64_t now);
 void capture_sent(struct lane *lane, struct buf *const *frame, uint32_t n, uint64_t now);
+
+/* ---- except.c ---- */
+
+/* What of a burst is the kernel's goes there; the others are moved together, returns how many. */
+uint32_t lane_sort(struct lane *lane, const struct portif *port, struct buf **frame, uint32_t n);
+
+/* A burst of what the kernel sends by the port. Returns whether there was any. */
+bool lane_hear_kernel(struct lane *lane, const struct portif *port);
 
 /* ---- rx.c ---- */
 

@@ -39,6 +39,7 @@ struct portif_facts {
 	uint16_t reta[RETA_MAX];
 };
 
+struct except;
 struct portif;
 
 struct portif_ops {
@@ -61,7 +62,8 @@ struct portif_ops {
 
 struct portif {
 	const struct portif_ops *ops;
-	void *self; /* the implementation's own */
+	void *self;	       /* the implementation's own */
+	struct except *except; /* the kernel's share (lane/except.h); NULL: it has none */
 	struct portif_facts facts;
 };
 

@@ -270,11 +270,15 @@ lane_receive(struct lane *lane, uint64_t now)
 
 		if (lane->conf.lane_i >= port->facts.queue_n)
 			continue;
+		if (port->except != NULL && lane->conf.lane_i == EXCEPT_LANE)
+			found |= lane_hear_kernel(lane, port);
 		n = portif_rx_burst(port, lane->conf.lane_i, frame, lane->burst_n);
 		if (n == 0)
 			continue;
-		take_polled(lane, frame, n, now);
 		found = true;
+		if (port->except != NULL)
+			n = lane_sort(lane, port, frame, n);
+		take_polled(lane, frame, n, now);
 	}
 	return found;
 }

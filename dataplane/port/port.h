@@ -101,6 +101,25 @@ bool port_serve(const struct portif *port, const struct img *img);
 /* Stops and removes the device. No lane uses the port any more. */
 void port_close(struct portif *port);
 
+struct port_except_conf {
+	const char *interface; /* of the kernel's, which is made */
+	uint16_t path;
+	const struct img *img;
+	struct buf_pool *pool;
+};
+
+/*
+ * An exception path for an open port, before lanes use it: an interface of the kernel's with the
+ * port's MAC and MTU. As root. False and why.
+ */
+bool port_except_open(struct portif *port, const struct port_except_conf *conf, char *why);
+
+/* The image's addresses of the port are ours; nothing where it has no exception path. */
+void port_except_serve(struct portif *port, const struct img *img, uint16_t path);
+
+/* Before port_close; the interface goes. */
+void port_except_close(struct portif *port);
+
 /* Looks at the carrier, and connects again what has been cut off. Every 100 ms, in one thread. */
 void port_look(struct portif *port);
 

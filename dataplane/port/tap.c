@@ -125,6 +125,25 @@ make_mac(struct tap *tap, const uint8_t kernel[6])
 	tap->mac[0] = (uint8_t)((tap->mac[0] & 0xfc) | 0x02);
 }
 
+/*
+ * The link-local address made of the MAC is the port's own: the kernel's end has a random one. A
+ * kernel without IPv6 has no such file.
+ */
+static void
+make_no_address(const struct tap *tap)
+{
+	char path[64 + IF_NAMESIZE];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/addr_gen_mode", tap->interface);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (write(fd, "3", 1) != 1)
+		fprintf(stderr, "%s: %s\n", path, strerror(errno));
+	close(fd);
+}
+
 /* Up, with an MTU that is enough, and its address. */
 static bool
 settle_interface(struct tap *tap, const struct tap_conf *conf, char *why)
@@ -137,8 +156,14 @@ settle_interface(struct tap *tap, const struct tap_conf *conf, char *why)
 	is_done = fd >= 0 && ioctl(fd, SIOCGIFHWADDR, &ask) == 0;
 	if (is_done)
 		make_mac(tap, (const uint8_t *)ask.ifr_hwaddr.sa_data);
+	if (is_done && conf->kernel_mac != NULL) {
+		memcpy(ask.ifr_hwaddr.sa_data, conf->kernel_mac, 6);
+		is_done = ioctl(fd, SIOCSIFHWADDR, &ask) == 0;
+		make_no_address(tap);
+	}
 	is_done = is_done && ioctl(fd, SIOCGIFMTU, &ask) == 0;
-	if (is_done && ask.ifr_mtu < conf->mtu) {
+	if (is_done &&
+	    (ask.ifr_mtu < conf->mtu || (conf->kernel_mac != NULL && ask.ifr_mtu != conf->mtu))) {
 		ask.ifr_mtu = conf->mtu;
 		is_done = ioctl(fd, SIOCSIFMTU, &ask) == 0;
 	}

@@ -51,6 +51,11 @@ struct tap_conf {
 	const char *port, *interface;
 	uint16_t queue_n;
 	uint16_t mtu; /* wanted; 0: as the interface has it */
+	/*
+	 * Of the kernel's end, which then has this MTU and no other, and no address made of the MAC.
+	 * NULL: it keeps its own.
+	 */
+	const uint8_t *kernel_mac;
 	bool leaves_sums, leaves_cuts;
 	struct buf_pool *pool;
 };

@@ -333,6 +333,39 @@ a_device_is_what_its_word_or_its_key_says(void **state)
 
 /* What cannot be without another goes with it. */
 static void
+cards_have_an_exception_path_and_others_by_name(void **state)
+{
+	static const struct {
+		const char *port, *interface;
+	} cases[] = {
+		{ "device: \"pci:0000:3b:00.0\"", "ps-p" },
+		{ "device: \"pci:0000:3b:00.0\", exception: auto", "ps-p" },
+		{ "device: \"pci:0000:3b:00.0\", exception: off", "" },
+		{ "device: \"pci:0000:3b:00.0\", exception: lan0", "lan0" },
+		{ "device: {vhost: /v}", "" },
+		{ "device: {vhost: /v}, exception: auto", "" },
+		{ "device: {virtio: /v}, exception: lan0", "lan0" },
+		{ "device: packet:e0", "" },
+		{ "device: packet:e0, exception: off", "" },
+	};
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[256];
+		struct tables t;
+
+		snprintf(text, sizeof(text),
+			 "machine:\n  cores: [1]\n  ports: [{name: p, addresses: [10.0.0.5/24], "
+			 "%s}]\n",
+			 cases[i].port);
+		t = image_of(text, NULL);
+		assert_string_equal(img_text(&t.img, img_port(&t.img, 0)->exception),
+				    cases[i].interface);
+		tables_close(&t);
+	}
+}
+
+static void
 offloads_that_may_not_be_used_are_flags(void **state)
 {
 	static const struct {
@@ -469,6 +502,7 @@ main(void)
 		cmocka_unit_test(records_say_what_the_file_says),
 		cmocka_unit_test(a_memif_key_is_read_from_hex),
 		cmocka_unit_test(a_device_is_what_its_word_or_its_key_says),
+		cmocka_unit_test(cards_have_an_exception_path_and_others_by_name),
 		cmocka_unit_test(offloads_that_may_not_be_used_are_flags),
 		cmocka_unit_test(listeners_bind_the_scopes_of_their_sets_in_the_order_of_work),
 		cmocka_unit_test(rules_keep_their_slots_and_the_same_file_gives_the_same_image),

@@ -1,0 +1,200 @@
+"""
+The exception path: a port that Penstock shares with the kernel. What is not for the port's addresses
+is the kernel's, what the kernel sends goes out of the port, and what is ours is served meanwhile.
+"""
+import os
+import signal
+import socket
+import time
+
+from ends import insert_guest
+from lab import CLIENT4, CLIENT6, IN4, IN6, OUT4, OUT6, expect, is_alive, marked, until
+from packets import Wire, ether, icmp, icmp6, ip4, tcp
+
+KERNEL4, KERNEL6 = "10.1.0.77", "fd01::77"
+NAME = "ps-out"
+PLAIN = ("tx", "off", "tso", "off", "gso", "off", "gro", "off")
+SSH = """
+import socket
+s = socket.create_server(("::", 2222), family=socket.AF_INET6, dualstack_ipv6=True)
+while True:
+    c, _ = s.accept()
+    c.sendall(b"hello " + c.recv(100))
+    c.close()
+"""
+
+
+def config(lab, device):
+    return lab.config(lanes=1, cores=[1], ports=[
+        {"name": "outside", "device": device, "exception": NAME,
+         "addresses": [f"{OUT4}/24", f"{OUT6}/64"]},
+        {"name": "inside", "device": "packet:in0", "addresses": [f"{IN4}/24", f"{IN6}/64"]}])
+
+
+def is_there(lab):
+    return lab.run("proxy", "ip", "link", "show", NAME, check=False).returncode == 0
+
+
+def give_addresses(lab):
+    until("the kernel has its interface", lambda: is_there(lab), 10)
+    lab.sysctl("proxy", f"net.ipv6.conf.{NAME}.disable_ipv6", 0)
+    lab.address("proxy", NAME, f"{KERNEL4}/24", f"{KERNEL6}/64")
+
+
+def begin(lab):
+    """A vhost port between the client and us; the guest's process and the socket."""
+    lab.nginx("a")
+    guest, path = insert_guest(lab, "out", "vhost", PLAIN)
+    lab.start(config(lab, {"vhost": path}))
+    give_addresses(lab)
+    lab.spawn("proxy", ["python3", "-c", SSH], "ssh.log")
+    return guest, path
+
+
+def hello(lab, family=4):
+    with lab.inside("client"):
+        sock = socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6)
+    with sock:
+        sock.settimeout(5)
+        sock.connect((KERNEL4 if family == 4 else KERNEL6, 2222))
+        sock.sendall(b"you")
+        return sock.recv(100)
+
+
+def echoes(lab, address):
+    """An echo request, and whether it is answered."""
+    is_v6 = ":" in address
+    with lab.inside("client"):
+        sock = socket.socket(socket.AF_INET6 if is_v6 else socket.AF_INET, socket.SOCK_RAW,
+                             58 if is_v6 else 1)
+    body = os.urandom(40)
+    with sock:
+        sock.settimeout(5)
+        ask = icmp6(CLIENT6, address, 128, 0, body) if is_v6 else icmp(8, 0, body)
+        sock.sendto(ask, (address, 0))
+        try:
+            while True:
+                got = sock.recv(2048)
+                if got.endswith(body) and got[0 if is_v6 else 20] == (129 if is_v6 else 0):
+                    return True
+        except socket.timeout:
+            return False
+
+
+def share(lab):
+    """Everything that two may want of one port, in one pass."""
+    for family, address in ((4, KERNEL4), (6, KERNEL6)):
+        until("the kernel's server answers", lambda: tried(lab, family), 15, 0.2)
+        expect(echoes(lab, address), f"no answer from {address}")
+        lab.get("/small", family=family)
+    for address in (OUT4, OUT6):
+        expect(echoes(lab, address), f"no answer from {address}")
+
+
+def tried(lab, family):
+    try:
+        return hello(lab, family) == b"hello you"
+    except OSError:
+        return False
+
+
+@marked("smoke")
+def test_the_kernel_and_we_share_a_port(lab):
+    begin(lab)
+    share(lab)
+    link = lab.run("proxy", "ip", "-o", "link", "show", NAME).stdout
+    expect(lab.port("outside")["mac"] in link and "mtu 1500" in link, link)
+    # The kernel's own connection leaves by the port, and its answers come back to it.
+    lab.spawn("client", ["python3", "-c", SSH], "far.log")
+    for source, address in ((KERNEL4, CLIENT4), (KERNEL6, CLIENT6)):
+        family = "AF_INET6" if ":" in address else "AF_INET"
+        ask = (f"import socket; s=socket.socket(socket.{family}); s.settimeout(5); "
+               f"s.bind(('{source}', 0)); s.connect(('{address}', 2222)); s.sendall(b'k'); "
+               "print(s.recv(99).decode())")
+        until("it answers", lambda: "hello k" in lab.run(
+            "proxy", "python3", "-c", ask, check=False).stdout, 10)
+    # Each answered for its own address, with the one MAC.
+    neighbours = lab.run("client", "ip", "neighbour", "show", "dev", "eth0").stdout
+    for address in (OUT4, KERNEL4):
+        expect(any(line.startswith(address + " ") and lab.port("outside")["mac"] in line
+                   for line in neighbours.splitlines()), neighbours)
+    count = lab.counters()
+    expect(count["lane_except_to_kernel"] > 20 and count["lane_except_from_kernel"] > 20, f"{count}")
+    for why in ("full", "copy", "refused"):
+        expect(count[f"lane_drop_except_{why}"] == 0, f"{why}: {count}")
+
+
+def test_frames_for_the_kernel_pass_byte_for_byte(lab):
+    """An EtherType that nobody knows, and a tag of another VLAN."""
+    begin(lab)
+    with lab.inside("proxy"):
+        ear = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+    wire = Wire(lab)
+    with ear:
+        ear.bind((NAME, 3))
+        ear.settimeout(0.5)
+        for kind, target in ((0x88cc, bytes.fromhex("0180c200000e")), (0x8809, b"\xff" * 6)):
+            frame = ether(target, wire.mac, kind, bytes(range(200)))
+
+            def came():
+                wire.send(frame)
+                try:
+                    return any(ear.recv(2048) == frame for _ in range(20))
+                except socket.timeout:
+                    return False
+            until(f"{kind:x} comes as it was sent", came, 10)
+    wire.close()
+
+
+def test_a_kill_and_a_restart_leave_a_shared_port_behind_that_works(lab):
+    guest, path = begin(lab)
+    for round_n in range(2):
+        share(lab)
+        lab.end(lab.dataplane, signal.SIGKILL)
+        lab.dataplane = None
+        until("the interface has gone with its maker", lambda: not is_there(lab), 5)
+        lab.end(guest)  # a driver does not outlive its backend
+        lab.start_dataplane()
+        until("the port is open again", lambda: is_there(lab), 15)
+        guest = lab.spawn("relay", [lab.tool("tests/wire/guest"), "--iface", "near-out", "--driver",
+                                    path], f"guest-again-{round_n}.log")
+        lab.wait_serving()
+        give_addresses(lab)
+    share(lab)
+    lab.end(lab.dataplane)
+    lab.dataplane = None
+    expect(not is_there(lab), "the interface stayed")
+
+
+def test_a_flood_that_is_the_kernels_leaves_ours_served(lab):
+    begin(lab)
+    share(lab)
+    wire = Wire(lab)
+    mac = bytes.fromhex(lab.port("outside")["mac"].replace(":", ""))
+    frame = ether(mac, wire.mac, 0x800, ip4(CLIENT4, "10.9.9.9", tcp(CLIENT4, "10.9.9.9")))
+    end = time.monotonic() + (10 if lab.full else 2)
+    served = sent = 0
+    while time.monotonic() < end:
+        for _ in range(5000):
+            wire.send(frame)
+        sent += 5000
+        lab.get("/small")
+        served += 1
+    wire.close()
+    print(f"        {served} requests among {sent} foreign frames", flush=True)
+    count = lab.counters()
+    expect(count["lane_except_to_kernel"] + count["lane_drop_except_full"] > 5000, f"{count}")
+    share(lab)
+
+
+def test_an_interface_that_is_in_the_way_is_named(lab):
+    lab.nginx("a")
+    _, path = insert_guest(lab, "out", "vhost", PLAIN)
+    lab.run("proxy", "ip", "link", "add", NAME, "type", "veth", "peer", "name", "other")
+    lab.write_config(config(lab, {"vhost": path}))
+    lab.start_control()
+    lab.start_dataplane()
+    process, lab.dataplane = lab.dataplane, None
+    until("the data plane ends", lambda: not is_alive(process.pid) or process.poll() is not None, 20)
+    expect(process.returncode != 0, "it started")
+    expect(f"{NAME} is there and is no tap" in lab.text("dataplane.log"), lab.text("dataplane.log"))
