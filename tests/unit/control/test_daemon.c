@@ -698,7 +698,7 @@ control_serves_while_its_first_file_is_read(void **state)
 	assert_false(is_ok(answer));
 	json_decref(answer);
 	assert_int_equal(kill(w->daemon.making.pid, SIGCONT), 0);
-	for (int i = 0; i < 2000 && w->daemon.good.generation != 2; i++)
+	for (int i = 0; i < 60000 && w->daemon.good.generation != 2; i++)
 		turns(w, 1);
 	assert_false(w->daemon.is_starting);
 	answer_await(w, fd, text, sizeof(text));
