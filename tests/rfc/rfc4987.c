@@ -105,6 +105,51 @@ cookie_is_good_for_two_clocks_only(void **state)
 	peer_done(&p);
 }
 
+/* ... as long as cookies are out that are younger, too. */
+static void
+younger_cookies_keep_no_old_one_good(void **state)
+{
+	struct peer p = peer_new(.backlog_max = 1);
+	uint32_t bias, seq, ack;
+
+	(void)state;
+	fill_backlog(&p);
+	peer_send(&p, .flags = "S", .mss = 1460);
+	peer_expect(&p, .flags = "SA");
+	bias = p.bias;
+	seq = p.seq;
+	ack = p.ack;
+	peer_wait(&p, 200000);
+	peer_ignore(&p);
+	fill_backlog(&p);
+	p.port++;
+	peer_send(&p, .flags = "S", .mss = 1460);
+	peer_expect(&p, .flags = "SA");
+	assert_int_equal(p.count.tcp_tx_cookies, 2);
+	p.port--;
+	p.bias = bias;
+	peer_send(&p, .seq = seq, .ack = ack);
+	peer_expect(&p, .flags = "R");
+	assert_int_equal(p.accepted_n, 0);
+	peer_done(&p);
+}
+
+/* It is good for the number that the SYN had: who has seen an answer, but not the SYN, has nothing. */
+static void
+cookie_with_another_number_gets_rst(void **state)
+{
+	struct peer p = peer_new(.backlog_max = 1);
+
+	(void)state;
+	fill_backlog(&p);
+	peer_send(&p, .flags = "S", .mss = 1460);
+	peer_expect(&p, .flags = "SA");
+	peer_send(&p, .seq = 1001);
+	peer_expect(&p, .flags = "R");
+	assert_int_equal(p.count.tcp_rx_bad_cookie, 1);
+	peer_done(&p);
+}
+
 /* Without a cookie out there, no ACK is looked at twice. */
 static void
 ack_without_cookies_gets_rst(void **state)
@@ -312,6 +357,8 @@ main(void)
 		cmocka_unit_test(forged_cookie_gets_rst),
 		cmocka_unit_test(cookie_of_another_peer_gets_rst),
 		cmocka_unit_test(cookie_is_good_for_two_clocks_only),
+		cmocka_unit_test(younger_cookies_keep_no_old_one_good),
+		cmocka_unit_test(cookie_with_another_number_gets_rst),
 		cmocka_unit_test(ack_without_cookies_gets_rst),
 		cmocka_unit_test(cookie_takes_a_scale_beyond_14_as_14),
 		cmocka_unit_test(room_in_the_backlog_needs_no_cookie),

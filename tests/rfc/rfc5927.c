@@ -185,6 +185,11 @@ smaller_path_is_believed_when_nothing_gets_through(void **state)
 	peer_wait(&p, 1000);
 	assert_true(p.counts->tcp_timeouts > 0);
 	assert_int_equal(peer_info(&p).mss, 960);
+	peer_wait(
+		&p,
+		10000); /* once: if that is not the whole truth, silence tells the rest (RFC 4821) */
+	assert_int_equal(p.counts->tcp_black_holes, 1);
+	assert_int_equal(peer_info(&p).mss, 536);
 	peer_drop(&p);
 }
 

@@ -205,6 +205,31 @@ window_comes_down_over_a_round_trip(void **state)
 	peer_drop(&p);
 }
 
+/* ... in the next recovery, too: what the last one sent is none of its bytes, though the record is the same. */
+static void
+next_recovery_counts_from_nothing(void **state)
+{
+	struct peer p = peer_established(.rtt_ms = 100, .wnd = 65535);
+
+	(void)state;
+	peer_write(&p, 100 * MSS);
+	peer_send(&p, .at_ms = 100, .ack = peer_at(10));
+	assert_int_equal(peer_info(&p).flight_bytes, 20 * MSS);
+	for (uint32_t i = 12; i <= 30; i++) /* the first is lost */
+		peer_send(&p, .at_ms = 188 + i, .ack = peer_at(10),
+			  .sack = { { peer_at(11), peer_at(i) } });
+	peer_send(&p, .at_ms = 300, .ack = peer_at(33));
+	assert_false(peer_info(&p).is_recovering);
+	assert_in_range(peer_info(&p).flight_bytes, 9 * MSS, 14 * MSS);
+	peer_ignore(&p);
+	for (uint32_t i = 35; i <= 41; i++)
+		peer_send(&p, .at_ms = 370 + i, .ack = peer_at(33),
+			  .sack = { { peer_at(34), peer_at(i) } });
+	assert_int_equal(p.count.tcp_recoveries, 2);
+	assert_in_range(p.heard_n - p.heard_at, 5, 7); /* two, the lost one, seven for ten */
+	peer_drop(&p);
+}
+
 /* RFC 6937, 3, bound: of many losses no more goes again than is delivered meanwhile. */
 static void
 what_goes_again_counts_as_sent(void **state)
@@ -560,6 +585,7 @@ main(void)
 		cmocka_unit_test(probe_that_came_twice_costs_nothing),
 		cmocka_unit_test(peer_without_sack_is_not_probed),
 		cmocka_unit_test(window_comes_down_over_a_round_trip),
+		cmocka_unit_test(next_recovery_counts_from_nothing),
 		cmocka_unit_test(what_goes_again_counts_as_sent),
 		cmocka_unit_test(peer_without_sack_is_not_timed),
 		cmocka_unit_test(silent_fin_is_probed),
