@@ -117,6 +117,39 @@ MUTANTS = (
     # The record of what was sent.
     ("a cut span begins where its whole did", "span.c", "\tplace_walk(&rest->buf, &rest->at, keep);\n", ""),
     ("spans are joined without a blur", "span.c", "\t\t\ts->flags |= SPAN_BLUR;\n", "\t\t\t;\n"),
+    ("an ACK of a part leaves its marks", "span.c", "\t\t\tforget_marks(conn, s, covered);\n", ""),
+    ("an ACK of both copies measures", "span.c", "\t\tret.once_ns = 0;\n", "\t\t;\n"),
+    # A connection taken elsewhere.
+    ("what was lost is counted twice elsewhere", "save.c", "\tconn->lost_bytes = 0;\n", ""),
+    ("runs of another engine keep their order numbers", "save.c", "\trenumber_islands(tcp, conn);\n", ""),
+    ("a pause is a loss", "save.c", "\texcuse_pause(tcp, conn, now);\n", ""),
+    ("what has gone goes again as new", "save.c",
+     "\tplace_walk(&conn->fresh, &conn->fresh_at, sent);\n", ""),
+    ("a tuple is taken twice", "save.c",
+     " ||\n\t    !tcp_is_free(tcp, &saved.local, saved.local_port, &saved.remote, saved.remote_port))",
+     ")"),
+    # CUBIC.
+    ("nobody gives way", "cc_cubic.c", "(uint32_t)((uint64_t)cwnd * 85 / 100) : cwnd", "cwnd : cwnd"),
+    ("CUBIC is slower than Reno", "cc_cubic.c", "cwnd > cc->own[W_EST] ? cwnd : cc->own[W_EST]", "cwnd"),
+    ("idle time is growth", "cc_cubic.c", "on_slack(struct cc *cc)\n{\n\tcc->own[EPOCH] = 0;\n",
+     "on_slack(struct cc *cc)\n{\n\t(void)cc;\n"),
+    # Who gives way beyond gaps, and islands.
+    ("who brings much cuts his own", "gap.c", " || island_at(tcp, i)->conn == self)", ")"),
+    ("a halved run keeps its edge", "gap.c", "\tisland->right = seq_add(island->left, bytes);\n", ""),
+    ("islands that do not touch are joined", "island.c",
+     "\tif (!seq_eq(at->right, next->left))\n\t\treturn;\n", ""),
+    ("a run that grows is not the latest", "island.c",
+     "\tat->stamp = ++tcp->stamp;\n\tat->right", "\tat->right"),
+    ("what lies beneath is not given back", "island.c",
+     "\t\t\tisland_give_bufs(tcp, conn, at->head);\n\t\t\tisland_give(tcp, conn, gone);",
+     "\t\t\tisland_give(tcp, conn, gone);"),
+    ("a gap too many finds a place", "island.c", "\treturn conn->island_n < ISLANDS_PER_CONN;\n", "\treturn true;\n"),
+    # Neighbours that are others now.
+    ("a hop that moved hurries everybody", "moved.c",
+     "(m->is_any_path || conn->path == m->path) &&\n\t       (m->is_any_remote || ip_eq(&conn->remote, &m->remote))",
+     "(m->is_any_path || conn->path == m->path)"),
+    ("who is hurried waits as long again", "moved.c", "\t\tconn->tries = 1;\n", "\t\t;\n"),
+    ("an address lost elsewhere is lost here", "lost.c", "l->at[i].path == conn->path && ", ""),
 )
 
 # Where the words of a file's dialogues are: these programs run first.

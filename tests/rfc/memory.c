@@ -720,6 +720,23 @@ takeover_leaves_a_record_of_sent_bytes_to_everybody(void **state)
 	peer_drop(&q);
 }
 
+/* ... and is one connection: who comes with the same ends a second time is refused. */
+static void
+takeover_makes_one_connection_of_one(void **state)
+{
+	struct peer p = peer_established(), q = peer_new();
+	static uint64_t bytes[1000];
+	size_t n = tcp_save_size(p.tcp, p.id);
+
+	(void)state;
+	assert_in_range(n, 1, sizeof(bytes));
+	tcp_save(p.tcp, p.id, bytes);
+	assert_int_not_equal(tcp_restore(q.tcp, bytes, n, 9, q.now).v, 0);
+	assert_int_equal(tcp_restore(q.tcp, bytes, n, 9, q.now).v, 0);
+	peer_drop(&p);
+	peer_drop(&q);
+}
+
 /* ... and holds no more beyond gaps than it could have here: the rest comes again. */
 static void
 takeover_keeps_to_the_share_beyond_gaps(void **state)
@@ -770,6 +787,7 @@ main(void)
 		cmocka_unit_test(probe_that_was_just_answered_keeps_its_record),
 		cmocka_unit_test(idle_connection_without_its_record_tells_of_a_mark),
 		cmocka_unit_test(takeover_leaves_a_record_of_sent_bytes_to_everybody),
+		cmocka_unit_test(takeover_makes_one_connection_of_one),
 		cmocka_unit_test(takeover_keeps_to_the_share_beyond_gaps),
 	};
 
