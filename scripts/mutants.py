@@ -129,6 +129,8 @@ MUTANTS = (
      " ||\n\t    !tcp_is_free(tcp, &saved.local, saved.local_port, &saved.remote, saved.remote_port))",
      ")"),
     # CUBIC.
+    ("a loss begins no epoch", "cc_cubic.c", "\tcc->own[EPOCH] = 0;\n\tcc->own[GATHERED]", "\tcc->own[GATHERED]"),
+    ("CUBIC has no bound in a round trip", "cc_cubic.c", "\t\ttarget = cwnd + cwnd / 2;\n", "\t\t;\n"),
     ("nobody gives way", "cc_cubic.c", "(uint32_t)((uint64_t)cwnd * 85 / 100) : cwnd", "cwnd : cwnd"),
     ("CUBIC is slower than Reno", "cc_cubic.c", "cwnd > cc->own[W_EST] ? cwnd : cc->own[W_EST]", "cwnd"),
     ("idle time is growth", "cc_cubic.c", "on_slack(struct cc *cc)\n{\n\tcc->own[EPOCH] = 0;\n",

@@ -120,6 +120,35 @@ idle_time_is_no_growth(void **state)
 	assert_true(cc.cwnd_bytes < before + before / 10);
 }
 
+/* 4.6: each loss begins a curve of its own, whose time is nought. */
+static void
+next_loss_begins_the_curve_anew(void **state)
+{
+	struct cc cc = after_loss(1000);
+	uint64_t now = run(&cc, 1000 * MS, 20000 * MS);
+	uint32_t cwnd;
+
+	(void)state;
+	cc_on_loss(&cc, cc.cwnd_bytes);
+	cwnd = cc.cwnd_bytes;
+	run(&cc, now, now + RTT);
+	assert_in_range(cc.cwnd_bytes, cwnd, cwnd + cwnd / 8);
+}
+
+/* 4.2: however far the curve has gone, half as much again is the aim of a round trip. */
+static void
+curve_that_is_far_away_is_followed_by_halves(void **state)
+{
+	struct cc cc = after_loss(100);
+	uint32_t cwnd;
+
+	(void)state;
+	run(&cc, 1000 * MS, 2000 * MS);
+	cwnd = cc.cwnd_bytes;
+	run(&cc, 300000 * MS, 300000 * MS + RTT);
+	assert_in_range(cc.cwnd_bytes, cwnd + cwnd / 4, cwnd + cwnd * 7 / 10);
+}
+
 static void
 timeout_leaves_one_segment(void **state)
 {
@@ -140,6 +169,8 @@ main(void)
 		cmocka_unit_test(falling_window_gives_way),
 		cmocka_unit_test(small_window_is_not_slower_than_reno),
 		cmocka_unit_test(idle_time_is_no_growth),
+		cmocka_unit_test(next_loss_begins_the_curve_anew),
+		cmocka_unit_test(curve_that_is_far_away_is_followed_by_halves),
 		cmocka_unit_test(timeout_leaves_one_segment),
 	};
 
