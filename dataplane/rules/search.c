@@ -167,13 +167,13 @@ min_of(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
-/* Half as much again as the constants say: for processors that run machine code more slowly. */
+/* Three quarters more than the constants say: for processors that run machine code more slowly. */
 static void
 pay(struct search *k, uint64_t work)
 {
 	if (k->is_slow)
 		work *= SLOW_WORK;
-	k->l->work_left -= (int64_t)(CALL_WORK + work + work / 2);
+	k->l->work_left -= (int64_t)(CALL_WORK + work + work * 3 / 4);
 }
 
 static uint64_t

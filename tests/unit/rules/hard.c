@@ -35,7 +35,7 @@ const struct hard hard_honest[] = {
 	{ "looking-ahead", "(?=.*/k[0-9])^[a-z]", "", PATH, "k17", K(16), HARD_YES, HARD_YES, 0 },
 	{ "ext", "\\.(?:jpe?g|png|gif|css|js)$", "", PATH, "a.png", K(63), HARD_YES, HARD_YES, 0 },
 	{ "ext-none", "\\.(jpe?g|png|gif|css|js)$", "", "a.b/c.de/", "", K(63), HARD_NO, HARD_NO, 0 },
-	{ "query-id", "(?:^|&)id=([^&]*)", "", "name=value&", "id=7", K(63), HARD_YES, HARD_YES, 0 },
+	{ "query-id", "(?:^|&)id=([^&]*)", "", "name=value&", "id=7", K(48), HARD_YES, HARD_YES, 0 },
 	{ "query-two", "[?&]a=([^&]*)&b=([^&]*)", "?", "name=value&", "a=1&b=2", K(63), HARD_YES, HARD_YES, 0 },
 	{ "query-long", "^(.*)[?&]id=([^&]*)&(.*)$", "a=1&id=5&SAMLRequest=", AZ, "", K(2), HARD_YES, HARD_YES, 0 },
 	{ "query-longer", "^(.*)[?&]id=([^&]*)&(.*)$", "a=1&id=5&SAMLRequest=", AZ, "", K(8), HARD_YES, HARD_YES, 0 },
