@@ -62,7 +62,24 @@ now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* A file of its own rights, whatever was there under that name. */
+/*
+ * Emptied, for its owner's eyes alone. False: it is a device or a pipe, or somebody else has it by
+ * another name or as his own, and might read what is captured.
+ */
+static bool
+file_take(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return false;
+	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_nlink != 1) {
+		errno = EPERM;
+		return false;
+	}
+	return fchmod(fd, 0600) == 0 && ftruncate(fd, 0) == 0;
+}
+
 static FILE *
 file_open(const struct ctl *ctl, const char *path)
 {
@@ -76,11 +93,13 @@ file_open(const struct ctl *ctl, const char *path)
 				"tcpdump -r -");
 		return NULL;
 	}
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd >= 0 && fchmod(fd, 0600) == 0)
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	if (fd >= 0 && file_take(fd))
 		file = fdopen(fd, "w");
 	if (file == NULL) {
-		ctl_failed(ctl, "%s cannot be written: %s", path, strerror(errno));
+		ctl_failed(ctl, "%s cannot be written: %s", path,
+			   errno == EPERM ? "it is not a file of yours alone; give another name"
+					  : strerror(errno));
 		if (fd >= 0)
 			close(fd);
 	}

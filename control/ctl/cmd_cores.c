@@ -175,6 +175,7 @@ add(const struct ctl *ctl, uint32_t cpu)
 static int
 release(const struct ctl *ctl, uint32_t cpu)
 {
+	enum instance_core_state state;
 	struct places places;
 
 	if (!places_read(ctl, cpu, &places))
@@ -183,7 +184,13 @@ release(const struct ctl *ctl, uint32_t cpu)
 		balance(places.lane, places.facts.lane_n, places.cpu, places.cpu_n, false);
 	if (!order_core(ctl, cpu, false, places_orders(&places)))
 		return CTL_FAILED;
-	if (places_wait(ctl, cpu, INSTANCE_CORE_NONE, INSTANCE_CORE_NONE) != INSTANCE_CORE_NONE)
+	state = places_wait(ctl, cpu, INSTANCE_CORE_NONE, INSTANCE_CORE_NONE);
+	if (state == INSTANCE_CORE_STATES)
+		return ctl_failed(ctl,
+				  "the data plane has ended meanwhile; processor %u runs no "
+				  "lanes when it is back",
+				  cpu);
+	if (state != INSTANCE_CORE_NONE)
 		return ctl_failed(ctl,
 				  "lanes are still leaving processor %u; penstockctl cores shows "
 				  "when it is released",

@@ -191,7 +191,11 @@ request_of(int argc, char **argv, int from, bool *ret_is_sure)
 		verdict = filter_put("sessions", request, argv[i], value);
 		if (verdict == FILTER_UNKNOWN && strcmp(argv[i], "--limit") == 0 && value != NULL) {
 			verdict = FILTER_TAKEN;
-			if (value_number(value, &n) != VALUE_OK || n == 0 || n > INT32_MAX) {
+			if (ret_is_sure != NULL) {
+				ctl_usage("sessions", "--limit is of what is shown; kill ends all "
+						      "that fit");
+				verdict = FILTER_WRONG;
+			} else if (value_number(value, &n) != VALUE_OK || n == 0 || n > INT32_MAX) {
 				ctl_usage("sessions", "--limit %s: not a number from 1 on", value);
 				verdict = FILTER_WRONG;
 			} else {
@@ -237,26 +241,38 @@ killed_print(const struct ctl *ctl, json_t *answer)
 	return silent > 0 ? CTL_FAILED : CTL_DONE;
 }
 
-/* How many it is that the filter fits; the one that it is must have an id to be named by. */
+/*
+ * How many it is that the filter fits. The one that it is must have an id to be named by, and is
+ * killed only if the filter still fits: it may be at another request by then.
+ */
 static int
 kill_if_one(const struct ctl *ctl, json_t *request)
 {
-	json_t *found = client_order(ctl, request), *one;
+	json_t *order = json_copy(request), *found = client_order(ctl, request), *one;
 	size_t n = json_array_size(json_object_get(found, "sessions"));
 	const char *id;
 
-	if (found == NULL)
+	if (found == NULL) {
+		json_decref(order);
 		return CTL_FAILED;
+	}
 	one = json_array_get(json_object_get(found, "sessions"), 0);
 	id = json_string_value(json_object_get(one, "id"));
-	if (n == 1 && id != NULL && !json_is_true(json_object_get(found, "more"))) {
-		json_t *answer =
-			client_order(ctl, json_pack("{s:s, s:s}", "verb", "kill", "id", id));
+	if (n == 1 && id != NULL && !json_is_true(json_object_get(found, "more")) &&
+	    ctl_number(found, "silent_lanes") == 0) {
+		json_t *answer;
 
+		json_object_set_new(order, "verb", json_string("kill"));
+		json_object_set_new(order, "id", json_string(id));
+		answer = client_order(ctl, order);
 		json_decref(found);
 		return killed_print(ctl, answer);
 	}
-	if (n == 0)
+	json_decref(order);
+	if (ctl_number(found, "silent_lanes") > 0)
+		ctl_failed(ctl, "%lld of %lld lanes did not answer in time: %zu that fit are known",
+			   ctl_number(found, "silent_lanes"), ctl_number(found, "lanes"), n);
+	else if (n == 0)
 		ctl_failed(ctl, "no session fits");
 	else
 		ctl_failed(ctl,
@@ -294,7 +310,7 @@ run_kill(const struct ctl *ctl, int argc, char **argv)
 	request = request_of(argc, argv, 2, &is_sure);
 	if (request == NULL)
 		return CTL_USAGE;
-	if (json_object_size(request) == 1 + (json_object_get(request, "limit") != NULL)) {
+	if (json_object_size(request) == 1) {
 		json_decref(request);
 		return ctl_usage("sessions", "kill takes the ID of a session, or a filter");
 	}

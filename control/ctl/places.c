@@ -139,7 +139,7 @@ places_wait(const struct ctl *ctl, uint32_t cpu, enum instance_core_state wanted
 		const struct instance_core *core;
 
 		if (!state_facts(ctl->run, &facts))
-			return INSTANCE_CORE_NONE;
+			return INSTANCE_CORE_STATES;
 		core = places_core(&facts, cpu);
 		state = core != NULL ? (enum instance_core_state)core->state : INSTANCE_CORE_NONE;
 		if (state == wanted || state == other)

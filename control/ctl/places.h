@@ -36,7 +36,7 @@ json_t *places_orders(const struct places *places);
 
 /*
  * Waits until the data plane says of a core's state what is wanted, or `other`; the state at last.
- * INSTANCE_CORE_NONE also when no data plane runs any more.
+ * INSTANCE_CORE_STATES when no data plane runs any more.
  */
 enum instance_core_state places_wait(const struct ctl *ctl, uint32_t cpu,
 				     enum instance_core_state wanted,

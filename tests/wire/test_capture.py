@@ -213,6 +213,16 @@ def test_a_capture_by_url_has_the_request_that_fits_and_goes_through_a_pipe(lab)
     for words in ([], ["x"], ["--client", "1.2.3.4"], ["--url", "/", "--snap", "0", "x"],
                   ["--url", "/", "--seconds", "2h", "x"]):
         expect(lab.ctl("capture", *words, check=False).returncode == 2, f"{words}: usage")
+    with open(lab.path("linked"), "w", encoding="ascii") as file:
+        file.write("what somebody has")
+    os.link(lab.path("linked"), lab.path("other"))
+    os.symlink(lab.path("x"), lab.path("way"))
+    mode = os.stat("/dev/null").st_mode
+    for name in ("/dev/null", lab.path("linked"), lab.path("way")):
+        expect(lab.ctl("capture", "--url", "/", name, check=False).returncode == 1, f"{name}")
+    with open(lab.path("linked"), encoding="ascii") as file:
+        expect(file.read() == "what somebody has", "a file with two names is left as it is")
+    expect(os.stat("/dev/null").st_mode == mode, "a device keeps its rights")
     for words in (["--farm", "none", lab.path("x")], ["--phase", "idle", lab.path("x")],
                   ["--url", "/", "/nowhere/x"]):
         expect(lab.ctl("capture", *words, check=False).returncode == 1, f"{words} is refused")

@@ -193,8 +193,8 @@ killing_takes_a_choice_and_a_word_more(void **state)
 {
 	(void)state;
 	assert_ctl("sessions kill", 2, "kill takes the ID of a session, or a filter");
-	assert_ctl("sessions kill --yes --limit 3", 2,
-		   "kill takes the ID of a session, or a filter");
+	assert_ctl("sessions kill --yes", 2, "kill takes the ID of a session, or a filter");
+	assert_ctl("sessions kill --url / --yes --limit 3", 2, "kill ends all that fit");
 	assert_ctl("sessions kill --farm", 2,
 		   "'--farm' is not an option of it, or lacks its value");
 	assert_ctl("sessions --yes", 2, "'--yes' is not an option");
