@@ -125,7 +125,7 @@ def test_the_kernel_and_we_share_a_port(lab):
 
 
 def test_frames_for_the_kernel_pass_byte_for_byte(lab):
-    """An EtherType that nobody knows, and a tag of another VLAN."""
+    """EtherTypes that nobody here knows."""
     begin(lab)
     with lab.inside("proxy"):
         ear = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
