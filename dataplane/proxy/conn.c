@@ -260,7 +260,8 @@ upstream_run(struct proxy *p, struct conn *c)
 
 	switch ((enum conn_state)c->state) {
 	case CONN_EXPECT_USE: /* bytes or an end while nobody asked: it cannot be used again */
-		pool_up_stirred(p, c);
+		if (c->leg.in.bytes != 0 || leg_is_ended(&c->leg) || c->has_gone)
+			pool_up_stirred(p, c);
 		break;
 	case CONN_EXPECT_EXCHANGE:
 		e = exch_at(p, c->exch);
@@ -423,6 +424,8 @@ conn_kill(struct proxy *p, struct conn *c)
 	conn_put(p, c);
 }
 
+#define AWAKE_NS 1000000000ull
+
 /* No request came, or not all of its head. */
 static void
 client_late(struct proxy *p, struct conn *c)
@@ -430,6 +433,10 @@ client_late(struct proxy *p, struct conn *c)
 	if (c->leg.in.bytes == 0) {
 		p->conf.count->proxy_client_idle_closed++;
 		conn_linger(p, c);
+		return;
+	}
+	if (c->is_awake) { /* it is all there, maybe, and waits for us */
+		timer_due(p, c, p->now + AWAKE_NS);
 		return;
 	}
 	if (conn_listener(p, c) == (uint32_t)NONE) {

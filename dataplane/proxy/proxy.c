@@ -13,6 +13,7 @@ enum {
 	CUT_SCAN = 4096,	/* conns looked at for the longest stalled, in one turn */
 	SHARE_SHIFT = 4,	/* a session may have a 16th of the free budget under way */
 	BUF_BYTES_GUESS = 1024, /* a stream buffer holds about this much */
+	RUN_WORK = 2000,	/* of a conn that has waited, beside what it asks of rules */
 };
 
 #define CUT_LOOK_NS 1000000ull	 /* while the budget is used up */
@@ -193,8 +194,10 @@ static void
 run_queue(struct proxy *p)
 {
 	p->is_queue_run = true;
-	while (p->queue.first != (uint32_t)NONE && p->turn_work >= TURN_WORK_LEAST)
+	while (p->queue.first != (uint32_t)NONE && p->turn_work >= TURN_WORK_LEAST) {
 		run_first(p, &p->queue);
+		conn_worked(p, RUN_WORK);
+	}
 	p->is_queue_run = false;
 	p->turn_work = RULES_TURN_WORK;
 }

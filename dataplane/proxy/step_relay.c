@@ -163,6 +163,7 @@ relay_up(struct proxy *p, struct exch *e)
 		relay_offer_client(p, e);
 		return;
 	}
+	ensure(e->built.n == 0 || !e->has_begun); /* nothing of a response goes to the server */
 	up = conn_at(p, e->up);
 	out = e->built;
 	e->built = (struct bufq){ 0 };
@@ -246,7 +247,8 @@ relay_down(struct proxy *p, struct exch *e)
 			exch_up_lost(p, e);
 		return;
 	}
-	if (b->out_done || (b->stage != NULL && !conn_may_work(p, up)))
+	/* Behind a head that has just been made, which must not wait here: the stage knows when. */
+	if (b->out_done || (b->stage != NULL && !has_head && !conn_may_work(p, up)))
 		return;
 	e->built = (struct bufq){ 0 };
 	v = body_move(p, b, &up->leg.in, up->leg.end == LEG_CLEAN, &p->response_limits, 0,

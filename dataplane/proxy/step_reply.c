@@ -330,10 +330,10 @@ step_reply(struct proxy *p, struct exch *e)
 	while (up->leg.in.bytes != 0) {
 		bool is_put;
 
-		if (e->has_outbound && !conn_may_work(p, up))
-			return;
 		if (e->reply_at == 0)
 			e->reply_at = p->now;
+		if (e->has_outbound && !conn_may_work(p, up))
+			return;
 		switch (parse(p, up)) {
 		case HTTP_NEED_MORE:
 			if (leg_is_ended(&up->leg))

@@ -149,6 +149,33 @@ a_response_that_waits_outlives_its_server(void **state)
 	stand_close(s);
 }
 
+/* It answers before it has the request: what waits here for the client is not sent to it. */
+static void
+an_early_answer_goes_to_nobody_but_the_client(void **state)
+{
+	struct stand *s = stand_of(
+		"<outboundRules><rule name='r'><match serverVariable='RESPONSE_X' "
+		"pattern='" DEAR "'/><action type='Rewrite' value='y'/></rule>"
+		"<rule name='b'><match pattern='in'/><action type='Rewrite' value='out'/></rule>"
+		"</outboundRules>");
+	struct peer *c, *o;
+
+	(void)state;
+	asked(s, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 8\r\n\r\n1234", &c, &o);
+	forget(o);
+	put(s, o,
+	    "HTTP/1.1 200 OK\r\nDate: x\r\nX: " AAA "\r\nContent-Type: text/html\r\n"
+	    "Content-Length: 2\r\n\r\nin");
+	put(s, c, "5678");
+	for (uint32_t i = 0; i < 8; i++)
+		next_turn(s);
+	settle(s);
+	expect(s, o, "5678");
+	expect_has(s, c, "HTTP/1.1 200 ");
+	expect_has(s, c, "out");
+	stand_close(s);
+}
+
 /* ---- bodies ---- */
 
 static uint64_t
@@ -216,6 +243,7 @@ main(void)
 		cmocka_unit_test(requests_that_cost_much_are_asked_one_a_turn_in_their_order),
 		cmocka_unit_test(heads_of_responses_are_asked_about_one_a_turn),
 		cmocka_unit_test(a_response_that_waits_outlives_its_server),
+		cmocka_unit_test(an_early_answer_goes_to_nobody_but_the_client),
 		cmocka_unit_test(bodies_share_a_turn_and_take_turns),
 	};
 
