@@ -86,12 +86,6 @@ conn_may_work(struct proxy *p, struct conn *c)
 	return false;
 }
 
-void
-conn_worked(struct proxy *p, int64_t work)
-{
-	p->turn_work -= work;
-}
-
 static void conn_quiet(struct proxy *p, struct conn *c);
 
 static void
@@ -424,8 +418,6 @@ conn_kill(struct proxy *p, struct conn *c)
 	conn_put(p, c);
 }
 
-#define AWAKE_NS 1000000000ull
-
 /* No request came, or not all of its head. */
 static void
 client_late(struct proxy *p, struct conn *c)
@@ -436,7 +428,7 @@ client_late(struct proxy *p, struct conn *c)
 		return;
 	}
 	if (c->is_awake) { /* it is all there, maybe, and waits for us */
-		timer_due(p, c, p->now + AWAKE_NS);
+		timer_due(p, c, p->now + WAITS_NS);
 		return;
 	}
 	if (conn_listener(p, c) == (uint32_t)NONE) {

@@ -196,7 +196,7 @@ run_queue(struct proxy *p)
 	p->is_queue_run = true;
 	while (p->queue.first != (uint32_t)NONE && p->turn_work >= TURN_WORK_LEAST) {
 		run_first(p, &p->queue);
-		conn_worked(p, RUN_WORK);
+		p->turn_work -= RUN_WORK;
 	}
 	p->is_queue_run = false;
 	p->turn_work = RULES_TURN_WORK;

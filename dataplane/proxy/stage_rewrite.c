@@ -268,7 +268,7 @@ decode(struct rewrite *r, const struct stage_turn *t)
 									       : REWRITE_CODING);
 	}
 	to->n = PIPE_BYTES - (uint32_t)io.out_n;
-	conn_worked(r->p, (int64_t)DECODE_WORK * (in_n - (uint32_t)io.in_n));
+	r->p->turn_work -= (int64_t)DECODE_WORK * (in_n - (uint32_t)io.in_n);
 	bufq_consume(t->in, in_n - io.in_n);
 	return true;
 }
@@ -294,7 +294,7 @@ source(struct rewrite *r, const struct stage_turn *t, struct rules_body_io *io)
 static void
 source_used(struct rewrite *r, const struct stage_turn *t, uint32_t n)
 {
-	conn_worked(r->p, (int64_t)BYTE_WORK * n);
+	r->p->turn_work -= (int64_t)BYTE_WORK * n;
 	if (r->decoder == NULL) {
 		bufq_consume(t->in, n);
 		return;
@@ -332,7 +332,7 @@ rewrite(struct rewrite *r, const struct stage_turn *t)
 		return fail(r, REWRITE_RULE);
 	}
 	r->p->turn_work = io.work;
-	conn_worked(r->p, (int64_t)BYTE_WORK * (PIPE_BYTES - to->n - io.out_n));
+	r->p->turn_work -= (int64_t)BYTE_WORK * (PIPE_BYTES - to->n - io.out_n);
 	to->n = PIPE_BYTES - io.out_n;
 	source_used(r, t, in_n - io.in_n);
 	return true;
@@ -361,7 +361,7 @@ encode(struct rewrite *r, bool flushes)
 	case CODEC_VERDICT_FAULT:
 		return fail(r, REWRITE_MEMORY);
 	}
-	conn_worked(r->p, (int64_t)BYTE_WORK * (PIPE_BYTES - to->n - (uint32_t)io.out_n));
+	r->p->turn_work -= (int64_t)BYTE_WORK * (PIPE_BYTES - to->n - (uint32_t)io.out_n);
 	from->at = from->n - (uint32_t)io.in_n;
 	pipe_reset(from);
 	to->n = PIPE_BYTES - (uint32_t)io.out_n;

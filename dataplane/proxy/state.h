@@ -46,6 +46,7 @@ enum {
 #define LINGER_GAP_NS 2000000000ull  /* without a byte from the client */
 #define LINGER_ALL_NS 30000000000ull /* in all */
 #define STARVED_NS    1000000ull     /* until buffers are asked for again */
+#define WAITS_NS      1000000000ull  /* for us: until its time is looked at again */
 #define SWEEP_NS      50000000ull    /* between two looks at bodies of old views */
 
 /* ---- legs: TCP and a codec, which so far is none: bytes on the wire are plaintext ---- */
@@ -431,10 +432,11 @@ void conn_put(struct proxy *p, struct conn *c);
 /* Goes on with whatever the conn has to do. */
 void conn_run(struct proxy *p, struct conn *c);
 void conn_wake(struct proxy *p, struct conn *c);
-/* Whether the turn has work left for it; if not, it is run again when its turn comes. */
+/*
+ * Whether turn_work has something left for it, of which it takes what it then uses; if not, it is
+ * run again when its turn comes.
+ */
 bool conn_may_work(struct proxy *p, struct conn *c);
-/* What it has used of it. */
-void conn_worked(struct proxy *p, int64_t work);
 void conn_on_event(struct proxy *p, struct conn *c, uint32_t bits);
 void conn_on_timer(struct proxy *p, struct conn *c);
 /* The client conn's exchange is over: next request, or our end and the client's. */

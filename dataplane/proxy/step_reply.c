@@ -89,13 +89,22 @@ reply_ask(struct proxy *p, struct exch *e, uint32_t listener_i, const struct dec
 	decide_subject(&p->reply_facts, &p->reply_subject);
 	rules_response(p->view->rules, p->conf.lane_i, listener_i, &p->reply_subject, way->change,
 		       way->change_n, NULL, &p->reply);
-	conn_worked(p, p->reply.work);
+	p->turn_work -= p->reply.work;
 	p->conf.count->proxy_rules_regex += p->reply.regex_n;
 	if (p->reply.fault != RULES_FAULT_NONE) {
 		reply_fail(p, e);
 		return false;
 	}
 	return true;
+}
+
+/* Whether outbound rules are asked about a response of now. */
+static bool
+has_outbound(struct proxy *p, const struct exch *e)
+{
+	uint32_t listener_i = conn_listener(p, conn_at(p, e->client));
+
+	return listener_i != (uint32_t)NONE && p->listener[listener_i].has_outbound;
 }
 
 /*
@@ -106,7 +115,7 @@ static bool
 rules_edit(struct proxy *p, struct exch *e, struct http_response_out *out)
 {
 	uint32_t listener_i = conn_listener(p, conn_at(p, e->client));
-	bool has_outbound = listener_i != (uint32_t)NONE && p->listener[listener_i].has_outbound;
+	bool is_asked = has_outbound(p, e);
 	struct decide_way way = { 0 };
 
 	p->reply = (struct rules_reply){ .rule_i = IMG_NONE };
@@ -118,12 +127,12 @@ rules_edit(struct proxy *p, struct exch *e, struct http_response_out *out)
 		reply_fail(p, e);
 		return false;
 	}
-	if (!has_outbound && e->way.texts.n == 0)
+	if (!is_asked && e->way.texts.n == 0)
 		return true;
 	way_read(p, e, &way);
-	if (has_outbound && !reply_ask(p, e, listener_i, &way))
+	if (is_asked && !reply_ask(p, e, listener_i, &way))
 		return false;
-	if (!has_outbound) {
+	if (!is_asked) {
 		p->reply.change = way.change;
 		p->reply.change_n = way.change_n;
 	}
@@ -332,7 +341,7 @@ step_reply(struct proxy *p, struct exch *e)
 
 		if (e->reply_at == 0)
 			e->reply_at = p->now;
-		if (e->has_outbound && !conn_may_work(p, up))
+		if (has_outbound(p, e) && !conn_may_work(p, up))
 			return;
 		switch (parse(p, up)) {
 		case HTTP_NEED_MORE:

@@ -221,7 +221,7 @@ way_ask(struct proxy *p, struct exch *e, const struct decide_facts *facts,
 	bool goes_on = decide_rules(p->img, p->view->rules, p->conf.lane_i, e->listener_i, facts,
 				    NULL, v, ret_way);
 
-	conn_worked(p, v->work);
+	p->turn_work -= v->work;
 	note_rule(p, e, v);
 	if (!goes_on) {
 		answer(p, e, v);

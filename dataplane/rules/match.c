@@ -40,7 +40,7 @@ lane_begin(struct rules_lane *l, const struct rules_subject *subject,
 int64_t
 lane_work(const struct rules_lane *l)
 {
-	return l->work_all - l->work_left;
+	return l->work_all - (l->work_left > 0 ? l->work_left : 0);
 }
 
 void

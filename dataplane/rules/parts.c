@@ -33,14 +33,6 @@ part_fault(struct rules_body *b, uint32_t rule_i, enum rules_fault fault)
 	return fault;
 }
 
-/* What a rule has cost of its part. A search that was not begun, for it would have cost more than
- * there was, has cost nothing. */
-static int64_t
-spent(const struct rules_lane *l)
-{
-	return RULE_WORK + RULES_BODY_PART - (l->work_left > 0 ? l->work_left : 0);
-}
-
 /* A rule about tags, on one value; *ret_why MATCHED: *value is the new one. */
 static enum rules_fault
 value_rule(struct rules_body *b, uint32_t rule_i, struct slice *value, enum rules_why *ret_why)
@@ -52,7 +44,7 @@ value_rule(struct rules_body *b, uint32_t rule_i, struct slice *value, enum rule
 	struct slice old = *value;
 	enum rules_fault fault;
 
-	l->work_left = RULES_BODY_PART;
+	l->work_all = l->work_left = RULES_BODY_PART;
 	lane_enter(l, scope_of(b, rule_i));
 	lane_rule(l);
 	l->value = old;
@@ -60,7 +52,7 @@ value_rule(struct rules_body *b, uint32_t rule_i, struct slice *value, enum rule
 	if (fault == RULES_FAULT_NONE && *ret_why == RULES_WHY_MATCHED &&
 	    rule->action == IMG_ACTION_REWRITE && !stays)
 		fault = expr_expand(l, &l->keep, rule->value_expr_i, value);
-	b->work -= spent(l);
+	b->work -= RULE_WORK + lane_work(l);
 	if (fault != RULES_FAULT_NONE)
 		*ret_why = RULES_WHY_FAULT;
 	count_rule(l, rule->slot, rule->incarnation, *ret_why, start_ns);
@@ -115,7 +107,7 @@ part_on_match(void *ctx, const struct rules_refs *groups, bool *ret_goes, struct
 
 	part_begin(b);
 	start_ns = count_start(l);
-	l->work_left = RULES_BODY_PART;
+	l->work_all = l->work_left = RULES_BODY_PART;
 	lane_enter(l, scope_of(b, rule_i));
 	lane_rule(l);
 	l->r = *groups;
@@ -123,7 +115,7 @@ part_on_match(void *ctx, const struct rules_refs *groups, bool *ret_goes, struct
 	*ret_goes = why == RULES_WHY_MATCHED && rule->action == IMG_ACTION_REWRITE;
 	if (fault == RULES_FAULT_NONE && *ret_goes)
 		fault = expr_expand(l, &l->keep, rule->value_expr_i, ret);
-	b->work -= spent(l);
+	b->work -= RULE_WORK + lane_work(l);
 	count_rule(l, rule->slot, rule->incarnation,
 		   fault == RULES_FAULT_NONE ? why : RULES_WHY_FAULT, start_ns);
 	out_tell(l, rule_i, fault == RULES_FAULT_NONE ? why : RULES_WHY_FAULT, groups->s[0]);

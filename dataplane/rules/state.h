@@ -351,7 +351,10 @@ bool search_pattern(struct rules_lane *l, const struct rules_code *code, struct 
 void lane_begin(struct rules_lane *l, const struct rules_subject *subject,
 		const struct rules_trace *trace);
 
-/* What the evaluation has cost so far. */
+/*
+ * What the evaluation has cost so far of its work_all. A search that was not begun, for it would
+ * have cost more than there was, has cost nothing.
+ */
 int64_t lane_work(const struct rules_lane *l);
 
 /* Makes scope_i the one whose inputs and folder count. */

@@ -423,7 +423,7 @@ def test_a_pattern_that_takes_too_long_is_a_fault_counted_and_named(lab):
 
 
 def test_many_that_take_too_long_at_once_are_each_answered(lab):
-    """What they cost a turn is told: a millisecond and a little, however many come at once."""
+    """How long the lane's turns were is printed; what holds of them is test_share's to say."""
     lab.odd_origin("a")
     lab.start(ruled(lab, iis(lab, """<rules><rule name="ahead"><match url="^slow"/>
         <conditions><add input="{HTTP_X_LONG}" pattern="(?=.*q)x"/></conditions>

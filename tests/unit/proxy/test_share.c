@@ -93,19 +93,28 @@ requests_that_cost_much_are_asked_one_a_turn_in_their_order(void **state)
 	stand_close(s);
 }
 
-static void
-heads_of_responses_are_asked_about_one_a_turn(void **state)
+/* Every server has said a head that is dear to ask about; no time has passed. */
+static struct stand *
+stand_of_dear_heads(struct peer *c[CLIENTS], struct peer *o[CLIENTS])
 {
 	struct stand *s = stand_of(
 		"<outboundRules><rule name='r'><match serverVariable='RESPONSE_X' "
 		"pattern='" DEAR "'/><action type='Rewrite' value='y'/></rule></outboundRules>");
-	struct peer *c[CLIENTS], *o[CLIENTS];
 
-	(void)state;
 	for (uint32_t i = 0; i < CLIENTS; i++)
-		asked(s, "GET / HTTP/1.1\r\nHost: h\r\n\r\n", &c[i], &o[i]);
+		asked(s, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n", &c[i], &o[i]);
 	for (uint32_t i = 0; i < CLIENTS; i++)
 		put(s, o[i], "HTTP/1.1 204 No Content\r\nDate: x\r\nX: " AAA "\r\n\r\n");
+	return s;
+}
+
+static void
+heads_of_responses_are_asked_about_one_a_turn(void **state)
+{
+	struct peer *c[CLIENTS], *o[CLIENTS];
+	struct stand *s = stand_of_dear_heads(c, o);
+
+	(void)state;
 	for (uint32_t turn_n = 0; s->proxy->gauge.exchanges > 0; turn_n++) {
 		uint32_t before = s->proxy->gauge.exchanges;
 
@@ -123,16 +132,10 @@ heads_of_responses_are_asked_about_one_a_turn(void **state)
 static void
 a_response_that_waits_outlives_its_server(void **state)
 {
-	struct stand *s = stand_of(
-		"<outboundRules><rule name='r'><match serverVariable='RESPONSE_X' "
-		"pattern='" DEAR "'/><action type='Rewrite' value='y'/></rule></outboundRules>");
 	struct peer *c[CLIENTS], *o[CLIENTS];
+	struct stand *s = stand_of_dear_heads(c, o);
 
 	(void)state;
-	for (uint32_t i = 0; i < CLIENTS; i++)
-		asked(s, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n", &c[i], &o[i]);
-	for (uint32_t i = 0; i < CLIENTS; i++)
-		put(s, o[i], "HTTP/1.1 204 No Content\r\nDate: x\r\nX: " AAA "\r\n\r\n");
 	stand_turn(s); /* it is sent */
 	for (uint32_t i = 0; i < CLIENTS; i++)
 		tcp_abort(s->peer_side.tcp, o[i]->id);
