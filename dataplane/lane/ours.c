@@ -7,23 +7,15 @@
 
 #include "base/ensure.h"
 #include "wire/arp.h"
-#include "wire/get.h"
 #include "wire/icmp.h"
+#include "wire/ip.h"
 
 enum {
-	ARP_PROTO = 2,
-	ARP_SIZES = 4,
-	ARP_OP = 6,
-	ARP_SENDER = 14,
-	ARP_TARGET = 24,
-	IP4_HEADER = 20,
 	IP4_DST = 16,
-	IP6_HEADER = 40,
 	IP6_NEXT = 6,
 	IP6_DST = 24,
 	ND_TARGET = 8,
-	PROTO_HOPS = 0, /* an IPv6 header in front of MLD */
-	PROTO_ICMP6 = 58,
+	HOPS = 0, /* an IPv6 header in front of MLD */
 	HOPS_SIZE = 8,
 };
 
@@ -78,26 +70,10 @@ add(struct ours *ours, const struct ip_addr *ip)
 	ours->slot[at] = ours->n;
 }
 
-/* RFC 4291, 2.5.6 and appendix A. */
-static struct ip_addr
-link_local(const struct mac *mac)
-{
-	const uint8_t *m = mac->b;
-
-	return (struct ip_addr){ .b = { 0xfe, 0x80, [8] = m[0] ^ 2, m[1], m[2], 0xff, 0xfe, m[3],
-					m[4], m[5] } };
-}
-
-static bool
-is_link_local(const struct ip_addr *ip)
-{
-	return ip->b[0] == 0xfe && (ip->b[1] & 0xc0) == 0x80;
-}
-
 void
 ours_take(struct ours *ours, const struct img *img, uint32_t port_i, const struct mac *mac)
 {
-	struct ip_addr own = link_local(mac);
+	struct ip_addr own = mac_link_local(mac);
 	bool has_v6 = false, has_local = false;
 
 	memset(ours, 0, sizeof(*ours));
@@ -110,7 +86,7 @@ ours_take(struct ours *ours, const struct img *img, uint32_t port_i, const struc
 			continue;
 		add(ours, &a->ip);
 		has_v6 |= !ip_is_v4(&a->ip);
-		has_local |= is_link_local(&a->ip);
+		has_local |= !ip_is_v4(&a->ip) && ip_is_link_local(&a->ip);
 	}
 	if (has_v6 && !has_local)
 		add(ours, &own);
@@ -119,13 +95,13 @@ ours_take(struct ours *ours, const struct img *img, uint32_t port_i, const struc
 static enum ours_verdict
 judge_arp(const struct ours *ours, const uint8_t *p, uint32_t n)
 {
-	if (n < ARP_SIZE || get16(p + ARP_PROTO) != ETH_TYPE_IP4 || p[ARP_SIZES] != 6 ||
-	    p[ARP_SIZES + 1] != 4)
+	struct arp arp;
+
+	if (arp_parse(p, n, &arp) != WIRE_OK)
 		return OURS_KERNELS;
-	if (has4(ours, p + ARP_TARGET) && get16(p + ARP_OP) == ARP_REQUEST)
+	if (arp.op == ARP_REQUEST && has(ours, &arp.target))
 		return OURS_MINE;
-	if (get16(p + ARP_OP) != ARP_REQUEST || memcmp(p + ARP_SENDER, p + ARP_TARGET, 4) == 0 ||
-	    has4(ours, p + ARP_SENDER))
+	if (arp.op != ARP_REQUEST || ip_eq(&arp.sender, &arp.target) || has(ours, &arp.sender))
 		return OURS_BOTH;
 	return OURS_KERNELS;
 }
@@ -139,11 +115,11 @@ judge_ip6(const struct ours *ours, const uint8_t *p, uint32_t n)
 	if (n < IP6_HEADER)
 		return OURS_KERNELS;
 	next = p[IP6_NEXT];
-	if (next == PROTO_HOPS && n >= at + HOPS_SIZE && p[at + 1] == 0) {
+	if (next == HOPS && n >= at + HOPS_SIZE && p[at + 1] == 0) {
 		next = p[at];
 		at += HOPS_SIZE;
 	}
-	if (next == PROTO_ICMP6 && n >= at + ND_TARGET) {
+	if (next == IP_PROTO_ICMP6 && n >= at + ND_TARGET) {
 		if (p[at] == ICMP6_NA || p[at] == ICMP6_MLD_QUERY)
 			return OURS_BOTH;
 		if (p[at] == ICMP6_NS && n >= at + ND_TARGET + 16)

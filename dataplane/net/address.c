@@ -162,21 +162,6 @@ is_valid(struct net *net, const struct net_address *given)
 	       address_find(net, given->path, &given->ip) == NULL;
 }
 
-/* RFC 4291, 2.5.6 and appendix A. */
-static struct ip_addr
-link_local(const struct mac *mac)
-{
-	struct ip_addr a = { .b = { 0xfe, 0x80 } };
-
-	a.b[8] = mac->b[0] ^ 2;
-	a.b[9] = mac->b[1];
-	a.b[10] = mac->b[2];
-	a.b[11] = 0xff;
-	a.b[12] = 0xfe;
-	memcpy(&a.b[13], &mac->b[3], 3);
-	return a;
-}
-
 /* Whether a path has IPv6 but no link-local address. */
 static bool
 lacks_link_local(const struct net *net, uint16_t path)
@@ -218,7 +203,7 @@ address_configure(struct net *net, const struct net_address *given, uint32_t n, 
 	}
 	for (uint16_t path = 0; path < net->path_n; path++) {
 		const struct net_address added = {
-			.ip = link_local(&net->path[path].mac),
+			.ip = mac_link_local(&net->path[path].mac),
 			.prefix_n = 64,
 			.path = path,
 		};

@@ -45,3 +45,17 @@ eth_emit(const struct eth *eth, uint8_t *to)
 	}
 	put16(to, eth->type);
 }
+
+struct ip_addr
+mac_link_local(const struct mac *mac)
+{
+	struct ip_addr a = { .b = { 0xfe, 0x80 } };
+
+	a.b[8] = mac->b[0] ^ 2;
+	a.b[9] = mac->b[1];
+	a.b[10] = mac->b[2];
+	a.b[11] = 0xff;
+	a.b[12] = 0xfe;
+	memcpy(&a.b[13], &mac->b[3], 3);
+	return a;
+}

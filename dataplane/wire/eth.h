@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "abi/addr.h"
 #include "wire/drop.h"
 
 enum {
@@ -41,6 +42,9 @@ mac_is_multicast(const struct mac *mac)
 {
 	return (mac->b[0] & 1) != 0;
 }
+
+/* The link-local address that an interface with this MAC makes itself (RFC 4291, 2.5.6, A). */
+struct ip_addr mac_link_local(const struct mac *mac);
 
 /* ret_header_n: bytes of the header, with its tag. */
 enum wire_drop eth_parse(const uint8_t *p, uint32_t n, struct eth *ret_eth, uint32_t *ret_header_n);

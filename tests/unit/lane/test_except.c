@@ -1,0 +1,132 @@
+/*
+ * test_except.c - a lane's side of an exception path: rings that are full, frames for both.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/buf_heap.h"
+#include "lane/own.h"
+
+enum {
+	FRAMES = 400,
+};
+
+static const uint8_t unknown[64] = { 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x88, 0xcc };
+/* An ARP reply of a stranger's. */
+static const uint8_t reply[64] = {
+	2, 0, 0, 0, 0, 1, 2, 0,	 0, 0, 0, 2, 8, 6, 0, 1, 8, 0,	6, 4, 0,
+	2, 2, 0, 0, 0, 0, 2, 10, 0, 0, 1, 2, 0, 0, 0, 0, 1, 10, 0, 0, 6
+};
+
+struct scene {
+	struct lane lane;
+	struct counters count;
+	struct except except;
+	struct ours ours;
+	struct portif port;
+	void *ring;
+};
+
+static struct scene *
+scene_open(void)
+{
+	struct scene *s = calloc(1, sizeof(*s));
+
+	s->lane.conf.pool = buf_heap_open(2 * FRAMES);
+	s->lane.count = &s->count;
+	s->ours.mac = (struct mac){ { 2, 0, 0, 0, 0, 1 } };
+	s->except.ours = &s->ours;
+	s->ring = aligned_alloc(64, spsc_size(EXCEPT_RING));
+	s->except.to_kernel[0] = spsc_init(s->ring, EXCEPT_RING);
+	s->port.except = &s->except;
+	return s;
+}
+
+static struct buf *
+frame_of(struct scene *s, const uint8_t bytes[64])
+{
+	struct buf *b = buf_take(s->lane.conf.pool);
+
+	memcpy(buf_append(b, 64), bytes, 64);
+	return b;
+}
+
+/* Gives back what the kernel would have had; how many these were. */
+static uint32_t
+hear(struct scene *s, const uint8_t bytes[64])
+{
+	struct buf *b;
+	uint32_t n = 0;
+
+	while (spsc_get(s->except.to_kernel[0], (void **)&b, 1) == 1) {
+		assert_memory_equal(buf_data(b), bytes, 64);
+		buf_give(b);
+		n++;
+	}
+	return n;
+}
+
+static void
+scene_close(struct scene *s)
+{
+	buf_heap_close(s->lane.conf.pool);
+	free(s->ring);
+	free(s);
+}
+
+static void
+what_a_full_ring_does_not_take_is_dropped_and_counted(void **state)
+{
+	struct scene *s = scene_open();
+	uint32_t heard;
+
+	(void)state;
+	for (uint32_t i = 0; i < FRAMES / 8; i++) {
+		struct buf *frame[8];
+
+		for (uint32_t k = 0; k < 8; k++)
+			frame[k] = frame_of(s, unknown);
+		assert_int_equal(lane_sort(&s->lane, &s->port, frame, 8), 0);
+	}
+	heard = hear(s, unknown);
+	assert_in_range(heard, EXCEPT_RING - 1, EXCEPT_RING);
+	assert_int_equal(s->count.lane_except_to_kernel, heard);
+	assert_int_equal(s->count.lane_drop_except_full, FRAMES - heard);
+	scene_close(s);
+}
+
+/* The lane keeps its own; without a buffer the kernel goes without. */
+static void
+a_frame_for_both_is_copied_if_there_is_a_buffer(void **state)
+{
+	struct scene *s = scene_open();
+	struct buf *frame = frame_of(s, reply);
+
+	(void)state;
+	assert_int_equal(lane_sort(&s->lane, &s->port, &frame, 1), 1);
+	assert_int_equal(hear(s, reply), 1);
+	buf_heap_fail_take(s->lane.conf.pool, 1);
+	assert_int_equal(lane_sort(&s->lane, &s->port, &frame, 1), 1);
+	assert_int_equal(hear(s, reply), 0);
+	assert_int_equal(s->count.lane_drop_except_copy, 1);
+	assert_int_equal(s->count.lane_except_to_kernel, 1);
+	buf_give(frame);
+	scene_close(s);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_a_full_ring_does_not_take_is_dropped_and_counted),
+		cmocka_unit_test(a_frame_for_both_is_copied_if_there_is_a_buffer),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
