@@ -157,12 +157,12 @@ MUTANTS = (
 # Where the words of a file's dialogues are: these programs run first.
 NOTICED_BY = {
     "ack.c": ("rfc9293_arrives", "rfc5961"), "cc_cubic.c": ("tcp_test_cubic", "tcp_test_cc"),
-    "cookie.c": ("rfc4987",), "ecn.c": ("rfc3168", "memory"), "frto.c": ("rfc5682",), "gap.c": ("memory",),
+    "cookie.c": ("rfc4987",), "ecn.c": ("rfc3168", "records"), "frto.c": ("rfc5682",), "gap.c": ("memory",),
     "icmp.c": ("rfc5927",), "input.c": ("rfc5961", "rfc7323"), "island.c": ("rfc2018", "memory", "rfc9293_text"),
     "loss.c": ("rfc5681", "rfc2018", "rfc8985"), "lost.c": ("rfc9293_life",), "moved.c": ("rfc9293_life",),
     "mtu.c": ("rfc1191", "rfc5927"), "prr.c": ("rfc8985",), "rack.c": ("rfc8985",),
-    "recv.c": ("rfc9293_text", "rfc9293_ack"), "repair.c": ("memory", "tcp_test_repair", "rfc8985"),
-    "sack.c": ("rfc2018",), "save.c": ("rfc8985", "rfc2018", "memory", "rfc5927"),
+    "recv.c": ("rfc9293_text", "rfc9293_ack"), "repair.c": ("records", "tcp_test_repair", "rfc8985"),
+    "sack.c": ("rfc2018",), "save.c": ("rfc8985", "rfc2018", "records", "rfc5927"),
     "send.c": ("rfc8985", "rfc9293_window", "rfc6298"), "span.c": ("tcp_test_span", "rfc2018", "rfc6298"),
     "time.c": ("rfc6298", "rfc8985"), "tlp.c": ("rfc8985",), "undo.c": ("rfc4015",),
 }

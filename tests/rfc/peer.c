@@ -568,6 +568,17 @@ peer_events(struct peer *p)
 }
 
 void
+peer_open_next(struct peer *p)
+{
+	p->port++;
+	p->seq = ISS - 1;
+	p->ack = 0;
+	peer_send(p, .flags = "S", .mss = MSS, .has_sack_ok = true);
+	peer_expect(p, .flags = "SA");
+	peer_send(p, .flags = "A");
+}
+
+void
 peer_drop(struct peer *p)
 {
 	tcp_fini(p->tcp);

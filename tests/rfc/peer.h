@@ -155,6 +155,9 @@ struct tcp_info peer_info(const struct peer *p);
 enum tcp_state peer_state(const struct peer *p);
 /* The bits gathered since the last call. */
 uint32_t peer_events(struct peer *p);
+/* One more connection, with SACK, from the next port. */
+void peer_open_next(struct peer *p);
+
 /* Ends the engine; every buffer must be back, nothing may be unheard. */
 void peer_done(struct peer *p);
 /* The same, whatever was heard. */

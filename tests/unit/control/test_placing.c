@@ -66,6 +66,14 @@ core(struct world *w, int cpu, bool runs)
 	return error;
 }
 
+/* The error of a word for a core that sends a lane as well. */
+static const char *
+core_and_lane(struct world *w, int cpu, bool runs, int lane, int to)
+{
+	return error_of(ask(w, json_pack("{s:s, s:i, s:b, s:[{s:i, s:i}]}", "verb", "core", "cpu",
+					 cpu, "runs", runs, "lanes", "lane", lane, "cpu", to)));
+}
+
 static const char *
 tune(struct world *w, const char *key, json_t *value)
 {
@@ -162,8 +170,7 @@ a_released_core_sends_its_lanes_in_the_same_moment_or_not_at_all(void **state)
 	has(error, "no lane 9");
 	assert_int_equal(runtime_lane_cpu(runtime(w), 1), ABI_NONE);
 	assert_int_equal(runtime_core(runtime(w), 3), RUNTIME_CORE_NONE);
-	assert_null(error_of(ask(w, json_pack("{s:s, s:i, s:b, s:[{s:i, s:i}]}", "verb", "core",
-					      "cpu", 3, "runs", 0, "lanes", "lane", 1, "cpu", 2))));
+	assert_null(core_and_lane(w, 3, false, 1, 2));
 	assert_int_equal(runtime_lane_cpu(runtime(w), 1), 2);
 	assert_int_equal(runtime_core(runtime(w), 3), RUNTIME_CORE_RELEASED);
 }
@@ -174,12 +181,9 @@ an_added_core_gets_its_lanes_in_the_same_moment(void **state)
 	struct world *w = *state;
 
 	begin(w);
-	has(error_of(ask(w, json_pack("{s:s, s:i, s:b, s:[{s:i, s:i}]}", "verb", "core", "cpu", 5,
-				      "runs", 1, "lanes", "lane", 9, "cpu", 5))),
-	    "no lane 9");
+	has(core_and_lane(w, 5, true, 9, 5), "no lane 9");
 	assert_int_equal(runtime_core(runtime(w), 5), RUNTIME_CORE_NONE);
-	assert_null(error_of(ask(w, json_pack("{s:s, s:i, s:b, s:[{s:i, s:i}]}", "verb", "core",
-					      "cpu", 5, "runs", 1, "lanes", "lane", 1, "cpu", 5))));
+	assert_null(core_and_lane(w, 5, true, 1, 5));
 	assert_int_equal(runtime_core(runtime(w), 5), RUNTIME_CORE_ADDED);
 	assert_int_equal(runtime_lane_cpu(runtime(w), 1), 5);
 }
@@ -190,9 +194,7 @@ no_lane_is_sent_to_the_core_that_is_released(void **state)
 	struct world *w = *state;
 
 	begin(w);
-	has(error_of(ask(w, json_pack("{s:s, s:i, s:b, s:[{s:i, s:i}]}", "verb", "core", "cpu", 3,
-				      "runs", 0, "lanes", "lane", 1, "cpu", 3))),
-	    "processor 3 runs no lanes");
+	has(core_and_lane(w, 3, false, 1, 3), "processor 3 runs no lanes");
 	assert_int_equal(runtime_core(runtime(w), 3), RUNTIME_CORE_NONE);
 	assert_int_equal(runtime_lane_cpu(runtime(w), 1), ABI_NONE);
 }
