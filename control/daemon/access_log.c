@@ -21,11 +21,15 @@
 #define FLUSH_AGE      LOOP_S
 #define COMPLAIN_EVERY (60 * LOOP_S)
 
+enum {
+	BUFFER_BYTES = ACCESS_LOG_ROOM + RECORD_W3C_HEAD_MAX, /* lines leave room for directives */
+};
+
 void
 access_log_init(struct access_log *log)
 {
 	*log = (struct access_log){ .fd = -1 };
-	log->buffer = malloc(ACCESS_LOG_ROOM);
+	log->buffer = malloc(BUFFER_BYTES);
 	ensure(log->buffer != NULL);
 }
 
@@ -61,40 +65,64 @@ front_drop(struct access_log *log, size_t n, uint64_t lines_n)
 	log->dropped_n += lines_n;
 }
 
+/* Bytes at the front that end a line of which the file has the beginning. */
+static size_t
+rest_n(const struct access_log *log)
+{
+	const char *end = log->is_cut ? memchr(log->buffer, '\n', log->n) : NULL;
+
+	if (end != NULL)
+		return (size_t)(end - log->buffer) + 1;
+	return log->n > 0 && log->buffer[0] == '\n'; /* of a format of before: only its end waits */
+}
+
 /* Of what the old file did not take: what belongs into the new one. */
 static void
 leftover_sort(struct access_log *log, bool is_same_style, bool is_same)
 {
-	const char *end = log->is_cut ? memchr(log->buffer, '\n', log->n) : NULL;
+	size_t rest = rest_n(log);
 
 	if (is_same_style && is_same)
 		return;
 	if (!is_same_style)
 		front_drop(log, log->n, log->buffered_n);
-	else if (end != NULL)
-		front_drop(log, (size_t)(end - log->buffer) + 1, log->is_cut_line);
-	if (log->is_cut && is_same)
+	else if (rest > 0)
+		front_drop(log, rest, log->is_cut && log->is_cut_line);
+	if (rest > 0 && is_same)
 		log->buffer[log->n++] = '\n'; /* the half line ends */
 	log->is_cut = false;
 }
 
-/* The directives of a W3C log, behind the rest of a line that goes on in this file. */
+/* Bytes of whole directives from `at` on: of openings after which the file took nothing. */
+static size_t
+directives_n(const struct access_log *log, size_t at)
+{
+	size_t end = at;
+
+	while (end < log->n && log->buffer[end] == '#')
+		end = (size_t)((char *)memchr(log->buffer + end, '\n', log->n - end) -
+			       log->buffer) +
+		      1;
+	return end - at;
+}
+
+/*
+ * The directives of a W3C log, behind the rest of a line that goes on in this file and in place of
+ * those that wait there already.
+ */
 static void
 head_put(struct access_log *log)
 {
-	const char *end = log->is_cut ? memchr(log->buffer, '\n', log->n) : NULL;
-	size_t at = end != NULL ? (size_t)(end - log->buffer) + 1 : 0, n;
+	size_t at = rest_n(log), before = directives_n(log, at), n;
 	char head[RECORD_W3C_HEAD_MAX];
 
-	if (log->n == 1 && log->buffer[0] == '\n')
-		at = 1; /* it ends half a line of before */
 	n = record_w3c_head(&log->style, PENSTOCK_VERSION, loop_realtime() / LOOP_S, head);
-	ensure(n <= ACCESS_LOG_ROOM - log->n);
-	memmove(log->buffer + at + n, log->buffer + at, log->n - at);
+	ensure(log->n - before + n <= BUFFER_BYTES);
+	memmove(log->buffer + at + n, log->buffer + at + before, log->n - at - before);
 	memcpy(log->buffer + at, head, n);
 	if (log->n == 0)
 		log->oldest = loop_now();
-	log->n += n;
+	log->n = log->n - before + n;
 }
 
 bool
@@ -129,7 +157,7 @@ access_log_room(struct access_log *log, size_t n)
 {
 	if (log->path == NULL)
 		return NULL;
-	if (log->fd < 0 || ACCESS_LOG_ROOM - log->n < n) {
+	if (log->fd < 0 || log->n + n > ACCESS_LOG_ROOM) {
 		log->dropped_n++;
 		return NULL;
 	}
@@ -139,7 +167,7 @@ access_log_room(struct access_log *log, size_t n)
 void
 access_log_added(struct access_log *log, size_t n, uint64_t now)
 {
-	ensure(n <= ACCESS_LOG_ROOM - log->n);
+	ensure(log->n + n <= ACCESS_LOG_ROOM);
 	if (log->n == 0)
 		log->oldest = now;
 	log->n += n;

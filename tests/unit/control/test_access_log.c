@@ -17,6 +17,7 @@
 
 #include "daemon/access_log.h"
 #include "daemon/loop.h"
+#include "run/record.h"
 
 enum {
 	PIPE_BYTES = 4096,
@@ -331,6 +332,78 @@ directives_in_pieces_are_no_lines(void **state)
 	assert_int_equal(l->log.buffered_n + l->log.dropped_n, 0);
 }
 
+/* Opened again and again while the file takes nothing: one set waits, beside all lines. */
+static void
+directives_do_not_pile_up(void **state)
+{
+	struct logged *l = *state;
+	size_t n, got = 0, room = 2 * ACCESS_LOG_ROOM;
+	char *all = calloc(1, room + 1), *head;
+	uint64_t lines_n;
+
+	assert_non_null(all);
+	assert_true(access_log_open(&l->log, l->pipe, &style_w3c));
+	access_log_flush(&l->log, loop_now());
+	pipe_read(l);
+	pipe_fill(l);
+	while (l->log.n + LINE_BYTES <= ACCESS_LOG_ROOM)
+		lines_put(l, 'a', 1);
+	n = l->log.n;
+	lines_n = l->log.written_n + l->log.buffered_n;
+	for (int i = 0; i < 100; i++)
+		assert_true(access_log_open(&l->log, l->pipe, &style_w3c));
+	assert_in_range(l->log.n, n, n + RECORD_W3C_HEAD_MAX);
+	assert_null(access_log_room(&l->log, LINE_BYTES)); /* full is full */
+	for (bool is_out = false; !is_out || got == 0;) {
+		ssize_t part = read(l->reader, all + got, room - got);
+
+		assert_true(part > 0);
+		got += (size_t)part;
+		is_out = access_log_flush(&l->log, loop_now());
+	}
+	got += (size_t)read(l->reader, all + got, room - got);
+	head = strstr(all, "#Software: ");
+	assert_non_null(head);
+	head_skip(head, "time c-ip\n");
+	assert_null(strstr(head + 1, "#Software: "));
+	assert_int_equal(l->log.written_n, lines_n);
+	assert_int_equal(l->log.dropped_n, 1);
+	free(all);
+}
+
+/* Its end is still awaited when the format changes for the second time. */
+static void
+a_half_line_ends_however_often_the_format_changes(void **state)
+{
+	struct logged *l = *state;
+
+	pipe_fill(l);
+	assert_true(access_log_open(&l->log, l->pipe, &style_combined));
+	assert_true(access_log_open(&l->log, l->pipe, &style_w3c));
+	assert_true(access_log_open(&l->log, l->pipe, &style_json));
+	pipe_read(l);
+	lines_put(l, 'b', 2);
+	assert_true(access_log_flush(&l->log, loop_now()));
+	pipe_read(l);
+	assert_int_equal(l->text[0], '\n');
+	assert_int_equal(lines_of(l->text + 1, 'b'), 2);
+	assert_int_equal(l->log.dropped_n, 6);
+}
+
+/* ... but has no place in another file. */
+static void
+the_end_of_a_half_line_stays_out_of_the_next_file(void **state)
+{
+	struct logged *l = *state;
+
+	pipe_fill(l);
+	assert_true(access_log_open(&l->log, l->pipe, &style_combined));
+	assert_true(access_log_open(&l->log, l->plain, &style_combined));
+	lines_put(l, 'b', 2);
+	assert_true(access_log_flush(&l->log, loop_now()));
+	assert_int_equal(lines_of(plain_read(l), 'b'), 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, logged_make, logged_end)
 
 int
@@ -347,6 +420,9 @@ main(void)
 		TEST(directives_stand_before_lines_that_follow),
 		TEST(directives_do_not_cut_a_line),
 		TEST(directives_in_pieces_are_no_lines),
+		TEST(directives_do_not_pile_up),
+		TEST(a_half_line_ends_however_often_the_format_changes),
+		TEST(the_end_of_a_half_line_stays_out_of_the_next_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
