@@ -62,13 +62,16 @@ took_text(uint64_t ns, char text[32])
 	return text;
 }
 
-/* A terminal obeys control bytes: nobody's request may give it orders. Returns the end. */
+/*
+ * A terminal obeys control bytes: nobody's request may give it orders. A backslash begins such a
+ * byte alone, so that different bytes look different. Returns the end.
+ */
 static char *
 put_shown(char *at, const uint8_t *b, size_t n)
 {
 	for (size_t i = 0; i < n && i < REQUEST_BYTES; i++)
-		at += b[i] > ' ' && b[i] < 0x7f ? sprintf(at, "%c", b[i])
-						: sprintf(at, "\\x%02X", b[i]);
+		at += b[i] > ' ' && b[i] < 0x7f && b[i] != '\\' ? sprintf(at, "%c", b[i])
+								: sprintf(at, "\\x%02X", b[i]);
 	if (n > REQUEST_BYTES)
 		at += sprintf(at, "..");
 	return at;
@@ -241,19 +244,40 @@ missed_tell(struct logs *logs)
 	logs->told_n = logs->recent->missed_n;
 }
 
+/* What is there. A data plane that has ended may have left its journals, or nothing. */
+static int
+show_present(struct logs *logs)
+{
+	bool is_running = logs->state.dataplane_pid != 0;
+
+	recent_read(logs->recent, on_record, logs);
+	if (!is_running && !logs->is_followed && logs->n == 0)
+		return ctl_failed(logs->ctl, "the data plane does not run, and the one before has "
+					     "left no such requests");
+	if (!logs->ctl->is_json)
+		printf("%-12s %3s %8s %-15s %-14s %s\n", "TIME (UTC)", "", "TOOK", "CLIENT",
+		       "SERVER", "REQUEST");
+	lines_print(logs);
+	missed_tell(logs);
+	if (is_running)
+		return CTL_DONE;
+	fflush(stdout);
+	fprintf(stderr, "penstockctl: the data plane does not run; %s\n",
+		logs->is_followed ? "its requests are shown when it does"
+				  : "these are the last requests of the one before");
+	return CTL_FAILED;
+}
+
 static int
 show(struct logs *logs)
 {
 	const struct timespec pause = { .tv_nsec = FOLLOW_MS * 1000000L };
+	int verdict = show_present(logs);
 
-	if (!logs->ctl->is_json)
-		printf("%-12s %3s %8s %-15s %-14s %s\n", "TIME (UTC)", "", "TOOK", "CLIENT",
-		       "SERVER", "REQUEST");
-	recent_read(logs->recent, on_record, logs);
-	lines_print(logs);
-	missed_tell(logs);
+	if (!logs->is_followed)
+		return verdict;
 	logs->most = 0; /* of what comes, all */
-	while (logs->is_followed && fflush(stdout) == 0) {
+	while (fflush(stdout) == 0) {
 		nanosleep(&pause, NULL);
 		if (logs->state.dataplane_fd < 0)
 			state_again(logs); /* it may start at any time */
@@ -349,7 +373,9 @@ const struct ctl_verb ctl_verb_logs = {
 		"log.\n"
 		"Times are UTC, of the request's first byte; lines are in the order in which "
 		"requests\n"
-		"ended. With --json an object a line, as in the access log.\n\n"
+		"ended. With --json an object a line, as in the access log. Exits 1 when no data "
+		"plane\n"
+		"runs, also when the one before has left requests to show.\n\n"
 		"Example: penstockctl logs -f --farm app --status 5xx\n",
 	.run = run,
 };

@@ -299,14 +299,24 @@ kill_id(const struct ctl *ctl, const char *id)
 	return killed_print(ctl, answer);
 }
 
+/* kill ID, which needs no --yes but may have it. NULL: a filter, or nothing. */
+static const char *
+id_of(int argc, char **argv)
+{
+	int at = argc > 2 && strcmp(argv[2], "--yes") == 0 ? 3 : 2;
+	bool is_alone = argc == 3 || (argc == 4 && (at == 3 || strcmp(argv[3], "--yes") == 0));
+
+	return is_alone && at < argc && strncmp(argv[at], "--", 2) != 0 ? argv[at] : NULL;
+}
+
 static int
 run_kill(const struct ctl *ctl, int argc, char **argv)
 {
 	bool is_sure = false;
 	json_t *request;
 
-	if (argc == 3 && strncmp(argv[2], "--", 2) != 0)
-		return kill_id(ctl, argv[2]);
+	if (id_of(argc, argv) != NULL)
+		return kill_id(ctl, id_of(argc, argv));
 	request = request_of(argc, argv, 2, &is_sure);
 	if (request == NULL)
 		return CTL_USAGE;
@@ -342,9 +352,9 @@ run(const struct ctl *ctl, int argc, char **argv)
 
 const struct ctl_verb ctl_verb_sessions = {
 	.name = "sessions",
-	.args = "[show ID | kill [ID] [--yes]] [--client ADDR] [--server ADDR] [--url PREFIX]\n"
-		"    [--listener NAME] [--farm NAME] [--older-than TIME] [--phase WORD] [--limit "
-		"N]",
+	.args = "[FILTER ...] [--limit N] | show ID | kill {ID | FILTER ...} [--yes]\n"
+		"    FILTER: [--client ADDR] [--server ADDR] [--url PREFIX] [--listener NAME]\n"
+		"    [--farm NAME] [--older-than TIME] [--phase WORD]",
 	.what = "print connections, what each waits for, TCP on both sides; or end them",
 	.help = FILTER_HELP
 	"  --limit N           no more than N are shown (100)\n"

@@ -135,6 +135,23 @@ verbs_answer_with_their_exit_codes(void **state)
 	assert_ctl("status --json", 0, "\"dataplane\": null");
 	assert_ctl("stats", 1, "the data plane does not run");
 	assert_ctl("servers", 0, "10.0.0.12:8080");
+	assert_ctl("logs", 1, "the data plane does not run");
+}
+
+/* The words of its help, each as it is written there. */
+static void
+kill_takes_what_its_help_says(void **state)
+{
+	(void)state;
+	assert_ctl("sessions kill 0-1", 1, "no data plane runs");
+	assert_ctl("sessions kill 0-1 --yes", 1, "no data plane runs");
+	assert_ctl("sessions kill --yes 0-1", 1, "no data plane runs");
+	assert_ctl("sessions kill --url /x", 1, "no data plane runs");
+	assert_ctl("sessions kill --yes --url /x", 1, "no data plane runs");
+	assert_ctl("sessions kill 0-1 0-2", 2, "'0-1' is not an option");
+	assert_ctl("sessions kill", 2, "kill takes the ID of a session, or a filter");
+	assert_ctl("sessions kill --yes", 2, "kill takes the ID of a session, or a filter");
+	assert_ctl("sessions --help", 0, "kill {ID | FILTER ...} [--yes]");
 }
 
 static void
@@ -395,6 +412,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(verbs_answer_with_their_exit_codes),
 		cmocka_unit_test(killing_takes_a_choice_and_a_word_more),
 		cmocka_unit_test(bash_completes_verbs_and_their_words),
+		cmocka_unit_test(kill_takes_what_its_help_says),
 		cmocka_unit_test(changes_are_told_applied_and_told_again),
 		cmocka_unit_test(servers_are_drained_and_listed),
 		cmocka_unit_test(explain_answers_offline_too),

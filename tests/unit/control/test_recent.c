@@ -246,7 +246,7 @@ static void
 some_requests(struct world *w)
 {
 	static const uint8_t near[4] = { 198, 51, 100, 7 }, far[4] = { 192, 0, 2, 9 };
-	struct journal_text text = { (const uint8_t *)"GET", (const uint8_t *)"/a\x1b[2J",
+	struct journal_text text = { (const uint8_t *)"GET", (const uint8_t *)"/a\x1b[2\\",
 				     (const uint8_t *)"www", (const uint8_t *)"u",
 				     (const uint8_t *)"" };
 
@@ -337,7 +337,7 @@ logs_are_for_people_and_programs(void **state)
 	assert_int_equal(lines_n(text), 4);
 	/* In the order of their ends; the terminal gets no order of the client's. */
 	assert_non_null(strstr(text, "08:23:40.123 404    1.5ms 192.0.2.9       app/b          GET "
-				     "www/a\\x1B[2J\n"
+				     "www/a\\x1B[2\\x5C\n"
 				     "08:23:39.123 504    2.50s 192.0.2.9       app/b          GET "
 				     "www/a\n"
 				     "                 receive timeout after 2 s from b:8080\n"));
@@ -364,6 +364,31 @@ logs_tells_what_is_wrong(void **state)
 	assert_non_null(strstr(logs_of(w, "--farm", 2), "takes a value"));
 	assert_non_null(strstr(logs_of(w, "app", 2), "not an option"));
 	assert_non_null(strstr(logs_of(w, "--colour red", 2), "not an option of logs"));
+}
+
+/* Exit 1, though what it left is shown. */
+static void
+logs_says_when_no_data_plane_runs(void **state)
+{
+	struct world *w = *state;
+	char *text;
+
+	config_write(w, CONF_GOOD);
+	control_start(w);
+	assert_non_null(strstr(logs_of(w, "", 1), "the data plane does not run, and the one before "
+						  "has left no such requests"));
+	text = logs_of(w, "--json", 1);
+	assert_non_null(strstr(text, "\"ok\": false"));
+	dataplane_start(w);
+	some_requests(w);
+	assert_int_equal(lines_n(logs_of(w, "", 0)), 6);
+	close(w->dataplane_lock); /* it ends */
+	w->dataplane_lock = -1;
+	text = logs_of(w, "", 1);
+	assert_int_equal(lines_n(text), 7);
+	assert_non_null(
+		strstr(text, "does not run; these are the last requests of the one before"));
+	assert_non_null(strstr(logs_of(w, "--url /none", 1), "no such requests"));
 }
 
 /* Over the end of one data plane and the start of the next. */
@@ -554,6 +579,7 @@ main(int argc, char **argv)
 		TEST(logs_shows_what_fits),
 		TEST(logs_are_for_people_and_programs),
 		TEST(logs_tells_what_is_wrong),
+		TEST(logs_says_when_no_data_plane_runs),
 		TEST(logs_follows),
 		TEST(farms_tell_state_work_and_the_last_failure),
 		TEST(farms_answer_without_a_data_plane),
