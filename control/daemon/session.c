@@ -11,7 +11,7 @@ enum {
 	MS_NS = 1000000,
 };
 
-/* What a client sent, as text: a byte that is no printable ASCII as \xNN. */
+/* What a client sent, as text: a byte that is no printable ASCII, and a backslash, as \xNN. */
 static json_t *
 bytes_json(const uint8_t *p, uint32_t n)
 {
@@ -19,7 +19,7 @@ bytes_json(const uint8_t *p, uint32_t n)
 	size_t at = 0;
 
 	for (uint32_t i = 0; i < n; i++) {
-		if (p[i] >= ' ' && p[i] < 0x7f)
+		if (p[i] >= ' ' && p[i] < 0x7f && p[i] != '\\')
 			text[at++] = (char)p[i];
 		else
 			at += (size_t)snprintf(text + at, 5, "\\x%02x", p[i]);
