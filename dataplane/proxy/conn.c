@@ -345,11 +345,11 @@ is_same(const struct conn *c, struct tcp_id id)
 	return c->leg.id.v == id.v && c->leg.id.v != 0;
 }
 
-/* What a server had sent before it went waits for its turn, and is read first. */
+/* What a server had sent before it went waits for its turn, or for room, and is read first. */
 static void
 after_run(struct proxy *p, struct conn *c, struct tcp_id id)
 {
-	if (is_same(c, id) && c->has_gone && (c->is_client || !c->is_awake)) {
+	if (is_same(c, id) && c->has_gone && (c->is_client || !(c->is_awake || c->is_held))) {
 		c->leg.end = LEG_GONE;
 		conn_on_gone(p, c);
 	}

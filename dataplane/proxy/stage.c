@@ -353,12 +353,12 @@ run_stage(struct proxy *p, struct body *b, enum body_verdict v, uint64_t room)
 		return BODY_FAULT;
 	case STAGE_ON:
 		if (b->held.bytes == 0)
-			return v == BODY_AGAIN && room == 0 ? BODY_WAIT : v;
+			return v == BODY_AGAIN && room == 0 ? BODY_ROOM : v;
 		break;
 	case STAGE_MORE:
 		break;
 	}
-	return b->made.bytes >= room ? BODY_WAIT : BODY_AGAIN;
+	return b->made.bytes >= room ? BODY_ROOM : BODY_AGAIN;
 }
 
 static enum body_verdict

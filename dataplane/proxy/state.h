@@ -99,6 +99,7 @@ struct conn {
 	bool is_client;
 	bool is_awake : 1;    /* in one of the two lists of conns with work left */
 	bool has_gone : 1;    /* over: TCP_EV_GONE; a server's bytes may still wait to be read */
+	bool is_held : 1;     /* a server's bytes wait for the client's room, or for buffers */
 	uint8_t method_asked; /* upstream: enum http_method of the request */
 	uint32_t requests_n;
 	uint32_t slot, incarnation; /* client: of the listener; upstream: of the server */
@@ -533,7 +534,8 @@ void step_reply_busy(struct proxy *p, struct conn *c);
 /* ---- stage.c ---- */
 
 enum body_verdict {
-	BODY_WAIT,	/* for input or room */
+	BODY_WAIT,	/* for input */
+	BODY_ROOM,	/* for room */
 	BODY_AGAIN,	/* the turn's bytes are used up */
 	BODY_DRY,	/* for buffers */
 	BODY_END,	/* all of it is in out */

@@ -179,6 +179,7 @@ relay_up(struct proxy *p, struct exch *e)
 	leg_note(p, &c->leg);
 	switch (v) {
 	case BODY_WAIT:
+	case BODY_ROOM:
 		relay_offer_client(p, e);
 		return;
 	case BODY_AGAIN:
@@ -259,8 +260,17 @@ relay_down(struct proxy *p, struct exch *e)
 		relay_join_tiny(p, &out);
 	leg_send(p, &c->leg, &out);
 	leg_note(p, &up->leg);
+	up->is_held = v == BODY_ROOM || v == BODY_DRY;
 	switch (v) {
 	case BODY_WAIT:
+		if (up->has_gone) {
+			up->leg.end = LEG_GONE;
+			exch_up_lost(p, e);
+			return;
+		}
+		relay_offer_up(p, e);
+		return;
+	case BODY_ROOM:
 		relay_offer_up(p, e);
 		return;
 	case BODY_AGAIN:

@@ -89,13 +89,20 @@ is_client_owing(const struct exch *e, const struct conn *client)
 	return client->leg.offered >= TWO_MSS;
 }
 
-/* Whether the server owes us bytes: the request is whole and the client can take an answer. */
+/*
+ * Whether the server owes us bytes: the request is whole and the client can take an answer, which
+ * does not wait here for its turn.
+ */
 static bool
 is_server_owing(const struct proxy *p, const struct exch *e)
 {
+	const struct conn *up;
+
 	if (e->state != EXCH_EXPECT_RESPONSE && e->state != EXCH_EXPECT_ENDS)
 		return false;
-	return e->body[DIR_UP].in_done && conn_at(p, e->up)->leg.offered >= TWO_MSS;
+	up = conn_at(p, e->up);
+	return e->body[DIR_UP].in_done && up->leg.offered >= TWO_MSS && !up->is_awake &&
+	       !up->has_gone;
 }
 
 static bool

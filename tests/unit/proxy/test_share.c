@@ -12,7 +12,10 @@ enum {
 	PAGE_BYTES = 100000,
 	PIECES = 3 * 16384, /* of a body, in the pipes between its stages */
 	TURNS_MOST = 20000,
+	WIDE_N = 60000,
 };
+
+#define WIDE "(wide and wide and wide and wide and wide and wide)"
 
 /* Each evaluation costs more than a turn has. */
 #define DEAR "^(a|a|a)+$"
@@ -239,6 +242,73 @@ bodies_share_a_turn_and_take_turns(void **state)
 	stand_close(s);
 }
 
+/* A slow client's page of WIDE_N bytes, which grows sevenfold; all of it has come from the server. */
+static struct stand *
+stand_of_wide(const char *head, const char *end, struct peer **c, struct peer **o)
+{
+	struct stand *s =
+		stand_of("<outboundRules><rule name='r'><match pattern='a'/>"
+			 "<action type='Rewrite' value='" WIDE "'/></rule></outboundRules>");
+	char page[WIDE_N];
+
+	for (uint32_t i = 0; i < WIDE_N; i++)
+		page[i] = i % 8 == 0 ? 'a' : '.';
+	s->client_room = 8 << 10;
+	asked(s, "GET / HTTP/1.1\r\nHost: h\r\n\r\n", c, o);
+	put(s, *o, "HTTP/1.1 200 OK\r\nDate: x\r\nContent-Type: text/html\r\n");
+	put(s, *o, head);
+	say_bytes(s, *o, page, WIDE_N);
+	put(s, *o, end);
+	run(s, S);
+	assert_int_equal(tcp_unacked(s->peer_side.tcp, (*o)->id), 0);
+	return s;
+}
+
+static void
+expect_all_of_it(struct stand *s, struct peer *c)
+{
+	uint32_t n = 0;
+
+	read_on(s, c);
+	run(s, S);
+	for (uint32_t i = 0; i + sizeof(WIDE) <= c->got_n; i++)
+		n += memcmp(c->got + i, WIDE, sizeof(WIDE) - 1) == 0;
+	assert_int_equal(n, WIDE_N / 8);
+}
+
+/* It does not fit yet: a client that reads slowly loses nothing by that. */
+static void
+a_page_that_waits_for_room_outlives_its_server(void **state)
+{
+	struct peer *c, *o;
+	struct stand *s = stand_of_wide("Transfer-Encoding: chunked\r\n\r\nea60\r\n",
+					"\r\n0\r\n\r\n", &c, &o);
+
+	(void)state;
+	cut(s, o);
+	run(s, S);
+	assert_int_equal(s->proxy->gauge.exchanges, 1);
+	expect_all_of_it(s, c);
+	expect_has(s, c, "0\r\n\r\n");
+	expect_record(s, 200, JOURNAL_CAUSE_NONE);
+	stand_close(s);
+}
+
+static void
+what_came_of_a_page_is_given_before_its_server_is_missed(void **state)
+{
+	struct peer *c, *o;
+	struct stand *s = stand_of_wide("Content-Length: 60001\r\n\r\n", "", &c, &o);
+
+	(void)state;
+	cut(s, o);
+	run(s, S);
+	expect_all_of_it(s, c);
+	expect_none(s, c, "0\r\n\r\n");
+	expect_record(s, 200, JOURNAL_CAUSE_UPSTREAM_RESET);
+	stand_close(s);
+}
+
 int
 main(void)
 {
@@ -248,6 +318,8 @@ main(void)
 		cmocka_unit_test(a_response_that_waits_outlives_its_server),
 		cmocka_unit_test(an_early_answer_goes_to_nobody_but_the_client),
 		cmocka_unit_test(bodies_share_a_turn_and_take_turns),
+		cmocka_unit_test(a_page_that_waits_for_room_outlives_its_server),
+		cmocka_unit_test(what_came_of_a_page_is_given_before_its_server_is_missed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
