@@ -2,7 +2,9 @@
  * top.c - looks at a run directory again and again, see top.h.
  *
  * Boards stay mapped from look to look; when another image runs, or another data plane, or after
- * some looks (overrides may have moved into a larger file), everything is opened anew.
+ * some looks (overrides may have moved into a larger file), everything is opened anew. A data plane
+ * that starts says who it is before its boards are there: whose counters they are, they say
+ * themselves, and rates are between counters of one life.
  */
 #include "ctl/top.h"
 
@@ -61,21 +63,15 @@ static const char *
 open_present(struct top *top)
 {
 	struct instance_facts facts;
-	bool is_another = false;
-	const char *why;
 
 	if (top->is_open && top->looks_n++ < LOOKS_MAX && state_facts(top->ctl->run, &facts) &&
 	    facts.started_ns == top->state.facts.started_ns &&
-	    facts.generation == top->state.facts.generation) {
+	    facts.generation == top->state.facts.generation &&
+	    !boards_are_stale(&top->boards, top->state.dataplane_fd)) {
 		top->state.facts = facts;
 		return NULL;
 	}
-	is_another = !top->is_open || !state_facts(top->ctl->run, &facts) ||
-		     facts.started_ns != top->state.facts.started_ns;
-	why = open_anew(top);
-	if (is_another)
-		top->now.at_ns = 0; /* its counters began at zero */
-	return why;
+	return open_anew(top);
 }
 
 /* ---- one look ---- */
@@ -89,6 +85,7 @@ look_at_lane(const struct top *top, uint32_t i, struct top_lane *ret_lane)
 	boards_lane_hist(b, i, "lane_move_pause", &pause);
 	*ret_lane = (struct top_lane){
 		.lane = i,
+		.life = boards_life(b, i),
 		.cpu = top->state.facts.lane[i].cpu,
 		.load = (uint32_t)boards_lane(b, i, "load"),
 		.requests = boards_lane(b, i, "proxy_exchanges"),
@@ -141,7 +138,9 @@ look(const struct top *top, struct top_look *ret_look)
 {
 	const struct img *img = &state_tables(&top->state)->img;
 
-	*ret_look = (struct top_look){ .at_ns = now_ns(), .server_n = img_n(img, IMG_SERVERS) };
+	*ret_look = (struct top_look){ .at_ns = now_ns(),
+				       .lane_n = top->lane_n,
+				       .server_n = img_n(img, IMG_SERVERS) };
 	for (uint32_t i = 0; i < top->lane_n; i++)
 		look_at_lane(top, i, &ret_look->lane[i]);
 	ret_look->server = calloc(ret_look->server_n + 1, sizeof(*ret_look->server));
@@ -153,6 +152,19 @@ look(const struct top *top, struct top_look *ret_look)
 }
 
 /* ---- between two looks ---- */
+
+/* Each lane's counters have gone on from there; those of another data plane began at zero. */
+static bool
+is_same_life(const struct top_look *now, const struct top_look *before)
+{
+	if (before->at_ns == 0 || before->lane_n != now->lane_n)
+		return false;
+	for (uint32_t i = 0; i < now->lane_n; i++) {
+		if (now->lane[i].life != before->lane[i].life)
+			return false;
+	}
+	return true;
+}
 
 static double
 rate(const struct top *top, uint64_t now, uint64_t before)
@@ -203,6 +215,10 @@ subtract(const struct board_hist *now, const struct board_hist *before, struct b
 static void
 compare(struct top *top)
 {
+	if (!is_same_life(&top->now, &top->before)) {
+		free(top->before.server);
+		top->before = (struct top_look){ 0 };
+	}
 	top->seconds =
 		top->before.at_ns != 0 ? (double)(top->now.at_ns - top->before.at_ns) / 1e9 : 0;
 	for (uint32_t i = 0; i < top->lane_n; i++) {
@@ -226,12 +242,7 @@ top_look(struct top *top)
 	if (why != NULL)
 		return why;
 	free(top->before.server);
-	if (top->now.at_ns != 0) {
-		top->before = top->now;
-	} else {
-		free(top->now.server);
-		top->before = (struct top_look){ 0 };
-	}
+	top->before = top->now;
 	look(top, &top->now);
 	compare(top);
 	return NULL;

@@ -13,6 +13,7 @@
 
 /* Counts are since the start of the data plane, rates between the last two looks. */
 struct top_lane {
+	uint64_t life;		  /* of the data plane whose counters these are; 0: none yet */
 	uint32_t lane, cpu, load; /* permille of a processor */
 	uint64_t requests, errors, clients, upstreams, in_progress, moves, pause_ns;
 	double requests_s, errors_s;
@@ -31,6 +32,7 @@ struct top_server {
 
 struct top_look {
 	uint64_t at_ns; /* monotonic; 0: none yet */
+	uint32_t lane_n;
 	struct top_lane lane[IMG_LANES_MAX];
 	struct top_server *server; /* [server_n], malloc's, in the order of the tables */
 	uint32_t server_n;
@@ -44,7 +46,7 @@ struct top {
 	bool is_open;
 	uint32_t looks_n; /* since it was opened */
 	uint32_t lane_n;
-	double seconds; /* between the looks; 0: there was only one */
+	double seconds; /* between the looks; 0: there was only one of this data plane */
 	struct top_look now, before;
 	struct board_hist request_time, turn_time; /* what came between them */
 };

@@ -25,6 +25,19 @@ boards_open(int dataplane_fd, uint32_t lane_n, struct boards *ret_boards)
 	}
 }
 
+bool
+boards_are_stale(const struct boards *boards, int dataplane_fd)
+{
+	char name[RUNDIR_NAME_MAX];
+
+	for (uint32_t i = 0; i < boards->n; i++) {
+		rundir_board_name(name, boards->view[i].head.lane);
+		if (rundir_map_is_stale(dataplane_fd, name, &boards->map[i]))
+			return true;
+	}
+	return false;
+}
+
 static uint64_t
 word(const struct board_view *view, const char *name, uint32_t element)
 {
@@ -54,6 +67,14 @@ view_of(const struct boards *boards, uint32_t lane)
 			return &boards->view[i];
 	}
 	return NULL;
+}
+
+uint64_t
+boards_life(const struct boards *boards, uint32_t lane)
+{
+	const struct board_view *view = view_of(boards, lane);
+
+	return view != NULL ? view->head.id : 0;
 }
 
 uint64_t

@@ -21,6 +21,12 @@ struct boards {
 /* Maps the boards of lanes 0 to lane_n - 1. */
 void boards_open(int dataplane_fd, uint32_t lane_n, struct boards *ret_boards);
 
+/* Another data plane has replaced one of them since. */
+bool boards_are_stale(const struct boards *boards, int dataplane_fd);
+
+/* board_head.id of a lane's board; 0: it is not there. */
+uint64_t boards_life(const struct boards *boards, uint32_t lane);
+
 /* Sum over the lanes of one element; lanes that do not have the name add nothing. */
 uint64_t boards_sum(const struct boards *boards, const char *name, uint32_t element);
 
