@@ -399,6 +399,8 @@ void time_arm(struct tcp *tcp, struct tcp_conn *conn, uint64_t at_ns);
 void time_expire(struct tcp *tcp, uint64_t now);
 /* Restarts the retransmission timer for what is in flight, or stops it. */
 void time_restart_rto(struct tcp *tcp, struct tcp_conn *conn, uint64_t now);
+/* The timeout alone, of what was sent at since_ns: no probe before it. */
+void time_rto_since(struct tcp *tcp, struct tcp_conn *conn, uint64_t since_ns, uint64_t now);
 /* More has gone: the tail probe comes earlier, if that is earlier (RFC 8985, 7.2); never later. */
 void time_probe_sooner(struct tcp *tcp, struct tcp_conn *conn, uint64_t now);
 void time_ack_later(struct tcp *tcp, struct tcp_conn *conn, uint64_t now);

@@ -181,7 +181,7 @@ send_span(struct tcp *tcp, struct tcp_conn *conn, uint32_t i, struct emit *e, ui
 static bool
 send_again(struct tcp *tcp, struct tcp_conn *conn, uint64_t now, struct tcp_out *out)
 {
-	bool has_sent = false;
+	bool has_sent = false, has_sent_head = false;
 
 	for (uint32_t i = conn->span; conn->lost_bytes > 0; i = span_at(tcp, i)->next) {
 		struct span *s = span_at(tcp, i);
@@ -200,11 +200,14 @@ send_again(struct tcp *tcp, struct tcp_conn *conn, uint64_t now, struct tcp_out 
 		if (!send_span(tcp, conn, i, &e, len, now, out))
 			return false;
 		has_sent = true;
+		has_sent_head = has_sent_head || seq_eq(e.seq, conn->snd_una);
 	}
 	if (has_sent) {
 		span_join(tcp, conn);
 		if (conn->rto_at == UINT64_MAX)
 			time_restart_rto(tcp, conn, now);
+		else if (has_sent_head && !conn_has(conn, CONN_RACK_TIMER | CONN_TLP_TIMER))
+			time_rto_since(tcp, conn, now, now);
 	}
 	return true;
 }

@@ -24,17 +24,28 @@ user_timeout(const struct tcp *tcp)
 }
 
 void
-time_restart_rto(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
+time_rto_since(struct tcp *tcp, struct tcp_conn *conn, uint64_t since_ns, uint64_t now)
 {
-	uint64_t give_up = conn->una_ns + user_timeout(tcp), wait_ns;
+	uint64_t give_up = conn->una_ns + user_timeout(tcp);
+
+	conn->rto_at = since_ns + rtt_backed_off(&conn->rtt, conn->tries);
+	if (conn->rto_at < now)
+		conn->rto_at = now;
+	if (conn->rto_at > give_up && give_up > now)
+		conn->rto_at = give_up;
+	time_arm(tcp, conn, conn->rto_at);
+}
+
+static void
+restart_since(struct tcp *tcp, struct tcp_conn *conn, uint64_t since_ns, uint64_t now)
+{
+	uint64_t wait_ns;
 
 	if (conn_flight(conn) == 0) {
 		conn->rto_at = UINT64_MAX;
 		return;
 	}
-	conn->rto_at = now + rtt_backed_off(&conn->rtt, conn->tries);
-	if (conn->rto_at > give_up && give_up > now)
-		conn->rto_at = give_up;
+	time_rto_since(tcp, conn, since_ns, now);
 	conn->flags &= ~(uint32_t)(CONN_RACK_TIMER | CONN_TLP_TIMER);
 	wait_ns = tlp_wait(tcp, conn);
 	if (wait_ns != 0) { /* RFC 8985, 7.2: the probe comes before the timeout, or in its place */
@@ -45,6 +56,12 @@ time_restart_rto(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 	if (conn->repair != INDEX_NONE)
 		rack_arm(tcp, conn, repair_of(tcp, conn));
 	time_arm(tcp, conn, conn->rto_at);
+}
+
+void
+time_restart_rto(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
+{
+	restart_since(tcp, conn, now, now);
 }
 
 void
@@ -121,16 +138,22 @@ is_given_up(const struct tcp *tcp, const struct tcp_conn *conn, uint64_t now)
 	return now - since >= user_timeout(tcp);
 }
 
-/* RFC 8985, 6.3: what was late is lost now; the timeout begins anew. */
+/*
+ * RFC 8985, 6.3: what was late is lost now. The timeout goes on from when the head was sent or
+ * reached, for the window may not let anything go; where it lets the head go, it begins anew.
+ */
 static void
 on_rack_due(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 {
 	struct repair *r = repair_of(tcp, conn);
+	uint64_t since = conn->una_ns;
 
 	conn->flags &= ~(uint32_t)CONN_RACK_TIMER;
 	if (r != NULL) /* else restored where records had run out */
 		r->due_ns = 0;
-	time_restart_rto(tcp, conn, now);
+	if (conn->span != INDEX_NONE && span_at(tcp, conn->span)->sent_ns > since)
+		since = span_at(tcp, conn->span)->sent_ns;
+	restart_since(tcp, conn, since, now);
 	if (rack_mark_lost(tcp, conn, now)) {
 		loss_begin(tcp, conn, now);
 		conn_dirty(tcp, conn);

@@ -41,14 +41,6 @@ mark_last(struct tcp *tcp, struct tcp_conn *conn)
 	return true;
 }
 
-/* No probe can be made: the timeout comes, and no probe's time before it again. */
-static void
-wait_for_timeout(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
-{
-	conn->rto_at = now + rtt_backed_off(&conn->rtt, conn->tries);
-	time_arm(tcp, conn, conn->rto_at);
-}
-
 void
 tlp_on_due(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 {
@@ -58,7 +50,7 @@ tlp_on_due(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 		      conn->snd_wnd - flight >= (unsent < conn->mss ? unsent : conn->mss);
 
 	if (r == NULL || (!is_new && !mark_last(tcp, conn))) {
-		wait_for_timeout(tcp, conn, now);
+		time_rto_since(tcp, conn, now, now); /* no probe can be made */
 		return;
 	}
 	COUNT(tcp, tcp_tx_tail_probes);

@@ -306,20 +306,6 @@ probe_keeps_to_the_window(void **state)
 	peer_drop(&p);
 }
 
-/* 7.3: the timeout follows the probe, and counts from it. */
-static void
-timeout_comes_after_the_probe(void **state)
-{
-	struct peer p = peer_sent(2, (struct peer_conf){ 0 });
-
-	(void)state;
-	peer_expect(&p, .at_ms = 200, .seq = peer_at(1), .n = MSS);
-	peer_expect(&p, .at_ms = 500, .seq = peer_at(0), .n = MSS);
-	assert_true(peer_info(&p).has_timed_out);
-	assert_int_equal(p.count.tcp_timeouts, 1);
-	peer_drop(&p);
-}
-
 /* What a person is shown of a repair. */
 static void
 repair_is_shown(void **state)
@@ -522,54 +508,6 @@ ack_that_tells_of_further_losses_earns_no_segment_more(void **state)
 	peer_drop(&p);
 }
 
-/* Away for so long: goes on in the same engine. */
-static void
-take_over(struct peer *p, uint32_t at_ms)
-{
-	static uint64_t bytes[20000];
-	size_t n = tcp_save_size(p->tcp, p->id);
-
-	assert_in_range(n, 1, sizeof(bytes));
-	tcp_save(p->tcp, p->id, bytes);
-	tcp_forget(p->tcp, p->id);
-	peer_wait(p, at_ms);
-	p->id = tcp_restore(p->tcp, bytes, n, 9, p->now);
-	assert_int_not_equal(p->id.v, 0);
-	peer_advance(p);
-}
-
-/* While nobody listens nothing is lost: what has come meanwhile is read first. */
-static void
-pause_of_a_takeover_is_no_timeout(void **state)
-{
-	struct peer p = peer_sent(10, (struct peer_conf){ .no_sack = false });
-
-	(void)state;
-	take_over(&p, 3000);
-	peer_expect_quiet(&p);
-	peer_send(&p, .at_ms = 3001, .ack = peer_at(10));
-	assert_int_equal(p.count.tcp_timeouts, 0);
-	assert_int_equal(p.count.tcp_tx_again, 0);
-	peer_drop(&p);
-}
-
-/* ... nor is what a reordering window waits for; but it is not forgotten. */
-static void
-pause_of_a_takeover_is_no_reordering_window(void **state)
-{
-	struct peer p = peer_sent(10, (struct peer_conf){ .no_sack = false });
-
-	(void)state;
-	peer_send(&p, .at_ms = 100, .ack = 5000, .sack = { { peer_at(1), peer_at(2) } });
-	peer_ignore(&p);
-	take_over(&p, 1000);
-	peer_expect_quiet(&p);
-	assert_int_equal(p.count.tcp_tx_again, 0);
-	peer_wait(&p, 1200);
-	peer_expect(&p, .seq = 5000, .n = MSS);
-	peer_drop(&p);
-}
-
 int
 main(void)
 {
@@ -591,7 +529,6 @@ main(void)
 		cmocka_unit_test(silent_fin_is_probed),
 		cmocka_unit_test(recovery_is_not_probed),
 		cmocka_unit_test(probe_keeps_to_the_window),
-		cmocka_unit_test(timeout_comes_after_the_probe),
 		cmocka_unit_test(repair_is_shown),
 		cmocka_unit_test(needless_retransmission_widens_the_window),
 		cmocka_unit_test(wider_window_outlives_the_flight),
@@ -601,8 +538,6 @@ main(void)
 		cmocka_unit_test(window_after_a_recovery_is_the_threshold),
 		cmocka_unit_test(bare_duplicate_tells_of_both_copies),
 		cmocka_unit_test(ack_that_tells_of_further_losses_earns_no_segment_more),
-		cmocka_unit_test(pause_of_a_takeover_is_no_timeout),
-		cmocka_unit_test(pause_of_a_takeover_is_no_reordering_window),
 	};
 
 	return cmocka_run_group_tests_name("RFC 8985, 6937: repair by time", test, NULL, NULL);
