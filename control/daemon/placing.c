@@ -85,14 +85,35 @@ lane_n_of(const struct daemon *daemon, const struct instance_facts *facts)
 	return facts != NULL ? facts->lane_n : daemon->overrides.runtime.head.lane_n;
 }
 
-/* NULL: the request can be carried out; *ret_cpu is ABI_NONE for where the lane began. */
+/* What the data plane says of a processor; NULL: nothing, or there is none. */
+static const struct instance_core *
+core_seen(const struct instance_facts *facts, uint32_t cpu)
+{
+	for (uint32_t i = 0; facts != NULL && i < IMG_CORES_MAX; i++) {
+		if (facts->core[i].cpu == cpu && facts->core[i].state != INSTANCE_CORE_NONE)
+			return &facts->core[i];
+	}
+	return NULL;
+}
+
+/* A lane and where it is sent. */
+struct place {
+	uint32_t lane;
+	uint32_t cpu; /* ABI_NONE: where it began */
+};
+
+/*
+ * NULL: the request can be carried out.
+ *   added  a processor that is added in the same moment: what is said of it is of before
+ */
 static json_t *
 lane_check(const struct daemon *daemon, const struct instance_facts *facts, const json_t *request,
-	   uint32_t *ret_cpu)
+	   uint32_t added, struct place *ret_place)
 {
 	const json_t *number = json_object_get(request, "lane"),
 		     *where = json_object_get(request, "cpu");
 	json_int_t lane = json_integer_value(number);
+	const struct instance_core *seen;
 	uint32_t cpu = ABI_NONE;
 	struct core core;
 
@@ -102,20 +123,47 @@ lane_check(const struct daemon *daemon, const struct instance_facts *facts, cons
 		return socket_error("there is no lane %lld; penstockctl lanes lists them",
 				    (long long)lane);
 	core = core_of(daemon, facts, cpu);
+	seen = core_seen(facts, cpu);
 	if (cpu != ABI_NONE && !has_lanes(&core))
 		return socket_error("processor %u runs no lanes; penstockctl cores lists those "
 				    "that do, cores add %u makes it one of them",
 				    cpu, cpu);
-	*ret_cpu = cpu;
+	if (seen != NULL && seen->state == INSTANCE_CORE_FAILED && cpu != added)
+		return socket_error("processor %u runs no lanes: its thread cannot be started "
+				    "(%s); penstockctl cores lists those that do",
+				    cpu, strerror((int)seen->err));
+	*ret_place = (struct place){ .lane = (uint32_t)lane, .cpu = cpu };
 	return NULL;
 }
 
-static void
-lane_put(struct daemon *daemon, const json_t *request, uint32_t cpu)
+/* All of the lanes of a list, or none; NULL: done. */
+static json_t *
+lanes_put(struct daemon *daemon, const struct instance_facts *facts, const json_t *lanes,
+	  uint32_t added)
 {
-	json_int_t lane = json_integer_value(json_object_get(request, "lane"));
+	struct place place[IMG_LANES_MAX];
+	bool is_named[IMG_LANES_MAX] = { false };
+	uint32_t n = 0;
+	const json_t *one;
+	size_t i;
 
-	runtime_put_lane_cpu(&daemon->overrides.runtime, (uint32_t)lane, cpu);
+	if (lanes != NULL && !json_is_array(lanes))
+		return socket_error("\"lanes\" is a list of lanes, each with its \"cpu\"");
+	json_array_foreach(lanes, i, one)
+	{
+		struct place at;
+		json_t *error = lane_check(daemon, facts, one, added, &at);
+
+		if (error != NULL)
+			return error;
+		if (is_named[at.lane])
+			return socket_error("lane %u is sent twice", at.lane);
+		is_named[at.lane] = true;
+		place[n++] = at;
+	}
+	for (uint32_t k = 0; k < n; k++)
+		runtime_put_lane_cpu(&daemon->overrides.runtime, place[k].lane, place[k].cpu);
+	return NULL;
 }
 
 json_t *
@@ -123,37 +171,19 @@ placing_lane(struct daemon *daemon, const json_t *request)
 {
 	struct instance_facts known;
 	const struct instance_facts *facts = daemon_facts(daemon, &known) ? &known : NULL;
-	uint32_t cpu;
-	json_t *error = lane_check(daemon, facts, request, &cpu);
+	json_t *lanes = json_object_get(request, "lanes"), *error;
+	struct place place;
 
+	if (lanes != NULL) {
+		error = lanes_put(daemon, facts, lanes, ABI_NONE);
+		return error != NULL ? error : json_pack("{s:b, s:O}", "ok", 1, "lanes", lanes);
+	}
+	error = lane_check(daemon, facts, request, ABI_NONE, &place);
 	if (error != NULL)
 		return error;
-	lane_put(daemon, request, cpu);
+	runtime_put_lane_cpu(&daemon->overrides.runtime, place.lane, place.cpu);
 	return json_pack("{s:b, s:O, s:O}", "ok", 1, "lane", json_object_get(request, "lane"),
 			 "cpu", json_object_get(request, "cpu"));
-}
-
-/* All of the lanes of a request, or none; NULL: done. */
-static json_t *
-lanes_put(struct daemon *daemon, const struct instance_facts *facts, const json_t *lanes)
-{
-	const json_t *one;
-	json_t *error;
-	uint32_t cpu;
-	size_t i;
-
-	json_array_foreach(lanes, i, one)
-	{
-		error = lane_check(daemon, facts, one, &cpu);
-		if (error != NULL)
-			return error;
-	}
-	json_array_foreach(lanes, i, one)
-	{
-		lane_check(daemon, facts, one, &cpu);
-		lane_put(daemon, one, cpu);
-	}
-	return NULL;
 }
 
 /* ---- cores ---- */
@@ -167,6 +197,18 @@ core_put(struct daemon *daemon, const struct core *core, bool runs)
 						       : RUNTIME_CORE_RELEASED;
 
 	return runtime_put_core(&daemon->overrides.runtime, core->cpu, said);
+}
+
+/* What sent lanes to a processor that is released counts no more, also when it is added again. */
+static void
+lanes_forget(struct daemon *daemon, uint32_t cpu)
+{
+	struct runtime *runtime = &daemon->overrides.runtime;
+
+	for (uint32_t lane = 0; lane < runtime->head.lane_n; lane++) {
+		if (runtime_lane_cpu(runtime, lane) == cpu)
+			runtime_put_lane_cpu(runtime, lane, ABI_NONE);
+	}
 }
 
 json_t *
@@ -198,11 +240,14 @@ placing_core(struct daemon *daemon, const json_t *request)
 				    cpu);
 	if (!core_put(daemon, &core, json_is_true(wanted)))
 		return socket_error("too many processors were added and released already");
-	error = lanes_put(daemon, facts, json_object_get(request, "lanes"));
+	error = lanes_put(daemon, facts, json_object_get(request, "lanes"),
+			  has_lanes(&core) ? ABI_NONE : cpu);
 	if (error != NULL) {
 		runtime_put_core(&daemon->overrides.runtime, cpu, core.said);
 		return error;
 	}
+	if (json_is_false(wanted))
+		lanes_forget(daemon, cpu);
 	return json_pack("{s:b, s:I, s:O, s:b}", "ok", 1, "cpu", (json_int_t)cpu, "runs", wanted,
 			 "was", has_lanes(&core));
 }
@@ -239,8 +284,14 @@ key_of(const char *name)
 	return key;
 }
 
-json_t *
-placing_tune(struct daemon *daemon, const json_t *request)
+struct setting {
+	enum runtime_tune key;
+	uint64_t v;
+};
+
+/* NULL: it can be carried out. */
+static json_t *
+setting_check(const json_t *request, struct setting *ret_setting)
 {
 	const char *name = json_string_value(json_object_get(request, "key"));
 	const json_t *value = json_object_get(request, "value");
@@ -260,6 +311,53 @@ placing_tune(struct daemon *daemon, const json_t *request)
 			       : socket_error("%s goes from %llu to %llu %s", name,
 					      (unsigned long long)k->least,
 					      (unsigned long long)k->most, k->unit);
-	runtime_put_tune(&daemon->overrides.runtime, key, v);
-	return json_pack("{s:b, s:s, s:O}", "ok", 1, "key", name, "value", value);
+	*ret_setting = (struct setting){ .key = key, .v = v };
+	return NULL;
+}
+
+/* All of a list, or none; NULL: done. */
+static json_t *
+settings_put(struct daemon *daemon, const json_t *list)
+{
+	struct setting setting[RUNTIME_TUNES];
+	bool is_named[RUNTIME_TUNES] = { false };
+	uint32_t n = 0;
+	const json_t *one;
+	size_t i;
+
+	if (json_array_size(list) == 0)
+		return socket_error("\"settings\" is a list of keys, each with its \"value\"");
+	json_array_foreach(list, i, one)
+	{
+		struct setting at;
+		json_t *error = setting_check(one, &at);
+
+		if (error != NULL)
+			return error;
+		if (is_named[at.key])
+			return socket_error("%s is set twice", runtime_tune_key(at.key)->name);
+		is_named[at.key] = true;
+		setting[n++] = at;
+	}
+	for (uint32_t k = 0; k < n; k++)
+		runtime_put_tune(&daemon->overrides.runtime, setting[k].key, setting[k].v);
+	return NULL;
+}
+
+json_t *
+placing_tune(struct daemon *daemon, const json_t *request)
+{
+	json_t *list = json_object_get(request, "settings"), *error;
+	struct setting setting;
+
+	if (list != NULL) {
+		error = settings_put(daemon, list);
+		return error != NULL ? error : json_pack("{s:b, s:O}", "ok", 1, "settings", list);
+	}
+	error = setting_check(request, &setting);
+	if (error != NULL)
+		return error;
+	runtime_put_tune(&daemon->overrides.runtime, setting.key, setting.v);
+	return json_pack("{s:b, s:O, s:O}", "ok", 1, "key", json_object_get(request, "key"),
+			 "value", json_object_get(request, "value"));
 }

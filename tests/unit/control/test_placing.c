@@ -5,6 +5,8 @@
 #include "confs.h"
 #include "world.h"
 
+#include <errno.h>
+
 static const struct runtime *
 runtime(const struct world *w)
 {
@@ -199,6 +201,109 @@ no_lane_is_sent_to_the_core_that_is_released(void **state)
 	assert_int_equal(runtime_lane_cpu(runtime(w), 1), ABI_NONE);
 }
 
+/* Lanes 1 and `lane`, to these processors. */
+static const char *
+two_lanes(struct world *w, int to_one, int lane, int to)
+{
+	return error_of(
+		ask(w, json_pack("{s:s, s:[{s:i, s:i}, {s:i, s:i}]}", "verb", "lane", "lanes",
+				 "lane", 1, "cpu", to_one, "lane", lane, "cpu", to)));
+}
+
+static void
+several_lanes_go_together_or_not_at_all(void **state)
+{
+	struct world *w = *state;
+
+	begin(w);
+	has(two_lanes(w, 2, 9, 2), "no lane 9");
+	has(two_lanes(w, 2, 0, 5), "processor 5 runs no lanes");
+	has(two_lanes(w, 2, 1, 3), "lane 1 is sent twice");
+	has(error_of(ask(w, json_pack("{s:s, s:i}", "verb", "lane", "lanes", 1))), "is a list");
+	assert_int_equal(runtime_lane_cpu(runtime(w), 1), ABI_NONE);
+	assert_null(two_lanes(w, 2, 0, 3));
+	assert_int_equal(runtime_lane_cpu(runtime(w), 1), 2);
+	assert_int_equal(runtime_lane_cpu(runtime(w), 0), 3);
+}
+
+/* Core 6 was added, and its thread could not be started. */
+static void
+fail_core_6(struct world *w)
+{
+	assert_null(core(w, 6, true));
+	w->facts.core[8].state = INSTANCE_CORE_FAILED;
+	w->facts.core[8].err = EPERM;
+	instance_put(w->instance_map.p, &w->facts);
+}
+
+static void
+no_lane_is_sent_to_a_core_that_failed(void **state)
+{
+	struct world *w = *state;
+
+	begin(w);
+	fail_core_6(w);
+	has(error_of(ask(w, json_pack("{s:s, s:i, s:i}", "verb", "lane", "lane", 1, "cpu", 6))),
+	    "its thread cannot be started (Operation not permitted)");
+	has(two_lanes(w, 2, 0, 6), "cannot be started");
+	has(core_and_lane(w, 6, true, 1, 6), "cannot be started");
+	assert_int_equal(runtime_lane_cpu(runtime(w), 1), ABI_NONE);
+}
+
+/* What the data plane said of it before is not about this order. */
+static void
+a_core_that_failed_and_was_released_can_be_tried_again(void **state)
+{
+	struct world *w = *state;
+
+	begin(w);
+	fail_core_6(w);
+	assert_null(error_of(
+		ask(w, json_pack("{s:s, s:i, s:b}", "verb", "core", "cpu", 6, "runs", 0))));
+	assert_null(core_and_lane(w, 6, true, 1, 6));
+	assert_int_equal(runtime_lane_cpu(runtime(w), 1), 6);
+}
+
+/* Else the lane would go there by surprise when somebody adds the core again. */
+static void
+a_released_core_takes_the_orders_of_its_lanes_along(void **state)
+{
+	struct world *w = *state;
+
+	begin(w);
+	assert_null(core_and_lane(w, 5, true, 1, 5));
+	obey(w);
+	assert_null(two_lanes(w, 5, 0, 3));
+	assert_null(core(w, 5, false));
+	assert_int_equal(runtime_lane_cpu(runtime(w), 1), ABI_NONE);
+	assert_int_equal(runtime_lane_cpu(runtime(w), 0), 3);
+}
+
+/* burst and another key. */
+static const char *
+two_keys(struct world *w, int burst, const char *key, int value)
+{
+	return error_of(
+		ask(w, json_pack("{s:s, s:[{s:s, s:i}, {s:s, s:i}]}", "verb", "tune", "settings",
+				 "key", "burst", "value", burst, "key", key, "value", value)));
+}
+
+static void
+several_keys_are_set_together_or_not_at_all(void **state)
+{
+	struct world *w = *state;
+
+	begin(w);
+	has(two_keys(w, 16, "spin", -1), "spin goes from 0");
+	has(two_keys(w, 16, "bust", 1), "no key 'bust'");
+	has(two_keys(w, 16, "burst", 8), "burst is set twice");
+	has(error_of(ask(w, json_pack("{s:s, s:[]}", "verb", "tune", "settings"))), "is a list");
+	assert_true(runtime_tune(runtime(w), RUNTIME_TUNE_BURST) == RUNTIME_TUNE_UNSAID);
+	assert_null(two_keys(w, 16, "spin", 5));
+	assert_int_equal(runtime_tune(runtime(w), RUNTIME_TUNE_BURST), 16);
+	assert_int_equal(runtime_tune(runtime(w), RUNTIME_TUNE_SPIN), 5);
+}
+
 static void
 keys_are_tuned_within_their_bounds(void **state)
 {
@@ -245,6 +350,11 @@ main(void)
 		TEST(a_released_core_sends_its_lanes_in_the_same_moment_or_not_at_all),
 		TEST(an_added_core_gets_its_lanes_in_the_same_moment),
 		TEST(no_lane_is_sent_to_the_core_that_is_released),
+		TEST(several_lanes_go_together_or_not_at_all),
+		TEST(no_lane_is_sent_to_a_core_that_failed),
+		TEST(a_core_that_failed_and_was_released_can_be_tried_again),
+		TEST(a_released_core_takes_the_orders_of_its_lanes_along),
+		TEST(several_keys_are_set_together_or_not_at_all),
 		TEST(keys_are_tuned_within_their_bounds),
 		TEST(what_was_said_outlives_a_restart_and_a_larger_runtime),
 	};
