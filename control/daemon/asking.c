@@ -130,6 +130,23 @@ look_at(struct asking *asking, uint32_t i)
 		lane->is_done = true;
 }
 
+/* What became of an order, for the log; requests.c has told who gave it. */
+static void
+result_say(const struct asking *asking, uint32_t silent_n)
+{
+	const struct asking_question *q = &asking->question;
+
+	if (q->kind == ASK_KIND_KILL)
+		say("sessions killed: %llu%s", (unsigned long long)asking->found_n,
+		    silent_n > 0 ? "; not all lanes have told so far" : "");
+	else if (q->kind == ASK_KIND_CAPTURE)
+		say("capture %llu has begun on all lanes but %u", (unsigned long long)q->capture_id,
+		    silent_n);
+	else if (q->kind == ASK_KIND_CAPTURE_END)
+		say("capture %llu has ended on all lanes but %u", (unsigned long long)q->capture_id,
+		    silent_n);
+}
+
 json_t *
 asking_advance(struct asking *asking, uint64_t now, uint64_t *ret_client_id)
 {
@@ -157,11 +174,9 @@ asking_advance(struct asking *asking, uint64_t now, uint64_t *ret_client_id)
 	if (asking->question.kind == ASK_KIND_CAPTURE)
 		json_object_set_new(answer, "capture",
 				    json_integer((json_int_t)asking->question.capture_id));
-	if (asking->question.kind == ASK_KIND_KILL) {
+	if (asking->question.kind == ASK_KIND_KILL)
 		json_object_set_new(answer, "killed", json_integer((json_int_t)asking->found_n));
-		say("sessions killed: %llu%s", (unsigned long long)asking->found_n,
-		    silent_n > 0 ? "; not all lanes have told so far" : "");
-	}
+	result_say(asking, silent_n);
 	return answer;
 }
 

@@ -1,12 +1,14 @@
 /*
  * requests.c - the verbs of the control socket; README.md describes them for people.
  */
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "conf/value.h"
 #include "daemon/daemon.h"
 #include "daemon/placing.h"
+#include "daemon/say.h"
 
 const char *
 request_text(const json_t *request, const char *key)
@@ -79,13 +81,34 @@ is_one_of(const char *verb, const char *const *list)
 	return *list != NULL;
 }
 
-json_t *
-requests_answer(void *ctx, const json_t *request, uint64_t client_id)
+/*
+ * The log says of each order who gave it, what it was and what became of it. Of one whose answer
+ * comes later: that it begins, for we may not live to see how it ends.
+ */
+static void
+audit(const struct daemon *daemon, const json_t *request, uint64_t client_id, const json_t *answer)
+{
+	const struct socket_client *client = socket_client(&daemon->socket, client_id);
+	char *what = json_dumps(request, JSON_COMPACT | JSON_ENSURE_ASCII);
+	char *why = json_dumps(json_object_get(answer, "error"),
+			       JSON_COMPACT | JSON_ENSURE_ASCII | JSON_ENCODE_ANY);
+
+	say("order of uid %u, pid %u %s%s: %s", client != NULL ? client->uid : UINT32_MAX,
+	    client != NULL ? client->pid : 0,
+	    answer == NULL				  ? "begins"
+	    : json_is_true(json_object_get(answer, "ok")) ? "is done"
+							  : "is refused, ",
+	    why != NULL ? why : "", what != NULL ? what : "?");
+	free(what);
+	free(why);
+}
+
+static json_t *
+answer_of(struct daemon *daemon, const json_t *request, uint64_t client_id)
 {
 	static const char *const of_tables[] = { "server",  "lane",	   "core",
 						 "tune",    "sessions",	   "kill",
 						 "capture", "capture_end", NULL };
-	struct daemon *daemon = ctx;
 	const char *verb = request_text(request, "verb");
 
 	if (verb == NULL)
@@ -116,4 +139,18 @@ requests_answer(void *ctx, const json_t *request, uint64_t client_id)
 	return socket_error("there is no verb '%s'; use apply, server, lane, core, tune, sessions, "
 			    "kill, capture, capture_end or status",
 			    verb);
+}
+
+json_t *
+requests_answer(void *ctx, const json_t *request, uint64_t client_id)
+{
+	static const char *const orders[] = { "apply", "server",  "lane",	 "core", "tune",
+					      "kill",  "capture", "capture_end", NULL };
+	struct daemon *daemon = ctx;
+	const char *verb = request_text(request, "verb");
+	json_t *answer = answer_of(daemon, request, client_id);
+
+	if (verb != NULL && is_one_of(verb, orders))
+		audit(daemon, request, client_id, answer);
+	return answer;
 }

@@ -2,13 +2,11 @@
  * requests_sessions.c - the verbs of the control socket that are about sessions: which of them,
  * and what becomes of those.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "abi/capture.h"
 #include "conf/value.h"
 #include "daemon/daemon.h"
-#include "daemon/say.h"
 
 /* "10.0.0.1" or "10.0.0.1:443". */
 static bool
@@ -166,29 +164,15 @@ request_sessions(struct daemon *daemon, const json_t *request, uint64_t client_i
 	return ask_lanes(daemon, request, client_id, &q);
 }
 
-/* The log says what was asked before it is done: also when we do not live to see how it ended. */
-static void
-audit(const char *what, const json_t *request)
-{
-	char *text = json_dumps(request, JSON_COMPACT | JSON_ENSURE_ASCII);
-
-	say("%s: %s", what, text != NULL ? text : "?");
-	free(text);
-}
-
 json_t *
 request_kill(struct daemon *daemon, const json_t *request, uint64_t client_id)
 {
 	struct asking_question q = { .kind = ASK_KIND_KILL };
-	json_t *error;
 
 	if (request_text(request, "id") == NULL && !json_is_true(json_object_get(request, "all")))
 		return socket_error("a filter may fit many sessions; kill needs \"id\", or "
 				    "\"all\": true");
-	error = ask_lanes(daemon, request, client_id, &q);
-	if (error == NULL)
-		audit("sessions are to be killed", request);
-	return error;
+	return ask_lanes(daemon, request, client_id, &q);
 }
 
 json_t *
@@ -197,7 +181,6 @@ request_capture(struct daemon *daemon, const json_t *request, uint64_t client_id
 	json_int_t seconds = json_integer_value(json_object_get(request, "seconds"));
 	json_int_t snap = json_integer_value(json_object_get(request, "snap"));
 	struct asking_question q = { .kind = ASK_KIND_CAPTURE };
-	json_t *error;
 
 	if (seconds < 1 || seconds > (json_int_t)(ASKS_CAPTURE_NS_MAX / LOOP_S))
 		return socket_error("\"seconds\" is a number from 1 to 3600");
@@ -205,10 +188,7 @@ request_capture(struct daemon *daemon, const json_t *request, uint64_t client_id
 		return socket_error("\"snap\" is a number from 1 to %d", CAPTURE_SNAP_MAX);
 	q.for_ns = (uint64_t)seconds * LOOP_S;
 	q.snap = (uint32_t)snap;
-	error = ask_lanes(daemon, request, client_id, &q);
-	if (error == NULL)
-		audit("packets are to be captured", request);
-	return error;
+	return ask_lanes(daemon, request, client_id, &q);
 }
 
 json_t *

@@ -199,6 +199,18 @@ on_client(void *ctx, int fd, uint32_t events)
 	}
 }
 
+/* What the kernel has noted when it connected. */
+static void
+client_learn(struct socket_client *client)
+{
+	struct ucred peer = { .uid = UINT32_MAX };
+	socklen_t n = sizeof(peer);
+
+	getsockopt(client->watch.fd, SOL_SOCKET, SO_PEERCRED, &peer, &n);
+	client->uid = peer.uid;
+	client->pid = (uint32_t)peer.pid;
+}
+
 static void
 on_listen(void *ctx, int fd, uint32_t events)
 {
@@ -217,6 +229,7 @@ on_listen(void *ctx, int fd, uint32_t events)
 		client->id = s->next_id++;
 		client->in = malloc(SOCKET_REQUEST_MAX);
 		ensure(client->in != NULL);
+		client_learn(client);
 		loop_watch(s->loop, &client->watch, EPOLLIN);
 		return;
 	}
@@ -264,6 +277,16 @@ socket_listen(struct socket *s, const char *path)
 	s->watch = (struct loop_fd){ fd, on_listen, s };
 	loop_watch(s->loop, &s->watch, EPOLLIN);
 	return true;
+}
+
+const struct socket_client *
+socket_client(const struct socket *s, uint64_t client_id)
+{
+	for (int i = 0; i < SOCKET_CLIENTS_MAX && client_id != 0; i++) {
+		if (s->client[i].id == client_id)
+			return &s->client[i];
+	}
+	return NULL;
 }
 
 void

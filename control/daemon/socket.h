@@ -21,6 +21,7 @@ struct socket_client {
 	struct socket *socket;
 	struct loop_fd watch; /* fd -1: free */
 	uint64_t id;	      /* never used twice; 0: free */
+	uint32_t uid, pid;    /* who connected, as the kernel says */
 	bool is_waiting;      /* for the answer to a request */
 	char *in;	      /* SOCKET_REQUEST_MAX bytes */
 	uint32_t in_n;
@@ -51,6 +52,9 @@ void socket_init(struct socket *s, struct loop *loop,
  * stay. False: cannot (told).
  */
 bool socket_listen(struct socket *s, const char *path);
+
+/* Who a client is; NULL: it has gone. */
+const struct socket_client *socket_client(const struct socket *s, uint64_t client_id);
 
 /* A late answer, which is taken. Nothing happens when the client has gone. */
 void socket_answer(struct socket *s, uint64_t client_id, json_t *answer);

@@ -197,7 +197,7 @@ def test_a_capture_by_url_has_the_request_that_fits_and_goes_through_a_pipe(lab)
     ctl = f"{lab.tool('control/ctl/penstockctl')} --run {lab.run_dir} capture"
     pipe = lab.spawn("proxy", ["sh", "-c", f"{ctl} --url /echo?wanted --packets 8 - | "
                                            "tcpdump -Z root -Anr - 2>&1"], "pipe.log")
-    log = until("control has heard of it", lambda: "packets are to be captured" in
+    log = until("control has heard of it", lambda: '"verb":"capture"' in
                 lab.text("control.log"), 20)
     expect(log, "the audit")
     with lab.connect() as other, lab.connect() as chosen:
