@@ -107,15 +107,11 @@ show(const struct ctl *ctl)
 
 /* ---- cores add, cores release ---- */
 
-static bool
-order_core(const struct ctl *ctl, uint32_t cpu, bool runs, json_t *lanes)
+static json_t *
+core_order(uint32_t cpu, bool runs, json_t *lanes)
 {
-	json_t *answer =
-		client_order(ctl, json_pack("{s:s, s:I, s:b, s:o}", "verb", "core", "cpu",
-					    (json_int_t)cpu, "runs", runs, "lanes", lanes));
-
-	json_decref(answer);
-	return answer != NULL;
+	return json_pack("{s:s, s:I, s:b, s:o}", "verb", "core", "cpu", (json_int_t)cpu, "runs",
+			 runs, "lanes", lanes);
 }
 
 /* Says what was done; takes moves. */
@@ -144,24 +140,51 @@ failure_of(const struct ctl *ctl, uint32_t cpu)
 	return core != NULL ? strerror((int)core->err) : "the data plane has ended";
 }
 
+/* Its thread cannot be started: nothing is left of the order, so that nothing happens later. */
+static int
+take_back(const struct ctl *ctl, uint32_t cpu, const struct places *places)
+{
+	const char *why, *failure = failure_of(ctl, cpu);
+	json_t *answer =
+		client_ask(ctl, core_order(cpu, false, places_orders_back(places)), NULL, &why);
+	bool is_back = json_is_true(json_object_get(answer, "ok"));
+
+	json_decref(answer);
+	if (!is_back)
+		return ctl_failed(ctl,
+				  "no thread can be started on processor %u: %s; it is tried again "
+				  "each second until cores release %u",
+				  cpu, failure, cpu);
+	places_wait(ctl, cpu, INSTANCE_CORE_NONE, INSTANCE_CORE_NONE);
+	return ctl_failed(ctl, "processor %u was not added: no thread can be started there: %s",
+			  cpu, failure);
+}
+
 static int
 add(const struct ctl *ctl, uint32_t cpu)
 {
 	enum instance_core_state state;
 	struct places places;
+	json_t *answer;
+	bool was;
 
 	if (!places_read(ctl, cpu, &places))
 		return CTL_FAILED;
 	if (places.cpu_n < IMG_CORES_MAX)
 		places.cpu[places.cpu_n++] = cpu;
 	balance(places.lane, places.facts.lane_n, places.cpu, places.cpu_n, true);
-	if (!order_core(ctl, cpu, true, places_orders(&places)))
+	answer = client_order(ctl, core_order(cpu, true, places_orders(&places)));
+	if (answer == NULL)
 		return CTL_FAILED;
+	was = json_is_true(json_object_get(answer, "was"));
+	json_decref(answer);
 	state = places_wait(ctl, cpu, INSTANCE_CORE_RUNNING, INSTANCE_CORE_FAILED);
+	if (state == INSTANCE_CORE_FAILED && !was)
+		return take_back(ctl, cpu, &places);
 	if (state == INSTANCE_CORE_FAILED)
 		return ctl_failed(ctl,
-				  "processor %u was added, but no thread runs there: %s; it is "
-				  "tried again each second until cores release %u",
+				  "processor %u was added before, but no thread runs there: %s; "
+				  "it is tried again each second until cores release %u",
 				  cpu, failure_of(ctl, cpu), cpu);
 	if (state != INSTANCE_CORE_RUNNING)
 		return ctl_failed(ctl,
@@ -177,12 +200,15 @@ release(const struct ctl *ctl, uint32_t cpu)
 {
 	enum instance_core_state state;
 	struct places places;
+	json_t *answer;
 
 	if (!places_read(ctl, cpu, &places))
 		return CTL_FAILED;
 	if (places.cpu_n > 0)
 		balance(places.lane, places.facts.lane_n, places.cpu, places.cpu_n, false);
-	if (!order_core(ctl, cpu, false, places_orders(&places)))
+	answer = client_order(ctl, core_order(cpu, false, places_orders(&places)));
+	json_decref(answer);
+	if (answer == NULL)
 		return CTL_FAILED;
 	state = places_wait(ctl, cpu, INSTANCE_CORE_NONE, INSTANCE_CORE_NONE);
 	if (state == INSTANCE_CORE_STATES)
@@ -223,7 +249,9 @@ const struct ctl_verb ctl_verb_cores = {
 		"released; failed, with the reason.\n\n"
 		"  add      another processor runs lanes: those that the process may use and that "
 		"are\n"
-		"           not in machine.cores too; some lanes go there, by load\n"
+		"           not in machine.cores too; some lanes go there, by load. Where no "
+		"thread can\n"
+		"           be started all is as before\n"
 		"  release  its lanes go to the others, by load, with all their connections; then "
 		"its\n"
 		"           thread ends. The last one stays\n\n"

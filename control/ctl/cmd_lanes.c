@@ -115,10 +115,46 @@ show(const struct ctl *ctl)
 
 /* ---- lanes move ---- */
 
+/* Where a lane is to be seen soon; PLACES_NONE: where the data plane likes, its home runs no lanes. */
+static uint32_t
+target_of(const struct instance_facts *facts, uint32_t lane, const json_t *cpu)
+{
+	uint32_t home = places_home(facts, lane);
+	const struct instance_core *core = places_core(facts, home);
+
+	if (!json_is_null(cpu))
+		return (uint32_t)json_integer_value(cpu);
+	return core != NULL && core->state == INSTANCE_CORE_RUNNING ? home : PLACES_NONE;
+}
+
+/* Says what was done; takes the answer. */
 static int
-move(const struct ctl *ctl, uint64_t lane, const char *to)
+moved(const struct ctl *ctl, uint32_t lane, uint32_t cpu, bool is_in_effect, json_t *answer)
+{
+	if (ctl->is_json) {
+		json_object_set_new(answer, "in_effect", json_boolean(is_in_effect));
+		ctl_print_json(answer);
+		return CTL_DONE;
+	}
+	if (!is_in_effect)
+		printf("noted; the data plane does not run\n");
+	else if (cpu != PLACES_NONE)
+		printf("lane %u runs on processor %u\n", lane, cpu);
+	else
+		printf("lane %u runs where the data plane likes: the processor where it began runs "
+		       "no lanes\n",
+		       lane);
+	json_decref(answer);
+	return CTL_DONE;
+}
+
+static int
+move(const struct ctl *ctl, uint32_t lane, const char *to)
 {
 	json_t *cpu = json_null(), *answer;
+	struct instance_facts facts;
+	uint32_t target = PLACES_NONE;
+	bool is_running;
 	uint64_t number;
 
 	if (value_number(to, &number) == VALUE_OK && number <= INT32_MAX)
@@ -129,17 +165,17 @@ move(const struct ctl *ctl, uint64_t lane, const char *to)
 					     (json_int_t)lane, "cpu", cpu));
 	if (answer == NULL)
 		return CTL_FAILED;
-	if (ctl->is_json) {
-		ctl_print_json(answer);
-		return CTL_DONE;
+	is_running = state_facts(ctl->run, &facts);
+	if (is_running)
+		target = target_of(&facts, lane, json_object_get(answer, "cpu"));
+	if (target != PLACES_NONE && !places_wait_lane(ctl, lane, target)) {
+		json_decref(answer);
+		return ctl_failed(ctl,
+				  "lane %u is still on its way to processor %u; penstockctl lanes "
+				  "shows where it is",
+				  lane, target);
 	}
-	if (json_is_null(json_object_get(answer, "cpu")))
-		printf("lane %llu goes back to the processor where it began\n",
-		       (unsigned long long)lane);
-	else
-		printf("lane %llu goes to processor %s\n", (unsigned long long)lane, to);
-	json_decref(answer);
-	return CTL_DONE;
+	return moved(ctl, lane, target, is_running, answer);
 }
 
 /* ---- lanes balance ---- */
@@ -180,7 +216,7 @@ run(const struct ctl *ctl, int argc, char **argv)
 		return ctl_usage("lanes", "give nothing, or balance, or move LANE --to CORE");
 	if (value_number(argv[2], &lane) != VALUE_OK || lane > INT32_MAX)
 		return ctl_usage("lanes", "'%s' is not the number of a lane", argv[2]);
-	return move(ctl, lane, argv[4]);
+	return move(ctl, (uint32_t)lane, argv[4]);
 }
 
 const struct ctl_verb ctl_verb_lanes = {
@@ -194,7 +230,8 @@ const struct ctl_verb ctl_verb_lanes = {
 		"  balance  moves lanes so that no core has much more to do than the others\n"
 		"  move     from its next turn on the lane runs on a processor of penstockctl "
 		"cores,\n"
-		"           with its connections and queues; home: where it began\n\n"
+		"           with its connections and queues; home: where it began. Ends when it\n"
+		"           is there\n\n"
 		"Lasts over apply and restarts until undone; penstockctl status lists it.\n\n"
 		"Example: penstockctl lanes move 3 --to 1\n",
 	.run = run,

@@ -120,14 +120,40 @@ parse(const char *text, struct order *ret_order)
 	return 0;
 }
 
-static bool
-send_order(const struct ctl *ctl, const struct order *order)
+/* Each key once, so there is room for them. 0, or CTL_USAGE told. */
+static int
+parse_all(int argc, char **argv, struct order order[RUNTIME_TUNES])
 {
-	json_t *value = order->is_usual ? json_null() : json_integer((json_int_t)order->v);
-	json_t *answer =
-		client_order(ctl, json_pack("{s:s, s:s, s:o}", "verb", "tune", "key",
-					    runtime_tune_key(order->key)->name, "value", value));
+	bool is_named[RUNTIME_TUNES] = { false };
 
+	for (int i = 1; i < argc; i++) {
+		struct order one;
+		int verdict = parse(argv[i], &one);
+
+		if (verdict != 0)
+			return verdict;
+		if (is_named[one.key])
+			return ctl_usage("tune", "%s is given twice",
+					 runtime_tune_key(one.key)->name);
+		is_named[one.key] = true;
+		order[i - 1] = one;
+	}
+	return 0;
+}
+
+/* All of them in one message, so that none is set when one is refused. */
+static bool
+send_orders(const struct ctl *ctl, const struct order *order, int n)
+{
+	json_t *list = json_array(), *answer;
+
+	for (int i = 0; i < n; i++)
+		json_array_append_new(
+			list, json_pack("{s:s, s:o}", "key", runtime_tune_key(order[i].key)->name,
+					"value",
+					order[i].is_usual ? json_null()
+							  : json_integer((json_int_t)order[i].v)));
+	answer = client_order(ctl, json_pack("{s:s, s:o}", "verb", "tune", "settings", list));
 	json_decref(answer);
 	return answer != NULL;
 }
@@ -158,22 +184,17 @@ wait_order(const struct ctl *ctl, const struct order *order)
 static int
 run(const struct ctl *ctl, int argc, char **argv)
 {
-	struct order order[RUNTIME_TUNES];
+	struct order order[RUNTIME_TUNES]; /* each key once */
 	struct instance_facts facts;
+	int verdict;
 
 	if (argc == 1)
 		return show(ctl);
-	if (argc - 1 > RUNTIME_TUNES)
-		return ctl_usage("tune", "each key once");
-	for (int i = 1; i < argc; i++) {
-		int verdict = parse(argv[i], &order[i - 1]);
-
-		if (verdict != 0)
-			return verdict;
-	}
-	for (int i = 1; i < argc; i++)
-		if (!send_order(ctl, &order[i - 1]))
-			return CTL_FAILED;
+	verdict = parse_all(argc, argv, order);
+	if (verdict != 0)
+		return verdict;
+	if (!send_orders(ctl, order, argc - 1))
+		return CTL_FAILED;
 	if (!state_facts(ctl->run, &facts)) {
 		if (ctl->is_json)
 			ctl_print_json(json_pack("{s:b, s:b}", "ok", 1, "in_effect", 0));
@@ -196,7 +217,9 @@ const struct ctl_verb ctl_verb_tune = {
 	.help = "VALUE is what is in effect now, '*' marks what an operator has said, USUAL what "
 		"the\n"
 		"configuration and the program say. Changes count from the next turn on and last\n"
-		"over apply and restarts until KEY=usual; penstockctl status lists them.\n\n"
+		"over apply and restarts until KEY=usual; penstockctl status lists them. Of "
+		"several all\n"
+		"are set or none.\n\n"
 		"Example: penstockctl tune poll=busy burst=32\n"
 		"         penstockctl tune sleep_most=200us\n"
 		"         penstockctl tune poll=usual\n",

@@ -5,7 +5,6 @@
 
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "ctl/client.h"
 #include "run/state.h"
@@ -28,9 +27,9 @@ places_core(const struct instance_facts *facts, uint32_t cpu)
 	return NULL;
 }
 
-/* The places of the start, in their order: lane i began on the one at i modulo their number. */
-static uint32_t
-home_of(const struct instance_facts *facts, uint32_t lane)
+/* The places of the start stand first, in their order. */
+uint32_t
+places_home(const struct instance_facts *facts, uint32_t lane)
 {
 	uint32_t home_n = 0;
 
@@ -47,33 +46,48 @@ lanes_read(struct places *places, const struct boards *boards)
 		places->lane[i] = (struct balance_lane){
 			.load = (uint32_t)boards_lane(boards, i, "load"),
 			.cpu = places->was[i],
-			.home = home_of(&places->facts, i),
+			.home = places_home(&places->facts, i),
 		};
 	}
+}
+
+/* NULL, or why there are none. */
+static const char *
+state_read(const struct ctl *ctl, struct places *places)
+{
+	const char *why = NULL;
+	struct boards boards;
+	struct state state;
+
+	if (!state_open(ctl->run, &state, &why))
+		return "the data plane does not run: there are no lanes";
+	if (!state.has_facts)
+		why = "the data plane does not run: there are no lanes";
+	else if (state.facts.core[0].state == INSTANCE_CORE_NONE && state.facts.core[0].flags == 0)
+		why = "the data plane that runs is of an older version, which keeps its cores";
+	if (why == NULL) {
+		places->facts = state.facts;
+		boards_open(state.dataplane_fd, state.facts.lane_n, &boards);
+		lanes_read(places, &boards);
+		boards_close(&boards);
+		for (uint32_t i = 0; i < state.facts.lane_n; i++)
+			places->said[i] = runtime_lane_cpu(&state.runtime, i);
+	}
+	state_close(&state);
+	return why;
 }
 
 bool
 places_read(const struct ctl *ctl, uint32_t without, struct places *ret_places)
 {
-	const char *why = NULL;
-	struct boards boards;
-	int fd;
+	const char *why;
 
 	memset(ret_places, 0, sizeof(*ret_places));
-	if (!state_facts(ctl->run, &ret_places->facts))
-		why = "the data plane does not run: there are no lanes";
-	else if (ret_places->facts.core[0].state == INSTANCE_CORE_NONE &&
-		 ret_places->facts.core[0].flags == 0)
-		why = "the data plane that runs is of an older version, which keeps its cores";
+	why = state_read(ctl, ret_places);
 	if (why != NULL) {
 		ctl_failed(ctl, "%s", why);
 		return false;
 	}
-	fd = rundir_open(ctl->run, RUNDIR_DATAPLANE);
-	boards_open(fd, ret_places->facts.lane_n, &boards);
-	lanes_read(ret_places, &boards);
-	boards_close(&boards);
-	close(fd);
 	for (uint32_t i = 0; i < IMG_CORES_MAX; i++) {
 		const struct instance_core *core = &ret_places->facts.core[i];
 
@@ -116,6 +130,25 @@ places_orders(const struct places *places)
 		cpu = l->cpu == l->home ? json_null() : json_integer((json_int_t)l->cpu);
 		json_array_append_new(orders,
 				      json_pack("{s:I, s:o}", "lane", (json_int_t)i, "cpu", cpu));
+	}
+	return orders;
+}
+
+json_t *
+places_orders_back(const struct places *places)
+{
+	json_t *orders = json_array();
+
+	for (uint32_t i = 0; i < places->facts.lane_n; i++) {
+		const struct instance_core *core = places_core(&places->facts, places->said[i]);
+		bool holds = core != NULL && core->state == INSTANCE_CORE_RUNNING;
+
+		if (!needs_order(places, i))
+			continue;
+		json_array_append_new(
+			orders,
+			json_pack("{s:I, s:o}", "lane", (json_int_t)i, "cpu",
+				  holds ? json_integer((json_int_t)places->said[i]) : json_null()));
 	}
 	return orders;
 }
@@ -169,24 +202,30 @@ places_wait_lanes(const struct ctl *ctl, const struct places *places)
 }
 
 bool
+places_wait_lane(const struct ctl *ctl, uint32_t lane, uint32_t cpu)
+{
+	struct instance_facts facts;
+
+	for (uint32_t i = 0; i < LOOKS && state_facts(ctl->run, &facts); i++) {
+		if (lane < facts.lane_n && facts.lane[lane].cpu == cpu)
+			return true;
+		look_again();
+	}
+	return false;
+}
+
+bool
 places_send(const struct ctl *ctl, const struct places *places)
 {
-	json_t *orders = places_orders(places);
-	bool is_sent = true;
-	json_t *order;
-	size_t i;
+	json_t *orders = places_orders(places), *answer;
 
-	json_array_foreach(orders, i, order)
-	{
-		json_t *answer;
-
-		json_object_set_new(order, "verb", json_string("lane"));
-		answer = is_sent ? client_order(ctl, json_incref(order)) : NULL;
-		is_sent = answer != NULL;
-		json_decref(answer);
+	if (json_array_size(orders) == 0) {
+		json_decref(orders);
+		return true;
 	}
-	json_decref(orders);
-	return is_sent && places_wait_lanes(ctl, places);
+	answer = client_order(ctl, json_pack("{s:s, s:o}", "verb", "lane", "lanes", orders));
+	json_decref(answer);
+	return answer != NULL && places_wait_lanes(ctl, places);
 }
 
 json_t *

@@ -65,6 +65,27 @@ a_lane_whose_home_runs_nothing_needs_no_word_to_stay(void **state)
 	orders_are(&places, "[]");
 }
 
+/* Lanes 0 and 1 were sent to 1; 0 had an order to be at 0, 1 one for a processor that is gone. */
+static void
+orders_are_taken_back_as_far_as_they_hold(void **state)
+{
+	struct places places = places_of((uint32_t[]){ 0, 0, 0, 1 }, (uint32_t[]){ 1, 1, 0, 1 }, 2);
+	json_t *orders;
+	char *text;
+
+	(void)state;
+	for (uint32_t cpu = 0; cpu < 2; cpu++)
+		places.facts.core[cpu] =
+			(struct instance_core){ .cpu = cpu, .state = INSTANCE_CORE_RUNNING };
+	for (uint32_t i = 0; i < 4; i++)
+		places.said[i] = i == 0 ? 0 : i == 1 ? 7 : ABI_NONE;
+	orders = places_orders_back(&places);
+	text = json_dumps(orders, JSON_COMPACT);
+	assert_string_equal(text, "[{\"lane\":0,\"cpu\":0},{\"lane\":1,\"cpu\":null}]");
+	free(text);
+	json_decref(orders);
+}
+
 int
 main(void)
 {
@@ -72,6 +93,7 @@ main(void)
 		cmocka_unit_test(lanes_that_move_are_sent_and_where_they_began_needs_no_number),
 		cmocka_unit_test(a_lane_that_would_go_home_is_told_to_stay),
 		cmocka_unit_test(a_lane_whose_home_runs_nothing_needs_no_word_to_stay),
+		cmocka_unit_test(orders_are_taken_back_as_far_as_they_hold),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

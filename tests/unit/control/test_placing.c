@@ -13,37 +13,13 @@ runtime(const struct world *w)
 	return &w->daemon.overrides.runtime;
 }
 
-/* It began on processors 2 and 3, may use 0 to 7, and obeys what control has said. */
-static void
-obey(struct world *w)
-{
-	w->facts.lane_n = 4;
-	w->facts.allowed[0] = 0xff;
-	memset(w->facts.core, 0, sizeof(w->facts.core));
-	for (uint32_t cpu = 0; cpu < 8; cpu++) {
-		bool is_home = cpu == 2 || cpu == 3;
-		enum runtime_core said = runtime_core(runtime(w), cpu);
-		bool runs = said == RUNTIME_CORE_NONE ? is_home : said == RUNTIME_CORE_ADDED;
-		uint32_t place = is_home ? cpu - 2 : cpu + 2;
-
-		if (!runs && !is_home)
-			continue;
-		w->facts.core[place] = (struct instance_core){
-			.cpu = cpu,
-			.state = runs ? INSTANCE_CORE_RUNNING : INSTANCE_CORE_NONE,
-			.flags = is_home ? INSTANCE_CORE_HOME : 0,
-		};
-	}
-	instance_put(w->instance_map.p, &w->facts);
-}
-
 static void
 begin(struct world *w)
 {
 	control_start(w);
 	dataplane_start(w);
 	turns(w, 100);
-	obey(w);
+	dataplane_obey(w);
 }
 
 /* The error, or NULL when it was done. Of the static buffer. */
@@ -64,7 +40,7 @@ core(struct world *w, int cpu, bool runs)
 	const char *error = error_of(
 		ask(w, json_pack("{s:s, s:i, s:b}", "verb", "core", "cpu", cpu, "runs", runs)));
 
-	obey(w);
+	dataplane_obey(w);
 	return error;
 }
 
@@ -272,7 +248,7 @@ a_released_core_takes_the_orders_of_its_lanes_along(void **state)
 
 	begin(w);
 	assert_null(core_and_lane(w, 5, true, 1, 5));
-	obey(w);
+	dataplane_obey(w);
 	assert_null(two_lanes(w, 5, 0, 3));
 	assert_null(core(w, 5, false));
 	assert_int_equal(runtime_lane_cpu(runtime(w), 1), ABI_NONE);

@@ -4,6 +4,8 @@
  */
 #include "world.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/un.h>
 
@@ -150,6 +152,59 @@ dataplane_start(struct world *w)
 	journal_make(w, 1);
 }
 
+static void
+core_obey(struct world *w, uint32_t cpu)
+{
+	bool is_home = cpu == 2 || cpu == 3;
+	enum runtime_core said = runtime_core(&w->daemon.overrides.runtime, cpu);
+	bool runs = said == RUNTIME_CORE_NONE ? is_home : said == RUNTIME_CORE_ADDED;
+	bool fails = cpu == w->failing_cpu && cpu != 0;
+
+	w->facts.core[is_home ? cpu - 2 : cpu + 2] = (struct instance_core){
+		.cpu = cpu,
+		.state = !runs	 ? INSTANCE_CORE_NONE
+			 : fails ? INSTANCE_CORE_FAILED
+				 : INSTANCE_CORE_RUNNING,
+		.flags = is_home ? INSTANCE_CORE_HOME : 0,
+		.err = runs && fails ? EPERM : 0,
+	};
+}
+
+/* Where it was sent, else where it began, if there are threads. */
+static void
+lane_obey(struct world *w, uint32_t lane)
+{
+	uint32_t wanted[2] = { runtime_lane_cpu(&w->daemon.overrides.runtime, lane), 2 + lane % 2 };
+
+	for (uint32_t k = 0; k < 2; k++) {
+		for (uint32_t i = 0; i < IMG_CORES_MAX; i++) {
+			if (w->facts.core[i].cpu != wanted[k] ||
+			    w->facts.core[i].state != INSTANCE_CORE_RUNNING)
+				continue;
+			w->facts.lane[lane] = (struct instance_lane){ i, wanted[k] };
+			return;
+		}
+	}
+}
+
+void
+dataplane_obey(struct world *w)
+{
+	w->facts.lane_n = 4;
+	w->facts.allowed[0] = 0xff;
+	for (uint32_t cpu = 0; cpu < 8; cpu++)
+		core_obey(w, cpu);
+	for (uint32_t lane = 0; lane < 4; lane++)
+		lane_obey(w, lane);
+	for (enum runtime_tune key = 0; key < RUNTIME_TUNES; key++) {
+		uint64_t v = runtime_tune(&w->daemon.overrides.runtime, key);
+
+		w->facts.tune_usual[key] = runtime_tune_key(key)->most;
+		w->facts.tune[key] = v != RUNTIME_TUNE_UNSAID ? v : w->facts.tune_usual[key];
+	}
+	instance_put(w->instance_map.p, &w->facts);
+}
+
 /* Judges the newest image as the test wishes. */
 static void
 dataplane_step(struct world *w)
@@ -278,6 +333,31 @@ settle(struct world *w)
 	turns(w, 30);
 	w->daemon.log.oldest = 0;
 	turns(w, 10);
+}
+
+struct said
+said_begin(const struct world *w)
+{
+	struct said said = { .before = dup(STDERR_FILENO),
+			     .fd = open(w->dir, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600) };
+
+	assert_true(said.before >= 0 && said.fd >= 0);
+	assert_int_equal(dup2(said.fd, STDERR_FILENO), STDERR_FILENO);
+	return said;
+}
+
+const char *
+said_end(struct said said)
+{
+	static char text[8192];
+	ssize_t n = pread(said.fd, text, sizeof(text) - 1, 0);
+
+	assert_int_equal(dup2(said.before, STDERR_FILENO), STDERR_FILENO);
+	close(said.before);
+	close(said.fd);
+	assert_true(n >= 0);
+	text[n] = '\0';
+	return text;
 }
 
 json_t *

@@ -32,6 +32,7 @@ struct world {
 	struct instance_facts facts;
 	struct journal_writer writer;
 	enum instance_verdict verdict; /* on whatever is newest */
+	uint32_t failing_cpu;	       /* no thread can be started there; 0: none */
 
 	/* The DNS server we play. */
 	int dns_fd;
@@ -55,6 +56,12 @@ void control_stop(struct world *w);
 /* A data plane with one lane, which accepts what is published (w->verdict). */
 void dataplane_start(struct world *w);
 
+/*
+ * It began with four lanes on processors 2 and 3, may use 0 to 7, and obeys what control has said of
+ * cores, lanes and keys.
+ */
+void dataplane_obey(struct world *w);
+
 /* A fresh journal of lane 0, and n records into it. */
 void journal_make(struct world *w, uint64_t id);
 void journal_write(struct world *w, uint32_t n);
@@ -67,6 +74,13 @@ void turns(struct world *w, uint64_t ms);
 
 /* Looks at the run directory now instead of after its usual pause. */
 void notice(struct world *w);
+
+/* What is said on standard error between these two; of a static buffer. */
+struct said {
+	int before, fd;
+};
+struct said said_begin(const struct world *w);
+const char *said_end(struct said said);
 
 /* Until what was written to the journals is in the log, without waiting for its second to pass. */
 void settle(struct world *w);
