@@ -238,6 +238,12 @@ capture_next(struct capture_view *v, uint64_t capture_id, struct capture_packet 
 }
 
 uint64_t
+capture_reached(const struct capture_view *v)
+{
+	return get_word(&state_of(v)->end);
+}
+
+uint64_t
 capture_missed(const struct capture_view *v)
 {
 	uint64_t packet_n = get_word(&state_of(v)->packet_n);

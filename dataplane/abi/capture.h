@@ -116,6 +116,9 @@ enum capture_verdict {
 enum capture_verdict capture_next(struct capture_view *v, uint64_t capture_id,
 				  struct capture_packet *ret_packet, uint8_t *bytes);
 
+/* The place behind the last whole packet, at this moment; view.at goes up to it. */
+uint64_t capture_reached(const struct capture_view *v);
+
 /* Packets that were there and not read, so far; all of them once the capture has ended. */
 uint64_t capture_missed(const struct capture_view *v);
 

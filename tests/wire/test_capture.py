@@ -172,7 +172,7 @@ def test_a_capture_is_what_tcpdump_sees_packet_by_packet(lab):
     expect(lab.end(ours, signal.SIGINT, 20) == 0, lab.text("capture.log"))
     mine = pcapng(path)
     expect(lab.text("capture.log").startswith(f"packets {len(mine)}, ") and
-           "missed 0, flows lost 0" in lab.text("capture.log"), lab.text("capture.log"))
+           "missed 0, flows lost 0, skipped 0" in lab.text("capture.log"), lab.text("capture.log"))
     allowed = {((CLIENT4, OURS), (OUT4, 80))} | {
         ((a, int(b)), (c, int(d))) for a, b, c, d in servers}
     expect(all(ends(p[2]) in allowed or ends(p[2])[::-1] in allowed for p in mine),
@@ -226,3 +226,24 @@ def test_a_capture_by_url_has_the_request_that_fits_and_goes_through_a_pipe(lab)
     for words in (["--farm", "none", lab.path("x")], ["--phase", "idle", lab.path("x")],
                   ["--url", "/", "/nowhere/x"]):
         expect(lab.ctl("capture", *words, check=False).returncode == 1, f"{words} is refused")
+
+
+@marked("smoke")
+def test_a_capture_ends_with_its_data_plane_and_its_file_is_whole(lab):
+    lab.nginx("a")
+    lab.start(lab.config(lanes=2))
+    ours, path = record(lab, "--client", CLIENT4)
+    with lab.connect() as chosen:
+        ask(chosen, "/echo")
+    until("packets are there", lambda: len(pcapng(path)) > 8, 10)
+    lab.kill_dataplane()
+    lab.start_dataplane()
+    until("it has ended", lambda: ours.poll() is not None, 10)
+    text = lab.text("capture.log")
+    expect(ours.returncode == 1 and "the data plane has ended" in text, f"{ours.returncode}: {text}")
+    expect(text.startswith(f"packets {len(pcapng(path))}, "), text)
+    read = lab.run("proxy", "tcpdump", "-Z", "root", "-nr", path)
+    expect(len(read.stdout.splitlines()) == len(pcapng(path)), "tcpdump reads all of it")
+    lab.wait_serving()
+    lab.settle()
+    lab.baseline = lab.gauges()
