@@ -60,15 +60,18 @@ is_like_a_record(const struct journal_reader *reader, uint64_t position)
 	       record.fixed_bytes <= record.bytes && record.seq != 0;
 }
 
-/* Stands at the oldest record that is safe; at the end when none is found. */
+/*
+ * Stands at the oldest record that is safe; at the end when none is found.
+ *   margin  bytes that the writer may write meanwhile; a multiple of JOURNAL_ALIGN
+ */
 static void
-oldest_find(struct journal_reader *reader, void *room)
+oldest_find(struct journal_reader *reader, uint64_t margin, void *room)
 {
 	uint64_t end = journal_written(reader), position = 0;
 
 	end -= end % JOURNAL_ALIGN;
-	if (end + BEGUN_MAX > reader->ring_bytes) {
-		position = end + BEGUN_MAX - reader->ring_bytes;
+	if (end + BEGUN_MAX + margin > reader->ring_bytes) {
+		position = end + BEGUN_MAX + margin - reader->ring_bytes;
 		while (position < end && !(is_like_a_record(reader, position) &&
 					   is_chain(*reader, position, end, room)))
 			position += JOURNAL_ALIGN;
@@ -88,7 +91,7 @@ lane_open(struct recent *recent, struct recent_lane *lane, const char *name)
 		lane->map.p = NULL;
 		return;
 	}
-	oldest_find(&lane->reader, recent->room);
+	oldest_find(&lane->reader, 0, recent->room);
 }
 
 static void
@@ -97,6 +100,15 @@ lane_close(struct recent_lane *lane)
 	if (lane->map.p != NULL)
 		rundir_map_close(&lane->map);
 	*lane = (struct recent_lane){ 0 };
+}
+
+/* The more often a writer was faster, the further we keep from where it is: up to half the ring. */
+static uint64_t
+margin_after(const struct journal_reader *reader, uint32_t overtaken)
+{
+	uint64_t margin = reader->ring_bytes >> (OVERTAKEN_MAX - overtaken);
+
+	return margin - margin % JOURNAL_ALIGN;
 }
 
 static void
@@ -116,9 +128,9 @@ lane_read(struct recent *recent, struct recent_lane *lane, recent_fn *on, void *
 			break;
 		if (got == JOURNAL_GOT_BROKEN || !is_safe(reader, position)) {
 			reader->missed = missed; /* the next number tells how many */
-			oldest_find(reader, recent->room);
+			if (++overtaken < OVERTAKEN_MAX)
+				oldest_find(reader, margin_after(reader, overtaken), recent->room);
 			reader->seq = seq;
-			overtaken++;
 			continue;
 		}
 		missed = reader->missed;

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "abi/board.h"
 #include "confs.h"
@@ -161,6 +162,67 @@ another_data_plane_is_followed(void **state)
 	assert_int_equal(seen.first, 6);
 	assert_int_equal(seen.n, 5);
 	recent_close(recent);
+}
+
+/* A lane that is at work: a record each 50 microseconds or so, until it is killed. */
+static pid_t
+writer_fork(struct world *w)
+{
+	const struct timespec pause = { .tv_nsec = 50000 };
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid != 0)
+		return pid;
+	alarm(60);
+	for (;;) {
+		drained(w);
+		journal_write(w, 1);
+		nanosleep(&pause, NULL);
+	}
+}
+
+static void
+ignore(void *ctx, const struct journal_access *access, const struct journal_text *strings)
+{
+	(void)access;
+	(void)strings;
+	++*(uint64_t *)ctx;
+}
+
+/* The oldest record is gone by the time that it was found: then a younger one is looked for. */
+static void
+a_busy_lane_is_read_as_well(void **state)
+{
+	struct world *w = *state;
+	char name[RUNDIR_NAME_MAX];
+	uint64_t ring = 4 << 20;
+	int status;
+	pid_t pid;
+
+	control_start(w);
+	dataplane_start(w);
+	rundir_journal_name(name, 0);
+	rundir_map_close(&w->journal_map);
+	assert_int_equal(
+		rundir_map_make(w->dataplane_fd, name, journal_bytes(ring), &w->journal_map), 0);
+	journal_init(w->journal_map.p, ring, 0, 2, &w->writer);
+	assert_int_equal(rundir_map_publish(w->dataplane_fd, name), 0);
+	while (w->writer.written < 2 * ring) {
+		drained(w);
+		journal_write(w, 7);
+	}
+	pid = writer_fork(w);
+	for (int i = 0; i < 5; i++) {
+		struct recent *recent = recent_of(w);
+		uint64_t n = 0;
+
+		recent_read(recent, ignore, &n);
+		recent_close(recent);
+		assert_true(n > 1000);
+	}
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
 }
 
 static void
@@ -575,6 +637,7 @@ main(int argc, char **argv)
 		TEST(a_round_ring_is_read_from_its_oldest_whole_record),
 		TEST(who_is_overtaken_goes_on_and_counts),
 		TEST(another_data_plane_is_followed),
+		TEST(a_busy_lane_is_read_as_well),
 		TEST(a_hostile_ring_ends),
 		TEST(logs_shows_what_fits),
 		TEST(logs_are_for_people_and_programs),
