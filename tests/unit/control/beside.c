@@ -67,3 +67,25 @@ beside_run(struct beside *b, struct world *w, const char *penstockctl, const cha
 	beside_begin(b, w, penstockctl, words);
 	return beside_end(b, w, step);
 }
+
+const char *
+beside_text(const struct world *w, const char *penstockctl, const char *verb, const char *options,
+	    int code)
+{
+	static char text[64 * 1024];
+	char command[512];
+	FILE *pipe;
+	size_t n;
+	int status;
+
+	snprintf(command, sizeof(command), "%s --run %s %s %s 2>&1", penstockctl, w->run, verb,
+		 options);
+	pipe = popen(command, "r");
+	assert_non_null(pipe);
+	n = fread(text, 1, sizeof(text) - 1, pipe);
+	text[n] = '\0';
+	status = pclose(pipe);
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != code)
+		fail_msg("%s %s exited %d: %s", verb, options, WEXITSTATUS(status), text);
+	return text;
+}

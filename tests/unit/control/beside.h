@@ -26,4 +26,11 @@ int beside_end(struct beside *b, struct world *w, void (*step)(struct world *w))
 int beside_run(struct beside *b, struct world *w, const char *penstockctl, const char *words,
 	       void (*step)(struct world *w));
 
+/*
+ * What a verb that reads files alone prints with these options, while the world stands still; its
+ * exit code must be this. Of a static buffer.
+ */
+const char *beside_text(const struct world *w, const char *penstockctl, const char *verb,
+			const char *options, int code);
+
 #endif
