@@ -261,7 +261,7 @@ const struct ctl_verb ctl_verb_capture = {
 	.name = "capture",
 	.args = "[--session ID] [--client ADDR] [--server ADDR] [--url PREFIX] [--listener NAME]\n"
 		"    [--farm NAME] [--seconds N] [--packets N] [--size BYTES] [--snap N] FILE|-",
-	.what = "record the packets of chosen sessions on both sides, for Wireshark and tcpdump",
+	.what = "record packets of chosen sessions, for Wireshark and tcpdump",
 	.help = "  --session ID        of sessions\n"
 		"  --client, --server  an address of that side, with :PORT if you like\n"
 		"  --url PREFIX        the request's target begins with it, byte for byte\n"

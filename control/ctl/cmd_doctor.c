@@ -6,6 +6,21 @@
 #include "conf/conf.h"
 #include "ctl/ctl.h"
 #include "ctl/doctor.h"
+#include "ctl/terminal.h"
+
+/* What is left to do, where one looks first: at the end. */
+static void
+summary_print(const struct doctor *doctor)
+{
+	uint32_t warn_n = 0, bad_n = 0;
+
+	for (uint32_t i = 0; i < doctor->n; i++) {
+		warn_n += doctor->finding[i].severity == DOCTOR_WARN;
+		bad_n += doctor->finding[i].severity == DOCTOR_BAD;
+	}
+	printf("\n%s: %u bad, %u to warn of, %u ok\n", bad_n > 0 ? "not ready" : "ready", bad_n,
+	       warn_n, doctor->n - warn_n - bad_n);
+}
 
 static void
 findings_print(const struct doctor *doctor)
@@ -18,11 +33,15 @@ findings_print(const struct doctor *doctor)
 	for (uint32_t i = 0; i < doctor->n; i++) {
 		const struct doctor_finding *finding = &doctor->finding[i];
 
-		printf("%-4s  %-*s  %s\n", doctor_severity_name(finding->severity), wide,
-		       finding->what, finding->text);
-		if (finding->cure != NULL)
-			printf("%-4s  %-*s  cure: %s\n", "", wide, "", finding->cure);
+		printf("%-4s  %-*s  ", doctor_severity_name(finding->severity), wide,
+		       finding->what);
+		ctl_print_wrapped(stdout, finding->text, (uint32_t)wide + 8, terminal_width());
+		if (finding->cure == NULL)
+			continue;
+		printf("%-4s  %-*s  cure: ", "", wide, "");
+		ctl_print_wrapped(stdout, finding->cure, (uint32_t)wide + 14, terminal_width());
 	}
+	summary_print(doctor);
 }
 
 static json_t *
@@ -91,7 +110,8 @@ const struct ctl_verb ctl_verb_doctor = {
 	.args = "[--config FILE] [--root DIR]",
 	.what = "tell whether this machine is ready, and how to cure what is not",
 	.help = "One finding a line: ok; warn (it runs, but slower or less steadily than it\n"
-		"could); bad (it does not run so, exit 1); below it the cure. Changes nothing.\n\n"
+		"could); bad (it does not run so, exit 1); below it the cure; at the end how\n"
+		"many of each. Changes nothing.\n\n"
 		"  --config FILE  look at the cores, hugepages and ports of a configuration, too\n"
 		"  --root DIR     read proc, sys and etc in this folder instead of /\n\n"
 		"Example: penstockctl doctor --config /etc/penstock/penstock.yaml\n",

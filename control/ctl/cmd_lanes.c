@@ -7,6 +7,8 @@
 #include "ctl/client.h"
 #include "ctl/ctl.h"
 #include "ctl/places.h"
+#include "ctl/table.h"
+#include "ctl/terminal.h"
 #include "run/boards.h"
 #include "run/state.h"
 
@@ -55,40 +57,84 @@ lane_json(const struct state *state, const struct boards *boards, uint32_t lane)
 			 queues_json(&state->facts, lane));
 }
 
-static void
-lane_print(const json_t *lane)
+static const char *
+queues_text(const json_t *queues, struct arena *arena)
 {
+	const char *text = "";
 	const json_t *queue;
 	size_t i;
 
-	printf("%4lld %4lld %5.1f%% %5.1f%% %13lld %8lld %6lld %9.1f ", ctl_number(lane, "lane"),
-	       ctl_number(lane, "cpu"), json_real_value(json_object_get(lane, "load_percent")),
-	       json_real_value(json_object_get(lane, "busy_percent")), ctl_number(lane, "turns"),
-	       ctl_number(lane, "conns"), ctl_number(lane, "moves"),
-	       (double)ctl_number(lane, "longest_pause_ns") / 1000);
-	json_array_foreach(json_object_get(lane, "queues"), i, queue)
-		printf(" %s:%lld%s", json_string_value(json_object_get(queue, "port")),
-		       ctl_number(queue, "queue"),
-		       json_is_true(json_object_get(queue, "polls")) ? "" : "*");
-	printf("\n");
+	json_array_foreach(queues, i, queue) text = arena_format(
+		arena, "%s%s%s:%lld%s", text, i > 0 ? " " : "",
+		json_string_value(json_object_get(queue, "port")), ctl_number(queue, "queue"),
+		json_is_true(json_object_get(queue, "polls")) ? "" : "*");
+	return text;
+}
+
+static const char *
+number_text(const json_t *lane, const char *key, struct arena *arena)
+{
+	return arena_format(arena, "%lld", ctl_number(lane, key));
+}
+
+static void
+lane_add(struct table *table, const json_t *lane, struct arena *arena)
+{
+	table_add(table,
+		  (const char *[]){
+			  number_text(lane, "lane", arena),
+			  number_text(lane, "cpu", arena),
+			  arena_format(arena, "%.1f%%",
+				       json_real_value(json_object_get(lane, "load_percent"))),
+			  arena_format(arena, "%.1f%%",
+				       json_real_value(json_object_get(lane, "busy_percent"))),
+			  number_text(lane, "turns", arena),
+			  number_text(lane, "conns", arena),
+			  number_text(lane, "moves", arena),
+			  arena_format(arena, "%.1f",
+				       (double)ctl_number(lane, "longest_pause_ns") / 1000),
+			  queues_text(json_object_get(lane, "queues"), arena),
+		  });
+}
+
+static void
+lanes_print(const json_t *list)
+{
+	static const struct table_column columns[] = {
+		{ .head = "LANE", .is_number = true },
+		{ .head = "CORE", .is_number = true },
+		{ .head = "LOAD", .is_number = true },
+		{ .head = "BUSY", .is_number = true },
+		{ .head = "TURNS", .is_number = true },
+		{ .head = "CONNS", .is_number = true },
+		{ .head = "MOVES", .is_number = true },
+		{ .head = "PAUSE_US", .is_number = true },
+		{ .head = "QUEUES" },
+	};
+	struct arena arena = { 0 };
+	struct table table;
+	const json_t *lane;
+	size_t i;
+
+	table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
+	json_array_foreach(list, i, lane) lane_add(&table, lane, &arena);
+	table_print(&table, stdout, terminal_size().columns);
+	table_fini(&table);
+	arena_fini(&arena);
 }
 
 static void
 lanes_show(const struct ctl *ctl, const struct state *state, const struct boards *boards)
 {
 	json_t *list = json_array();
-	const json_t *lane;
-	size_t i;
 
-	for (uint32_t l = 0; l < state->facts.lane_n; l++)
-		json_array_append_new(list, lane_json(state, boards, l));
+	for (uint32_t i = 0; i < state->facts.lane_n; i++)
+		json_array_append_new(list, lane_json(state, boards, i));
 	if (ctl->is_json) {
 		ctl_print_json(list);
 		return;
 	}
-	printf("%4s %4s %6s %6s %13s %8s %6s %9s  %s\n", "LANE", "CORE", "LOAD", "BUSY", "TURNS",
-	       "CONNS", "MOVES", "PAUSE_US", "QUEUES");
-	json_array_foreach(list, i, lane) lane_print(lane);
+	lanes_print(list);
 	json_decref(list);
 }
 

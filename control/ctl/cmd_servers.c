@@ -3,6 +3,8 @@
  */
 #include "ctl/ctl.h"
 #include "ctl/server_facts.h"
+#include "ctl/table.h"
+#include "ctl/terminal.h"
 
 static json_t *
 server_json(const struct img *img, uint32_t i, const struct server_facts *facts, uint32_t lanes)
@@ -22,43 +24,73 @@ server_json(const struct img *img, uint32_t i, const struct server_facts *facts,
 }
 
 static void
-server_print(const struct img *img, uint32_t i, const struct server_facts *facts, uint32_t lanes,
-	     struct arena *arena)
+server_add(struct table *table, const struct img *img, uint32_t i, const struct server_facts *facts,
+	   uint32_t lanes, struct arena *arena)
 {
 	const char *health = server_health_word(facts, lanes);
 
 	if (facts->resting_n > 0)
 		health = arena_format(arena, "resting %u/%u", facts->resting_n, lanes);
-	printf("%-24s %-8s %-12s %6u %8llu %8llu %10llu %8llu  %s\n",
-	       arena_format(arena, "%s/%s", facts->farm, facts->name),
-	       runtime_admin_name(facts->said.admin), health, facts->weight,
-	       (unsigned long long)facts->in_flight, (unsigned long long)facts->conns,
-	       (unsigned long long)facts->requests,
-	       (unsigned long long)(facts->failures + facts->dial_failures),
-	       server_address_text(arena, img, img_server(img, i), &facts->said));
+	table_add(table, (const char *[]){
+				 arena_format(arena, "%s/%s", facts->farm, facts->name),
+				 runtime_admin_name(facts->said.admin),
+				 health,
+				 arena_format(arena, "%u", facts->weight),
+				 arena_format(arena, "%llu", (unsigned long long)facts->in_flight),
+				 arena_format(arena, "%llu", (unsigned long long)facts->conns),
+				 arena_format(arena, "%llu", (unsigned long long)facts->requests),
+				 arena_format(arena, "%llu",
+					      (unsigned long long)(facts->failures +
+								   facts->dial_failures)),
+				 server_address_text(arena, img, img_server(img, i), &facts->said),
+			 });
+}
+
+static void
+servers_print(const struct state *state, const struct boards *boards, const struct img *img)
+{
+	static const struct table_column columns[] = {
+		{ .head = "SERVER" },
+		{ .head = "STATE" },
+		{ .head = "HEALTH" },
+		{ .head = "WEIGHT", .is_number = true },
+		{ .head = "INFLIGHT", .is_number = true },
+		{ .head = "CONNS", .is_number = true },
+		{ .head = "REQUESTS", .is_number = true },
+		{ .head = "FAILED", .is_number = true },
+		{ .head = "ADDRESS" },
+	};
+	struct arena arena = { 0 };
+	struct table table;
+
+	table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
+	for (uint32_t i = 0; i < img_n(img, IMG_SERVERS); i++) {
+		struct server_facts facts = server_facts_of(state, boards, img, i);
+
+		server_add(&table, img, i, &facts, boards->n, &arena);
+	}
+	table_print(&table, stdout, terminal_size().columns);
+	table_fini(&table);
+	arena_fini(&arena);
 }
 
 static void
 servers_show(const struct ctl *ctl, const struct state *state, const struct boards *boards,
 	     const struct img *img)
 {
-	struct arena arena = { 0 };
-	json_t *list = ctl->is_json ? json_array() : NULL;
+	json_t *list;
 
-	if (!ctl->is_json)
-		printf("%-24s %-8s %-12s %6s %8s %8s %10s %8s  %s\n", "SERVER", "STATE", "HEALTH",
-		       "WEIGHT", "INFLIGHT", "CONNS", "REQUESTS", "FAILED", "ADDRESS");
+	if (!ctl->is_json) {
+		servers_print(state, boards, img);
+		return;
+	}
+	list = json_array();
 	for (uint32_t i = 0; i < img_n(img, IMG_SERVERS); i++) {
 		struct server_facts facts = server_facts_of(state, boards, img, i);
 
-		if (ctl->is_json)
-			json_array_append_new(list, server_json(img, i, &facts, boards->n));
-		else
-			server_print(img, i, &facts, boards->n, &arena);
+		json_array_append_new(list, server_json(img, i, &facts, boards->n));
 	}
-	if (ctl->is_json)
-		ctl_print_json(list);
-	arena_fini(&arena);
+	ctl_print_json(list);
 }
 
 static int

@@ -8,17 +8,15 @@
 #include "ctl/client.h"
 #include "ctl/ctl.h"
 #include "ctl/filter.h"
-
-enum {
-	REQUEST_COLUMNS = 18, /* what 80 columns leave */
-};
+#include "ctl/table.h"
+#include "ctl/terminal.h"
 
 static const char *
 text_of(const json_t *object, const char *key)
 {
 	const char *text = json_string_value(json_object_get(object, key));
 
-	return text != NULL ? text : "-";
+	return text != NULL && text[0] != '\0' ? text : "-";
 }
 
 static const char *
@@ -35,24 +33,74 @@ age_text(const json_t *session, char text[32])
 	return text;
 }
 
-static void
-row_print(const json_t *session, struct arena *arena)
+/* "GET /a", or "-" where there is no request. */
+static const char *
+request_text(const json_t *session, struct arena *arena)
 {
-	const char *server = text_of(session, "server"), *target = text_of(session, "target");
-	const char *request = arena_format(arena, "%s %s", text_of(session, "method"), target);
-	char age[32];
+	if (json_string_length(json_object_get(session, "method")) == 0)
+		return "-";
+	return arena_format(arena, "%s %s%s", text_of(session, "method"),
+			    text_of(session, "target"),
+			    ctl_number(session, "target_cut") > 0 ? ".." : "");
+}
 
-	printf("%-8s %-6s %6s %-21s %-16s %.*s%s\n", text_of(session, "id"),
-	       text_of(session, "phase"), age_text(session, age),
-	       text_of(json_object_get(session, "client_leg"), "remote"), server,
-	       strlen(request) > REQUEST_COLUMNS ? REQUEST_COLUMNS - 2 : REQUEST_COLUMNS, request,
-	       strlen(request) > REQUEST_COLUMNS ? ".." : "");
+/* Of a client's first, in the order of the lanes; behind them those that wait in the pool. */
+static void
+rows_add(struct table *table, const json_t *list, bool of_pool, struct arena *arena)
+{
+	const json_t *session;
+	size_t i;
+
+	json_array_foreach(list, i, session)
+	{
+		char age[32];
+
+		if ((strcmp(text_of(session, "phase"), "pool") == 0) != of_pool)
+			continue;
+		table_add(table, (const char *[]){
+					 text_of(session, "id"),
+					 text_of(session, "phase"),
+					 arena_format(arena, "%s", age_text(session, age)),
+					 text_of(json_object_get(session, "client_leg"), "remote"),
+					 text_of(session, "server"),
+					 request_text(session, arena),
+				 });
+	}
 }
 
 static void
-pair_print(const json_t *client, const json_t *server, const char *what, const char *key)
+rows_print(const json_t *list, struct arena *arena)
 {
-	printf("  %-22s %22lld %22lld\n", what, ctl_number(client, key), ctl_number(server, key));
+	static const struct table_column columns[] = {
+		{ .head = "ID" },     { .head = "PHASE" },  { .head = "AGE", .is_number = true },
+		{ .head = "CLIENT" }, { .head = "SERVER" }, { .head = "REQUEST", .is_cut = true },
+	};
+	struct table table;
+
+	table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
+	rows_add(&table, list, false, arena);
+	rows_add(&table, list, true, arena);
+	table_print(&table, stdout, terminal_size().columns);
+	table_fini(&table);
+}
+
+/* What a leg that is not there, or a threshold that was never set, has instead of a number. */
+static const char *
+leg_number(const json_t *leg, const char *key, struct arena *arena)
+{
+	long long n = ctl_number(leg, key);
+
+	if (!json_is_object(leg) || (n >= INT32_MAX && strcmp(key, "ssthresh") == 0))
+		return "-";
+	return arena_format(arena, "%lld", n);
+}
+
+static void
+pair_print(const json_t *client, const json_t *server, const char *what, const char *key,
+	   struct arena *arena)
+{
+	printf("  %-22s %22s %22s\n", what, leg_number(client, key, arena),
+	       leg_number(server, key, arena));
 }
 
 static void
@@ -103,7 +151,7 @@ legs_print(const json_t *client, const json_t *server, struct arena *arena)
 	printf("  %-22s %22s %22s\n", "trouble", trouble_of(client, arena),
 	       trouble_of(server, arena));
 	for (size_t i = 0; i < sizeof(number) / sizeof(number[0]); i++)
-		pair_print(client, server, number[i][0], number[i][1]);
+		pair_print(client, server, number[i][0], number[i][1], arena);
 }
 
 static void
@@ -113,8 +161,7 @@ session_print(const json_t *session, struct arena *arena)
 
 	printf("session %s: %s, %s\n", text_of(session, "id"), text_of(session, "phase"),
 	       age_text(session, age));
-	printf("  request   %s %s%s\n", text_of(session, "method"), text_of(session, "target"),
-	       ctl_number(session, "target_cut") > 0 ? ".." : "");
+	printf("  request   %s\n", request_text(session, arena));
 	printf("  host      %s\n", text_of(session, "host"));
 	printf("  way       %s > %s > %s, tries %lld, status %lld\n\n",
 	       text_of(session, "listener"), text_of(session, "farm"), text_of(session, "server"),
@@ -130,16 +177,10 @@ answer_print(const json_t *answer, bool shows_one)
 	struct arena arena = { 0 };
 	size_t i;
 
-	if (!shows_one)
-		printf("%-8s %-6s %6s %-21s %-16s %s\n", "ID", "PHASE", "AGE", "CLIENT", "SERVER",
-		       "REQUEST");
-	json_array_foreach(list, i, session)
-	{
-		if (shows_one)
-			session_print(session, &arena);
-		else
-			row_print(session, &arena);
-	}
+	if (shows_one)
+		json_array_foreach(list, i, session) session_print(session, &arena);
+	else
+		rows_print(list, &arena);
 	if (json_is_true(json_object_get(answer, "more")))
 		printf("there are more; --limit N shows up to N\n");
 	arena_fini(&arena);
@@ -355,7 +396,7 @@ const struct ctl_verb ctl_verb_sessions = {
 	.args = "[FILTER ...] [--limit N] | show ID | kill {ID | FILTER ...} [--yes]\n"
 		"    FILTER: [--client ADDR] [--server ADDR] [--url PREFIX] [--listener NAME]\n"
 		"    [--farm NAME] [--older-than TIME] [--phase WORD]",
-	.what = "print connections, what each waits for, TCP on both sides; or end them",
+	.what = "print connections, what they wait for, TCP on both sides; end them",
 	.help = FILTER_HELP
 	"  --limit N           no more than N are shown (100)\n"
 	"  show ID             one session, with TCP's state towards client and server\n"

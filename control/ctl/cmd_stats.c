@@ -181,7 +181,7 @@ run(const struct ctl *ctl, int argc, char **argv)
 const struct ctl_verb ctl_verb_stats = {
 	.name = "stats",
 	.args = "[rules] [GLOB]",
-	.what = "print counters, gauges and histograms, or what each rule did, of all lanes",
+	.what = "print counters, gauges, histograms, and what each rule did",
 	.help = "GLOB chooses by name, as the shell does ('*' and '?'). A histogram that is named\n"
 		"in full is shown by powers of two; with --json each has all of its buckets, as\n"
 		"[least value, samples].\n\n"

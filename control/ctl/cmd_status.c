@@ -1,13 +1,16 @@
 /*
  * cmd_status.c - penstockctl status: who runs, what runs, what is pending or overridden.
  */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/client.h"
 #include "conf/conf.h"
 #include "conf/value.h"
+#include "ctl/client.h"
 #include "ctl/ctl.h"
+#include "ctl/table.h"
+#include "ctl/terminal.h"
 #include "ctl/tuning.h"
 #include "run/state.h"
 
@@ -263,64 +266,131 @@ programs_print(const json_t *all)
 	       text_of(dataplane, "fault"));
 }
 
-static void
-lanes_print(const json_t *lanes)
+/* The next core above this number that runs lanes; LLONG_MAX: there is none. */
+static long long
+core_after(const json_t *lanes, long long core)
 {
+	long long next = LLONG_MAX;
 	const json_t *lane;
 	size_t i;
 
-	if (json_array_size(lanes) == 0)
-		return;
-	printf("%-12s", "lanes");
 	json_array_foreach(lanes, i, lane)
-		printf("%s %lld on cpu %lld", i > 0 ? "," : "", ctl_number(lane, "lane"),
-		       ctl_number(lane, "cpu"));
-	printf("\n");
+	{
+		long long at = ctl_number(lane, "cpu");
+
+		next = at > core && at < next ? at : next;
+	}
+	return next;
+}
+
+/* "0 2 on core 1; 1 3 on core 2" */
+static void
+lanes_print(const json_t *lanes, struct arena *arena)
+{
+	const char *text = "";
+	const json_t *lane;
+	size_t i;
+
+	for (long long core = core_after(lanes, -1); core != LLONG_MAX;
+	     core = core_after(lanes, core)) {
+		text = arena_format(arena, "%s%s", text, text[0] != '\0' ? "; " : "");
+		json_array_foreach(lanes, i, lane)
+		{
+			if (ctl_number(lane, "cpu") == core)
+				text = arena_format(arena, "%s%lld ", text,
+						    ctl_number(lane, "lane"));
+		}
+		text = arena_format(arena, "%son core %lld", text, core);
+	}
+	if (text[0] == '\0')
+		return;
+	printf("%-12s ", "lanes");
+	ctl_print_wrapped(stdout, text, 13, terminal_width());
 }
 
 static void
-ports_print(const json_t *ports)
+port_add(struct table *table, const json_t *port, struct arena *arena)
 {
+	long long judged = ctl_number(port, "judged"), vlan = ctl_number(port, "vlan");
+	const char *steering = text_of(port, "steering");
+
+	if (judged > 0)
+		steering = arena_format(arena, "%s, %lld of %lld elsewhere", steering,
+					ctl_number(port, "wrong"), judged);
+	table_add(table, (const char *[]){
+				 text_of(port, "name"),
+				 json_is_true(json_object_get(port, "up")) ? "up" : "down",
+				 text_of(port, "driver"), text_of(port, "mac"),
+				 arena_format(arena, "%lld", ctl_number(port, "queues")),
+				 arena_format(arena, "%lld", ctl_number(port, "mtu")),
+				 vlan != 0 ? arena_format(arena, "%lld", vlan) : "-", steering });
+}
+
+static void
+ports_print(const json_t *ports, struct arena *arena)
+{
+	static const struct table_column columns[] = {
+		{ .head = "PORT" },
+		{ .head = "LINK" },
+		{ .head = "DRIVER" },
+		{ .head = "MAC" },
+		{ .head = "QUEUES", .is_number = true },
+		{ .head = "MTU", .is_number = true },
+		{ .head = "VLAN", .is_number = true },
+		{ .head = "STEERING" },
+	};
+	struct table table;
 	const json_t *port;
 	size_t i;
 
-	if (json_array_size(ports) > 0)
-		printf("\n%-16s %-5s %-14s %-17s %6s %5s %5s  %s\n", "PORT", "LINK", "DRIVER",
-		       "MAC", "QUEUES", "MTU", "VLAN", "STEERING");
-	json_array_foreach(ports, i, port)
-	{
-		printf("%-16s %-5s %-14s %-17s %6lld %5lld %5lld  %s", text_of(port, "name"),
-		       json_is_true(json_object_get(port, "up")) ? "up" : "down",
-		       text_of(port, "driver"), text_of(port, "mac"), ctl_number(port, "queues"),
-		       ctl_number(port, "mtu"), ctl_number(port, "vlan"),
-		       text_of(port, "steering"));
-		if (ctl_number(port, "judged") > 0)
-			printf(" (%lld of %lld packets elsewhere)", ctl_number(port, "wrong"),
-			       ctl_number(port, "judged"));
-		printf("\n");
-	}
+	if (json_array_size(ports) == 0)
+		return;
+	table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
+	json_array_foreach(ports, i, port) port_add(&table, port, arena);
+	printf("\n");
+	table_print(&table, stdout, terminal_size().columns);
+	table_fini(&table);
+}
+
+/* Beside the programs: a failure to log is seen first. */
+static void
+log_print(const json_t *log, struct arena *arena)
+{
+	if (!json_is_string(json_object_get(log, "path")))
+		return;
+	printf("%-12s ", "access log");
+	ctl_print_wrapped(
+		stdout,
+		arena_format(
+			arena, "%s: %lld lines written, %lld dropped%s", text_of(log, "path"),
+			ctl_number(log, "written"),
+			ctl_number(log, "dropped_by_lanes") + ctl_number(log, "dropped_by_control"),
+			json_is_true(json_object_get(log, "open")) ? "" : "; it cannot be opened"),
+		13, terminal_width());
 }
 
 static void
 lists_print(const json_t *all)
 {
-	const json_t *entry, *log = json_object_get(all, "access_log");
+	const json_t *entry;
 	size_t i;
 
 	json_array_foreach(json_object_get(all, "overrides"), i, entry)
 	{
 		printf("%s", i == 0 ? "\noverrides\n  " : "  ");
 		if (json_object_get(entry, "lane") != NULL)
-			printf("lane %lld runs on processor %lld\n", ctl_number(entry, "lane"),
+			printf("lane %lld runs on core %lld\n", ctl_number(entry, "lane"),
 			       ctl_number(entry, "cpu"));
 		else if (json_object_get(entry, "core") != NULL)
-			printf("processor %lld is %s\n", ctl_number(entry, "core"),
+			printf("core %lld is %s\n", ctl_number(entry, "core"),
 			       text_of(entry, "said"));
 		else if (json_object_get(entry, "tune") != NULL)
 			printf("%s is %s\n", text_of(entry, "tune"), text_of(entry, "text"));
 		else
 			printf("%s/%s is %s\n", text_of(entry, "farm"), text_of(entry, "server"),
-			       text_of(entry, "state"));
+			       strcmp(text_of(entry, "state"), "drain") == 0
+				       ? "draining"
+				       : text_of(entry, "state"));
 	}
 	json_array_foreach(json_object_get(all, "pending"), i, entry)
 		printf("%s%s\n", i == 0 ? "\npending until the data plane restarts\n  " : "  ",
@@ -330,10 +400,6 @@ lists_print(const json_t *all)
 		       text_of(entry, "name"), json_array_size(json_object_get(entry, "addresses")),
 		       text_of(entry, "from"), json_object_get(entry, "error") != NULL ? ", " : "",
 		       text_of(entry, "error"));
-	if (json_is_string(json_object_get(log, "path")))
-		printf("\naccess log %s: %lld lines written, %lld dropped\n", text_of(log, "path"),
-		       ctl_number(log, "written"),
-		       ctl_number(log, "dropped_by_lanes") + ctl_number(log, "dropped_by_control"));
 }
 
 static int
@@ -360,8 +426,9 @@ run(const struct ctl *ctl, int argc, char **argv)
 		ctl_print_json(all);
 	} else {
 		programs_print(all);
-		lanes_print(json_object_get(all, "lanes"));
-		ports_print(json_object_get(all, "ports"));
+		lanes_print(json_object_get(all, "lanes"), &status->arena);
+		log_print(json_object_get(all, "access_log"), &status->arena);
+		ports_print(json_object_get(all, "ports"), &status->arena);
 		lists_print(all);
 		json_decref(all);
 	}

@@ -6,6 +6,8 @@
 
 #include "ctl/client.h"
 #include "ctl/ctl.h"
+#include "ctl/table.h"
+#include "ctl/terminal.h"
 #include "ctl/tuning.h"
 #include "run/state.h"
 
@@ -36,21 +38,29 @@ key_json(const struct state *state, enum runtime_tune key)
 static void
 keys_print(const json_t *list)
 {
+	static const struct table_column columns[] = {
+		{ .head = "KEY" }, { .head = "VALUE" }, { .head = "USUAL" }, { .head = "WHAT" }
+	};
+	struct arena arena = { 0 };
+	struct table table;
 	const json_t *key;
 	size_t i;
 
-	printf("%-12s %-10s %-10s %s\n", "KEY", "VALUE", "USUAL", "WHAT");
+	table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
 	json_array_foreach(list, i, key)
 	{
-		char value[VALUE_DURATION_TEXT + 2];
+		const char *value = json_string_value(json_object_get(key, "text"));
 
-		snprintf(value, sizeof(value), "%s%s",
-			 json_string_value(json_object_get(key, "text")),
-			 json_is_true(json_object_get(key, "said")) ? "*" : "");
-		printf("%-12s %-10s %-10s %s\n", json_string_value(json_object_get(key, "key")),
-		       value, json_string_value(json_object_get(key, "usual_text")),
-		       json_string_value(json_object_get(key, "what")));
+		if (json_is_true(json_object_get(key, "said")))
+			value = arena_format(&arena, "%s*", value);
+		table_add(&table,
+			  (const char *[]){ json_string_value(json_object_get(key, "key")), value,
+					    json_string_value(json_object_get(key, "usual_text")),
+					    json_string_value(json_object_get(key, "what")) });
 	}
+	table_print(&table, stdout, terminal_size().columns);
+	table_fini(&table);
+	arena_fini(&arena);
 }
 
 static int

@@ -63,6 +63,12 @@ int ctl_failed(const struct ctl *ctl, const char *format, ...)
 /* The errors of a configuration, as lines to stderr or as JSON to stdout; CTL_FAILED. */
 int ctl_failed_conf(const struct ctl *ctl, const struct conf_errs *errs);
 
+/*
+ * Text behind `indent` characters that stand there already, and a newline; where it is wider than a
+ * line, words go on below it. width: of a line, 0: any.
+ */
+void ctl_print_wrapped(FILE *to, const char *text, uint32_t indent, uint32_t width);
+
 /* Prints one JSON value with a newline and takes it. */
 void ctl_print_json(json_t *value);
 

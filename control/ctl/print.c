@@ -2,6 +2,7 @@
  * print.c - how every verb says what failed, as text or as JSON (ctl.h).
  */
 #include <stdarg.h>
+#include <string.h>
 
 #include "ctl/ctl.h"
 
@@ -60,6 +61,25 @@ ctl_failed_conf(const struct ctl *ctl, const struct conf_errs *errs)
 	else
 		conf_errs_print(errs, stderr);
 	return CTL_FAILED;
+}
+
+void
+ctl_print_wrapped(FILE *to, const char *text, uint32_t indent, uint32_t width)
+{
+	size_t at = indent;
+
+	while (*text != '\0') {
+		size_t n = strcspn(text, " ");
+
+		if (width != 0 && at > indent && at + 1 + n > width) {
+			fprintf(to, "\n%*s", (int)indent, "");
+			at = indent;
+		}
+		fprintf(to, "%s%.*s", at > indent ? " " : "", (int)n, text);
+		at += n + (at > indent);
+		text += n + strspn(text + n, " ");
+	}
+	fprintf(to, "\n");
 }
 
 void

@@ -135,6 +135,12 @@ terminal_size(void)
 	return (struct terminal_size){ size.ws_col, size.ws_row };
 }
 
+uint32_t
+terminal_width(void)
+{
+	return isatty(STDOUT_FILENO) ? terminal_size().columns : 0;
+}
+
 /* The shell has the terminal until we are continued. */
 static void
 stop(void)

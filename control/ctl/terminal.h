@@ -34,6 +34,9 @@ void terminal_close(void);
 
 struct terminal_size terminal_size(void);
 
+/* Characters of a line of standard output; 0: it is no terminal, lines may be as long as they are. */
+uint32_t terminal_width(void);
+
 /* Waits for a key, a signal or the time. A character, or one of the above. */
 int terminal_wait(uint32_t ms);
 

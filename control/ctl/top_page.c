@@ -61,9 +61,9 @@ head(struct out *out, const struct top *top, const struct top_page *page)
 	}
 	if (top->seconds > 0)
 		snprintf(every, sizeof(every), "in %.1f s", top->seconds);
-	line(out, "Penstock %s  generation %llu  %u lanes on %u cores  %s  by %s", facts->version,
-	     (unsigned long long)facts->generation, top->lane_n, facts->core_n, every,
-	     word[page->sort]);
+	line(out, "Penstock %s  generation %llu  %u lane%s on %u core%s  %s  by %s", facts->version,
+	     (unsigned long long)facts->generation, top->lane_n, top->lane_n == 1 ? "" : "s",
+	     facts->core_n, facts->core_n == 1 ? "" : "s", every, word[page->sort]);
 	line(out, "requests %.0f/s  errors %.1f/s  in progress %llu  clients %llu  upstreams %llu",
 	     requests_s, errors_s, (unsigned long long)in_progress, (unsigned long long)clients,
 	     (unsigned long long)upstreams);
@@ -164,9 +164,9 @@ lanes(struct out *out, const struct top *top, enum top_sort sort, uint32_t most)
 	sorted_by = sort;
 	qsort(list, top->lane_n, sizeof(list[0]), by_lane);
 	line(out,
-	     "LANE  CORE   LOAD      REQ/S    ERR/S  CLIENTS UPSTREAM INPROGRESS MOVES PAUSE_MS");
+	     "LANE  CORE   LOAD      REQ/S    ERR/S  CLIENTS UPSTREAM INFLIGHT MOVES PAUSE_MS");
 	for (uint32_t i = 0; i < top->lane_n && i < most; i++)
-		line(out, "%4u  %4u %5.1f%% %10.0f %8.1f %8llu %8llu %10llu %5llu %8.2f",
+		line(out, "%4u  %4u %5.1f%% %10.0f %8.1f %8llu %8llu %8llu %5llu %8.2f",
 		     list[i].lane, list[i].cpu, (double)list[i].load / 10, list[i].requests_s,
 		     list[i].errors_s, (unsigned long long)list[i].clients,
 		     (unsigned long long)list[i].upstreams, (unsigned long long)list[i].in_progress,
@@ -275,10 +275,15 @@ servers(struct out *out, const struct top *top, struct top_page *page)
 	line(out,
 	     "FARM/SERVER           HEALTH            REQ/S    ERR/S INFLIGHT   CONNS  WAIT_MS");
 	shown = out->left < n ? out->left : n;
+	if (shown < n && shown > 1)
+		shown--; /* for the line below */
 	if (page->scroll > n - shown)
 		page->scroll = n - shown;
 	for (uint32_t i = 0; i < shown; i++)
 		server_line(out, top, &row[page->scroll + i]);
+	if (shown < n)
+		line(out, "      %u to %u of %u lines; arrows and page keys scroll",
+		     page->scroll + 1, page->scroll + shown, n);
 	free(row);
 }
 
@@ -306,8 +311,8 @@ share(uint32_t left, uint32_t n, uint32_t others)
 static void
 keys(struct out *out, const struct top_page *page)
 {
-#define X(id, key, word) #key " " #word "  "
-	line(out, "q quit  " TOP_SORT_LIST(X) "arrows  +/- %.1f s", page->every_s);
+#define X(id, key, word) #key " " #word " "
+	line(out, "q quit  " TOP_SORT_LIST(X) " +/- %.1f s", page->every_s);
 #undef X
 }
 

@@ -99,7 +99,7 @@ enum {
  */
 /* clang-format off */
 #define RUNTIME_TUNE_LIST(x)                                                                       \
-	x(POLL, poll, poll, 0, 1, "whether cores without work sleep (adaptive) or never (busy)")   \
+	x(POLL, poll, poll, 0, 1, "adaptive: cores without work sleep; busy: never")   \
 	x(BURST, burst, packets, 1, RUNTIME_BURST_MOST, "packets a lane takes from a queue at a time")             \
 	x(SPIN, spin, ns, 0, 10000000, "a core without work polls on for so long")                 \
 	x(PAUSE, pause, ns, 0, 1000000000, "then with pauses, until it is idle for so long")       \

@@ -197,3 +197,30 @@ def test_top_prints_one_look_where_there_is_no_terminal(lab):
     lab.wait_serving()
     lab.settle()
     lab.baseline = lab.gauges()
+
+
+@marked("smoke")
+def test_what_is_asked_most_fits_a_terminal(lab):
+    """Of 80 columns, with a long name, clients of both families and something to tell of all."""
+    lab.nginx("a")
+    lab.nginx("b")
+    lab.start(lab.config(lanes=4, cores=[0, 1]))
+    lab.ctl("lanes", "move", "1", "--to", "0")
+    lab.ctl("server", "drain", "app/b")
+    with lab.connect() as busy, lab.connect(family=6):
+        busy.sendall(b"GET /echo?" + b"long" * 40 + b" HTTP/1.1\r\nHost: mail\r\n\r\n")
+        for words, says in ((["status"], "0 1 2 on core 0"), (["sessions"], "[fd01::2]"),
+                            (["servers"], "ADDRESS"), (["lanes"], "QUEUES"), (["cores"], "LANES"),
+                            (["farms"], "app"), (["tune"], "sleep_most"), (["doctor"], "ready: "),
+                            ([], "Exit codes")):
+            screen = Terminal([lab.tool("control/ctl/penstockctl"), "--run", lab.run_dir, *words],
+                              rows=80)
+            try:
+                until(f"{words} has ended", lambda s=screen: s.read() or
+                      s.process.poll() is not None, 10)
+                expect(screen.shows(says), f"{words}: {screen.lines}")
+            finally:
+                screen.close()
+    lab.ctl("server", "enable", "app/b")
+    lab.settle()
+    lab.baseline = lab.gauges()

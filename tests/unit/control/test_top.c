@@ -5,6 +5,8 @@
 #include "confs.h"
 #include "world.h"
 
+#include <stdlib.h>
+
 #include "ctl/top.h"
 
 struct seat {
@@ -46,12 +48,12 @@ serve(struct seat *seat, uint64_t requests)
 }
 
 static struct seat *
-sit_down(struct world *w)
+sit_down_with(struct world *w, const char *conf)
 {
 	static struct seat seat;
 
 	memset(&seat, 0, sizeof(seat));
-	config_write(w, CONF_GOOD);
+	config_write(w, conf);
 	control_start(w);
 	dataplane_start(w);
 	notice(w);
@@ -62,6 +64,12 @@ sit_down(struct world *w)
 	seat.top.ctl = &seat.ctl;
 	assert_null(top_look(&seat.top));
 	return &seat;
+}
+
+static struct seat *
+sit_down(struct world *w)
+{
+	return sit_down_with(w, CONF_GOOD);
 }
 
 static void
@@ -135,6 +143,57 @@ a_gap_between_two_data_planes_is_told_and_no_rate(void **state)
 	stand_up(seat);
 }
 
+/* A page of 24 rows, of the static buffer; it has as many lines. */
+static char *
+page_of(struct seat *seat, uint32_t columns, uint32_t scroll)
+{
+	static char page[8192];
+	struct top_page asked = { .columns = columns, .rows = 24, .scroll = scroll, .every_s = 60 };
+	char *text = top_page_text(&seat->top, &asked);
+	uint32_t lines_n = 0;
+
+	for (const char *at = text; (at = strchr(at, '\n')) != NULL; at++)
+		lines_n++;
+	assert_int_equal(lines_n, 24);
+	assert_true(strlen(text) < sizeof(page));
+	strcpy(page, text);
+	free(text);
+	return page;
+}
+
+/* Nothing is cut off in 80 columns, the keys' line neither. */
+static void
+a_page_fits_a_terminal(void **state)
+{
+	struct seat *seat = sit_down(*state);
+	char wide[8192];
+
+	strcpy(wide, page_of(seat, 1000, 0));
+	assert_string_equal(page_of(seat, 80, 0), wide);
+	assert_non_null(strstr(wide, "1 lane on 0 cores"));
+	assert_null(strstr(wide, "arrows"));
+	stand_up(seat);
+}
+
+/* Thirty servers and their farm's line, of which so many rows are left. */
+static void
+who_is_not_on_the_page_is_told(void **state)
+{
+	struct world *w = *state;
+	char conf[8192] = CONF_MACHINE CONF_LISTENERS "farms:\n  - name: app\n    servers:\n";
+	struct seat *seat;
+
+	for (int i = 0; i < 30; i++)
+		sprintf(conf + strlen(conf), "      - {name: s%02d, address: 10.0.1.%d}\n", i,
+			i + 1);
+	seat = sit_down_with(w, conf);
+	assert_non_null(strstr(page_of(seat, 80, 0), " s00 "));
+	assert_non_null(strstr(page_of(seat, 80, 0), "1 to 15 of 31 lines; arrows"));
+	assert_non_null(strstr(page_of(seat, 80, 99), "17 to 31 of 31 lines; arrows"));
+	assert_non_null(strstr(page_of(seat, 80, 99), " s29 "));
+	stand_up(seat);
+}
+
 int
 main(void)
 {
@@ -142,6 +201,8 @@ main(void)
 		TEST(rates_are_what_came_between_two_looks),
 		TEST(another_data_plane_begins_anew),
 		TEST(a_gap_between_two_data_planes_is_told_and_no_rate),
+		TEST(a_page_fits_a_terminal),
+		TEST(who_is_not_on_the_page_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
