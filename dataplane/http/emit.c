@@ -146,10 +146,9 @@ emit_fields(struct emit *e, const struct http_head *head, const struct emit_drop
 static void
 joined_start(struct emit *e, const struct http_head *head, enum http_field_id id, bool fresh)
 {
-	const char *name = http_field_id_name(id);
 	const struct http_field *f = NULL;
 
-	emit_bytes(e, name, (uint32_t)strlen(name));
+	emit_slice(e, http_field_id_name(id));
 	emit_text(e, ": ");
 	while (!fresh && (f = http_find(head, id, f)) != NULL) {
 		if (f->hop || f->value_n == 0)

@@ -33,13 +33,14 @@ const struct field_text field_text = { .before = "",
 #undef X
 };
 
-static const char *const id_name[HTTP_FIELD_IDS_N] = {
-#define X(part, name, first, last) [HTTP_FIELD_##part] = name,
+static const struct slice id_name[HTTP_FIELD_IDS_N] = {
+#define X(part, name, first, last)                                                                 \
+	[HTTP_FIELD_##part] = { (const uint8_t *)name, sizeof(name) - 1 },
 	HTTP_FIELD_IDS(X)
 #undef X
 };
 
-const char *
+struct slice
 http_field_id_name(enum http_field_id id)
 {
 	ensure(id < HTTP_FIELD_IDS_N);

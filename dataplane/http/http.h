@@ -247,9 +247,9 @@ enum http_verdict {
 	HTTP_REFUSED,	/* see reason; answer (request) or give up (response), then close */
 };
 
-const char *http_method_name(enum http_method m);      /* "" for HTTP_METHOD_OTHER */
-const char *http_field_id_name(enum http_field_id id); /* as it is written by us, "Content-Type" */
-const char *http_reason_name(enum http_reason r);      /* the words for the log */
+const char *http_method_name(enum http_method m);	/* "" for HTTP_METHOD_OTHER */
+struct slice http_field_id_name(enum http_field_id id); /* as it is written by us, "Content-Type" */
+const char *http_reason_name(enum http_reason r);	/* the words for the log */
 const char *http_form_name(enum http_form f);
 const char *http_framing_name(enum http_framing f);
 const char *http_forward_name(enum http_forward f);
