@@ -190,6 +190,8 @@ lane_obey(struct world *w, uint32_t lane)
 void
 dataplane_obey(struct world *w)
 {
+	if (w->dataplane_fd < 0)
+		return;
 	w->facts.lane_n = 4;
 	w->facts.allowed[0] = 0xff;
 	for (uint32_t cpu = 0; cpu < 8; cpu++)

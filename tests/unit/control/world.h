@@ -58,7 +58,7 @@ void dataplane_start(struct world *w);
 
 /*
  * It began with four lanes on processors 2 and 3, may use 0 to 7, and obeys what control has said of
- * cores, lanes and keys.
+ * cores, lanes and keys; nothing happens while it does not run.
  */
 void dataplane_obey(struct world *w);
 
