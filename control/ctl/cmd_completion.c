@@ -3,8 +3,10 @@
  * their words. Made from the table of verbs: the words of their `args`, so that no second list
  * is kept.
  */
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/ensure.h"
 #include "ctl/ctl.h"
 
 static const struct ctl_verb *const verbs[] = {
@@ -23,7 +25,7 @@ enum {
  * is an example of a value.
  */
 static void
-words_print(const char *args, bool is_option)
+words_print(FILE *to, const char *args, bool is_option)
 {
 	static const char between[] = " []|\n";
 	const char *before = "";
@@ -37,7 +39,7 @@ words_print(const char *args, bool is_option)
 			continue;
 		}
 		if (is_option ? strncmp(args, "--", 2) == 0 : *args >= 'a' && *args <= 'z') {
-			printf("%s%.*s", before, (int)n, args);
+			fprintf(to, "%s%.*s", before, (int)n, args);
 			before = " ";
 		}
 		args += n > 0 ? n : 1;
@@ -45,46 +47,57 @@ words_print(const char *args, bool is_option)
 }
 
 static void
-bash_print(void)
+bash_print(FILE *to)
 {
-	printf("# bash completion of penstockctl; made by: penstockctl completion bash\n"
-	       "_penstockctl() {\n"
-	       "\tlocal cur=${COMP_WORDS[COMP_CWORD]} verb= words= options= i\n"
-	       "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
-	       "\t\tcase ${COMP_WORDS[i]} in\n"
-	       "\t\t--run | --socket) ((i++)) ;;\n"
-	       "\t\t-*) ;;\n"
-	       "\t\t*) verb=${COMP_WORDS[i]}; break ;;\n"
-	       "\t\tesac\n"
-	       "\tdone\n"
-	       "\tCOMPREPLY=()\n"
-	       "\t((i <= COMP_CWORD)) || return 0 # the path behind --run or --socket\n"
-	       "\tcase $verb in\n"
-	       "\t'') words='");
+	fprintf(to, "# bash completion of penstockctl; made by: penstockctl completion bash\n"
+		    "_penstockctl() {\n"
+		    "\tlocal cur=${COMP_WORDS[COMP_CWORD]} verb= words= options= i\n"
+		    "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
+		    "\t\tcase ${COMP_WORDS[i]} in\n"
+		    "\t\t--run | --socket) ((i++)) ;;\n"
+		    "\t\t-*) ;;\n"
+		    "\t\t*) verb=${COMP_WORDS[i]}; break ;;\n"
+		    "\t\tesac\n"
+		    "\tdone\n"
+		    "\tCOMPREPLY=()\n"
+		    "\t((i <= COMP_CWORD)) || return 0 # the path behind --run or --socket\n"
+		    "\tcase $verb in\n"
+		    "\t'') words='");
 	for (int i = 0; i < VERBS_N; i++)
-		printf("%s%s", i > 0 ? " " : "", verbs[i]->name);
-	printf("' ;;\n");
+		fprintf(to, "%s%s", i > 0 ? " " : "", verbs[i]->name);
+	fprintf(to, "' ;;\n");
 	for (int i = 0; i < VERBS_N; i++) {
-		printf("\t%s) words='", verbs[i]->name);
-		words_print(verbs[i]->args, false);
-		printf("' options='");
-		words_print(verbs[i]->args, true);
-		printf("' ;;\n");
+		fprintf(to, "\t%s) words='", verbs[i]->name);
+		words_print(to, verbs[i]->args, false);
+		fprintf(to, "' options='");
+		words_print(to, verbs[i]->args, true);
+		fprintf(to, "' ;;\n");
 	}
-	printf("\tesac\n"
-	       "\t[[ $cur != -* ]] || words=\"$options --json --run --socket --help\"\n"
-	       "\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
-	       "}\n"
-	       "complete -o bashdefault -o default -F _penstockctl penstockctl\n");
+	fprintf(to, "\tesac\n"
+		    "\t[[ $cur != -* ]] || words=\"$options --json --run --socket --help\"\n"
+		    "\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
+		    "}\n"
+		    "complete -o bashdefault -o default -F _penstockctl penstockctl\n");
 }
 
 static int
 run(const struct ctl *ctl, int argc, char **argv)
 {
-	(void)ctl;
+	char *script = NULL;
+	size_t n = 0;
+	FILE *to;
+
 	if (argc != 2 || strcmp(argv[1], "bash") != 0)
 		return ctl_usage("completion", "names the shell: bash is the one it knows");
-	bash_print();
+	to = open_memstream(&script, &n);
+	ensure(to != NULL);
+	bash_print(to);
+	fclose(to);
+	if (ctl->is_json)
+		ctl_print_json(json_pack("{s:s, s:s}", "shell", "bash", "script", script));
+	else
+		fputs(script, stdout);
+	free(script);
 	return CTL_DONE;
 }
 

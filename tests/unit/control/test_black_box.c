@@ -250,6 +250,7 @@ static void
 bash_completes_verbs_and_their_words(void **state)
 {
 	(void)state;
+	assert_ctl("completion bash --json", 0, "\"script\": \"# bash completion of penstockctl");
 	assert_ctl("completion", 2, "names the shell");
 	assert_ctl("completion fish", 2, "names the shell");
 	assert_completes("che", "check\n");
