@@ -94,6 +94,14 @@ cpus_less(const struct doctor_cpus *a, const struct doctor_cpus *b)
 	return cpus;
 }
 
+/* "core 1", "cores 1-3,5" */
+static const char *
+cores_text(struct doctor *doctor, const struct doctor_cpus *cpus)
+{
+	return arena_format(&doctor->arena, "core%s %s", doctor_cpus_n(cpus) == 1 ? "" : "s",
+			    doctor_cpus_text(doctor, cpus));
+}
+
 static void
 isolation_look(struct doctor *doctor, const struct doctor_cpus *polling, const char *what,
 	       const char *path, const char *effect)
@@ -106,8 +114,8 @@ isolation_look(struct doctor *doctor, const struct doctor_cpus *polling, const c
 		doctor_add(doctor, what, DOCTOR_OK, "all cores that poll", NULL);
 	else
 		doctor_add(doctor, what, DOCTOR_WARN,
-			   arena_format(&doctor->arena, "not cores %s: %s",
-					doctor_cpus_text(doctor, &rest), effect),
+			   arena_format(&doctor->arena, "not for %s: %s", cores_text(doctor, &rest),
+					effect),
 			   arena_format(&doctor->arena, "boot the kernel with %s=%s", what,
 					doctor_cpus_text(doctor, polling)));
 }
@@ -159,8 +167,8 @@ cores_look(struct doctor *doctor, const struct doctor_cpus *online,
 			   NULL);
 	else if (doctor_cpus_n(&gone) > 0)
 		doctor_add(doctor, "cores", DOCTOR_BAD,
-			   arena_format(&doctor->arena, "cores %s of machine.cores are not here",
-					doctor_cpus_text(doctor, &gone)),
+			   arena_format(&doctor->arena, "not here: %s of machine.cores",
+					cores_text(doctor, &gone)),
 			   arena_format(&doctor->arena, "choose from %s",
 					doctor_cpus_text(doctor, online)));
 	else if (doctor_cpus_n(online) < 2)
@@ -169,8 +177,8 @@ cores_look(struct doctor *doctor, const struct doctor_cpus *online,
 			   "have two or more");
 	else
 		doctor_add(doctor, "cores", DOCTOR_OK,
-			   arena_format(&doctor->arena, "%s poll, of %s",
-					doctor_cpus_text(doctor, polling),
+			   arena_format(&doctor->arena, "lanes poll on %s; the machine has %s",
+					cores_text(doctor, polling),
 					doctor_cpus_text(doctor, online)),
 			   NULL);
 }

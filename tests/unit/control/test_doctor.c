@@ -123,7 +123,7 @@ a_good_machine_has_nothing_to_cure(void **state)
 	}
 	assert_true(doctor.n >= 15);
 	assert_int_equal(doctor_worst(&doctor), DOCTOR_OK);
-	assert_found("cores", DOCTOR_OK, "1-3 poll, of 0-3");
+	assert_found("cores", DOCTOR_OK, "lanes poll on cores 1-3; the machine has 0-3");
 }
 
 /* One file other than on the good machine, and what it leads to. */
@@ -146,7 +146,7 @@ each_fault_is_found_and_named(void **state)
 		{ "/sys/devices/system/cpu/isolated", "\n", "isolcpus", DOCTOR_WARN,
 		  "isolcpus=1-3" },
 		{ "/sys/devices/system/cpu/nohz_full", "1,2\n", "nohz_full", DOCTOR_WARN,
-		  "not cores 3:" },
+		  "not for core 3:" },
 		{ "/sys/devices/system/cpu/online", "0\n", "cores", DOCTOR_WARN, "one processor" },
 		{ "/sys/devices/system/cpu/online", "x\n", "cores", DOCTOR_WARN, "not known" },
 		{ "/proc/irq/25/effective_affinity_list", "2\n", "interrupts", DOCTOR_WARN,
@@ -232,11 +232,11 @@ a_configuration_is_held_against_the_machine(void **state)
 {
 	(void)state;
 	look_with("cores: [1, 2], " PORT("xdp:eth1"));
-	assert_found("cores", DOCTOR_OK, "1-2 poll");
+	assert_found("cores", DOCTOR_OK, "lanes poll on cores 1-2");
 	assert_found("port out", DOCTOR_OK, "MTU 1500");
 	assert_int_equal(doctor_worst(&doctor), DOCTOR_OK);
 	look_with("cores: [1, 9], " PORT("xdp:eth1"));
-	assert_found("cores", DOCTOR_BAD, "cores 9 of machine.cores");
+	assert_found("cores", DOCTOR_BAD, "not here: core 9 of machine.cores");
 	look_with(PORT("packet:eth7"));
 	assert_found("port out", DOCTOR_BAD, "no interface eth7");
 	look_with(BIG_PORT);
