@@ -22,7 +22,9 @@ pace_begin(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 	struct pace pace = { .a_ms = cc_pace(&conn->cc, conn->rtt.srtt_us), .left = UINT32_MAX };
 	struct repair *r = pace.a_ms != 0 ? repair_need(tcp, conn) : repair_of(tcp, conn);
 
-	if (r != NULL && r->pace_ns == PACE_AFTER_RTO)
+	/* Held for a timeout: for no longer than it is by now, should it have become shorter. */
+	if (r != NULL && conn_has(conn, CONN_HELD) &&
+	    r->pace_ns > now + rtt_backed_off(&conn->rtt, 0))
 		r->pace_ns = now + rtt_backed_off(&conn->rtt, 0);
 	if (r != NULL && r->pace_ns > now && (pace.a_ms != 0 || conn_has(conn, CONN_HELD))) {
 		pace.left = 0;
