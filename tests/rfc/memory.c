@@ -302,6 +302,35 @@ gaps_are_shared_evenly(void **state)
 	peer_drop(&p);
 }
 
+/* From the next port, so many runs of n bytes beyond gaps. */
+static void
+open_with_runs(struct peer *p, uint32_t runs, uint32_t n)
+{
+	peer_open_next(p);
+	for (uint32_t i = 0; i < runs; i++)
+		peer_send(p, .seq = 1001 + (n + 1) * i, .n = n);
+	peer_ignore(p);
+}
+
+/* ... and who has as much as another takes nothing from him: they would take it in turns for ever. */
+static void
+equals_cut_each_other_nothing(void **state)
+{
+	(void)state;
+	for (uint32_t n = 1; n <= 1000; n += 999) {
+		struct peer p = peer_established(.bufs_max = 64, .recv_max = 65535);
+
+		open_with_runs(&p, 8, n);
+		open_with_runs(&p, 1, n);
+		open_with_runs(&p, 7, n);
+		assert_int_equal(p.count.tcp_rx_gap_no_memory, 0);
+		peer_send(&p, .seq = 1001 + (n + 1) * 7, .n = n);
+		assert_int_equal(p.count.tcp_rx_gap_no_memory, 1);
+		assert_int_equal(p.count.tcp_gaps_cut, 0);
+		peer_drop(&p);
+	}
+}
+
 /* Nobody gives way to what will not be held: bytes that are here already, ... */
 static void
 duplicate_beyond_a_gap_cuts_nobody(void **state)
@@ -398,6 +427,7 @@ main(void)
 		cmocka_unit_test(islands_do_not_use_the_budget_up),
 		cmocka_unit_test(islands_of_strangers_make_room_for_a_gap),
 		cmocka_unit_test(gaps_are_shared_evenly),
+		cmocka_unit_test(equals_cut_each_other_nothing),
 		cmocka_unit_test(duplicate_beyond_a_gap_cuts_nobody),
 		cmocka_unit_test(gap_too_many_cuts_nobody),
 		cmocka_unit_test(long_run_beyond_a_gap_gives_its_end),

@@ -163,6 +163,6 @@ void peer_done(struct peer *p);
 /* The same, whatever was heard. */
 void peer_drop(struct peer *p);
 
-#define MS_NS 1000000ull
+#define MS_NS ((uint64_t)1000000) /* as tcp/conn.h has it */
 
 #endif

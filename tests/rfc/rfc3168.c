@@ -484,6 +484,59 @@ loss_after_a_mistake_counts(void **state)
 	peer_done(&p);
 }
 
+/* A mark after a recovery was no mistake, whatever the recovery turns out to have been. */
+static void
+mark_after_a_recovery_is_not_undone(void **state)
+{
+	struct peer p = established();
+	uint32_t cwnd;
+
+	(void)state;
+	peer_write(&p, 6 * MSS);
+	peer_expect_run(&p, peer_at(0), 6);
+	peer_send(&p, .at_ms = 100, .ack = peer_at(0), .sack = { { peer_at(1), peer_at(5) } });
+	peer_expect(&p, .seq = peer_at(0), .n = MSS);
+	peer_send(&p, .at_ms = 110, .ack = peer_at(6));
+	peer_write(&p, 20 * MSS);
+	peer_expect(&p, .flags = "AC", .seq = peer_at(6), .n = MSS);
+	peer_ignore(&p);
+	peer_send(&p, .at_ms = 200, .ack = peer_at(7));
+	peer_ignore(&p);
+	peer_send(&p, .flags = "AE", .ack = peer_at(8));
+	assert_int_equal(p.count.tcp_ecn_reductions, 1);
+	cwnd = peer_info(&p).cwnd_bytes;
+	peer_ignore(&p);
+	peer_send(&p, .ack = peer_at(8), .sack = { { peer_at(0), peer_at(1) } });
+	assert_int_equal(p.count.tcp_undone, 0);
+	assert_int_equal(peer_info(&p).cwnd_bytes, cwnd);
+	peer_drop(&p);
+}
+
+/* 6.1.2: marks within a recovery wait for its end: the peer says them until then. */
+static void
+marks_within_a_recovery_wait_for_its_end(void **state)
+{
+	struct peer p = established();
+
+	(void)state;
+	peer_write(&p, 40 * MSS);
+	peer_expect_run(&p, peer_at(0), 10);
+	peer_send(&p, .at_ms = 100, .flags = "AE", .ack = peer_at(5));
+	peer_expect(&p, .flags = "AC", .seq = peer_at(10), .n = MSS);
+	peer_ignore(&p); /* 11 */
+	peer_send(&p, .ack = peer_at(5), .sack = { { peer_at(6), peer_at(10) } });
+	assert_int_equal(p.count.tcp_recoveries, 1);
+	peer_send(&p, .ack = peer_at(11));
+	assert_true(peer_info(&p).is_recovering);
+	peer_send(&p, .flags = "AE", .ack = peer_at(11));
+	assert_int_equal(p.count.tcp_ecn_reductions, 1);
+	peer_send(&p, .ack = peer_at(12));
+	assert_false(peer_info(&p).is_recovering);
+	peer_send(&p, .flags = "AE", .ack = peer_at(12));
+	assert_int_equal(p.count.tcp_ecn_reductions, 2);
+	peer_drop(&p);
+}
+
 int
 main(void)
 {
@@ -514,6 +567,8 @@ main(void)
 		cmocka_unit_test(marks_at_one_segment_wait_for_the_timer),
 		cmocka_unit_test(later_bytes_wait_for_the_timer_too),
 		cmocka_unit_test(loss_after_a_mistake_counts),
+		cmocka_unit_test(mark_after_a_recovery_is_not_undone),
+		cmocka_unit_test(marks_within_a_recovery_wait_for_its_end),
 	};
 
 	return cmocka_run_group_tests_name("RFC 3168: ECN", test, NULL, NULL);

@@ -313,6 +313,29 @@ timestamps_go_on_from_the_cookie(void **state)
 	peer_drop(&p);
 }
 
+/* ... which the cookie is never ahead of, or the peer would drop what comes at once (PAWS). */
+static void
+cookie_is_not_ahead_of_the_clock(void **state)
+{
+	(void)state;
+	for (uint32_t at_ms = 0; at_ms < 64; at_ms += 16) {
+		struct peer p = peer_new(.backlog_max = 1, .ts = true);
+		uint32_t cookie;
+
+		peer_wait(&p, at_ms);
+		fill_backlog(&p);
+		peer_send(&p, .flags = "SEC", .mss = 1460, .has_wscale = true, .wscale = 14,
+			  .has_sack_ok = true);
+		peer_expect(&p, .flags = "SAE", .has_ts = true);
+		cookie = p.ts_engine;
+		peer_send(&p);
+		peer_write_text(&p, "hello");
+		peer_expect(&p, .text = "hello", .has_ts = true);
+		assert_in_range(p.ts_engine - cookie, 0, 128);
+		peer_drop(&p);
+	}
+}
+
 /* A cookie is of one host: another one cannot use it, were all else the same. */
 static void
 cookie_of_another_host_gets_rst(void **state)
@@ -369,6 +392,7 @@ main(void)
 		cmocka_unit_test(cookie_of_a_closed_listener_gets_rst),
 		cmocka_unit_test(rst_does_not_redeem_a_cookie),
 		cmocka_unit_test(timestamps_go_on_from_the_cookie),
+		cmocka_unit_test(cookie_is_not_ahead_of_the_clock),
 		cmocka_unit_test(cookie_of_another_host_gets_rst),
 		cmocka_unit_test(cookie_tells_our_scale),
 	};

@@ -114,6 +114,22 @@ joined_spans_have_a_length(void **state)
 	}
 }
 
+/* No record is left, and the last one was SACKed: what is new has not arrived, and nothing there has. */
+static void
+new_bytes_without_a_record_have_not_arrived(void **state)
+{
+	struct fixture *f = sent(SPANS, SPAN_SACKED);
+	const struct span *tail = span_at(&f->tcp, f->conn.span_tail);
+
+	(void)state;
+	f->conn.sacked_bytes = SPANS * EACH;
+	span_sent(&f->tcp, &f->conn, NULL, 0, seq_of(SPANS * EACH), EACH, SPANS * MS_NS);
+	assert_int_equal(tail->len, 2 * EACH);
+	assert_int_equal(tail->flags, SPAN_BLUR);
+	assert_int_equal(f->conn.sacked_bytes, (SPANS - 1) * EACH);
+	fini(f);
+}
+
 int
 main(void)
 {
@@ -122,6 +138,7 @@ main(void)
 		cmocka_unit_test(spans_that_were_not_joined_keep_their_times),
 		cmocka_unit_test(blurred_span_does_not_shorten_rack),
 		cmocka_unit_test(joined_spans_have_a_length),
+		cmocka_unit_test(new_bytes_without_a_record_have_not_arrived),
 	};
 
 	return cmocka_run_group_tests_name("tcp/span", test, NULL, NULL);
