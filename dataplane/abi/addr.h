@@ -45,10 +45,12 @@ ip_from_v4(const uint8_t v4[4])
 	typedef uint32_t words __attribute__((vector_size(16)));
 	static const uint8_t mapped[4] = { 0, 0, 0xff, 0xff };
 	struct ip_addr a;
-	words w = { 0 };
+	uint32_t before, word;
+	words w;
 
-	memcpy(&w[2], mapped, 4);
-	memcpy(&w[3], v4, 4);
+	memcpy(&before, mapped, 4);
+	memcpy(&word, v4, 4);
+	w = (words){ 0, 0, before, word };
 	memcpy(a.b, &w, sizeof(w));
 	return a;
 }
