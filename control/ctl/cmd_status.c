@@ -81,8 +81,23 @@ dataplane_json(const struct state *state)
 	return object;
 }
 
+/* null: the port has no exception path. */
 static json_t *
-port_json(const struct instance_port *port)
+except_json(const struct instance_except *except)
+{
+	if (except->interface[0] == '\0')
+		return json_null();
+	return json_pack("{s:s, s:{s:I, s:I}, s:{s:I, s:I}, s:I, s:I}", "interface",
+			 except->interface, "to_kernel", "packets",
+			 (json_int_t)except->to_kernel_packets, "bytes",
+			 (json_int_t)except->to_kernel_bytes, "from_kernel", "packets",
+			 (json_int_t)except->from_kernel_packets, "bytes",
+			 (json_int_t)except->from_kernel_bytes, "full", (json_int_t)except->full,
+			 "refused", (json_int_t)except->refused);
+}
+
+static json_t *
+port_json(const struct instance_port *port, const struct instance_except *except)
 {
 	static const struct {
 		uint32_t flag;
@@ -104,12 +119,13 @@ port_json(const struct instance_port *port)
 	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", port->mac[0], port->mac[1],
 		 port->mac[2], port->mac[3], port->mac[4], port->mac[5]);
 	return json_pack(
-		"{s:s, s:s, s:b, s:s, s:i, s:i, s:i, s:s, s:I, s:I, s:I, s:o}", "name", port->name,
-		"driver", port->driver, "up", (port->flags & INSTANCE_PORT_UP) != 0, "mac", mac,
-		"queues", port->queues, "mtu", port->mtu, "vlan", port->vlan, "steering",
-		instance_steering_name(port->steering), "judged", (json_int_t)port->steering_judged,
-		"wrong", (json_int_t)port->steering_wrong, "speed_mbps",
-		(json_int_t)port->speed_mbps, "offloads", able);
+		"{s:s, s:s, s:b, s:s, s:i, s:i, s:i, s:s, s:I, s:I, s:I, s:o, s:o}", "name",
+		port->name, "driver", port->driver, "up", (port->flags & INSTANCE_PORT_UP) != 0,
+		"mac", mac, "queues", port->queues, "mtu", port->mtu, "vlan", port->vlan,
+		"steering", instance_steering_name(port->steering), "judged",
+		(json_int_t)port->steering_judged, "wrong", (json_int_t)port->steering_wrong,
+		"speed_mbps", (json_int_t)port->speed_mbps, "offloads", able, "exception",
+		except_json(except));
 }
 
 static json_t *
@@ -118,7 +134,8 @@ ports_json(const struct state *state)
 	json_t *list = json_array();
 
 	for (uint32_t i = 0; state->has_facts && i < state->facts.port_n; i++)
-		json_array_append_new(list, port_json(&state->facts.port[i]));
+		json_array_append_new(list,
+				      port_json(&state->facts.port[i], &state->facts.except[i]));
 	return list;
 }
 
@@ -308,6 +325,12 @@ lanes_print(const json_t *lanes, struct arena *arena)
 	ctl_print_wrapped(stdout, text, 13, terminal_width());
 }
 
+static const char *
+number_text(struct arena *arena, const json_t *object, const char *key)
+{
+	return arena_format(arena, "%lld", ctl_number(object, key));
+}
+
 static void
 port_add(struct table *table, const json_t *port, struct arena *arena)
 {
@@ -317,13 +340,13 @@ port_add(struct table *table, const json_t *port, struct arena *arena)
 	if (judged > 0)
 		steering = arena_format(arena, "%s, %lld of %lld elsewhere", steering,
 					ctl_number(port, "wrong"), judged);
-	table_add(table, (const char *[]){
-				 text_of(port, "name"),
-				 json_is_true(json_object_get(port, "up")) ? "up" : "down",
-				 text_of(port, "driver"), text_of(port, "mac"),
-				 arena_format(arena, "%lld", ctl_number(port, "queues")),
-				 arena_format(arena, "%lld", ctl_number(port, "mtu")),
-				 vlan != 0 ? arena_format(arena, "%lld", vlan) : "-", steering });
+	table_add(table,
+		  (const char *[]){
+			  text_of(port, "name"),
+			  json_is_true(json_object_get(port, "up")) ? "up" : "down",
+			  text_of(port, "driver"), text_of(port, "mac"),
+			  number_text(arena, port, "queues"), number_text(arena, port, "mtu"),
+			  vlan != 0 ? arena_format(arena, "%lld", vlan) : "-", steering });
 }
 
 static void
@@ -349,6 +372,49 @@ ports_print(const json_t *ports, struct arena *arena)
 	json_array_foreach(ports, i, port) port_add(&table, port, arena);
 	printf("\n");
 	table_print(&table, stdout, terminal_size().columns);
+	table_fini(&table);
+}
+
+/* What goes between ports and the kernel, of those that share with it. */
+static void
+excepts_print(const json_t *ports, struct arena *arena)
+{
+	static const struct table_column columns[] = {
+		{ .head = "PORT" },
+		{ .head = "KERNEL'S" },
+		{ .head = "TO IT", .is_number = true },
+		{ .head = "BYTES", .is_number = true },
+		{ .head = "FROM IT", .is_number = true },
+		{ .head = "BYTES", .is_number = true },
+		{ .head = "FULL", .is_number = true },
+		{ .head = "REFUSED", .is_number = true },
+	};
+	struct table table;
+	const json_t *port;
+	size_t i;
+
+	table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
+	json_array_foreach(ports, i, port)
+	{
+		const json_t *except = json_object_get(port, "exception");
+		const json_t *to = json_object_get(except, "to_kernel");
+		const json_t *from = json_object_get(except, "from_kernel");
+
+		if (!json_is_object(except))
+			continue;
+		table_add(&table,
+			  (const char *[]){ text_of(port, "name"), text_of(except, "interface"),
+					    number_text(arena, to, "packets"),
+					    number_text(arena, to, "bytes"),
+					    number_text(arena, from, "packets"),
+					    number_text(arena, from, "bytes"),
+					    number_text(arena, except, "full"),
+					    number_text(arena, except, "refused") });
+	}
+	if (table.row_n > 0) {
+		printf("\n");
+		table_print(&table, stdout, terminal_size().columns);
+	}
 	table_fini(&table);
 }
 
@@ -429,6 +495,7 @@ run(const struct ctl *ctl, int argc, char **argv)
 		lanes_print(json_object_get(all, "lanes"), &status->arena);
 		log_print(json_object_get(all, "access_log"), &status->arena);
 		ports_print(json_object_get(all, "ports"), &status->arena);
+		excepts_print(json_object_get(all, "ports"), &status->arena);
 		lists_print(all);
 		json_decref(all);
 	}

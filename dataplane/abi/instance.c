@@ -73,6 +73,8 @@ check_facts(const struct instance_facts *f, struct abi_fault *ret_fault)
 			return wrong(ret_fault, ABI_FAULT_STRING, i, "name");
 		if (p->steering >= INSTANCE_STEERINGS)
 			return wrong(ret_fault, ABI_FAULT_ENUM, i, "steering");
+		if (!abi_is_word(f->except[i].interface, sizeof(f->except[i].interface)))
+			return wrong(ret_fault, ABI_FAULT_STRING, i, "except");
 	}
 	for (uint32_t i = 0; i < IMG_CORES_MAX; i++) {
 		if (f->core[i].state >= INSTANCE_CORE_STATES)

@@ -78,6 +78,15 @@ struct instance_port {
 	uint64_t steering_wrong;  /* of these on another lane than computed */
 };
 
+/* A port's exception path, at the port's place; all zero where it has none. */
+struct instance_except {
+	char interface[16]; /* the kernel's */
+	uint64_t to_kernel_packets, to_kernel_bytes;
+	uint64_t from_kernel_packets, from_kernel_bytes;
+	uint64_t full;	  /* packets for the kernel for which the path had no room */
+	uint64_t refused; /* that the kernel did not take */
+};
+
 struct instance_lane {
 	uint32_t core_i; /* place in core */
 	uint32_t cpu;
@@ -134,6 +143,7 @@ struct instance_facts {
 	uint64_t allowed[RUNTIME_CPUS_MAX / 64]; /* a bit a processor that the process may use */
 	uint64_t tune[RUNTIME_TUNES];		 /* in effect; those usual, where nothing is said */
 	uint64_t tune_usual[RUNTIME_TUNES];
+	struct instance_except except[IMG_PORTS_MAX];
 };
 
 struct instance {

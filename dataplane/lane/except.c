@@ -7,6 +7,19 @@
 
 #include "lane/own.h"
 
+static uint64_t
+read_of(const _Atomic uint64_t *count)
+{
+	return atomic_load_explicit(count, memory_order_relaxed);
+}
+
+/* By the only writer. */
+static void
+add(_Atomic uint64_t *count, uint64_t n)
+{
+	atomic_store_explicit(count, read_of(count) + n, memory_order_relaxed);
+}
+
 /* A frame of its own for the kernel, of one that is ours too; NULL: too long, or no buffer. */
 static struct buf *
 copy_of(struct lane *lane, const struct buf *frame)
@@ -28,6 +41,7 @@ uint32_t
 lane_sort(struct lane *lane, const struct portif *port, struct buf **frame, uint32_t n)
 {
 	struct except *except = port->except;
+	struct except_queue *queue = &except->queue[lane->conf.lane_i];
 	const struct ours *ours = atomic_load_explicit(&except->ours, memory_order_acquire);
 	struct buf *theirs[BURST_MAX];
 	uint32_t kept = 0, theirs_n = 0, put;
@@ -50,10 +64,11 @@ lane_sort(struct lane *lane, const struct portif *port, struct buf **frame, uint
 	}
 	if (theirs_n == 0)
 		return kept;
-	put = spsc_put(except->to_kernel[lane->conf.lane_i], (void **)theirs, theirs_n);
+	put = spsc_put(queue->to_kernel, (void **)theirs, theirs_n);
 	lane->count->lane_except_to_kernel += put;
 	if (put < theirs_n) {
 		lane->count->lane_drop_except_full += theirs_n - put;
+		add(&queue->full, theirs_n - put);
 		buf_give_burst(&theirs[put], theirs_n - put);
 	}
 	return kept;
@@ -63,12 +78,12 @@ bool
 lane_hear_kernel(struct lane *lane, const struct portif *port)
 {
 	struct except *except = port->except;
+	uint64_t refused = read_of(&except->count.refused);
 	struct buf *frame[BURST_MAX];
 	uint32_t n;
 
-	if (atomic_load_explicit(&except->refused, memory_order_relaxed) != 0)
-		lane->count->lane_drop_except_refused +=
-			atomic_exchange_explicit(&except->refused, 0, memory_order_relaxed);
+	lane->count->lane_drop_except_refused += refused - except->refused_seen;
+	except->refused_seen = refused;
 	if (!lane_can_send(lane))
 		return false; /* the kernel's own queue fills, and drops */
 	n = spsc_get(except->from_kernel, (void **)frame, BURST_MAX);
@@ -76,4 +91,26 @@ lane_hear_kernel(struct lane *lane, const struct portif *port)
 		lane_put_frame(lane, frame[i]);
 	lane->count->lane_except_from_kernel += n;
 	return n > 0;
+}
+
+bool
+except_facts(const struct portif *port, struct instance_except *facts)
+{
+	const struct except *except = port->except;
+	struct instance_except now = { 0 };
+	bool is_news;
+
+	if (except == NULL)
+		return false;
+	memcpy(now.interface, except->interface, sizeof(now.interface));
+	now.to_kernel_packets = read_of(&except->count.to_kernel_packets);
+	now.to_kernel_bytes = read_of(&except->count.to_kernel_bytes);
+	now.from_kernel_packets = read_of(&except->count.from_kernel_packets);
+	now.from_kernel_bytes = read_of(&except->count.from_kernel_bytes);
+	now.refused = read_of(&except->count.refused);
+	for (uint16_t q = 0; q < port->facts.queue_n; q++)
+		now.full += read_of(&except->queue[q].full);
+	is_news = memcmp(facts, &now, sizeof(now)) != 0;
+	*facts = now;
+	return is_news;
 }

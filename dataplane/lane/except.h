@@ -10,22 +10,43 @@
 #define PENSTOCK_LANE_EXCEPT_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "abi/instance.h"
 #include "base/limits.h"
 #include "base/spsc.h"
 #include "lane/ours.h"
+#include "lane/portif.h"
 
 enum {
 	EXCEPT_RING = 256, /* frames, a ring */
 	EXCEPT_LANE = 0,   /* sends what comes from the kernel; every port has its queue */
 };
 
+/* The ring of a queue's frames for the kernel; the lane that polls the queue fills it. */
+struct except_queue {
+	struct spsc *to_kernel;
+	_Atomic uint64_t full; /* frames for which there was no room */
+} __attribute__((aligned(64)));
+
+/* Written by the thread alone. What the kernel did not take counts as refused only. */
+struct except_count {
+	_Atomic uint64_t to_kernel_packets, to_kernel_bytes;
+	_Atomic uint64_t from_kernel_packets, from_kernel_bytes;
+	_Atomic uint64_t refused;
+} __attribute__((aligned(64)));
+
 struct except {
 	_Atomic(const struct ours *) ours;
-	_Atomic uint64_t refused; /* frames that the kernel did not take */
-	struct spsc *to_kernel[QUEUES_MAX];
+	char interface[16];    /* the kernel's */
+	uint64_t refused_seen; /* of count.refused; lane 0's */
 	struct spsc *from_kernel;
+	struct except_count count;
+	struct except_queue queue[QUEUES_MAX];
 };
+
+/* Another thread's look at a port's path: is anything new in *facts? None: it stays zero. */
+bool except_facts(const struct portif *port, struct instance_except *facts);
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "lane/except.h"
 #include "lane/steer.h"
 
 enum {
@@ -312,6 +313,7 @@ house_facts(const struct house *house, struct instance_facts *facts)
 	for (uint16_t i = 0; i < house->conf.port_n; i++) {
 		is_news |= port_facts(&house->conf.port[i], &facts->port[i]);
 		is_news |= steering_facts(mesh_steer(house->mesh, i), &facts->port[i]);
+		is_news |= except_facts(&house->conf.port[i], &facts->except[i]);
 	}
 	for (uint16_t i = 0; i < house->conf.lane_n; i++) {
 		uint16_t core_i = house_core_of(house, i);

@@ -31,10 +31,13 @@ struct table {
 	struct ours ours;
 };
 
+_Static_assert(sizeof(((struct except *)NULL)->interface) == IF_NAMESIZE, "every name fits");
+
 struct port_except {
 	struct except except; /* first: the lanes' part */
 	struct tap tap;
 	struct table *table;
+	uint64_t unsent; /* the thread's: frames for which the interface had no room */
 	uint16_t path, queue_n;
 	pthread_t thread;
 	_Atomic bool is_ending;
@@ -55,12 +58,10 @@ to_kernel(struct port_except *e, uint16_t queue)
 	uint32_t done = 0, n, sent;
 
 	do {
-		n = spsc_get(e->except.to_kernel[queue], (void **)frame, BURST_MAX);
+		n = spsc_get(e->except.queue[queue].to_kernel, (void **)frame, BURST_MAX);
 		sent = tap_send(&e->tap, 0, frame, n);
-		if (sent < n) {
-			buf_give_burst(&frame[sent], n - sent);
-			atomic_fetch_add(&e->except.refused, n - sent);
-		}
+		buf_give_burst(&frame[sent], n - sent);
+		e->unsent += n - sent;
 		done += n;
 	} while (n == BURST_MAX && done < TAKE);
 	return done;
@@ -92,6 +93,19 @@ from_kernel(struct port_except *e)
 	return n;
 }
 
+static void
+tell(struct port_except *e)
+{
+	const struct tap_count *count = &e->tap.queue[0].count;
+	struct except_count *to = &e->except.count;
+
+	atomic_store_explicit(&to->to_kernel_packets, count->tx_packets, memory_order_relaxed);
+	atomic_store_explicit(&to->to_kernel_bytes, count->tx_bytes, memory_order_relaxed);
+	atomic_store_explicit(&to->from_kernel_packets, count->rx_packets, memory_order_relaxed);
+	atomic_store_explicit(&to->from_kernel_bytes, count->rx_bytes, memory_order_relaxed);
+	atomic_store_explicit(&to->refused, e->unsent + count->tx_errors, memory_order_relaxed);
+}
+
 static void *
 carry(void *arg)
 {
@@ -101,12 +115,12 @@ carry(void *arg)
 	while (!atomic_load_explicit(&e->is_ending, memory_order_acquire)) {
 		bool has_room = spsc_n(e->except.from_kernel) <= EXCEPT_RING - BURST_MAX;
 		struct pollfd fd = { .fd = has_room ? e->tap.queue[0].fd : -1, .events = POLLIN };
-		uint64_t errors = e->tap.queue[0].count.tx_errors;
 		uint32_t moved = from_kernel(e);
 
 		for (uint16_t q = 0; q < e->queue_n; q++)
 			moved += to_kernel(e, q);
-		atomic_fetch_add(&e->except.refused, e->tap.queue[0].count.tx_errors - errors);
+		if (moved > 0)
+			tell(e);
 		idle = moved > 0 ? 0 : idle + (idle < IDLE_ROUNDS);
 		poll(&fd, 1, idle < IDLE_ROUNDS ? REST_MS : REST_LONG_MS);
 	}
@@ -162,7 +176,7 @@ dispose(struct port_except *e)
 {
 	tap_close(&e->tap);
 	for (uint16_t q = 0; q < e->queue_n; q++)
-		drop_ring(e->except.to_kernel[q]);
+		drop_ring(e->except.queue[q].to_kernel);
 	drop_ring(e->except.from_kernel);
 	while (e->table != NULL) {
 		struct table *before = e->table->before;
@@ -187,13 +201,14 @@ port_except_open(struct portif *port, const struct port_except_conf *conf, char 
 	ensure(e != NULL);
 	memset(e, 0, sizeof(*e));
 	e->path = conf->path;
+	snprintf(e->except.interface, sizeof(e->except.interface), "%s", conf->interface);
 	if (!tap_open(&e->tap, &tap, why)) {
 		free(e);
 		return false;
 	}
 	e->queue_n = port->facts.queue_n;
 	for (uint16_t q = 0; q < e->queue_n; q++)
-		e->except.to_kernel[q] = make_ring();
+		e->except.queue[q].to_kernel = make_ring();
 	e->except.from_kernel = make_ring();
 	port->except = &e->except;
 	port_except_serve(port, conf->img, conf->path);

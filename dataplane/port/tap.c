@@ -298,6 +298,7 @@ tap_receive(struct tap *tap, uint16_t queue, struct buf **ret_frame, uint32_t n)
 		has = readv(q->fd, q->part, 1 + tap->piece_n);
 		if (has <= (ssize_t)sizeof(header))
 			break;
+		q->count.rx_bytes += (uint64_t)has - sizeof(header);
 		ret_frame[got] = frame_of(q, (uint32_t)has - (uint32_t)sizeof(header));
 		tell(tap, ret_frame[got++], &header);
 	}
@@ -356,6 +357,7 @@ tap_send(struct tap *tap, uint16_t queue, struct buf **frame, uint32_t n)
 		if (err == EAGAIN || err == ENOBUFS || err == ENOMEM || err == EINTR)
 			break;
 		q->count.tx_packets += err == 0;
+		q->count.tx_bytes += err == 0 ? frame[sent]->m.pkt_len : 0;
 		q->count.tx_errors += err != 0; /* the interface is down, or will never take it */
 	}
 	buf_give_burst(frame, sent);

@@ -25,7 +25,7 @@ enum {
 
 /* Written by the lane that has the queue, read by others. */
 struct tap_count {
-	uint64_t rx_packets, tx_packets, rx_no_bufs, tx_errors;
+	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes, rx_no_bufs, tx_errors;
 };
 
 struct tap_queue {

@@ -118,6 +118,15 @@ def test_the_kernel_and_we_share_a_port(lab):
     for address in (OUT4, KERNEL4):
         expect(any(line.startswith(address + " ") and lab.port("outside")["mac"] in line
                    for line in neighbours.splitlines()), neighbours)
+    shown = lab.port("outside")["exception"]
+    expect(shown["interface"] == NAME and shown["full"] == shown["refused"] == 0, f"{shown}")
+    for way in ("to_kernel", "from_kernel"):
+        expect(shown[way]["packets"] > 20 and
+               42 * shown[way]["packets"] <= shown[way]["bytes"] <= 1518 * shown[way]["packets"],
+               f"{shown}")
+    expect(lab.port("inside")["exception"] is None, "a port that shares nothing")
+    lines = [line.split() for line in lab.ctl("status").stdout.splitlines() if NAME in line]
+    expect(len(lines) == 1 and lines[0][:2] == ["outside", NAME] and len(lines[0]) == 8, f"{lines}")
     count = lab.counters()
     expect(count["lane_except_to_kernel"] > 20 and count["lane_except_from_kernel"] > 20, f"{count}")
     for why in ("full", "copy", "refused"):

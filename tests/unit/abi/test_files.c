@@ -303,6 +303,8 @@ instance_facts_read_back(void **state)
 	f->port_n = 1;
 	strcpy(f->port[0].name, "outside");
 	f->port[0].steering = INSTANCE_STEERING_RSS;
+	strcpy(f->except[0].interface, "ps-outside");
+	f->except[0].refused = 7;
 	instance_put(in, f);
 	instance_beat(in, 77);
 	assert_true(instance_read(in, sizeof(*in), got, &fault));
@@ -368,6 +370,8 @@ each_bad_instance_is_named(void **state)
 	WITH(strcpy(in->facts.version, "1\033[2J"), ABI_FAULT_STRING);
 	WITH(in->facts.port_n = 1; strcpy(in->facts.port[0].driver, "\xff"), ABI_FAULT_STRING);
 	WITH(in->facts.port_n = 1; in->facts.port[0].steering = 99, ABI_FAULT_ENUM);
+	WITH(in->facts.port_n = 1;
+	     memset(in->facts.except[0].interface, 'x', 16), ABI_FAULT_STRING);
 	WITH(in->facts.core[63].state = 99, ABI_FAULT_ENUM);
 #undef WITH
 	assert_false(instance_read(in, 10, got, &fault));

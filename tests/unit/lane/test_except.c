@@ -30,21 +30,25 @@ struct scene {
 	struct except except;
 	struct ours ours;
 	struct portif port;
-	void *ring;
+	void *ring, *back;
 };
 
 static struct scene *
 scene_open(void)
 {
-	struct scene *s = calloc(1, sizeof(*s));
+	struct scene *s = aligned_alloc(64, sizeof(*s));
 
+	memset(s, 0, sizeof(*s));
 	s->lane.conf.pool = buf_heap_open(2 * FRAMES);
 	s->lane.count = &s->count;
 	s->ours.mac = (struct mac){ { 2, 0, 0, 0, 0, 1 } };
 	s->except.ours = &s->ours;
 	s->ring = aligned_alloc(64, spsc_size(EXCEPT_RING));
-	s->except.to_kernel[0] = spsc_init(s->ring, EXCEPT_RING);
+	s->except.queue[0].to_kernel = spsc_init(s->ring, EXCEPT_RING);
+	s->back = aligned_alloc(64, spsc_size(EXCEPT_RING));
+	s->except.from_kernel = spsc_init(s->back, EXCEPT_RING);
 	s->port.except = &s->except;
+	s->port.facts.queue_n = 1;
 	return s;
 }
 
@@ -64,7 +68,7 @@ hear(struct scene *s, const uint8_t bytes[64])
 	struct buf *b;
 	uint32_t n = 0;
 
-	while (spsc_get(s->except.to_kernel[0], (void **)&b, 1) == 1) {
+	while (spsc_get(s->except.queue[0].to_kernel, (void **)&b, 1) == 1) {
 		assert_memory_equal(buf_data(b), bytes, 64);
 		buf_give(b);
 		n++;
@@ -77,6 +81,7 @@ scene_close(struct scene *s)
 {
 	buf_heap_close(s->lane.conf.pool);
 	free(s->ring);
+	free(s->back);
 	free(s);
 }
 
@@ -84,6 +89,7 @@ static void
 what_a_full_ring_does_not_take_is_dropped_and_counted(void **state)
 {
 	struct scene *s = scene_open();
+	struct instance_except facts = { 0 };
 	uint32_t heard;
 
 	(void)state;
@@ -98,6 +104,9 @@ what_a_full_ring_does_not_take_is_dropped_and_counted(void **state)
 	assert_in_range(heard, EXCEPT_RING - 1, EXCEPT_RING);
 	assert_int_equal(s->count.lane_except_to_kernel, heard);
 	assert_int_equal(s->count.lane_drop_except_full, FRAMES - heard);
+	assert_true(except_facts(&s->port, &facts));
+	assert_int_equal(facts.full, FRAMES - heard);
+	assert_false(except_facts(&s->port, &facts));
 	scene_close(s);
 }
 
@@ -120,11 +129,31 @@ a_frame_for_both_is_copied_if_there_is_a_buffer(void **state)
 	scene_close(s);
 }
 
+/* The thread's count runs on, the lane's counter with it. */
+static void
+what_the_kernel_refuses_is_counted_once(void **state)
+{
+	struct scene *s = scene_open();
+	struct instance_except facts = { 0 };
+
+	(void)state;
+	for (uint64_t refused = 3; refused <= 9; refused += 3) {
+		s->except.count.refused = refused;
+		assert_false(lane_hear_kernel(&s->lane, &s->port));
+		assert_false(lane_hear_kernel(&s->lane, &s->port));
+		assert_int_equal(s->count.lane_drop_except_refused, refused);
+	}
+	assert_true(except_facts(&s->port, &facts));
+	assert_int_equal(facts.refused, 9);
+	scene_close(s);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_a_full_ring_does_not_take_is_dropped_and_counted),
+		cmocka_unit_test(what_the_kernel_refuses_is_counted_once),
 		cmocka_unit_test(a_frame_for_both_is_copied_if_there_is_a_buffer),
 	};
 
