@@ -31,6 +31,7 @@ doctor_look(struct doctor *doctor)
 	doctor_processor(doctor);
 	doctor_memory(doctor);
 	doctor_ports(doctor);
+	doctor_excepts(doctor);
 }
 
 void

@@ -59,6 +59,7 @@ enum doctor_severity doctor_worst(const struct doctor *doctor);
 void doctor_processor(struct doctor *doctor); /* flags, clock, cores, isolation, interrupts, NUMA */
 void doctor_memory(struct doctor *doctor);    /* hugepages, their kin, run directory, limits */
 void doctor_ports(struct doctor *doctor);     /* kernel, IOMMU, interfaces of the configuration */
+void doctor_excepts(struct doctor *doctor);   /* what ports share with the kernel */
 
 /* ---- what the parts share (doctor.c) ---- */
 

@@ -2,6 +2,7 @@
 The exception path: a port that Penstock shares with the kernel. What is not for the port's addresses
 is the kernel's, what the kernel sends goes out of the port, and what is ours is served meanwhile.
 """
+import json
 import os
 import signal
 import socket
@@ -104,6 +105,10 @@ def test_the_kernel_and_we_share_a_port(lab):
     share(lab)
     link = lab.run("proxy", "ip", "-o", "link", "show", NAME).stdout
     expect(lab.port("outside")["mac"] in link and "mtu 1500" in link, link)
+    doctor = lab.ctl("doctor", "--config", lab.path("penstock.yaml"), "--json", check=False).stdout
+    found = [f for f in json.loads(doctor)["findings"] if f["what"] == "exception outside"]
+    expect([f["severity"] for f in found] == ["ok"] and "the port's MAC and MTU" in found[0]["text"],
+           f"{found}")
     # The kernel's own connection leaves by the port, and its answers come back to it.
     lab.spawn("client", ["python3", "-c", SSH], "far.log")
     for source, address in ((KERNEL4, CLIENT4), (KERNEL6, CLIENT6)):

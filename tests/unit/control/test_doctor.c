@@ -14,6 +14,8 @@
 
 #include <cmocka.h>
 
+#include "abi/instance.h"
+#include "abi/rundir.h"
 #include "conf/conf.h"
 #include "ctl/doctor.h"
 
@@ -306,6 +308,166 @@ a_card_is_there_and_bound(void **state)
 	assert_found("port out", DOCTOR_OK, "is bound to mlx5_core");
 }
 
+/* One finding about what the port shares is of this severity and has these words. */
+static void
+assert_shared(enum doctor_severity severity, const char *words)
+{
+	for (uint32_t i = 0; i < doctor.n; i++) {
+		const struct doctor_finding *finding = &doctor.finding[i];
+
+		if (strcmp(finding->what, "exception out") == 0 && finding->severity == severity &&
+		    (strstr(finding->text, words) != NULL ||
+		     (finding->cure != NULL && strstr(finding->cure, words) != NULL)))
+			return;
+	}
+	fail_msg("'%s' is not found", words);
+}
+
+static uint32_t
+shared_n(void)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < doctor.n; i++)
+		n += strcmp(doctor.finding[i].what, "exception out") == 0;
+	return n;
+}
+
+static const char shared[] = PORT("\"pci:0000:3b:00.0\"");
+
+static void
+a_port_that_shares_with_the_kernel_can(void **state)
+{
+	(void)state;
+	look_with(PORT("xdp:eth1"));
+	assert_int_equal(shared_n(), 0);
+	look_with("ports: [{name: out, addresses: [10.0.0.5/24], exception: off, "
+		  "device: \"pci:0000:3b:00.0\"}]");
+	assert_int_equal(shared_n(), 1);
+	assert_shared(DOCTOR_OK, "is dropped, ssh too");
+	look_with(shared);
+	assert_shared(DOCTOR_BAD, "modprobe tun");
+	put("/dev/net/tun", "");
+	look_with(shared);
+	assert_shared(DOCTOR_WARN, "tun is not loaded");
+	put("/sys/class/misc/tun/dev", "10:200\n");
+	look_with(shared);
+	assert_int_equal(shared_n(), 2);
+	assert_shared(DOCTOR_OK, "ps-out is made when the data plane starts");
+	assert_shared(DOCTOR_WARN, "Name=ps-out");
+	put("/etc/systemd/network/a.network", "[Match]\nName=ps-outer\n");
+	look_with(shared);
+	assert_shared(DOCTOR_WARN, "nobody reaches it by ssh");
+	put("/etc/systemd/network/b.network", "[Match]\nName=ps-out\n[Network]\n");
+	look_with(shared);
+	assert_int_equal(shared_n(), 1);
+	put("/sys/class/net/ps-out/mtu", "1500\n");
+	look_with(shared);
+	assert_shared(DOCTOR_BAD, "ps-out is there and is no tap");
+	put("/sys/class/net/ps-out/tun_flags", "0x1002\n");
+	look_with(shared);
+	assert_shared(DOCTOR_BAD, "another program's tap");
+	put("/sys/class/net/ps-out/tun_flags", "0x1802\n");
+	look_with(shared);
+	assert_shared(DOCTOR_OK, "a tap that stays");
+	assert_shared(DOCTOR_WARN, "ps-out has no address");
+}
+
+/* A data plane that runs, below the root. */
+static int
+run_dataplane(const char *interface, struct rundir_map *ret_map)
+{
+	struct instance_facts facts = {
+		.pid = (uint32_t)getpid(),
+		.port_n = 1,
+		.port = { { .name = "out", .mac = { 2, 0, 0, 0, 0, 0x1f }, .mtu = 9000 } }
+	};
+	char run[128];
+	int dir, lock;
+
+	snprintf(run, sizeof(run), "%s/run", root);
+	mkdir(run, 0700);
+	snprintf(run, sizeof(run), "%s/run/penstock", root);
+	mkdir(run, 0700);
+	snprintf(facts.except[0].interface, sizeof(facts.except[0].interface), "%s", interface);
+	dir = rundir_make(run, RUNDIR_DATAPLANE, getuid(), getgid());
+	assert_true(dir >= 0);
+	lock = rundir_lock(dir);
+	assert_true(lock >= 0);
+	assert_int_equal(rundir_map_make(dir, RUNDIR_INSTANCE, sizeof(struct instance), ret_map),
+			 0);
+	instance_init(ret_map->p);
+	instance_put(ret_map->p, &facts);
+	assert_int_equal(rundir_map_publish(dir, RUNDIR_INSTANCE), 0);
+	close(dir);
+	return lock;
+}
+
+static void
+what_somebody_has_changed_at_a_shared_port_is_found(void **state)
+{
+	struct rundir_map map;
+	int lock = run_dataplane("ps-out", &map);
+
+	(void)state;
+	put("/dev/net/tun", "");
+	put("/sys/class/misc/tun/dev", "10:200\n");
+	look_with(shared);
+	assert_shared(DOCTOR_BAD, "another network namespace");
+	put("/sys/class/net/ps-out/tun_flags", "0x1002\n");
+	put("/sys/class/net/ps-out/mtu", "1500\n");
+	put("/sys/class/net/ps-out/flags", "0x1002\n");
+	put("/sys/class/net/ps-out/address", "02:00:00:00:00:1e\n");
+	look_with(shared);
+	assert_shared(DOCTOR_BAD, "ip link set ps-out address 02:00:00:00:00:1f");
+	assert_shared(DOCTOR_BAD, "ip link set ps-out mtu 9000");
+	assert_shared(DOCTOR_BAD, "ip link set ps-out up");
+	assert_shared(DOCTOR_WARN, "ps-out has no address");
+	put("/sys/class/net/ps-out/mtu", "9000\n");
+	put("/sys/class/net/ps-out/flags", "0x1003\n");
+	put("/sys/class/net/ps-out/address", "02:00:00:00:00:1f\n");
+	put("/proc/net/if_inet6", "fe800000000000000123456789abcdef 05 40 20 80   ps-out\n"
+				  "fd010000000000000000000000000077 06 40 00 80  ps-outer\n");
+	look_with(shared);
+	assert_shared(DOCTOR_OK, "with the port's MAC and MTU");
+	assert_shared(DOCTOR_WARN, "ps-out has no address");
+	put("/proc/net/route", "Iface\tDestination\tGateway\nps-out\t0000000A\t00000000\n");
+	look_with(shared);
+	assert_int_equal(shared_n(), 1);
+	put("/proc/net/route", "");
+	put("/proc/net/if_inet6", "fd010000000000000000000000000077 05 40 00 80   ps-out\n");
+	look_with(shared);
+	assert_int_equal(shared_n(), 1);
+	rundir_map_close(&map);
+	close(lock);
+}
+
+static void
+an_address_that_the_kernel_has_too_is_found(void **state)
+{
+	static const char both[] = "ports: [{name: out, addresses: [10.0.0.5/24, \"fd01::5/64\"], "
+				   "exception: ps-out, device: {vhost: /run/a.sock}}]";
+
+	(void)state;
+	put("/dev/net/tun", "");
+	put("/sys/class/misc/tun/dev", "10:200\n");
+	put("/etc/network/interfaces", "iface ps-out inet static\n");
+	put("/proc/net/fib_trie", "Main:\n  +-- 10.0.0.0/24 2 0 2\n     |-- 10.0.0.5\n"
+				  "        /24 link UNICAST\n     |-- 10.0.0.50\n"
+				  "        /32 host LOCAL\n");
+	put("/proc/net/if_inet6", "fd010000000000000000000000000050 05 40 00 80   eth0\n");
+	look_with(both);
+	assert_int_equal(shared_n(), 1);
+	put("/proc/net/fib_trie", "Local:\n     |-- 10.0.0.5\n        /32 host LOCAL\n");
+	look_with(both);
+	assert_shared(DOCTOR_BAD, "ip -o address show to 10.0.0.5 tells");
+	put("/proc/net/if_inet6", "fd010000000000000000000000000050 05 40 00 80   eth0\n"
+				  "fd010000000000000000000000000005 05 40 00 80   eth0\n");
+	look_with(both);
+	assert_shared(DOCTOR_BAD, "fd01::5 is the port's, and the kernel has it too");
+	assert_int_equal(shared_n(), 3);
+}
+
 static void
 an_interface_that_is_down_or_has_a_peer_is_told(void **state)
 {
@@ -377,6 +539,9 @@ main(void)
 		TEST(a_machine_without_files_is_told_to_be_unknown),
 		TEST(a_configuration_is_held_against_the_machine),
 		TEST(a_tap_is_made_or_joined),
+		TEST(a_port_that_shares_with_the_kernel_can),
+		TEST(what_somebody_has_changed_at_a_shared_port_is_found),
+		TEST(an_address_that_the_kernel_has_too_is_found),
 		TEST(a_card_is_there_and_bound),
 		TEST(an_interface_that_is_down_or_has_a_peer_is_told),
 		TEST(hugepages_are_missed_only_when_wanted),
