@@ -75,6 +75,8 @@ mark_head_lost(struct tcp *tcp, struct tcp_conn *conn)
 void
 loss_on_dup_ack(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 {
+	bool is_open;
+
 	COUNT(tcp, tcp_rx_dup_acks);
 	conn_dirty(tcp, conn); /* limited transmit (RFC 3042): the pipe has become shorter */
 	if (conn->dup_n < DUP_MAX)
@@ -88,10 +90,12 @@ loss_on_dup_ack(struct tcp *tcp, struct tcp_conn *conn, uint64_t now)
 			time_restart_rto(tcp, conn, now);
 		return;
 	}
+	is_open = !conn_has(conn, CONN_RECOVERY | CONN_LOSS);
+	if (is_open && conn->dup_n >= DUP_THRESH && seq_le(conn->snd_una, conn->recover))
+		return; /* RFC 6582, 3.2 step 2: no recovery, and two new segments at most (3042) */
 	if (conn->sacked_bytes + conn->lost_bytes + conn->mss < conn_flight(conn))
 		conn->sacked_bytes += conn->mss;
-	if (conn->dup_n < DUP_THRESH || conn_has(conn, CONN_RECOVERY | CONN_LOSS) ||
-	    seq_le(conn->snd_una, conn->recover)) /* RFC 6582, 3.2 step 2 */
+	if (!is_open || conn->dup_n < DUP_THRESH)
 		return;
 	mark_head_lost(tcp, conn);
 	loss_begin(tcp, conn, now);

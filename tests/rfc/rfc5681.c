@@ -262,6 +262,29 @@ limited_transmit_keeps_to_two_segments(void **state)
 	peer_drop(&p);
 }
 
+/* ... also where RFC 6582, 3.2 step 2 lets no recovery begin, however many come. */
+static void
+duplicates_that_begin_no_recovery_let_two_segments_go(void **state)
+{
+	struct peer p = peer_established(.no_sack = true, .cc = TCP_CC_NEWRENO);
+	uint32_t window;
+
+	(void)state;
+	peer_write(&p, 10 * MSS);
+	peer_expect_run(&p, 5000, 10);
+	peer_expect(&p, .at_ms = 200, .seq = 5000, .n = MSS);
+	peer_send(&p, .at_ms = 210, .ack = 5000 + 10 * MSS); /* all that the timeout was about */
+	peer_write(&p, 20 * MSS);
+	peer_ignore(&p);
+	window = peer_info(&p).flight_bytes;
+	assert_in_range(window, MSS, 10 * MSS);
+	for (uint32_t i = 0; i < 8; i++)
+		peer_send(&p, .at_ms = 220 + i, .ack = 5000 + 10 * MSS);
+	assert_int_equal(p.count.tcp_recoveries, 0);
+	assert_int_equal(peer_info(&p).flight_bytes, window + 2 * MSS);
+	peer_drop(&p);
+}
+
 /* ... and the peer's window does: it is not for us to overrun. */
 static void
 limited_transmit_keeps_to_the_window(void **state)
@@ -340,6 +363,7 @@ main(void)
 		cmocka_unit_test(small_segments_make_a_small_first_window),
 		cmocka_unit_test(duplicates_after_a_timeout_begin_no_recovery),
 		cmocka_unit_test(limited_transmit_keeps_to_two_segments),
+		cmocka_unit_test(duplicates_that_begin_no_recovery_let_two_segments_go),
 		cmocka_unit_test(limited_transmit_keeps_to_the_window),
 		cmocka_unit_test(unused_window_shrinks_in_minutes),
 		cmocka_unit_test(end_of_a_recovery_makes_no_burst),
