@@ -7,7 +7,7 @@ from lab import CLIENT4, CLIENT6, DATAPLANE_USER, sh, until
 ROLES = {"out": "client", "in": "origins"}
 
 
-def insert_guest(lab, side, kind, kernel):
+def insert_guest(lab, side, kind, kernel, queues=1):
     """
     guest.c, the other end of a virtio or vhost port, before a kernel that leaves to it what
     `kernel` says, in ethtool's words. Its process and the socket.
@@ -24,7 +24,8 @@ def insert_guest(lab, side, kind, kernel):
     lab.run(role, "ethtool", "-K", "eth0", *kernel)
     log = f"guest-{side}-{os.urandom(4).hex()}.log"
     process = lab.spawn("relay", [lab.tool("tests/wire/guest"), "--iface", near,
-                                  {"virtio": "--backend", "vhost": "--driver"}[kind], path], log)
+                                  {"virtio": "--backend", "vhost": "--driver"}[kind], path,
+                                  "--queues", str(queues)], log)
     if kind == "virtio":  # a vhost port makes its socket, for which the guest waits
         until("the guest is ready", lambda: "ready" in lab.text(log), 15)
         os.chown(path, *map(int, DATAPLANE_USER.split(":")))

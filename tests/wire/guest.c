@@ -4,11 +4,13 @@
  * it is the vhost-user backend of a virtio port, with --driver the driver of a vhost port, whose
  * socket it waits for.
  *
- *   guest --iface IFACE --backend|--driver SOCKET
+ *   guest --iface IFACE --backend|--driver SOCKET [--queues N]
  *
  * Prints "ready" when both sides are open and runs until SIGTERM or SIGINT; then a line of counts
- * for each direction: packets, those that are to be cut, those without a checksum, bytes, dropped.
- * What is to be cut is told to the kernel by its own virtio header (PACKET_VNET_HDR).
+ * for each direction: packets, those that are to be cut, those without a checksum, bytes, dropped;
+ * and how many packets each queue of the port has got.
+ * What is to be cut is told to the kernel by its own virtio header (PACKET_VNET_HDR). A VLAN tag,
+ * which the kernel tells beside the frame, is put back. Flows are spread over the queues.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -44,6 +46,7 @@ enum {
 	PACKET_MAX = 65535 + 64,
 	SOCKET_ROOM = 16 << 20,
 	IDLE_ROUNDS = 200, /* without a packet, before it sleeps */
+	QUEUES_MOST = 16,
 	WAIT_TENTHS = 300, /* for the backend's socket */
 };
 
@@ -55,9 +58,10 @@ struct guest {
 	const char *iface, *socket;
 	bool is_driver;
 	int fd;
-	uint16_t port;
+	uint16_t port, queue_n;
 	struct rte_mempool *pool;
 	struct count to_kernel, to_port;
+	uint64_t to_queue[QUEUES_MOST];
 	uint8_t bytes[PACKET_MAX];
 };
 
@@ -152,6 +156,40 @@ ask(struct guest *g, const struct virtio_net_hdr *hdr, struct rte_mbuf *m)
 	g->to_port.large++;
 }
 
+/* Where the kernel took a tag off, it says so in the message's ancillary part. */
+static uint32_t
+retag(struct guest *g, struct msghdr *message, uint32_t n)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c != NULL; c = CMSG_NXTHDR(message, c)) {
+		struct tpacket_auxdata aux;
+		uint16_t tag[2];
+
+		if (c->cmsg_level != SOL_PACKET || c->cmsg_type != PACKET_AUXDATA)
+			continue;
+		memcpy(&aux, CMSG_DATA(c), sizeof(aux));
+		if ((aux.tp_status & TP_STATUS_VLAN_VALID) == 0 || n + 4 > sizeof(g->bytes))
+			continue;
+		tag[0] = htons(aux.tp_vlan_tpid);
+		tag[1] = htons(aux.tp_vlan_tci);
+		memmove(g->bytes + 16, g->bytes + 12, n - 12);
+		memcpy(g->bytes + 12, tag, sizeof(tag));
+		return n + 4;
+	}
+	return n;
+}
+
+/* By the last bytes of the source, IPv4's or another's, and TCP's ports. */
+static uint16_t
+queue_of(const struct guest *g, uint32_t n)
+{
+	struct place at;
+	uint32_t mix = g->bytes[29];
+
+	if (place_of(g->bytes, n, &at))
+		mix += g->bytes[at.l4 + 1] + 256u * g->bytes[at.l4 + 3];
+	return (uint16_t)((mix * 0x9e3779b1u >> 16) % g->queue_n);
+}
+
 static bool
 carry_in(struct guest *g)
 {
@@ -160,22 +198,31 @@ carry_in(struct guest *g)
 	for (uint32_t i = 0; i < BURST; i++) {
 		struct virtio_net_hdr hdr;
 		struct iovec part[2] = { { &hdr, sizeof(hdr) }, { g->bytes, sizeof(g->bytes) } };
-		struct msghdr message = { .msg_iov = part, .msg_iovlen = 2 };
-		ssize_t n = recvmsg(g->fd, &message, MSG_DONTWAIT);
+		char aside[CMSG_SPACE(sizeof(struct tpacket_auxdata))];
+		struct msghdr message = { .msg_iov = part,
+					  .msg_iovlen = 2,
+					  .msg_control = aside,
+					  .msg_controllen = sizeof(aside) };
+		ssize_t got = recvmsg(g->fd, &message, MSG_DONTWAIT);
 		struct rte_mbuf *m;
+		uint16_t queue;
+		uint32_t n;
 
-		if (n <= (ssize_t)sizeof(hdr))
+		if (got < (ssize_t)sizeof(hdr) + RTE_ETHER_HDR_LEN)
 			return found;
 		found = true;
-		m = chain_of(g, (uint32_t)n - (uint32_t)sizeof(hdr));
+		n = retag(g, &message, (uint32_t)got - (uint32_t)sizeof(hdr));
+		queue = queue_of(g, n);
+		m = chain_of(g, n);
 		if (m == NULL) {
 			g->to_port.dropped++;
 			continue;
 		}
 		ask(g, &hdr, m);
+		g->to_queue[queue]++;
 		g->to_port.packets++;
 		g->to_port.bytes += m->pkt_len;
-		for (uint32_t tries = 0; rte_eth_tx_burst(g->port, 0, &m, 1) == 0; tries++) {
+		for (uint32_t tries = 0; rte_eth_tx_burst(g->port, queue, &m, 1) == 0; tries++) {
 			if (tries < 1000)
 				continue;
 			g->to_port.dropped += g->to_kernel.packets > 0; /* nobody is there yet */
@@ -233,10 +280,10 @@ give(struct guest *g, const struct rte_mbuf *m)
 }
 
 static bool
-carry_out(struct guest *g)
+carry_out(struct guest *g, uint16_t queue)
 {
 	struct rte_mbuf *m[BURST];
-	uint32_t n = rte_eth_rx_burst(g->port, 0, m, BURST);
+	uint32_t n = rte_eth_rx_burst(g->port, queue, m, BURST);
 
 	for (uint32_t i = 0; i < n; i++)
 		give(g, m[i]);
@@ -257,6 +304,7 @@ open_kernel(struct guest *g)
 	at.sll_ifindex = all.mr_ifindex = (int)if_nametoindex(g->iface);
 	if (g->fd < 0 || at.sll_ifindex == 0 ||
 	    setsockopt(g->fd, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof(one)) != 0 ||
+	    setsockopt(g->fd, SOL_PACKET, PACKET_AUXDATA, &one, sizeof(one)) != 0 ||
 	    setsockopt(g->fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one)) != 0 ||
 	    setsockopt(g->fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof(all)) != 0 ||
 	    setsockopt(g->fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)) != 0 ||
@@ -276,10 +324,11 @@ open_port(struct guest *g)
 	if (g->is_driver) {
 		for (uint32_t i = 0; i < WAIT_TENTHS && access(g->socket, F_OK) != 0; i++)
 			usleep(100000);
-		snprintf(args, sizeof(args), "path=%s,queues=1,queue_size=%d", g->socket, RING);
+		snprintf(args, sizeof(args), "path=%s,queues=%d,cq=%d,queue_size=%d", g->socket,
+			 g->queue_n, g->queue_n > 1, RING);
 	} else {
 		unlink(g->socket);
-		snprintf(args, sizeof(args), "iface=%s,queues=1,tso=1", g->socket);
+		snprintf(args, sizeof(args), "iface=%s,queues=%d,tso=1", g->socket, g->queue_n);
 	}
 	if (rte_eal_hotplug_add("vdev", name, args) != 0 ||
 	    rte_eth_dev_get_port_by_name(name, &g->port) != 0 ||
@@ -291,10 +340,14 @@ open_port(struct guest *g)
 	conf.txmode.offloads =
 		info.tx_offload_capa & (RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_TSO |
 					RTE_ETH_TX_OFFLOAD_MULTI_SEGS);
-	if (rte_eth_dev_configure(g->port, 1, 1, &conf) != 0 ||
-	    rte_eth_rx_queue_setup(g->port, 0, RING, SOCKET_ID_ANY, NULL, g->pool) != 0 ||
-	    rte_eth_tx_queue_setup(g->port, 0, RING, SOCKET_ID_ANY, NULL) != 0 ||
-	    rte_eth_dev_start(g->port) != 0)
+	if (rte_eth_dev_configure(g->port, g->queue_n, g->queue_n, &conf) != 0)
+		die(name);
+	for (uint16_t q = 0; q < g->queue_n; q++) {
+		if (rte_eth_rx_queue_setup(g->port, q, RING, SOCKET_ID_ANY, NULL, g->pool) != 0 ||
+		    rte_eth_tx_queue_setup(g->port, q, RING, SOCKET_ID_ANY, NULL) != 0)
+			die(name);
+	}
+	if (rte_eth_dev_start(g->port) != 0)
 		die(name);
 }
 
@@ -324,22 +377,23 @@ static void
 parse(struct guest *g, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "iface", 1, NULL, 'i' },
-		{ "backend", 1, NULL, 'b' },
-		{ "driver", 1, NULL, 'd' },
-		{ NULL, 0, NULL, 0 },
+		{ "iface", 1, NULL, 'i' },  { "backend", 1, NULL, 'b' }, { "driver", 1, NULL, 'd' },
+		{ "queues", 1, NULL, 'q' }, { NULL, 0, NULL, 0 },
 	};
 	int c;
 
+	g->queue_n = 1;
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 'i')
 			g->iface = optarg;
 		else if (c == 'b' || c == 'd')
 			g->socket = optarg;
+		else if (c == 'q')
+			g->queue_n = (uint16_t)atoi(optarg);
 		g->is_driver |= c == 'd';
 	}
-	if (g->iface == NULL || g->socket == NULL) {
-		fprintf(stderr, "guest --iface IFACE --backend|--driver SOCKET\n");
+	if (g->iface == NULL || g->socket == NULL || g->queue_n == 0 || g->queue_n > QUEUES_MOST) {
+		fprintf(stderr, "guest --iface IFACE --backend|--driver SOCKET [--queues N]\n");
 		exit(2);
 	}
 }
@@ -372,13 +426,16 @@ main(int argc, char **argv)
 	while (!is_over) {
 		bool found = carry_in(&g);
 
-		found |= carry_out(&g);
+		for (uint16_t q = 0; q < g.queue_n; q++)
+			found |= carry_out(&g, q);
 		idle = found ? 0 : idle + 1;
 		if (idle > IDLE_ROUNDS)
 			nanosleep(&nap, NULL);
 	}
 	print("to the kernel", &g.to_kernel);
 	print("to the port", &g.to_port);
+	for (uint16_t q = 0; q < g.queue_n; q++)
+		printf("to queue %u: packets %llu\n", q, (unsigned long long)g.to_queue[q]);
 	fflush(stdout);
 	if (!g.is_driver)
 		unlink(g.socket);

@@ -4,8 +4,10 @@ is the kernel's, what the kernel sends goes out of the port, and what is ours is
 """
 import json
 import os
+import re
 import signal
 import socket
+import struct
 import time
 
 from ends import insert_guest
@@ -25,8 +27,8 @@ while True:
 """
 
 
-def config(lab, device):
-    return lab.config(lanes=1, cores=[1], ports=[
+def config(lab, device, lanes=1, cores=(1,)):
+    return lab.config(lanes=lanes, cores=list(cores), ports=[
         {"name": "outside", "device": device, "exception": NAME,
          "addresses": [f"{OUT4}/24", f"{OUT6}/64"]},
         {"name": "inside", "device": "packet:in0", "addresses": [f"{IN4}/24", f"{IN6}/64"]}])
@@ -62,13 +64,13 @@ def hello(lab, family=4):
         return sock.recv(100)
 
 
-def echoes(lab, address):
-    """An echo request, and whether it is answered."""
+def echoes(lab, address, n=40):
+    """An echo request of n bytes, and whether it is answered."""
     is_v6 = ":" in address
     with lab.inside("client"):
         sock = socket.socket(socket.AF_INET6 if is_v6 else socket.AF_INET, socket.SOCK_RAW,
                              58 if is_v6 else 1)
-    body = os.urandom(40)
+    body = os.urandom(n)
     with sock:
         sock.settimeout(5)
         ask = icmp6(CLIENT6, address, 128, 0, body) if is_v6 else icmp(8, 0, body)
@@ -90,6 +92,13 @@ def share(lab):
         lab.get("/small", family=family)
     for address in (OUT4, OUT6):
         expect(echoes(lab, address), f"no answer from {address}")
+
+
+def cut(lab):
+    """The client cuts what it sends: less goes through than its own interface could take."""
+    lab.run("client", "ip", "route", "replace", "10.1.0.0/24", "dev", "eth0", "mtu", "lock", "600")
+    lab.run("client", "ip", "route", "replace", "fd01::/64", "dev", "eth0", "metric", "256",
+            "mtu", "lock", "1280")
 
 
 def tried(lab, family):
@@ -158,6 +167,94 @@ def test_frames_for_the_kernel_pass_byte_for_byte(lab):
                     return False
             until(f"{kind:x} comes as it was sent", came, 10)
     wire.close()
+
+
+@marked("smoke")
+def test_lanes_with_queues_of_their_own_share_a_port(lab):
+    """Flows and packets in pieces, in four queues that lanes on two cores poll."""
+    lab.nginx("a")
+    guest, path = insert_guest(lab, "out", "vhost", PLAIN, queues=4)
+    made = config(lab, {"vhost": path, "queues": 4}, lanes=4, cores=(0, 1))
+    made["machine"]["fragments"] = "reassemble"
+    lab.start(made)
+    give_addresses(lab)
+    lab.spawn("proxy", ["python3", "-c", SSH], "ssh.log")
+    expect(lab.port("outside")["queues"] == 4, f"{lab.port('outside')}")
+    share(lab)
+    for _ in range(16):
+        expect(hello(lab, 4) == b"hello you" and hello(lab, 6) == b"hello you", "from the kernel")
+        lab.get("/small")
+        lab.get("/small", family=6)
+    cut(lab)
+    for address, n in ((KERNEL4, 1000), (OUT4, 1000), (KERNEL6, 1400), (OUT6, 1400)):
+        expect(echoes(lab, address, n), f"no answer from {address} to {n} bytes in pieces")
+    count = lab.counters()
+    expect(count["net_reassembled"] == 2, f"{count['net_reassembled']} were put together")
+    share(lab)
+    lab.stop_penstock()
+    lab.end(guest)
+    queues = re.findall(r"to queue \d: packets (\d+)", lab.text(guest.log))
+    expect(len(queues) == 4 and all(int(n) > 20 for n in queues), f"by queues: {queues}")
+
+
+def ear_of(lab, role, interface):
+    """Hears all frames of an interface; the kernel takes their tags off and tells them aside."""
+    with lab.inside(role):
+        ear = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+    ear.setsockopt(263, 8, 1)  # SOL_PACKET, PACKET_AUXDATA
+    ear.bind((interface, 3))
+    ear.settimeout(0.5)
+    return ear
+
+
+def hears(ear, frame, tci):
+    """Whether a frame comes with this tag, among the next twenty."""
+    try:
+        for _ in range(20):
+            got, aside, _, _ = ear.recvmsg(2048, 256)
+            if got == frame:
+                return struct.unpack("=IIIHHHH", aside[0][2][:20])[5:] == (tci, 0x8100)
+    except socket.timeout:
+        pass
+    return False
+
+
+def test_another_vlan_s_frame_keeps_its_tag_both_ways(lab):
+    begin(lab)
+    tci = 5 << 13 | 42
+    near, far = (NAME, "proxy"), ("eth0", "client")
+    mac = bytes.fromhex(lab.port("outside")["mac"].replace(":", ""))
+    for come, go in ((near, far), (far, near)):
+        wire, ear = Wire(lab, go[1], go[0]), ear_of(lab, come[1], come[0])
+        target = mac if come is near else Wire(lab).mac
+        with ear:
+            def came():
+                wire.send(ether(target, wire.mac, 0x8100,
+                                struct.pack(">HH", tci, 0x88b5) + bytes(range(200))))
+                return hears(ear, ether(target, wire.mac, 0x88b5, bytes(range(200))), tci)
+            until(f"it comes to {come[0]} with its tag", came, 10)
+        wire.close()
+
+
+def test_what_the_kernel_refuses_is_counted_and_ours_goes_on(lab):
+    begin(lab)
+    share(lab)
+    lab.run("proxy", "ip", "link", "set", NAME, "down")
+    wire = Wire(lab)
+    frame = ether(b"\xff" * 6, wire.mac, 0x88b5, bytes(range(200)))
+    before = lab.counters()
+    for _ in range(100):
+        wire.send(frame)
+    wire.close()
+
+    def refused():
+        return lab.counters()["lane_drop_except_refused"] - before["lane_drop_except_refused"]
+    until("what is refused is counted", lambda: refused() >= 100, 5)
+    until("status tells it", lambda: lab.port("outside")["exception"]["refused"] >= 100, 5)
+    lab.get("/small")
+    lab.run("proxy", "ip", "link", "set", NAME, "up")
+    lab.address("proxy", NAME, f"{KERNEL6}/64")  # that went with the interface
+    share(lab)
 
 
 def test_a_kill_and_a_restart_leave_a_shared_port_behind_that_works(lab):
