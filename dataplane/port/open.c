@@ -388,8 +388,10 @@ bool
 port_serve(const struct portif *portif, const struct img *img)
 {
 	const struct port *port = portif->self;
+	struct mac mac;
 
-	return !port->is_xdp || xdp_serve(&port->xdp, img, port->path);
+	memcpy(mac.b, portif->facts.mac, sizeof(mac.b));
+	return !port->is_xdp || xdp_serve(&port->xdp, img, port->path, &mac);
 }
 
 const char *

@@ -24,10 +24,11 @@
 #include <bpf/libbpf.h>
 #include <xdp/steer.h>
 
+#include "lane/ours.h"
 #include "port/port.h"
 #include "port/xdp.h"
 
-_Static_assert((uint32_t)STEER_ADDRESSES_MAX >= (uint32_t)IMG_ADDRESSES_MAX, "all fit");
+_Static_assert((uint32_t)STEER_ADDRESSES_MAX >= (uint32_t)OURS_MAX, "all fit");
 _Static_assert((uint32_t)STEER_QUEUES_MAX >= (uint32_t)QUEUES_MAX, "all fit");
 
 extern const uint8_t steer_object[], steer_object_end[]; /* steer_object.S */
@@ -198,21 +199,50 @@ xdp_hold(struct xdp *xdp, const char *interface, const char *port, char *why)
 	return xdp->link >= 0;
 }
 
+/* Whether an interface of the kernel's has the address: 32 digits, five words of which the last. */
 static bool
-is_served(const struct img *img, uint32_t port_i, const struct steer_key *key)
+kernel_has(const struct xdp *xdp, const struct ip_addr *ip)
+{
+	FILE *file = fopen("/proc/self/net/if_inet6", "re");
+	char line[128], name[IF_NAMESIZE], digits[33];
+	bool is_there = false;
+
+	for (size_t i = 0; i < sizeof(ip->b); i++)
+		snprintf(digits + 2 * i, 3, "%02x", ip->b[i]);
+	while (file != NULL && !is_there && fgets(line, sizeof(line), file) != NULL)
+		is_there = strncmp(line, digits, 32) == 0 &&
+			   sscanf(line, "%*s %*s %*s %*s %*s %15s", name) == 1 &&
+			   strcmp(name, xdp->interface) == 0;
+	if (file != NULL)
+		fclose(file);
+	return is_there;
+}
+
+static bool
+is_configured(const struct img *img, uint32_t port_i, const struct ip_addr *ip)
 {
 	for (uint32_t i = 0; i < img_n(img, IMG_ADDRESSES); i++) {
 		const struct img_address *a = img_address(img, i);
 
-		if (a->port_i == port_i && memcmp(a->ip.b, key->addr, sizeof(key->addr)) == 0)
-			return key->vlan == img_port(img, port_i)->vlan;
+		if (a->port_i == port_i && ip_eq(&a->ip, ip))
+			return true;
 	}
 	return false;
 }
 
-/* What the map holds beyond the image goes. */
+static bool
+is_served(const struct ours *ours, const struct steer_key *key)
+{
+	for (uint16_t i = 0; i < ours->n; i++) {
+		if (memcmp(ours->ip[i].b, key->addr, sizeof(key->addr)) == 0)
+			return key->vlan == ours->vlan;
+	}
+	return false;
+}
+
+/* What the map holds beyond these goes. */
 static void
-forget_others(const struct xdp *xdp, const struct img *img, uint32_t port_i)
+forget_others(const struct xdp *xdp, const struct ours *ours)
 {
 	struct steer_key key, next;
 	bool has_next = bpf_map_get_next_key(xdp->ours, NULL, &next) == 0;
@@ -220,25 +250,34 @@ forget_others(const struct xdp *xdp, const struct img *img, uint32_t port_i)
 	while (has_next) {
 		key = next;
 		has_next = bpf_map_get_next_key(xdp->ours, &key, &next) == 0;
-		if (!is_served(img, port_i, &key))
+		if (!is_served(ours, &key))
 			bpf_map_delete_elem(xdp->ours, &key);
 	}
 }
 
+/*
+ * The link-local address that net adds is made of the interface's MAC, as the kernel's usually is.
+ * One frame cannot go to both, and the kernel finds its own routers with it.
+ */
 bool
-xdp_serve(const struct xdp *xdp, const struct img *img, uint32_t port_i)
+xdp_serve(const struct xdp *xdp, const struct img *img, uint32_t port_i, const struct mac *mac)
 {
 	static const uint8_t yes = 1;
+	struct ip_addr own = mac_link_local(mac);
+	struct ours ours;
 
-	for (uint32_t i = 0; i < img_n(img, IMG_ADDRESSES); i++) {
-		const struct img_address *a = img_address(img, i);
-		struct steer_key key = { .vlan = img_port(img, port_i)->vlan };
+	ours_take(&ours, img, port_i, mac);
+	if (ours.n > 0 && ip_eq(&ours.ip[ours.n - 1], &own) && !is_configured(img, port_i, &own) &&
+	    kernel_has(xdp, &own))
+		ours.n--;
+	forget_others(xdp, &ours);
+	for (uint16_t i = 0; i < ours.n; i++) {
+		struct steer_key key = { .vlan = ours.vlan };
 
-		memcpy(key.addr, a->ip.b, sizeof(key.addr));
-		if (a->port_i == port_i && bpf_map_update_elem(xdp->ours, &key, &yes, 0) != 0)
+		memcpy(key.addr, ours.ip[i].b, sizeof(key.addr));
+		if (bpf_map_update_elem(xdp->ours, &key, &yes, 0) != 0)
 			return false;
 	}
-	forget_others(xdp, img, port_i);
 	return true;
 }
 

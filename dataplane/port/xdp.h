@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "abi/image.h"
+#include "wire/eth.h"
 
 struct xdp {
 	char interface[IF_NAMESIZE];
@@ -30,8 +31,12 @@ bool xdp_open(struct xdp *xdp, const char *interface, const char *port, char *wh
 /* DPDK has loaded the program and put it on the interface: from now on it goes when we go. */
 bool xdp_hold(struct xdp *xdp, const char *interface, const char *port, char *why);
 
-/* These addresses of the image, port_i's, are ours, no others. Needs no rights. */
-bool xdp_serve(const struct xdp *xdp, const struct img *img, uint32_t port_i);
+/*
+ * These addresses of the image, port_i's, are ours, no others but the link-local one that net adds,
+ * unless the kernel has that on the interface. Needs no rights.
+ */
+bool xdp_serve(const struct xdp *xdp, const struct img *img, uint32_t port_i,
+	       const struct mac *mac);
 
 /* Carrier, which DPDK's driver does not look at. */
 bool xdp_is_up(const struct xdp *xdp);

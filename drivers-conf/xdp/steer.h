@@ -10,7 +10,7 @@
 #define STEER_OURS "ours"	    /* of the map of addresses */
 
 enum {
-	STEER_ADDRESSES_MAX = 256,
+	STEER_ADDRESSES_MAX = 257, /* as configured, and a link-local one */
 	STEER_QUEUES_MAX = 64,
 };
 

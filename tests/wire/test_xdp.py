@@ -1,4 +1,5 @@
 """AF_XDP ports: our steering program takes what is ours and nothing else, and leaves nothing."""
+import ipaddress
 import json
 import os
 import signal
@@ -6,6 +7,7 @@ import socket
 import threading
 
 from lab import IN4, IN6, OUT4, OUT6, expect, marked, sh, until
+from packets import icmp6
 from test_bulk import both_ways
 
 MIB = 1 << 20
@@ -102,6 +104,55 @@ def test_the_kernel_keeps_what_is_not_ours(lab):
         lab.get("/echo", family=6)
     for server in servers:
         server.close()
+
+
+def link_local(lab):
+    """Made of the port's MAC (RFC 4291, appendix A)."""
+    mac = bytes.fromhex(lab.port("outside")["mac"].replace(":", ""))
+    return str(ipaddress.IPv6Address(bytes.fromhex("fe80000000000000") + bytes([mac[0] ^ 2]) +
+                                     mac[1:3] + b"\xff\xfe" + mac[3:]))
+
+
+def echoes(lab, address):
+    """Whether an echo request on the link, from fe80::99, is answered within a second."""
+    with lab.inside("client"):
+        sock = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+        index = socket.if_nametoindex("eth0")
+    with sock:
+        sock.settimeout(1)
+        body = os.urandom(40)
+        sock.bind(("fe80::99", 0, 0, index))
+        sock.sendto(icmp6("fe80::99", address, 128, 0, body), (address, 0, 0, index))
+        try:
+            while True:
+                got, _ = sock.recvfrom(2048)
+                if got[0] == 129 and got.endswith(body):
+                    return True
+        except socket.timeout:
+            return False
+
+
+def test_the_link_local_address_is_ours_unless_the_kernel_has_it(lab):
+    lab.nginx("a")
+    lab.address("client", "eth0", "fe80::99/64")
+    made = config(lab)
+    lab.start(made)
+    address = link_local(lab)
+    until("it answers", lambda: echoes(lab, address), 5)
+    ours = lab.counters()["net_echo_replies"]
+    expect(ours > 0, "somebody else answered")
+    lab.sysctl("proxy", "net.ipv6.conf.out0.disable_ipv6", 0)
+    until("the kernel has it", lambda: address in lab.run("proxy", "ip", "-6", "address", "show",
+                                                         "dev", "out0").stdout, 5)
+    made["machine"]["ports"][0]["addresses"].append("10.1.0.40/24")
+    lab.apply(made)
+    lab.wait_generation()
+
+    def is_the_kernels():
+        before = lab.counters()["net_echo_replies"]
+        return echoes(lab, address) and lab.counters()["net_echo_replies"] == before
+    until("the kernel answers for it", is_the_kernels, 5)
+    lab.get("/echo", family=6)
 
 
 def test_addresses_come_and_go_while_it_runs(lab):
