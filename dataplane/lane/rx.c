@@ -3,8 +3,9 @@
  *
  * A lane that polls a queue for others (or a port that cannot steer) looks only at what a network
  * card would hash and hands the frame over as it came; the lane that it belongs to decodes it.
- * Frames that came through a ring are never handed on. Fragments are put together where they
- * arrive; the packet is then handed over like any other.
+ * Frames that came through a ring are not handed on, but for those whose flow nobody could see and
+ * which may have settled elsewhere. Fragments are put together where they arrive; the packet is
+ * then handed over like any other.
  */
 #include "lane/own.h"
 #include "wire/ip.h"
@@ -75,41 +76,64 @@ take_packet(struct lane *lane, struct buf *frame, const struct wire_packet *pack
 	}
 }
 
-/* The lane of a segment's flow, unless the flow has settled here. */
-static uint16_t
-owner_of(const struct lane *lane, const struct steer *steer, const struct tcp_seg *seg)
+/* hops_n: how often this frame has been handed over by its flow, with this time; 0: it is not. */
+static inline void
+hand_over(struct lane *lane, struct buf *frame, uint16_t to, uint32_t hops_n)
 {
+	struct lane_handover *h = &lane->handover;
+
+	frame->tag = hops_n;
+	h->frame[to][h->n[to]++] = frame;
+	h->to |= 1ull << to;
+}
+
+/*
+ * The lane of a segment's flow, or the next one to ask for it after hops_n hops. The hash's lane is
+ * the first; but where a port spreads otherwise than it says, a flow has settled where its segments
+ * arrive, and only the lane there knows. So all are asked in a round, and when none has it the
+ * hash's lane answers. What opens a flow has nothing to look for.
+ */
+static uint16_t
+owner_of(const struct lane *lane, const struct steer *steer, const struct tcp_seg *seg,
+	 uint32_t hops_n)
+{
+	enum instance_steering mode = steer_mode(steer);
+	uint16_t self = lane->conf.lane_i, home;
+	bool is_home_next;
 	const struct steer_tuple tuple = { .src = seg->src,
 					   .dst = seg->dst,
 					   .src_port = seg->src_port,
 					   .dst_port = seg->dst_port };
 
-	if (steer_mode(steer) == INSTANCE_STEERING_SINGLE ||
+	if (mode == INSTANCE_STEERING_SINGLE ||
 	    !tcp_is_free(lane->tcp, &seg->dst, seg->dst_port, &seg->src, seg->src_port))
-		return lane->conf.lane_i;
-	return steer_lane(steer, &tuple);
+		return self;
+	home = steer_lane(steer, &tuple);
+	is_home_next = self == home ? hops_n > 1 : hops_n == 0;
+	if (is_home_next || mode == INSTANCE_STEERING_HANDOVER ||
+	    (seg->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
+		return home;
+	return self + 1u < steer->lane_n ? (uint16_t)(self + 1) : 0;
 }
 
 /*
- * A decoded packet that this lane has polled, though nobody could see its flow before: it was in
+ * A decoded packet whose flow nobody could see before, polled (hops_n 0) or handed over: it was in
  * fragments, or has IPv6 extension headers. It goes to the lane of its flow; a frame for each that
  * came at most.
  */
 static void
-take_by_flow(struct lane *lane, struct buf *frame, const struct wire_packet *packet, uint64_t now)
+take_by_flow(struct lane *lane, struct buf *frame, const struct wire_packet *packet,
+	     uint32_t hops_n, uint64_t now)
 {
-	struct lane_handover *h = &lane->handover;
-	uint16_t to = lane->conf.lane_i;
+	uint16_t self = lane->conf.lane_i, to = self;
 
 	if (packet->kind == WIRE_TCP)
 		to = owner_of(lane, mesh_steer(lane->conf.mesh, frame->path),
-			      &lane->burst.seg[lane->burst.n]);
-	if (to == lane->conf.lane_i) {
+			      &lane->burst.seg[lane->burst.n], hops_n);
+	if (to == self)
 		take_packet(lane, frame, packet, now);
-		return;
-	}
-	h->frame[to][h->n[to]++] = frame;
-	h->to |= 1ull << to;
+	else
+		hand_over(lane, frame, to, hops_n + 1);
 }
 
 /* A fragment that this lane has polled: with the last that was missing there is a packet. */
@@ -128,7 +152,7 @@ take_fragment(struct lane *lane, struct buf *frame, uint64_t now)
 		return;
 	drop = wire_decode(whole, &lane->wire[whole->path], &packet, seg);
 	if (drop == WIRE_OK)
-		take_by_flow(lane, whole, &packet, now);
+		take_by_flow(lane, whole, &packet, 0, now);
 	else
 		refuse_frame(lane, whole, drop, now);
 }
@@ -150,7 +174,9 @@ take_frame(struct lane *lane, struct buf *frame, bool is_polled, uint64_t now)
 	enum wire_drop drop = wire_decode(frame, &lane->wire[frame->path], &packet, seg);
 
 	if (drop == WIRE_OK && is_polled && has_extensions(&packet))
-		take_by_flow(lane, frame, &packet, now);
+		take_by_flow(lane, frame, &packet, 0, now);
+	else if (drop == WIRE_OK && !is_polled && frame->tag != 0)
+		take_by_flow(lane, frame, &packet, frame->tag, now);
 	else if (drop == WIRE_OK)
 		take_packet(lane, frame, &packet, now);
 	else if (lane->reassembles && is_polled &&
@@ -218,8 +244,6 @@ ask_for(const struct buf *frame)
 static void
 take_polled(struct lane *lane, struct buf **frame, uint32_t n, uint64_t now)
 {
-	struct lane_handover *h = &lane->handover;
-
 	for (uint32_t i = 0; i < n; i++)
 		ask_for(frame[i]);
 	for (uint32_t i = 0; i < n; i++) {
@@ -229,8 +253,7 @@ take_polled(struct lane *lane, struct buf **frame, uint32_t n, uint64_t now)
 			take_frame(lane, frame[i], true, now);
 			continue;
 		}
-		h->frame[to][h->n[to]++] = frame[i];
-		h->to |= 1ull << to;
+		hand_over(lane, frame[i], to, 0);
 	}
 	lane->count->wire_rx_frames += n;
 	flush_handover(lane);
@@ -331,6 +354,7 @@ hear_rx(struct lane *lane, uint16_t from, uint64_t now)
 	for (uint32_t i = 0; i < n; i++)
 		take_frame(lane, frame[i], false, now);
 	lane->count->lane_taken_over += n;
+	flush_handover(lane);
 	lane_input(lane, now);
 	return n < BURST_MAX;
 }

@@ -105,14 +105,14 @@ one_lane_serves_what_came_in_pieces(void **state)
 
 /* A segment behind an atomic fragment header (RFC 6946). */
 static void
-send_atomic(uint16_t src_port)
+send_atomic(uint16_t src_port, uint8_t flags)
 {
 	static const uint8_t atomic[] = { IP_PROTO_TCP, 0, 0, 0, 0, 0, 0, 7 };
 	struct tcp_seg seg = { .src = town_ip6,
 			       .dst = town_ip6,
 			       .src_port = src_port,
 			       .dst_port = 80,
-			       .flags = TCP_ACK };
+			       .flags = flags };
 	struct buf *b = buf_take(town.wire);
 	uint8_t *p;
 
@@ -134,7 +134,7 @@ segments_behind_extension_headers_reach_the_lane_of_their_flow(void **state)
 	open_town(4, 1, false, 0);
 	town_run(&town, 10);
 	for (uint16_t i = 0; i < ASKS; i++)
-		send_atomic((uint16_t)(3000 + i));
+		send_atomic((uint16_t)(3000 + i), TCP_ACK);
 	town_run(&town, 30);
 	for (uint32_t i = 0; i < 4; i++)
 		assert_true(town.board[i].counters->tcp_rx_no_flow > ASKS / 4 / 3);
@@ -174,6 +174,51 @@ fragments_are_refused_unless_the_view_wants_them(void **state)
 	town_close(&town);
 }
 
+/*
+ * A port that spreads otherwise than it says: flows settle where their first segment arrives, and
+ * nobody has found it out yet. Pieces arrive elsewhere, and the hash names a lane that knows
+ * nothing of the flow.
+ */
+static void
+what_came_in_pieces_finds_a_flow_that_settled_at_a_wrong_lane(void **state)
+{
+	(void)state;
+	open_town(4, 4, true, IMG_MACHINE_REASSEMBLES);
+	town.cuts = false;
+	for (uint32_t i = 0; i < 20; i++)
+		ask(0, 400);
+	town.spread = town_spread_wrong;
+	town.cuts = true;
+	ask(420, 50);
+	assert_int_equal(answered(420, 50), 50);
+	assert_int_equal(town.resets, 0);
+	assert_int_equal(TOWN_SUM(&town, tcp_rx_no_flow), 0);
+	assert_int_equal(TOWN_SUM(&town, lane_handed_over), TOWN_SUM(&town, lane_taken_over));
+	town_close(&town);
+}
+
+/* Every lane has said so, then the hash's answers: once. What opens a flow has nothing to look for. */
+static void
+flow_that_nobody_has_is_looked_for_once_round(void **state)
+{
+	uint64_t handed;
+
+	(void)state;
+	open_town(4, 4, true, 0);
+	town_run(&town, 10);
+	send_atomic(3000, TCP_ACK);
+	town_run(&town, 30);
+	assert_int_equal(TOWN_SUM(&town, tcp_rx_no_flow), 1);
+	handed = TOWN_SUM(&town, lane_handed_over);
+	assert_in_range(handed, 4, 5);
+	assert_int_equal(TOWN_SUM(&town, lane_taken_over), handed);
+	send_atomic(3000, TCP_SYN);
+	town_run(&town, 30);
+	assert_int_equal(TOWN_SUM(&town, tcp_rx_no_flow), 2);
+	assert_int_equal(TOWN_SUM(&town, lane_handed_over) - handed, handed - 4);
+	town_close(&town);
+}
+
 /* They are the first to go; connections do not notice. */
 static void
 fragments_go_when_buffers_run_out(void **state)
@@ -205,6 +250,8 @@ main(void)
 		cmocka_unit_test(what_came_in_pieces_reaches_the_lane_of_its_flow),
 		cmocka_unit_test(one_lane_serves_what_came_in_pieces),
 		cmocka_unit_test(segments_behind_extension_headers_reach_the_lane_of_their_flow),
+		cmocka_unit_test(what_came_in_pieces_finds_a_flow_that_settled_at_a_wrong_lane),
+		cmocka_unit_test(flow_that_nobody_has_is_looked_for_once_round),
 		cmocka_unit_test(fragments_are_refused_unless_the_view_wants_them),
 		cmocka_unit_test(fragments_go_when_buffers_run_out),
 	};
