@@ -23,6 +23,7 @@
 #include "abi/instance.h"
 #include "abi/rundir.h"
 #include "cores.h"
+#include "lane/except.h"
 #include "lane/house.h"
 #include "options.h"
 #include "port/port.h"
@@ -252,7 +253,7 @@ wait_for_image(struct dataplane *d)
 static bool
 serve_port(struct dataplane *d, uint16_t i, const struct img *img)
 {
-	port_except_serve(&d->port[i], img, i);
+	port_except_serve(&d->port[i], img, i, &d->views);
 	if (port_serve(&d->port[i], img))
 		return true;
 	say("port %s: steering to its addresses: %s", d->port[i].facts.name, strerror(errno));
@@ -266,6 +267,7 @@ open_except(struct dataplane *d, const struct img *img, uint16_t i)
 	struct port_except_conf conf = { .interface = img_text(img, img_port(img, i)->exception),
 					 .path = i,
 					 .img = img,
+					 .views = &d->views,
 					 .pool = d->pool };
 	char why[PORT_WHY];
 
@@ -486,6 +488,10 @@ serve_ports(struct dataplane *d)
 {
 	const struct view *view = keeper_view(d->keeper);
 
+	for (uint16_t p = 0; p < d->port_n; p++) {
+		if (d->port[p].except != NULL)
+			except_retire(d->port[p].except, &d->views);
+	}
 	if (view->generation == d->served)
 		return;
 	d->served = view->generation;

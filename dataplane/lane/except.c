@@ -3,8 +3,10 @@
  */
 #include "lane/except.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/ensure.h"
 #include "lane/own.h"
 
 static uint64_t
@@ -113,4 +115,65 @@ except_facts(const struct portif *port, struct instance_except *facts)
 	is_news = memcmp(facts, &now, sizeof(now)) != 0;
 	*facts = now;
 	return is_news;
+}
+
+/* ---- by the main thread ---- */
+
+void
+except_serve(struct except *except, const struct ours *ours, struct view_set *views)
+{
+	struct except_table *before = except->table, *table;
+
+	if (before != NULL && memcmp(&before->ours, ours, sizeof(*ours)) == 0)
+		return;
+	table = calloc(1, sizeof(*table));
+	ensure(table != NULL);
+	memcpy(&table->ours, ours, sizeof(*ours));
+	except->table = table;
+	atomic_store_explicit(&except->ours, &table->ours, memory_order_release);
+	if (before == NULL)
+		return;
+	before->replaced_at = view_set_mark(views);
+	before->older = except->replaced;
+	except->replaced = before;
+}
+
+uint32_t
+except_retire(struct except *except, const struct view_set *views)
+{
+	struct except_table **at = &except->replaced;
+	uint32_t waiting_n = 0;
+	uint64_t passed;
+
+	if (*at == NULL)
+		return 0;
+	passed = view_set_passed(views);
+	while (*at != NULL) {
+		struct except_table *table = *at;
+
+		if (table->replaced_at > passed) {
+			at = &table->older;
+			waiting_n++;
+			continue;
+		}
+		*at = table->older;
+		free(table);
+	}
+	return waiting_n;
+}
+
+void
+except_forget(struct except *except)
+{
+	struct except_table *table = except->table;
+
+	if (table != NULL)
+		table->older = except->replaced;
+	while (table != NULL) {
+		struct except_table *older = table->older;
+
+		free(table);
+		table = older;
+	}
+	except->table = except->replaced = NULL;
 }

@@ -18,6 +18,7 @@
 #include "base/spsc.h"
 #include "lane/ours.h"
 #include "lane/portif.h"
+#include "view/view.h"
 
 enum {
 	EXCEPT_RING = 256, /* frames, a ring */
@@ -37,14 +38,33 @@ struct except_count {
 	_Atomic uint64_t refused;
 } __attribute__((aligned(64)));
 
+/* What is ours, of one image or several. */
+struct except_table {
+	struct ours ours;
+	uint64_t replaced_at; /* view_set_mark */
+	struct except_table *older;
+};
+
 struct except {
 	_Atomic(const struct ours *) ours;
-	char interface[16];    /* the kernel's */
-	uint64_t refused_seen; /* of count.refused; lane 0's */
+	struct except_table *table, *replaced; /* the main thread's: in force, still read by some */
+	char interface[16];		       /* the kernel's */
+	uint64_t refused_seen;		       /* of count.refused; lane 0's */
 	struct spsc *from_kernel;
 	struct except_count count;
 	struct except_queue queue[QUEUES_MAX];
 };
+
+/* ---- by the main thread, which may allocate ---- */
+
+/* From now on these are ours. What was before stays until lanes have passed. */
+void except_serve(struct except *except, const struct ours *ours, struct view_set *views);
+
+/* Frees replaced tables that no lane reads any more; how many must wait. */
+uint32_t except_retire(struct except *except, const struct view_set *views);
+
+/* Frees all of them; lanes have stopped. */
+void except_forget(struct except *except);
 
 /* Another thread's look at a port's path: is anything new in *facts? None: it stays zero. */
 bool except_facts(const struct portif *port, struct instance_except *facts);

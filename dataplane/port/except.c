@@ -25,18 +25,11 @@ enum {
 	IDLE_ROUNDS = 1000,
 };
 
-/* One that lanes may still read, until the port is closed. */
-struct table {
-	struct table *before;
-	struct ours ours;
-};
-
 _Static_assert(sizeof(((struct except *)NULL)->interface) == IF_NAMESIZE, "every name fits");
 
 struct port_except {
 	struct except except; /* first: the lanes' part */
 	struct tap tap;
-	struct table *table;
 	uint64_t unsent; /* the thread's: frames for which the interface had no room */
 	uint16_t path, queue_n;
 	pthread_t thread;
@@ -149,26 +142,16 @@ drop_ring(struct spsc *ring)
 }
 
 void
-port_except_serve(struct portif *port, const struct img *img, uint16_t path)
+port_except_serve(struct portif *port, const struct img *img, uint16_t path, struct view_set *views)
 {
-	struct port_except *e;
-	struct table *table;
+	struct ours ours;
 	struct mac mac;
 
 	if (port->except == NULL)
 		return;
-	e = whole(port->except);
-	table = calloc(1, sizeof(*table));
-	ensure(table != NULL);
 	memcpy(mac.b, port->facts.mac, sizeof(mac.b));
-	ours_take(&table->ours, img, path, &mac);
-	if (e->table != NULL && memcmp(&e->table->ours, &table->ours, sizeof(table->ours)) == 0) {
-		free(table);
-		return;
-	}
-	table->before = e->table;
-	e->table = table;
-	atomic_store_explicit(&e->except.ours, &table->ours, memory_order_release);
+	ours_take(&ours, img, path, &mac);
+	except_serve(port->except, &ours, views);
 }
 
 static void
@@ -178,12 +161,7 @@ dispose(struct port_except *e)
 	for (uint16_t q = 0; q < e->queue_n; q++)
 		drop_ring(e->except.queue[q].to_kernel);
 	drop_ring(e->except.from_kernel);
-	while (e->table != NULL) {
-		struct table *before = e->table->before;
-
-		free(e->table);
-		e->table = before;
-	}
+	except_forget(&e->except);
 	free(e);
 }
 
@@ -211,7 +189,7 @@ port_except_open(struct portif *port, const struct port_except_conf *conf, char 
 		e->except.queue[q].to_kernel = make_ring();
 	e->except.from_kernel = make_ring();
 	port->except = &e->except;
-	port_except_serve(port, conf->img, conf->path);
+	port_except_serve(port, conf->img, conf->path, conf->views);
 	if (port_thread_start("except", -1, carry, e, &e->thread, why) != 0) {
 		port->except = NULL;
 		dispose(e);

@@ -19,6 +19,7 @@
 #include "abi/image.h"
 #include "base/buf.h"
 #include "lane/portif.h"
+#include "view/view.h"
 
 enum {
 	PORT_WHY = 256,
@@ -105,6 +106,7 @@ struct port_except_conf {
 	const char *interface; /* of the kernel's, which is made */
 	uint16_t path;
 	const struct img *img;
+	struct view_set *views; /* whose lanes read what is ours */
 	struct buf_pool *pool;
 };
 
@@ -115,7 +117,8 @@ struct port_except_conf {
 bool port_except_open(struct portif *port, const struct port_except_conf *conf, char *why);
 
 /* The image's addresses of the port are ours; nothing where it has no exception path. */
-void port_except_serve(struct portif *port, const struct img *img, uint16_t path);
+void port_except_serve(struct portif *port, const struct img *img, uint16_t path,
+		       struct view_set *views);
 
 /* Before port_close; the interface goes. */
 void port_except_close(struct portif *port);

@@ -37,7 +37,7 @@ next_epoch(struct keeper *k)
 {
 	if (k->set == NULL)
 		return 0;
-	return __atomic_add_fetch(&k->set->epoch, 1, __ATOMIC_SEQ_CST);
+	return view_set_mark(k->set);
 }
 
 static void
@@ -55,24 +55,6 @@ swap_view(struct keeper *k, struct view *v)
 	} else {
 		next_epoch(k);
 	}
-}
-
-/* The epoch that every awake lane has announced; UINT64_MAX: none is awake. */
-static uint64_t
-passed_by_all(const struct view_set *set)
-{
-	uint64_t least = UINT64_MAX;
-
-	for (uint32_t i = 0; i < set->lane_n; i++) {
-		uint64_t passed;
-
-		if (__atomic_load_n(&set->lane[i].awake, __ATOMIC_SEQ_CST) == 0)
-			continue;
-		passed = __atomic_load_n(&set->lane[i].passed, __ATOMIC_ACQUIRE);
-		if (passed < least)
-			least = passed;
-	}
-	return least;
 }
 
 /* Frees replaced views that are out of use; tells the oldest pinned one when too many live. */
@@ -415,7 +397,7 @@ keeper_step(struct keeper *k, uint64_t now, uint64_t now_real)
 	has_changed |= look_at_runtime(k);
 	has_changed |= look_at_cursors(k);
 	has_changed |= look_at_publish(k, now, now_real);
-	passed = passed_by_all(k->set);
+	passed = view_set_passed(k->set);
 	has_changed |= retire_views(k, passed);
 	retire_maps(k, passed);
 	if (has_changed)

@@ -50,3 +50,26 @@ view_wake(struct view_set *set, uint32_t lane)
 {
 	__atomic_store_n(&set->lane[lane].awake, 1, __ATOMIC_SEQ_CST);
 }
+
+uint64_t
+view_set_mark(struct view_set *set)
+{
+	return __atomic_add_fetch(&set->epoch, 1, __ATOMIC_SEQ_CST);
+}
+
+uint64_t
+view_set_passed(const struct view_set *set)
+{
+	uint64_t least = UINT64_MAX;
+
+	for (uint32_t i = 0; i < set->lane_n; i++) {
+		uint64_t passed;
+
+		if (__atomic_load_n(&set->lane[i].awake, __ATOMIC_SEQ_CST) == 0)
+			continue;
+		passed = __atomic_load_n(&set->lane[i].passed, __ATOMIC_ACQUIRE);
+		if (passed < least)
+			least = passed;
+	}
+	return least;
+}

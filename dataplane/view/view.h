@@ -130,6 +130,16 @@ bool view_take(struct view_set *set, uint32_t lane, struct view_taken *taken);
 void view_sleep(struct view_set *set, uint32_t lane);
 void view_wake(struct view_set *set, uint32_t lane);
 
+/*
+ * Something else that lanes read during a turn, by a pointer that has just been replaced: no lane
+ * reads what it pointed to any more once view_set_passed is at least the epoch returned here.
+ * Keeper's thread.
+ */
+uint64_t view_set_mark(struct view_set *set);
+
+/* The epoch that every awake lane has announced; UINT64_MAX: none is awake. */
+uint64_t view_set_passed(const struct view_set *set);
+
 /* ---- the keeper ---- */
 
 struct keeper_conf {

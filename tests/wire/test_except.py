@@ -64,7 +64,7 @@ def hello(lab, family=4):
         return sock.recv(100)
 
 
-def echoes(lab, address, n=40):
+def echoes(lab, address, n=40, seconds=5):
     """An echo request of n bytes, and whether it is answered."""
     is_v6 = ":" in address
     with lab.inside("client"):
@@ -72,7 +72,7 @@ def echoes(lab, address, n=40):
                              58 if is_v6 else 1)
     body = os.urandom(n)
     with sock:
-        sock.settimeout(5)
+        sock.settimeout(seconds)
         ask = icmp6(CLIENT6, address, 128, 0, body) if is_v6 else icmp(8, 0, body)
         sock.sendto(ask, (address, 0))
         try:
@@ -190,6 +190,16 @@ def test_lanes_with_queues_of_their_own_share_a_port(lab):
         expect(echoes(lab, address, n), f"no answer from {address} to {n} bytes in pieces")
     count = lab.counters()
     expect(count["net_reassembled"] == 2, f"{count['net_reassembled']} were put together")
+    share(lab)
+    for i in range(6):  # an address that is ours, and is not
+        addresses = made["machine"]["ports"][0]["addresses"]
+        if i % 2 == 0:
+            addresses.append("10.1.0.40/24")
+        else:
+            addresses.pop()
+        lab.apply(made)
+        lab.wait_generation()
+        until("as the image says", lambda: echoes(lab, "10.1.0.40", seconds=1) == (i % 2 == 0), 10)
     share(lab)
     lab.stop_penstock()
     lab.end(guest)

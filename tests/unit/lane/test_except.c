@@ -148,12 +148,68 @@ what_the_kernel_refuses_is_counted_once(void **state)
 	scene_close(s);
 }
 
+/* Another address, as a new image gives it. */
+static void
+change(struct except *except, uint32_t i, struct view_set *views)
+{
+	struct ours ours = { .n = 1 };
+
+	ours.ip[0] = ip_from_v4((const uint8_t[]){ 10, 0, (uint8_t)(i >> 8), (uint8_t)i });
+	except_serve(except, &ours, views);
+	assert_memory_equal(atomic_load(&except->ours), &ours, sizeof(ours));
+}
+
+static void
+a_replaced_table_is_freed_when_all_lanes_have_passed(void **state)
+{
+	struct view_set *views = aligned_alloc(64, sizeof(*views));
+	struct except *except = aligned_alloc(64, sizeof(*except));
+	struct view_taken taken[2] = { 0 };
+
+	(void)state;
+	memset(views, 0, sizeof(*views));
+	memset(except, 0, sizeof(*except));
+	view_set_init(views, 3); /* the third one sleeps */
+	change(except, 0, views);
+	for (uint32_t lane = 0; lane < 2; lane++) {
+		view_wake(views, lane);
+		view_take(views, lane, &taken[lane]);
+	}
+	change(except, 1, views);
+	change(except, 1, views); /* the same */
+	assert_int_equal(except_retire(except, views), 1);
+	for (uint32_t turn = 0; turn < 2; turn++)
+		view_take(views, 0, &taken[0]);
+	assert_int_equal(except_retire(except, views), 1);
+	view_take(views, 1, &taken[1]); /* knows of it; its turn begins */
+	assert_int_equal(except_retire(except, views), 1);
+	change(except, 2, views);
+	view_take(views, 1, &taken[1]); /* that turn is over */
+	assert_int_equal(except_retire(except, views), 1);
+	view_sleep(views, 0);
+	view_sleep(views, 1);
+	assert_int_equal(except_retire(except, views), 0);
+	view_wake(views, 0);
+	view_take(views, 0, &taken[0]);
+	for (uint32_t i = 3; i < 1000; i++) {
+		change(except, i, views);
+		for (uint32_t turn = 0; turn < 2; turn++)
+			view_take(views, 0, &taken[0]);
+		assert_int_equal(except_retire(except, views), 0);
+	}
+	change(except, 1000, views);
+	except_forget(except);
+	free(except);
+	free(views);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_a_full_ring_does_not_take_is_dropped_and_counted),
 		cmocka_unit_test(what_the_kernel_refuses_is_counted_once),
+		cmocka_unit_test(a_replaced_table_is_freed_when_all_lanes_have_passed),
 		cmocka_unit_test(a_frame_for_both_is_copied_if_there_is_a_buffer),
 	};
 
