@@ -1,6 +1,7 @@
-"""load.py - wrk as a load whose every answer is checked."""
+"""load.py - wrk as a load whose every answer is checked, and what happens meanwhile."""
 import os
 import re
+import threading
 import time
 
 from lab import OUT4, expect
@@ -56,3 +57,31 @@ class Load:
         expect(not bad, f"failed requests: {bad}, e.g. {counts['example']}")
         expect(counts["answered"] > 1000, f"too few answers: {counts}")
         return counts
+
+
+class Every:
+    """Does something again and again, in a thread of its own; what it raises comes out of stop()."""
+
+    def __init__(self, seconds, what):
+        self.done = 0
+        self.fault = None
+        self.stopped = threading.Event()
+        self.thread = threading.Thread(target=self.work, args=(seconds, what))
+        self.thread.start()
+
+    def work(self, seconds, what):
+        due = time.monotonic()
+        try:
+            while not self.stopped.wait(max(0, due - time.monotonic())):
+                what(self.done)
+                self.done += 1
+                due += seconds
+        except Exception as fault:
+            self.fault = fault
+
+    def stop(self):
+        self.stopped.set()
+        self.thread.join()
+        if self.fault is not None:
+            raise self.fault
+        return self.done

@@ -6,6 +6,7 @@ import stat
 import struct
 
 from lab import CLIENT4, OUT4, expect, marked, until
+from load import Every, Load
 
 OURS = 45001
 
@@ -188,6 +189,44 @@ def test_a_capture_is_what_tcpdump_sees_packet_by_packet(lab):
     expect(len(read.stdout.splitlines()) == len(mine), "tcpdump reads all of it")
     lab.end(near)
     lab.end(far)
+
+
+@marked("alone")
+def test_a_capture_leaves_the_other_flows_alone(lab):
+    """Pairs of the same load, with a capture of one busy flow beside it and without."""
+    pairs, seconds, most = (7, 5, 1.3) if lab.full else (3, 2, 3)
+    lab.nginx("a")
+    lab.nginx("b")
+    lab.start(lab.config(lanes=2))
+
+    ports = iter(range(20000, 30000))  # one a time, and none of wrk's
+
+    def p99(is_captured):
+        port = next(ports)
+        if is_captured:
+            ours, path = record(lab, "--client", f"{CLIENT4}:{port}", "--seconds", "60")
+        load = Load(lab, 32, seconds)
+        with connect_from(lab, port) as chosen:
+            asks = Every(0, lambda i: ask(chosen, "/echo"))
+            load.process.wait(60)
+            asked = asks.stop()
+        counts = load.expect_clean()
+        if is_captured:
+            expect(lab.end(ours, signal.SIGINT, 20) == 0, lab.text("capture.log"))
+            got = len(pcapng(path))
+            expect(got >= 4 * asked, f"{asked} requests, {got} packets")
+            os.remove(path)
+        return counts["p99_us"]
+
+    ratios = []
+    for i in range(pairs):
+        first = p99(i % 2 == 0)
+        then = p99(i % 2 == 1)
+        ratios.append(first / then if i % 2 == 0 else then / first)
+    middle = sorted(ratios)[pairs // 2]
+    print(f"        p99 with a capture over p99 without: {middle:.2f}, of "
+          f"{' '.join(f'{ratio:.2f}' for ratio in ratios)}", flush=True)
+    expect(middle <= most, f"p99 is {middle:.2f} times that without a capture")
 
 
 @marked("smoke")

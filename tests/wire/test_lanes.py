@@ -5,7 +5,7 @@ import threading
 import time
 
 from lab import OUT4, expect, marked, until
-from load import Load, changed, sizes
+from load import Every, Load, changed, sizes
 from test_bulk import body_file
 
 
@@ -29,34 +29,6 @@ def threads(lab):
         except FileNotFoundError:
             pass
     return sorted(name for name in names if name.startswith("core-"))
-
-
-class Every:
-    """Does something again and again, in a thread of its own; what it raises comes out of stop()."""
-
-    def __init__(self, seconds, what):
-        self.done = 0
-        self.fault = None
-        self.stopped = threading.Event()
-        self.thread = threading.Thread(target=self.work, args=(seconds, what))
-        self.thread.start()
-
-    def work(self, seconds, what):
-        due = time.monotonic()
-        try:
-            while not self.stopped.wait(max(0, due - time.monotonic())):
-                what(self.done)
-                self.done += 1
-                due += seconds
-        except Exception as fault:
-            self.fault = fault
-
-    def stop(self):
-        self.stopped.set()
-        self.thread.join()
-        if self.fault is not None:
-            raise self.fault
-        return self.done
 
 
 def long_turns(lab):

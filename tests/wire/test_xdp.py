@@ -7,8 +7,9 @@ import socket
 import threading
 
 from lab import IN4, IN6, OUT4, OUT6, expect, marked, sh, until
+from load import Every, Load
 from packets import icmp6
-from test_bulk import both_ways
+from test_bulk import both_ways, size
 
 MIB = 1 << 20
 KERNEL4, KERNEL6 = "10.1.0.20", "fd01::20"
@@ -87,7 +88,35 @@ def test_requests_of_both_families_over_xdp(lab):
 
 
 def test_bodies_are_equal_over_xdp(lab):
-    both_ways(lab, 256 * MIB if lab.full else 32 * MIB, lambda: config(lab))
+    both_ways(lab, size(lab), lambda: config(lab))
+
+
+def test_bodies_are_equal_over_xdp_with_four_lanes_on_two_cores(lab):
+    both_ways(lab, size(lab), lambda: config(lab, lanes=4, cores=[0, 1]))
+
+
+def test_bodies_are_equal_over_xdp_and_ipv6(lab):
+    both_ways(lab, size(lab) // 4, lambda: config(lab, lanes=2, cores=[1]), family=6)
+
+
+def test_lanes_move_over_xdp_and_no_request_fails(lab):
+    """And the kernel's own server beside us answers all the while."""
+    lab.nginx("a")
+    lab.nginx("b")
+    kernel_beside(lab)
+    server = Echo(lab, KERNEL4)
+    lab.start(config(lab, lanes=4, cores=[0, 1]))
+    load = Load(lab, 64, 60 if lab.full else 4)
+    talk(lab, KERNEL4)
+    talks = Every(0.5, lambda i: talk(lab, KERNEL4, n=MIB // 16))
+    moves = Every(0.5, lambda i: [lab.ctl("lanes", "move", str(lane), "--to", str((i + lane) % 2))
+                                  for lane in range(4)])
+    load.process.wait(120)
+    expect(moves.stop() >= 4 and talks.stop() >= 4, "both went on")
+    load.expect_clean()
+    lanes = lab.ctl_json("lanes")
+    expect(all(lane["moves"] >= 2 for lane in lanes), f"moves: {lanes}")
+    server.close()
 
 
 def test_the_kernel_keeps_what_is_not_ours(lab):
