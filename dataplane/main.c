@@ -23,7 +23,6 @@
 #include "abi/instance.h"
 #include "abi/rundir.h"
 #include "cores.h"
-#include "lane/except.h"
 #include "lane/house.h"
 #include "options.h"
 #include "port/port.h"
@@ -488,10 +487,8 @@ serve_ports(struct dataplane *d)
 {
 	const struct view *view = keeper_view(d->keeper);
 
-	for (uint16_t p = 0; p < d->port_n; p++) {
-		if (d->port[p].except != NULL)
-			except_retire(d->port[p].except, &d->views);
-	}
+	for (uint16_t p = 0; p < d->port_n; p++)
+		port_except_retire(&d->port[p], &d->views);
 	if (view->generation == d->served)
 		return;
 	d->served = view->generation;

@@ -3,10 +3,8 @@
  */
 #include "lane/except.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/ensure.h"
 #include "lane/own.h"
 
 static uint64_t
@@ -119,61 +117,40 @@ except_facts(const struct portif *port, struct instance_except *facts)
 
 /* ---- by the main thread ---- */
 
-void
-except_serve(struct except *except, const struct ours *ours, struct view_set *views)
+bool
+except_serve(struct except *except, struct except_table *table, struct view_set *views)
 {
-	struct except_table *before = except->table, *table;
+	struct except_table *before = except->table;
 
-	if (before != NULL && memcmp(&before->ours, ours, sizeof(*ours)) == 0)
-		return;
-	table = calloc(1, sizeof(*table));
-	ensure(table != NULL);
-	memcpy(&table->ours, ours, sizeof(*ours));
+	if (before != NULL && memcmp(&before->ours, &table->ours, sizeof(table->ours)) == 0)
+		return false;
 	except->table = table;
 	atomic_store_explicit(&except->ours, &table->ours, memory_order_release);
 	if (before == NULL)
-		return;
+		return true;
 	before->replaced_at = view_set_mark(views);
 	before->older = except->replaced;
 	except->replaced = before;
+	return true;
 }
 
-uint32_t
+struct except_table *
 except_retire(struct except *except, const struct view_set *views)
 {
 	struct except_table **at = &except->replaced;
-	uint32_t waiting_n = 0;
 	uint64_t passed;
 
 	if (*at == NULL)
-		return 0;
+		return NULL;
 	passed = view_set_passed(views);
 	while (*at != NULL) {
 		struct except_table *table = *at;
 
-		if (table->replaced_at > passed) {
-			at = &table->older;
-			waiting_n++;
-			continue;
+		if (table->replaced_at <= passed) {
+			*at = table->older;
+			return table;
 		}
-		*at = table->older;
-		free(table);
+		at = &table->older;
 	}
-	return waiting_n;
-}
-
-void
-except_forget(struct except *except)
-{
-	struct except_table *table = except->table;
-
-	if (table != NULL)
-		table->older = except->replaced;
-	while (table != NULL) {
-		struct except_table *older = table->older;
-
-		free(table);
-		table = older;
-	}
-	except->table = except->replaced = NULL;
+	return NULL;
 }

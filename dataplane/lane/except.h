@@ -55,16 +55,13 @@ struct except {
 	struct except_queue queue[QUEUES_MAX];
 };
 
-/* ---- by the main thread, which may allocate ---- */
+/* ---- by the main thread, which gives and frees tables ---- */
 
-/* From now on these are ours. What was before stays until lanes have passed. */
-void except_serve(struct except *except, const struct ours *ours, struct view_set *views);
+/* From now on the table's are ours; false: they were, and the table stays the caller's. */
+bool except_serve(struct except *except, struct except_table *table, struct view_set *views);
 
-/* Frees replaced tables that no lane reads any more; how many must wait. */
-uint32_t except_retire(struct except *except, const struct view_set *views);
-
-/* Frees all of them; lanes have stopped. */
-void except_forget(struct except *except);
+/* Takes out a replaced table that no lane reads any more, to be freed; NULL: there is none. */
+struct except_table *except_retire(struct except *except, const struct view_set *views);
 
 /* Another thread's look at a port's path: is anything new in *facts? None: it stays zero. */
 bool except_facts(const struct portif *port, struct instance_except *facts);

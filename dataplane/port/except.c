@@ -144,14 +144,37 @@ drop_ring(struct spsc *ring)
 void
 port_except_serve(struct portif *port, const struct img *img, uint16_t path, struct view_set *views)
 {
-	struct ours ours;
+	struct except_table *table;
 	struct mac mac;
 
 	if (port->except == NULL)
 		return;
+	table = calloc(1, sizeof(*table));
+	ensure(table != NULL);
 	memcpy(mac.b, port->facts.mac, sizeof(mac.b));
-	ours_take(&ours, img, path, &mac);
-	except_serve(port->except, &ours, views);
+	ours_take(&table->ours, img, path, &mac);
+	if (!except_serve(port->except, table, views))
+		free(table);
+}
+
+void
+port_except_retire(struct portif *port, const struct view_set *views)
+{
+	struct except_table *table;
+
+	while (port->except != NULL && (table = except_retire(port->except, views)) != NULL)
+		free(table);
+}
+
+static void
+free_tables(struct except_table *table)
+{
+	while (table != NULL) {
+		struct except_table *older = table->older;
+
+		free(table);
+		table = older;
+	}
 }
 
 static void
@@ -161,7 +184,8 @@ dispose(struct port_except *e)
 	for (uint16_t q = 0; q < e->queue_n; q++)
 		drop_ring(e->except.queue[q].to_kernel);
 	drop_ring(e->except.from_kernel);
-	except_forget(&e->except);
+	free_tables(e->except.replaced);
+	free(e->except.table);
 	free(e);
 }
 

@@ -120,6 +120,9 @@ bool port_except_open(struct portif *port, const struct port_except_conf *conf, 
 void port_except_serve(struct portif *port, const struct img *img, uint16_t path,
 		       struct view_set *views);
 
+/* Frees what lanes have let go of since. Every few milliseconds, in the same thread. */
+void port_except_retire(struct portif *port, const struct view_set *views);
+
 /* Before port_close; the interface goes. */
 void port_except_close(struct portif *port);
 
