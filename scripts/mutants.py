@@ -1,6 +1,6 @@
-"""mutants - what scripts/mutate takes away from dataplane/tcp, one at a time; each is wrong, not merely slower."""
+"""mutants - what scripts/mutate takes away from TCP and neighbours, one at a time; each is wrong, not merely slower."""
 
-# (what is lost, file of dataplane/tcp, text that is there once, what stands there instead)
+# (what is lost, file of dataplane/tcp or with its folder, text that is there once, what stands there instead)
 MUTANTS = (
     ("a timeout marks nothing lost", "loss.c",
      "\tloss_mark_all(tcp, conn);\n\tconn->flags &= ~(uint32_t)CONN_RECOVERY;\n",
@@ -172,6 +172,41 @@ MUTANTS = (
      "(m->is_any_path || conn->path == m->path)"),
     ("who is hurried waits as long again", "moved.c", "\t\tconn->tries = 1;\n", "\t\t;\n"),
     ("an address lost elsewhere is lost here", "lost.c", "l->at[i].path == conn->path && ", ""),
+    # Neighbours: asked again, doubted, heard of.
+    ("a neighbour is asked for without end", "net/neighbour.c", "nb->probes < PROBES_MAX", "nb->probes < UINT8_MAX"),
+    ("who is silent is asked at the same MAC again", "net/neighbour.c",
+     "\tsolicit(net, i, false, out);", "\tsolicit(net, i, nb->state == NET_NEIGHBOUR_PROBE, out);"),
+    ("who is doubted is asked of all", "net/neighbour.c",
+     "\t\tsolicit(net, i, true, out);", "\t\tsolicit(net, i, false, out);"),
+    ("who is not used is asked for on and on", "net/neighbour.c",
+     "\t} else if (is_in_use(nb, now)) {\n", "\t} else if (nb->used_ns != 0) {\n"),
+    ("who is used and silent is forgotten", "net/neighbour.c",
+     "\t} else if (is_in_use(nb, now)) {\n", "\t} else if (nb->used_ns == 0) {\n"),
+    ("who has just answered is doubted", "net/neighbour.c",
+     " ||\n\t    (nb->heard_ns != 0 && now - nb->heard_ns < BELIEVED_NS))", ")"),
+    ("who is asked for is doubted", "net/neighbour.c",
+     "nb->state != NET_NEIGHBOUR_DELAY) ||",
+     "nb->state != NET_NEIGHBOUR_DELAY && nb->state != NET_NEIGHBOUR_INCOMPLETE) ||"),
+    ("who is being probed is doubted again", "net/neighbour.c",
+     "nb->state != NET_NEIGHBOUR_DELAY) ||",
+     "nb->state != NET_NEIGHBOUR_DELAY && nb->state != NET_NEIGHBOUR_PROBE) ||"),
+    ("answers from before the link came up count", "net/neighbour.c", "\tnb->heard_ns = 0;\n", ""),
+    ("who is heard of while packets wait is not asked", "net/neighbour.c",
+     "\telse if (nb->waiting_n > 0)\n\t\tset_delay(net, i, now);",
+     "\telse if (nb->waiting_n > 0)\n\t\tset_stale(net, i, now);"),
+    ("what was not asked for proves that it hears us", "net/neighbour.c",
+     "\tif (heard->is_solicited)\n\t\tset_reachable(net, i, now);\n\telse if (is_other)",
+     "\tif (heard->is_solicited || is_other)\n\t\tset_reachable(net, i, now);\n\telse if (is_other)"),
+    ("another MAC ends a probe", "net/neighbour.c",
+     "\t\tif (nb->state == NET_NEIGHBOUR_REACHABLE)\n\t\t\tset_stale",
+     "\t\tif (nb->state != NET_NEIGHBOUR_STALE)\n\t\t\tset_stale"),
+    ("another MAC without override leaves belief", "net/neighbour.c",
+     "\t\tif (nb->state == NET_NEIGHBOUR_REACHABLE)\n\t\t\tset_stale",
+     "\t\tif (nb->state == NET_NEIGHBOUR_PROBE)\n\t\t\tset_stale"),
+    ("an answer to nobody is remembered", "net/neighbour.c", "(!heard->can_create || !heard->has_mac)", "!heard->has_mac"),
+    ("who was given up needs an override", "net/neighbour.c",
+     "state == NET_NEIGHBOUR_INCOMPLETE ||\n\t    neighbour_at(net, i)->state == NET_NEIGHBOUR_FAILED)",
+     "state == NET_NEIGHBOUR_INCOMPLETE)"),
 )
 
 # Where the words of a file's dialogues are: these programs run first.
@@ -186,4 +221,5 @@ NOTICED_BY = {
     "sack.c": ("rfc2018",), "save.c": ("rfc8985_timer", "rfc2018", "records", "rfc5927"),
     "send.c": ("rfc8985_timer", "rfc8985", "rfc9293_window", "rfc6298"), "span.c": ("tcp_test_span", "rfc2018", "rfc6298"),
     "time.c": ("rfc6298", "rfc8985", "rfc8985_timer"), "tlp.c": ("rfc8985",), "undo.c": ("rfc4015",),
+    "net/neighbour.c": ("test_net_doubt", "test_net_neighbour"),
 }
