@@ -257,13 +257,16 @@ interface_look(struct doctor *doctor, const struct share *share)
 			   share->runs != NULL
 				   ? arena_format(&doctor->arena,
 						  "%s is not here, though the data plane has it "
-						  "open: it is in another network namespace",
+						  "open: somebody has deleted it, or it is in "
+						  "another network namespace",
 						  share->name)
 				   : arena_format(&doctor->arena,
 						  "%s is made when the data plane starts, and goes "
 						  "with it",
 						  share->name),
-			   share->runs != NULL ? "run doctor where the data plane runs" : NULL);
+			   share->runs != NULL
+				   ? "restart the data plane, or run doctor where it runs"
+				   : NULL);
 	else if ((flags & IS_TAP) == 0)
 		doctor_add(doctor, share->what, DOCTOR_BAD,
 			   arena_format(&doctor->arena, "%s is there and is no tap", share->name),

@@ -103,19 +103,22 @@ static void *
 carry(void *arg)
 {
 	struct port_except *e = arg;
+	bool is_ready = false;
 	uint32_t idle = 0;
 
 	while (!atomic_load_explicit(&e->is_ending, memory_order_acquire)) {
 		bool has_room = spsc_n(e->except.from_kernel) <= EXCEPT_RING - BURST_MAX;
-		struct pollfd fd = { .fd = has_room ? e->tap.queue[0].fd : -1, .events = POLLIN };
 		uint32_t moved = from_kernel(e);
+		/* Said to be ready, and nothing came: no buffer, or the interface is gone. */
+		bool is_heard = has_room && (moved > 0 || !is_ready);
+		struct pollfd fd = { .fd = is_heard ? e->tap.queue[0].fd : -1, .events = POLLIN };
 
 		for (uint16_t q = 0; q < e->queue_n; q++)
 			moved += to_kernel(e, q);
 		if (moved > 0)
 			tell(e);
 		idle = moved > 0 ? 0 : idle + (idle < IDLE_ROUNDS);
-		poll(&fd, 1, idle < IDLE_ROUNDS ? REST_MS : REST_LONG_MS);
+		is_ready = poll(&fd, 1, idle < IDLE_ROUNDS ? REST_MS : REST_LONG_MS) > 0;
 	}
 	return NULL;
 }

@@ -308,6 +308,28 @@ def test_a_flood_that_is_the_kernels_leaves_ours_served(lab):
     share(lab)
 
 
+def busy_ticks(lab):
+    """Processor time that the path's thread has used, in hundredths of a second."""
+    tasks = f"/proc/{lab.dataplane.pid}/task"
+    for task in os.listdir(tasks):
+        with open(f"{tasks}/{task}/stat", encoding="ascii") as stat:
+            text = stat.read()
+        if "(except)" in text:
+            words = text.rpartition(")")[2].split()
+            return int(words[11]) + int(words[12])
+    raise AssertionError("there is no such thread")
+
+
+def test_an_interface_that_somebody_deletes_costs_no_processor(lab):
+    begin(lab)
+    share(lab)
+    lab.run("proxy", "ip", "link", "delete", NAME)
+    before = busy_ticks(lab)
+    time.sleep(2)
+    expect(busy_ticks(lab) - before < 100, f"{busy_ticks(lab) - before} of 200")
+    lab.get("/small")
+
+
 def test_an_interface_that_is_in_the_way_is_named(lab):
     lab.nginx("a")
     _, path = insert_guest(lab, "out", "vhost", PLAIN)
