@@ -44,12 +44,16 @@ def first_answer(lab):
     return took
 
 
-def idle(lab, make, seconds, **more):
+def start_adaptive(lab, make, **more):
     lab.nginx("a")
     config = make(lab, **more)
     config["machine"]["poll"] = "adaptive"
     lab.start(config)
     lab.get("/token?t=0")
+
+
+def idle(lab, make, seconds, **more):
+    start_adaptive(lab, make, **more)
     parts = rest(lab, seconds)
     print("        " + ", ".join(f"{name} {part * 100:.1f} % of a core" for name, part in parts.items()),
           flush=True)
@@ -67,15 +71,23 @@ def test_a_quiet_proxy_takes_little_of_the_machine_over_xdp(lab):
     idle(lab, over_xdp, 20 if lab.full else 5)
 
 
-@marked("full", "alone")
-def test_the_first_request_after_a_minute_is_answered_at_once(lab):
-    """The best of three, for the clients' side sleeps as well."""
-    lab.nginx("a")
-    lab.start(lab.config())
-    lab.get("/token?t=0")
+def first_after_a_minute(lab):
+    """Two of three at least: the clients' and servers' side sleeps as well, and may be slow to wake."""
     took = []
-    while len(took) < 3 and min(took, default=1) > 0.002:
+    while len(took) < 3 and sum(seconds <= 0.002 for seconds in took) < 2:
         time.sleep(60)
         took.append(first_answer(lab))
         print(f"        first answer after a minute: {took[-1] * 1000:.2f} ms", flush=True)
-    expect(min(took) <= 0.002, f"seconds: {took}")
+    expect(sum(seconds <= 0.002 for seconds in took) >= 2, f"seconds: {took}")
+
+
+@marked("full", "alone")
+def test_the_first_request_after_a_minute_is_answered_at_once(lab):
+    start_adaptive(lab, type(lab).config, lanes=4, cores=[0, 1])
+    first_after_a_minute(lab)
+
+
+@marked("full", "alone")
+def test_the_first_request_after_a_minute_over_xdp_is_answered_at_once(lab):
+    start_adaptive(lab, over_xdp)
+    first_after_a_minute(lab)
