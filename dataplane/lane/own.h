@@ -104,6 +104,7 @@ struct lane {
 	uint32_t rule_n;       /* of so many */
 	uint64_t turned_at;
 	uint64_t links_up; /* a bit a port, as last seen */
+	uint64_t round_at; /* when the rounds begun so far are paid for, see rx.c */
 	bool reassembles;  /* the view wants fragments put together */
 
 	struct wire_port wire[PORTS_MAX];

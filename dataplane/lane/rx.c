@@ -12,6 +12,9 @@
 
 #include <string.h>
 
+#define ROUND_NS  MS_NS		/* each lane may begin a round so often, */
+#define ROUNDS_NS (100 * MS_NS) /* and so far ahead of it */
+
 static void
 flush_handover(struct lane *lane)
 {
@@ -88,14 +91,29 @@ hand_over(struct lane *lane, struct buf *frame, uint16_t to, uint32_t hops_n)
 }
 
 /*
+ * Whether all may be asked for a flow: anybody can send what nobody has, and it must not cost each
+ * lane what it costs one.
+ */
+static bool
+can_begin_round(struct lane *lane, uint64_t now)
+{
+	uint64_t at = lane->round_at > now ? lane->round_at : now;
+
+	if (at - now >= ROUNDS_NS)
+		return false;
+	lane->round_at = at + ROUND_NS;
+	return true;
+}
+
+/*
  * The lane of a segment's flow, or the next one to ask for it after hops_n hops. The hash's lane is
  * the first; but where a port spreads otherwise than it says, a flow has settled where its segments
  * arrive, and only the lane there knows. So all are asked in a round, and when none has it the
  * hash's lane answers. What opens a flow has nothing to look for.
  */
 static uint16_t
-owner_of(const struct lane *lane, const struct steer *steer, const struct tcp_seg *seg,
-	 uint32_t hops_n)
+owner_of(struct lane *lane, const struct steer *steer, const struct tcp_seg *seg, uint32_t hops_n,
+	 uint64_t now)
 {
 	enum instance_steering mode = steer_mode(steer);
 	uint16_t self = lane->conf.lane_i, home;
@@ -111,7 +129,8 @@ owner_of(const struct lane *lane, const struct steer *steer, const struct tcp_se
 	home = steer_lane(steer, &tuple);
 	is_home_next = self == home ? hops_n > 1 : hops_n == 0;
 	if (is_home_next || mode == INSTANCE_STEERING_HANDOVER ||
-	    (seg->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
+	    (seg->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN ||
+	    (self == home && !can_begin_round(lane, now)))
 		return home;
 	return self + 1u < steer->lane_n ? (uint16_t)(self + 1) : 0;
 }
@@ -129,7 +148,7 @@ take_by_flow(struct lane *lane, struct buf *frame, const struct wire_packet *pac
 
 	if (packet->kind == WIRE_TCP)
 		to = owner_of(lane, mesh_steer(lane->conf.mesh, frame->path),
-			      &lane->burst.seg[lane->burst.n], hops_n);
+			      &lane->burst.seg[lane->burst.n], hops_n, now);
 	if (to == self)
 		take_packet(lane, frame, packet, now);
 	else

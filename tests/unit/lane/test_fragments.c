@@ -219,6 +219,23 @@ flow_that_nobody_has_is_looked_for_once_round(void **state)
 	town_close(&town);
 }
 
+/* A hundred a lane at once: who sends what nobody has must not have each lane look at it. */
+static void
+flood_of_flows_that_nobody_has_goes_no_rounds(void **state)
+{
+	const uint32_t flood = 2000, rounds = 4 * 110;
+
+	(void)state;
+	open_town(4, 4, true, 0);
+	town_run(&town, 10);
+	for (uint32_t i = 0; i < flood; i++)
+		send_atomic((uint16_t)(3000 + i), TCP_ACK);
+	town_run(&town, 100);
+	assert_int_equal(TOWN_SUM(&town, tcp_rx_no_flow), flood);
+	assert_in_range(TOWN_SUM(&town, lane_handed_over), 4 * 100 * 4, flood + rounds * 4);
+	town_close(&town);
+}
+
 /* They are the first to go; connections do not notice. */
 static void
 fragments_go_when_buffers_run_out(void **state)
@@ -252,6 +269,7 @@ main(void)
 		cmocka_unit_test(segments_behind_extension_headers_reach_the_lane_of_their_flow),
 		cmocka_unit_test(what_came_in_pieces_finds_a_flow_that_settled_at_a_wrong_lane),
 		cmocka_unit_test(flow_that_nobody_has_is_looked_for_once_round),
+		cmocka_unit_test(flood_of_flows_that_nobody_has_goes_no_rounds),
 		cmocka_unit_test(fragments_are_refused_unless_the_view_wants_them),
 		cmocka_unit_test(fragments_go_when_buffers_run_out),
 	};
