@@ -89,7 +89,8 @@ peer_new_(struct peer_conf conf)
 		.time_wait_ns = conf.time_wait_ms * MS_NS,
 		.connect_ns = conf.connect_ms * MS_NS,
 		.keepalive_idle_ns = conf.keepalive_ms * MS_NS,
-		.user_timeout_ns = conf.user_timeout_ms * MS_NS,
+		.user_timeout_ns =
+			conf.user_timeout_ms != PEER_NONE ? conf.user_timeout_ms * MS_NS : 0,
 		.seed = { 11, 22 },
 		.path_n = 1,
 		.pool = p.pool,

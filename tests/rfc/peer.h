@@ -44,7 +44,8 @@ struct peer_conf {
 	uint32_t rtt_ms; /* of the handshake; default 0 */
 	enum tcp_cc cc;
 	bool asks_ecn;
-	uint64_t keepalive_ms, user_timeout_ms, time_wait_ms, connect_ms;
+	uint64_t user_timeout_ms; /* default 300000, PEER_NONE: the engine is told of none */
+	uint64_t keepalive_ms, time_wait_ms, connect_ms;
 };
 
 /* A segment as the test writes it. What is not given is as usual. */
@@ -68,6 +69,7 @@ struct peer_seg {
 	bool is_zero_wnd; /* expect: the window is 0 */
 };
 
+#define PEER_NONE    UINT64_MAX
 #define PEER_SHUT    0x10000
 #define PEER_ECT     2
 #define PEER_CE	     3

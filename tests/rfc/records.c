@@ -66,6 +66,38 @@ recovery_without_a_record_counts_bytes(void **state)
 	peer_drop(&p);
 }
 
+/* RFC 6675, 4: ... and so do three blocks that do not touch, however short; not one of as many bytes. */
+static void
+recovery_without_a_record_counts_blocks(void **state)
+{
+	struct peer p = peer_established(.conns_max = 400);
+
+	(void)state;
+	while (p.counts->tcp_repairs_none == 0)
+		open_with_a_hole(&p);
+	peer_open_next(&p);
+	peer_write(&p, MSS);
+	for (uint32_t i = 0; i < 3; i++)
+		peer_write(&p, 100);
+	peer_ignore(&p);
+	peer_send(&p, .ack = 5000, .sack = { { peer_at(1), peer_at(1) + 300 } });
+	peer_expect_quiet(&p);
+	peer_open_next(&p);
+	peer_write(&p, 6 * MSS);
+	peer_expect_run(&p, 5000, 6);
+	peer_send(&p, .ack = 5000,
+		  .sack = { { peer_at(3), peer_at(3) + 100 }, { peer_at(1), peer_at(1) + 100 } });
+	peer_expect_quiet(&p);
+	peer_send(&p, .ack = 5000,
+		  .sack = { { peer_at(4), peer_at(4) + 100 },
+			    { peer_at(3), peer_at(3) + 100 },
+			    { peer_at(1), peer_at(1) + 100 } });
+	peer_expect(&p, .seq = 5000, .n = MSS);
+	peer_expect_quiet(&p);
+	assert_true(peer_info(&p).is_recovering);
+	peer_drop(&p);
+}
+
 /* Records of repairs are used up; then comes one that agrees to ECN, and has ten segments under way. */
 static struct peer
 marked_without_a_record(void)
@@ -416,6 +448,7 @@ main(void)
 	static const struct CMUnitTest test[] = {
 		cmocka_unit_test(repair_goes_on_without_a_record),
 		cmocka_unit_test(recovery_without_a_record_counts_bytes),
+		cmocka_unit_test(recovery_without_a_record_counts_blocks),
 		cmocka_unit_test(marks_are_heeded_without_a_record),
 		cmocka_unit_test(marks_and_losses_count_once_without_a_record),
 		cmocka_unit_test(timeout_comes_without_a_record),

@@ -48,6 +48,36 @@ several_holes_are_filled_in_one_recovery(void **state)
 	peer_done(&p);
 }
 
+/* RFC 6675, 5: what is found lost below `recover` goes again in the same recovery, at no further cost. */
+static void
+later_losses_of_a_flight_begin_no_second_recovery(void **state)
+{
+	struct peer p = peer_established(.rtt_ms = 100);
+	uint32_t ssthresh;
+
+	(void)state;
+	peer_write(&p, 10 * MSS);
+	peer_expect_run(&p, 5000, 10);
+	peer_send(&p, .at_ms = 100, .ack = 5000, .sack = { { peer_at(1), peer_at(4) } });
+	peer_expect(&p, .seq = 5000, .n = MSS);
+	peer_expect_quiet(&p);
+	ssthresh = peer_info(&p).ssthresh_bytes;
+	assert_int_equal(ssthresh, 7 * MSS);
+	peer_send(&p, .ack = 5000,
+		  .sack = { { peer_at(5), peer_at(8) }, { peer_at(1), peer_at(4) } });
+	peer_expect(&p, .seq = peer_at(4), .n = MSS);
+	peer_expect_quiet(&p);
+	assert_int_equal(p.count.tcp_recoveries, 1);
+	peer_send(&p, .at_ms = 200, .ack = peer_at(4), .sack = { { peer_at(5), peer_at(8) } });
+	peer_expect_run(&p, peer_at(8), 2); /* sent long before what has just arrived */
+	assert_true(peer_info(&p).is_recovering);
+	peer_send(&p, .ack = peer_at(10));
+	assert_false(peer_info(&p).is_recovering);
+	assert_int_equal(p.count.tcp_recoveries, 1);
+	assert_int_equal(peer_info(&p).ssthresh_bytes, ssthresh);
+	peer_done(&p);
+}
+
 /* RFC 2018, 5: after a timeout what was SACKed is not sent again. */
 static void
 timeout_spares_what_was_sacked(void **state)
@@ -403,6 +433,7 @@ main(void)
 	static const struct CMUnitTest test[] = {
 		cmocka_unit_test(sacked_bytes_above_make_a_loss),
 		cmocka_unit_test(several_holes_are_filled_in_one_recovery),
+		cmocka_unit_test(later_losses_of_a_flight_begin_no_second_recovery),
 		cmocka_unit_test(timeout_spares_what_was_sacked),
 		cmocka_unit_test(reneging_receiver_gets_it_again),
 		cmocka_unit_test(nonsense_blocks_are_ignored),

@@ -324,13 +324,19 @@ answer_to_a_probe_opens_the_window(void **state)
 static void
 window_above_32767_is_a_large_one(void **state)
 {
-	struct peer p = peer_established(.wnd = 40000);
+	struct peer p = peer_established(.wnd = 40000, .mss = 1000);
 
 	(void)state;
-	peer_write(&p, 30 * MSS);
-	peer_expect_run(&p, 5000, 10);
-	peer_send(&p, .ack = 5000 + 10 * MSS);
-	peer_expect_run(&p, 5000 + 10 * MSS, 20);
+	peer_write(&p, 200000);
+	for (uint32_t acked = 0, n = 10; n <= 80; n *= 2) {
+		uint32_t sent = acked + (n < 40 ? n : 40) * 1000;
+
+		peer_send(&p, .ack = 5000 + acked);
+		peer_ignore(&p);
+		assert_int_equal(peer_info(&p).flight_bytes, sent - acked);
+		acked = sent;
+	}
+	assert_true(peer_info(&p).cwnd_bytes > 40000); /* it was the window that stopped it */
 	peer_drop(&p);
 }
 
