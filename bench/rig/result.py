@@ -7,6 +7,10 @@ VIRTUAL = ("penstock-memif", "penstock-virtio")  # wires that only the generator
 STOLEN_MOST = 0.01  # of the proxy's core, by others or the hypervisor
 PREEMPTED_MOST = 0.05  # of the lane's time: one that sleeps waits a little each time it wakes
 MOVED = 2  # times what a cache line took between the cores before, or less
+P99_MOST_US = 10000  # of connects, beside a flood that the core can answer
+STILL_US = 1e6  # a request that took so long stood still
+GREW_MOST = 1 << 20  # bytes of memory in a flood, which are noise
+SYNS_MOST = 3  # until a connect succeeds, beside any flood
 LOAD_FULL = 0.97  # busy share of the load core from which it is the limit
 
 # What runs have in common that may be compared with each other.
@@ -54,6 +58,30 @@ def noise(fields, system):
             who = f", {fields['stranger']} most" if key == "foreign_share" else ""
             return f"{what}: {fields[key]:.1%} of the time{who}"
     return None
+
+
+def missed(one):
+    """What a flood of SYNs must not do, and did: one that the core can answer hurts nobody; one that
+    it cannot stops nobody. Of other profiles nothing is asked."""
+    flood = one.get("flood")
+    if not flood:
+        return []
+    if one["wanted_flood"]:
+        seen = (("connects failed", flood["connects_failed"] + flood["connects_late"] > 0),
+                ("p99 of connects is 10 ms or more", flood["connect_p99_us"] >= P99_MOST_US))
+    else:
+        seen = (("kept connections stand still",
+                 flood["kept_rate"] == 0 or flood["kept_max_us"] >= STILL_US),
+                ("memory grew", flood["memory_grew_bytes"] > GREW_MOST),
+                ("connects failed", flood["connects_failed"] > 0),
+                ("a connect took more than 3 SYNs",
+                 max(flood["syns_most"], flood["syns_waiting_most"]) > SYNS_MOST))
+    return [what for what, is_so in seen if is_so]
+
+
+def exit_code(lines):
+    """0: every run counts, and no flood did what it must not."""
+    return 1 if any(one["void"] or missed(one) for one in lines) else 0
 
 
 def line(job, system, round_i, fields, about, sweep=None):

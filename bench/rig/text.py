@@ -24,7 +24,7 @@ def one(line):
     if line["profile"] == "idle" and line.get("memory_bytes_per_conn"):
         told += f"; {line['memory_bytes_per_conn']:,.0f} bytes a connection"
     if line.get("flood"):
-        told += "; " + flooded(line["flood"])
+        told += f"; {flooded(line['flood'])}: {judged(line)}"
     if line["load_limited"]:
         told += "; the load was the limit"
     if line.get("line_ticks"):
@@ -45,20 +45,8 @@ def flooded(flood):
 
 
 def judged(line):
-    """A flood that the core can answer hurts nobody; one that it cannot stops nobody."""
-    flood = line["flood"]
-    if line["wanted_flood"]:
-        missed = [why for why, is_so in (
-            ("connects failed", flood["connects_failed"] + flood["connects_late"] > 0),
-            ("p99 of connects is 10 ms or more", flood["connect_p99_us"] >= 10000)) if is_so]
-    else:
-        missed = [why for why, is_so in (
-            ("kept connections stand still", flood["kept_rate"] == 0
-             or flood["kept_max_us"] >= 1e6),
-            ("memory grew", flood["memory_grew_bytes"] > 1 << 20),
-            ("connects failed", flood["connects_failed"] > 0),
-            ("a connect took more than 3 SYNs",
-             max(flood["syns_most"], flood["syns_waiting_most"]) > 3)) if is_so]
+    """Whether it did what it must not."""
+    missed = result.missed(line)
     return "missed: " + ", ".join(missed) if missed else "as it should be"
 
 

@@ -1,5 +1,6 @@
 """bench/run: what it measures was answered rightly, and it sees when that is not so."""
 import argparse
+import importlib
 import json
 import os
 import subprocess
@@ -52,16 +53,24 @@ def test_the_bench_floods_and_nobody_who_means_it_notices(lab):
     expect(flood["answered_share"] > 0.99 and flood["cookies"] > 0, f"answers: {flood}")
     expect(flood["connects"] > 100 and flood["connects_failed"] == 0, f"connects: {flood}")
     expect(max(flood["syns_most"], flood["syns_waiting_most"]) <= 3, f"SYNs: {flood}")
+    [result] = rig("result")
+    expect(done.returncode == result.exit_code([line]), f"exit {done.returncode}: {line}")
     expect(flood["kept_rate"] > 100, f"established connections: {flood}")
+
+
+def rig(*names):
+    """Modules of the bench's."""
+    sys.path.insert(0, BENCH)
+    try:
+        return [importlib.import_module(f"rig.{name}") for name in names]
+    finally:
+        sys.path.remove(BENCH)
 
 
 @marked("alone")
 def test_the_bench_voids_a_run_with_wrong_answers(lab):
-    sys.path.insert(0, BENCH)
-    try:
-        from rig import job, plan, result, rivals, stage, wire
-    finally:
-        sys.path.remove(BENCH)
+    job, plan, result, rivals, stage, wire = rig(
+        "job", "plan", "result", "rivals", "stage", "wire")
     options = argparse.Namespace(no_log=False)
     asked = job.Job("keep-alive", 4, 0.5, 0.1)
     good = stage.ORIGIN
