@@ -326,7 +326,9 @@ def test_an_interface_that_somebody_deletes_costs_no_processor(lab):
     lab.run("proxy", "ip", "link", "delete", NAME)
     before = busy_ticks(lab)
     time.sleep(2)
-    expect(busy_ticks(lab) - before < 100, f"{busy_ticks(lab) - before} of 200")
+    used = busy_ticks(lab) - before
+    print(f"        {used} of 200 ticks", flush=True)
+    expect(used < 20, f"{used} of 200 ticks")
     lab.get("/small")
 
 
