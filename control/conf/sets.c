@@ -343,6 +343,8 @@ iis_add(struct sets *sets, const struct conf_iis *from)
 	struct rule_allowed **end = &sets->set->allowed;
 	struct rule_map *next;
 
+	if (from->file.at == NULL && from->app_host.at == NULL)
+		return; /* of a wrong type, which is told */
 	if (from->file.at != NULL)
 		files.web_config_at = from->file.at->at;
 	if (from->app_host.at != NULL)
