@@ -63,11 +63,17 @@ say_warning(struct making *m, const struct whose *w, struct conf_pos at, const c
 
 /* ---- names ---- */
 
+static char
+folded(char c)
+{
+	return c == '-' ? '_' : (char)toupper((unsigned char)c);
+}
+
 static bool
 has_prefix(const char *name, const char *prefix)
 {
 	for (; *prefix != '\0'; name++, prefix++)
-		if (toupper((unsigned char)(*name == '-' ? '_' : *name)) != *prefix)
+		if (folded(*name) != *prefix)
 			return false;
 	return *name != '\0';
 }
@@ -143,12 +149,21 @@ is_read_only(const char *name)
 	return v != RULES_VARIABLE_HTTP_HOST && v != RULES_VARIABLE_ORIGINAL_URL;
 }
 
+/* Names of variables: the case of letters says nothing, nor which of '-' and '_' stands there. */
+static bool
+is_same_name(const char *a, const char *b)
+{
+	for (; *a != '\0' && folded(*a) == folded(*b); a++)
+		b++;
+	return folded(*a) == folded(*b);
+}
+
 static bool
 is_allowed(const struct rule_sets *set, const char *name)
 {
 	for (const struct rule_allowed *allowed = set->allowed; allowed != NULL;
 	     allowed = allowed->next)
-		if (strcasecmp(allowed->name.s, name) == 0)
+		if (is_same_name(allowed->name.s, name))
 			return true;
 	return false;
 }
