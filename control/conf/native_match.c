@@ -204,10 +204,22 @@ negate(struct rule_cond *cond, bool is_negated)
 	cond->is_negated ^= is_negated;
 }
 
+/* Without a name in it, `{}` would say of a request what is always so. */
+static void
+names_check(struct match_read *read, const struct conf_list *list)
+{
+	if (list->at != NULL && list->n == 0)
+		conf_err_add(read->native->errs, list->at->at,
+			     "'%s' asks for nothing; name what must be there and its pattern, or "
+			     "remove it",
+			     list->at->key);
+}
+
 static void
 named_add(struct match_read *read, struct parts *parts, const struct conf_list *list,
 	  const char *what, const char *prefix, bool is_negated)
 {
+	names_check(read, list);
 	for (CONF_EACH(struct conf_pattern, pattern, list)) {
 		struct rule_cond cond;
 		const char *name;
@@ -238,6 +250,7 @@ static void
 where_add(struct match_read *read, struct parts *parts, const struct conf_list *list,
 	  bool is_negated)
 {
+	names_check(read, list);
 	for (CONF_EACH(struct conf_pattern, pattern, list)) {
 		struct rule_cond cond;
 
