@@ -349,6 +349,8 @@ iis_add(struct sets *sets, const struct conf_iis *from)
 		files.web_config_at = from->file.at->at;
 	if (from->app_host.at != NULL)
 		files.app_host_at = from->app_host.at->at;
+	if (from->site_path.at != NULL)
+		files.site_path_at = from->site_path.at->at;
 	read = iis_open(sets->native.arena, &files, sets->native.errs, sets->native.warns);
 	if (read == NULL)
 		return;
@@ -393,13 +395,25 @@ scopes_close(struct sets *sets)
 	sets->outbound = NULL;
 }
 
+/* A part "." or "..", which the paths of requests have no more. */
+static bool
+has_dots(const char *path)
+{
+	for (; path != NULL; path = strchr(path + 1, '/'))
+		if (strcspn(path + 1, "/") == strspn(path + 1, ".") && path[1] == '.' &&
+		    strcspn(path + 1, "/") <= 2)
+			return true;
+	return false;
+}
+
 static bool
 is_folder_good(struct sets *sets, const struct conf_str *folder)
 {
 	size_t n = strlen(folder->s);
 
 	if (folder->s[0] == '/' && strpbrk(folder->s, "?#*\\") == NULL &&
-	    strstr(folder->s, "//") == NULL && (n == 1 || folder->s[n - 1] != '/'))
+	    strstr(folder->s, "//") == NULL && !has_dots(folder->s) &&
+	    (n == 1 || folder->s[n - 1] != '/'))
 		return true;
 	conf_err_add(sets->native.errs, folder->at->at,
 		     "'%s' is no folder: it begins with '/' and does not end with one; write for "

@@ -26,12 +26,34 @@ skipped_tell(const struct iis_load *load)
 		     "sections that mean nothing here were skipped: %s", text);
 }
 
-/*
- * "Default Web Site/blog" to the site (NULL: not named) and the folder. A lone "blog" is a folder
- * when there are no sites.
- */
+/* Whether the place of a web.config is one; false with an error told. */
+static bool
+is_place_good(struct iis_load *load, const char *place, bool has_sites, struct conf_pos at)
+{
+	struct iis_at nobody = { load, "" };
+	bool has_folder;
+
+	if (place == NULL)
+		return true;
+	if (at.line == 0)
+		at.file = "--site-path";
+	has_folder = place[0] != 0 && strchr(place, '/') != NULL;
+	if (iis_has_up(place))
+		iis_refuse(&nobody, at, "'..' in '%s'; name the folder from the root on", place);
+	else if (place[0] == 0 || (!has_folder && !has_sites) || strpbrk(place, "?#*") != NULL)
+		iis_refuse(&nobody, at,
+			   "'%s' is no place of a web.config: write its folder, for example "
+			   "at: /blog, or with an applicationHost.config the site before it, as in "
+			   "Site/blog",
+			   place);
+	else
+		return true;
+	return false;
+}
+
+/* "Default Web Site/blog" to the site (NULL: not named) and the folder. */
 static const char *
-site_split(struct arena *arena, const char *site_path, bool has_sites, const char **ret_folder)
+site_split(struct arena *arena, const char *site_path, const char **ret_folder)
 {
 	size_t n;
 
@@ -39,8 +61,6 @@ site_split(struct arena *arena, const char *site_path, bool has_sites, const cha
 	if (site_path == NULL)
 		return NULL;
 	n = site_path[0] == '/' ? 0 : strcspn(site_path, "/");
-	if (!has_sites && site_path[n] == 0)
-		n = 0;
 	*ret_folder = iis_folder(arena, site_path + n);
 	return n == 0 ? NULL : arena_text(arena, site_path, n);
 }
@@ -56,7 +76,7 @@ sets_open(struct iis_load *load, const struct iis_text *web, const struct iis_te
 	const char *folder, *site;
 
 	ensure(web->name != NULL || host->name != NULL);
-	site = site_split(load->arena, site_path, host->name != NULL, &folder);
+	site = site_split(load->arena, site_path, &folder);
 	root = host->name != NULL ? iis_tree(load, host) : NULL;
 	if (root != NULL)
 		iis_levels_host(&levels, root, site);
@@ -82,6 +102,8 @@ iis_open(struct arena *arena, const struct iis_files *files, struct conf_errs *e
 	struct iis_at at = { &load, "" };
 	bool is_read = true;
 
+	if (!is_place_good(&load, files->site_path, files->app_host != NULL, files->site_path_at))
+		return NULL;
 	if (files->web_config != NULL)
 		is_read = iis_file_read(&at, files->web_config, files->web_config_at, &web);
 	if (files->app_host != NULL)
@@ -129,7 +151,10 @@ iis_open_text(struct arena *arena, const struct iis_texts *texts, struct conf_er
 	struct iis_load load = {
 		.arena = arena, .errs = errs, .warns = warns, .is_alone = texts->is_alone
 	};
+	struct conf_pos nowhere = { 0 };
 
+	if (!is_place_good(&load, texts->site_path, texts->app_host.name != NULL, nowhere))
+		return NULL;
 	return sets_open(&load, &texts->web_config, &texts->app_host, texts->site_path,
 			 texts->is_strict);
 }

@@ -29,8 +29,8 @@ struct iis_files {
 	 * site's name stands in front ("Default Web Site/blog"). NULL: "/".
 	 */
 	const char *site_path;
-	/* Where they are named, for one that cannot be read; line 0: nowhere. */
-	struct conf_pos web_config_at, app_host_at;
+	/* Where they are named, for one that cannot be taken; line 0: nowhere. */
+	struct conf_pos web_config_at, app_host_at, site_path_at;
 	bool is_strict; /* a variable that is not on the list of allowed ones fails (13) */
 };
 

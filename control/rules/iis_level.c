@@ -35,6 +35,16 @@ iis_folder(struct arena *arena, const char *path)
 }
 
 bool
+iis_has_up(const char *path)
+{
+	for (const char *p = path; (p = strstr(p, "..")) != NULL; p += 2)
+		if ((p == path || p[-1] == '/' || p[-1] == '\\') &&
+		    (p[2] == 0 || p[2] == '/' || p[2] == '\\'))
+			return true;
+	return false;
+}
+
+bool
 iis_is_below(const char *folder, const char *above)
 {
 	size_t n = strlen(above);
@@ -199,16 +209,11 @@ location_path(struct iis_load *load, const struct iis_node *location)
 	iis_attrs_end(&at, location);
 	if (path == NULL)
 		return ""; /* IIS takes it as the file's own level */
-	for (const char *p = path->value; (p = strstr(p, "..")) != NULL; p += 2)
-		if ((p == path->value || p[-1] == '/' || p[-1] == '\\') &&
-		    (p[2] == 0 || p[2] == '/' || p[2] == '\\')) {
-			iis_refuse(
-				&at, path->value_at,
-				"'..' in the path of a location; name the folder from the file's "
-				"own on");
-			return NULL;
-		}
-	return path->value;
+	if (!iis_has_up(path->value))
+		return path->value;
+	iis_refuse(&at, path->value_at,
+		   "'..' in the path of a location; name the folder from the file's own on");
+	return NULL;
 }
 
 /* ---- roots ---- */

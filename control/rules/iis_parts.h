@@ -221,6 +221,9 @@ struct iis_levels {
 /* "/a//b/" to "/a/b"; "" and "." to "/". */
 const char *iis_folder(struct arena *arena, const char *path);
 
+/* Whether a part of the path is "..". */
+bool iis_has_up(const char *path);
+
 /* Is `folder` the same as, or below, `above`? Without case. */
 bool iis_is_below(const char *folder, const char *above);
 

@@ -334,6 +334,9 @@ rules_of_iis_are_linted(void **state)
 	assert_ctl("rules lint --app-host host.config", 1, "never: rule 'g'");
 	assert_ctl("rules lint web.config --app-host host.config --site-path /a", 1, "rule 'w'");
 	assert_ctl("rules lint web.config --app-host host.config --site-path /a", 1, "rule 'g'");
+	assert_ctl("rules lint web.config --site-path /a/../b", 1, "--site-path: '..' in");
+	assert_ctl("rules lint web.config --site-path blog", 1, "at: /blog");
+	assert_ctl("explain --web-config web.config --site-path /.. http://h/", 1, "'..' in '/..'");
 	assert_ctl("rules lint wide.config", 0, "nothing to say");
 	assert_ctl("rules lint", 2, "give 'lint' and a file");
 	assert_ctl("rules lint --site-path", 2, "lacks its value");

@@ -270,7 +270,7 @@ application_host_is_the_parent(void **state)
 	reading_open(&r, NULL, HOST, NULL);
 	assert_non_null(r.sets);
 	reading_end(&r);
-	reading_open(&r, "<rewrite><rules>" NAMED("w") "</rules></rewrite>", NULL, "blog");
+	reading_open(&r, "<rewrite><rules>" NAMED("w") "</rules></rewrite>", NULL, "Site/blog");
 	assert_string_equal(scopes_text(&r), "distributed /blog: w\n");
 	reading_end(&r);
 }
