@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lane/own.h"
+#include "wire/get.h"
 
 static uint64_t
 read_of(const _Atomic uint64_t *count)
@@ -34,7 +35,25 @@ copy_of(struct lane *lane, const struct buf *frame)
 	for (const struct buf *seg = frame; seg != NULL; seg = buf_next(seg))
 		memcpy(buf_append(copy, seg->m.data_len), buf_data(seg), seg->m.data_len);
 	copy->path = frame->path;
+	copy->m.ol_flags |= frame->m.ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED;
+	copy->m.vlan_tci = frame->m.vlan_tci;
 	return copy;
+}
+
+/* What a driver took off and told beside the frame: the kernel's interface has no other way. */
+static void
+put_tag_back(struct buf *frame)
+{
+	uint8_t *p;
+
+	if ((frame->m.ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) == 0 ||
+	    frame->m.data_len < ETH_HEADER)
+		return;
+	p = buf_prepend(frame, ETH_VLAN);
+	memmove(p, p + ETH_VLAN, 2 * sizeof(struct mac));
+	put16(p + 2 * sizeof(struct mac), ETH_TYPE_VLAN);
+	put16(p + 2 * sizeof(struct mac) + 2, frame->m.vlan_tci);
+	frame->m.ol_flags &= ~(RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_RX_VLAN);
 }
 
 uint32_t
@@ -64,6 +83,8 @@ lane_sort(struct lane *lane, const struct portif *port, struct buf **frame, uint
 	}
 	if (theirs_n == 0)
 		return kept;
+	for (uint32_t i = 0; i < theirs_n; i++)
+		put_tag_back(theirs[i]);
 	put = spsc_put(queue->to_kernel, (void **)theirs, theirs_n);
 	lane->count->lane_except_to_kernel += put;
 	if (put < theirs_n) {

@@ -156,6 +156,63 @@ a_frame_for_both_is_copied_if_there_is_a_buffer(void **state)
 	scene_close(s);
 }
 
+/* Of a driver that takes tags off; the priority and the identifier are any. */
+static struct buf *
+stripped(struct scene *s, const uint8_t bytes[64], uint16_t tci)
+{
+	struct buf *b = frame_of(s, bytes);
+
+	b->m.ol_flags |= RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED;
+	b->m.vlan_tci = tci;
+	return b;
+}
+
+static void
+expect_tagged(struct scene *s, const uint8_t bytes[64], const uint8_t tag[4])
+{
+	struct buf *b = NULL;
+
+	assert_int_equal(spsc_get(s->except.queue[0].to_kernel, (void **)&b, 1), 1);
+	assert_int_equal(b->m.data_len, 68);
+	assert_int_equal(b->m.pkt_len, 68);
+	assert_memory_equal(buf_data(b), bytes, 12);
+	assert_memory_equal(buf_data(b) + 12, tag, 4);
+	assert_memory_equal(buf_data(b) + 16, bytes + 12, 52);
+	buf_give(b);
+	assert_int_equal(hear(s, bytes), 0);
+}
+
+static void
+a_tag_that_the_driver_took_off_is_put_back_for_the_kernel(void **state)
+{
+	struct scene *s = scene_open();
+	struct buf *frame = stripped(s, unknown, 0xa02a);
+
+	(void)state;
+	assert_int_equal(lane_sort(&s->lane, &s->port, &frame, 1), 0);
+	expect_tagged(s, unknown, (const uint8_t[]){ 0x81, 0, 0xa0, 0x2a });
+	/* A priority alone is a tag, too. */
+	frame = stripped(s, unknown, 0x6000);
+	assert_int_equal(lane_sort(&s->lane, &s->port, &frame, 1), 0);
+	expect_tagged(s, unknown, (const uint8_t[]){ 0x81, 0, 0x60, 0 });
+	/* The kernel's copy has it; the lane's frame is as it came. */
+	s->ours.vlan = 42;
+	frame = stripped(s, reply, 42);
+	assert_int_equal(lane_sort(&s->lane, &s->port, &frame, 1), 1);
+	expect_tagged(s, reply, (const uint8_t[]){ 0x81, 0, 0, 42 });
+	assert_int_equal(frame->m.pkt_len, 64);
+	assert_memory_equal(buf_data(frame), reply, 64);
+	assert_true((frame->m.ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0);
+	buf_give(frame);
+	/* Too short for a MAC header: as it is. */
+	frame = stripped(s, unknown, 42);
+	frame->m.data_len = 11;
+	frame->m.pkt_len = 11;
+	assert_int_equal(lane_sort(&s->lane, &s->port, &frame, 1), 0);
+	assert_int_equal(hear(s, unknown), 1);
+	scene_close(s);
+}
+
 /* The thread's count runs on, the lane's counter with it. */
 static void
 what_the_kernel_refuses_is_counted_once(void **state)
@@ -258,6 +315,7 @@ main(void)
 		cmocka_unit_test(a_replaced_table_is_freed_when_all_lanes_have_passed),
 		cmocka_unit_test(ours_among_a_flood_are_kept_in_order),
 		cmocka_unit_test(a_frame_for_both_is_copied_if_there_is_a_buffer),
+		cmocka_unit_test(a_tag_that_the_driver_took_off_is_put_back_for_the_kernel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
