@@ -119,7 +119,7 @@ send_back(struct path *path, uint32_t flow, struct packet p, uint64_t now)
 /* ---- the model ---- */
 
 struct model {
-	double cwnd, ssthresh, w_max, w_est, k;
+	double cwnd, ssthresh, prior, w_max, w_est, k;
 	uint64_t epoch_ns; /* 0: none */
 	uint64_t next, recover, delivered;
 	uint8_t *is_out; /* by number: 1 sent, 0 acknowledged or lost */
@@ -133,6 +133,7 @@ struct model {
 static void
 model_lose(struct model *m)
 {
+	m->prior = m->cwnd;
 	m->w_max = m->cwnd < m->w_max ? m->cwnd * 0.85 : m->cwnd;
 	m->ssthresh = fmax(m->cwnd * 0.7, 2);
 	m->cwnd = m->ssthresh;
@@ -151,13 +152,12 @@ model_grow(struct model *m, uint64_t now)
 	}
 	if (m->epoch_ns == 0) {
 		m->epoch_ns = now;
-		m->k = m->w_max > m->cwnd ? cbrt((m->w_max - m->cwnd) / 0.4) : 0;
-		m->w_max = fmax(m->w_max, m->cwnd);
+		m->k = cbrt((m->w_max - m->cwnd) / 0.4);
 		m->w_est = m->cwnd;
 	}
 	t = (double)(now - m->epoch_ns) / 1e9 + m->rtt_s - m->k;
 	target = fmin(fmax(0.4 * t * t * t + m->w_max, m->cwnd), 1.5 * m->cwnd);
-	m->w_est += (m->w_est < m->w_max ? 0.529 : 1.0) / m->cwnd;
+	m->w_est += (m->w_est < m->prior ? 0.529 : 1.0) / m->cwnd;
 	m->cwnd = fmax(m->cwnd + (target - m->cwnd) / m->cwnd, m->w_est);
 }
 

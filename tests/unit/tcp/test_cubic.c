@@ -92,6 +92,48 @@ falling_window_gives_way(void **state)
 	assert_in_range(cc.cwnd_bytes / MSS, 590, 605);
 }
 
+/* 4.3: alpha is 0.53 up to cwnd_prior, which fast convergence leaves as it was: 140, not 119. */
+static void
+reno_after_two_losses_is_slow_up_to_the_window_before(void **state)
+{
+	struct cc cc = after_loss(200);
+
+	(void)state;
+	cc_on_loss(&cc, 140 * MSS);
+	assert_int_equal(cc.cwnd_bytes, 98 * MSS);
+	run(&cc, 1000 * MS, 7000 * MS); /* 60 round trips of 0.53 */
+	assert_in_range(cc.cwnd_bytes / MSS, 126, 132);
+}
+
+/* ... and one segment a round trip from there on, as Reno's: 11 up to 20, then 19. */
+static void
+reno_beyond_the_window_before_is_as_fast_as_reno(void **state)
+{
+	struct cc cc = after_loss(20);
+
+	(void)state;
+	run(&cc, 1000 * MS, 4000 * MS);
+	assert_in_range(cc.cwnd_bytes / MSS, 36, 40);
+}
+
+/* 4.2: K of an epoch that begins anew is that of the window which it begins with. */
+static void
+curve_goes_on_where_the_window_stands(void **state)
+{
+	struct cc cc = after_loss(1000);
+
+	(void)state;
+	run(&cc, 1000 * MS, 6000 * MS); /* W_max is 4 s away */
+	cc_on_slack(&cc);
+	run(&cc, 60000 * MS, 62000 * MS); /* 2 s */
+	assert_in_range(cc.cwnd_bytes / MSS, 992, 1000);
+	run(&cc, 62000 * MS, 70000 * MS); /* 6 s beyond it: 86 */
+	assert_in_range(cc.cwnd_bytes / MSS, 1060, 1130);
+	cc_on_slack(&cc);
+	run(&cc, 99000 * MS, 101000 * MS); /* 8 s: 205 */
+	assert_in_range(cc.cwnd_bytes / MSS, 1180, 1250);
+}
+
 /* 4.3: on a short path Reno would be faster, so that is what it is. */
 static void
 small_window_is_not_slower_than_reno(void **state)
@@ -167,6 +209,9 @@ main(void)
 		cmocka_unit_test(loss_takes_three_tenths),
 		cmocka_unit_test(window_is_back_after_k),
 		cmocka_unit_test(falling_window_gives_way),
+		cmocka_unit_test(reno_after_two_losses_is_slow_up_to_the_window_before),
+		cmocka_unit_test(reno_beyond_the_window_before_is_as_fast_as_reno),
+		cmocka_unit_test(curve_goes_on_where_the_window_stands),
 		cmocka_unit_test(small_window_is_not_slower_than_reno),
 		cmocka_unit_test(idle_time_is_no_growth),
 		cmocka_unit_test(next_loss_begins_the_curve_anew),
