@@ -476,6 +476,8 @@ bool ecn_is_offered(uint8_t flags);
 bool ecn_is_accepted(uint8_t flags);
 /* The bits of a segment that goes out; conn has CONN_ECN. */
 void ecn_mark(struct tcp *tcp, struct tcp_conn *conn, const struct emit *e, struct tcp_seg *seg);
+/* The next new bytes carry CWR; conn has CONN_ECN. */
+bool ecn_owes_cwr(const struct tcp *tcp, const struct tcp_conn *conn);
 /* The window has come down, for whatever reason; conn has CONN_ECN. */
 void ecn_owe_cwr(struct repair *r);
 /* It has come down already for what the routers or the path did to this window of data; r may be NULL. */

@@ -3,6 +3,7 @@
  * marked comes back as ECE until CWR answers it, and takes the window down once a round trip.
  *
  * Who has said a SYN without an offer, or heard one, marks nothing as capable (6.1.1).
+ * CWR goes with one segment that is not cut: a port may copy it to every piece.
  * New bytes are ECT(0); what is sent again, bare ACKs and probes are not (6.1.4, 6.1.5, 6.1.6).
  */
 #include "tcp/conn.h"
@@ -26,6 +27,15 @@ ecn_is_accepted(uint8_t flags)
 	return (flags & (TCP_ECE | TCP_CWR)) == TCP_ECE;
 }
 
+/* Without a record recover tells it: whatever took the window down, nobody could note it. */
+bool
+ecn_owes_cwr(const struct tcp *tcp, const struct tcp_conn *conn)
+{
+	const struct repair *r = repair_of(tcp, conn);
+
+	return r != NULL ? r->owes_cwr : seq_eq(conn->snd_nxt, conn->recover);
+}
+
 void
 ecn_mark(struct tcp *tcp, struct tcp_conn *conn, const struct emit *e, struct tcp_seg *seg)
 {
@@ -45,10 +55,10 @@ ecn_mark(struct tcp *tcp, struct tcp_conn *conn, const struct emit *e, struct tc
 	if (e->n == 0 || !seq_eq(e->seq, conn->snd_nxt))
 		return;
 	seg->ecn = conn->no_ect ? NOT_ECT : ECT_0;
-	if (r == NULL && seq_eq(e->seq, conn->recover)) {
-		seg->flags |= TCP_CWR; /* whatever took the window down, nobody could note it */
-	} else if (r != NULL && r->owes_cwr) {
-		seg->flags |= TCP_CWR;
+	if (!ecn_owes_cwr(tcp, conn))
+		return;
+	seg->flags |= TCP_CWR;
+	if (r != NULL) {
 		r->owes_cwr = false;
 		r->has_cwr_end = true;
 		r->cwr_end = seq_add(e->seq, e->n);

@@ -77,7 +77,8 @@ super(const struct tcp *tcp, const struct tcp_conn *conn, uint32_t unsent, uint3
 {
 	uint32_t cwnd = conn->cc.cwnd_bytes, mss = conn->mss, pipe, n;
 
-	if (!tcp->conf.path[conn->path].tso)
+	if (!tcp->conf.path[conn->path].tso ||
+	    (conn_has(conn, CONN_ECN) && ecn_owes_cwr(tcp, conn)))
 		return 0;
 	pipe = loss_pipe(conn);
 	n = least(unsent, least(wnd_left, cwnd > pipe ? cwnd - pipe : 0));

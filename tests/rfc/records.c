@@ -100,9 +100,9 @@ recovery_without_a_record_counts_blocks(void **state)
 
 /* Records of repairs are used up; then comes one that agrees to ECN, and has ten segments under way. */
 static struct peer
-marked_without_a_record(void)
+marked_without_a_record(bool tso)
 {
-	struct peer p = peer_established(.conns_max = 400);
+	struct peer p = peer_established(.conns_max = 400, .tso = tso);
 
 	while (p.counts->tcp_repairs_none == 0)
 		open_with_a_hole(&p);
@@ -121,7 +121,7 @@ marked_without_a_record(void)
 static void
 marks_are_heeded_without_a_record(void **state)
 {
-	struct peer p = marked_without_a_record();
+	struct peer p = marked_without_a_record(false);
 
 	(void)state;
 	peer_send(&p, .flags = "AE", .ack = peer_at(5));
@@ -141,11 +141,24 @@ marks_are_heeded_without_a_record(void **state)
 	peer_drop(&p);
 }
 
+/* ... which is never cut. */
+static void
+cwr_is_not_cut_without_a_record(void **state)
+{
+	struct peer p = marked_without_a_record(true);
+
+	(void)state;
+	peer_send(&p, .flags = "AE", .ack = peer_at(8));
+	peer_expect(&p, .flags = "AC", .seq = peer_at(10), .n = MSS);
+	peer_expect(&p, .flags = "A", .seq = peer_at(11), .n = MSS);
+	peer_drop(&p);
+}
+
 /* ... marks and losses of one window count once, and a single segment is the least. */
 static void
 marks_and_losses_count_once_without_a_record(void **state)
 {
-	struct peer p = marked_without_a_record();
+	struct peer p = marked_without_a_record(false);
 
 	(void)state;
 	peer_send(&p, .flags = "AE", .ack = peer_at(1));
@@ -161,7 +174,7 @@ marks_and_losses_count_once_without_a_record(void **state)
 static void
 timeout_comes_without_a_record(void **state)
 {
-	struct peer p = marked_without_a_record();
+	struct peer p = marked_without_a_record(false);
 
 	(void)state;
 	peer_wait(&p, 300);
@@ -181,7 +194,7 @@ timeout_comes_without_a_record(void **state)
 static void
 smaller_path_is_not_believed_without_a_record(void **state)
 {
-	struct peer p = marked_without_a_record();
+	struct peer p = marked_without_a_record(false);
 
 	(void)state;
 	peer_send(&p, .ack = peer_at(10));
@@ -450,6 +463,7 @@ main(void)
 		cmocka_unit_test(recovery_without_a_record_counts_bytes),
 		cmocka_unit_test(recovery_without_a_record_counts_blocks),
 		cmocka_unit_test(marks_are_heeded_without_a_record),
+		cmocka_unit_test(cwr_is_not_cut_without_a_record),
 		cmocka_unit_test(marks_and_losses_count_once_without_a_record),
 		cmocka_unit_test(timeout_comes_without_a_record),
 		cmocka_unit_test(smaller_path_is_not_believed_without_a_record),

@@ -6,15 +6,21 @@
 
 /* After a handshake in which the peer has offered ECN; a path of 100 ms. */
 static struct peer
-established(void)
+established_as(struct peer_conf conf)
 {
-	struct peer p = peer_new();
+	struct peer p = peer_new_(conf);
 
 	peer_send(&p, .flags = "SEC", .mss = MSS, .has_sack_ok = true);
 	peer_expect(&p, .flags = "SAE", .ecn = PEER_NOT_ECT);
 	peer_send(&p, .at_ms = 100);
 	p.zero_ns = p.now / MS_NS * MS_NS;
 	return p;
+}
+
+static struct peer
+established(void)
+{
+	return established_as((struct peer_conf){ .mss = 0 });
 }
 
 /* 6.1.1: SYN with ECE and CWR, SYN-ACK with ECE; 6.1.2: data is ECT, 6.1.4: bare ACKs are not. */
@@ -153,6 +159,26 @@ ece_takes_the_window_down_once(void **state)
 	peer_send(&p, .at_ms = 101, .flags = "AE", .ack = 5000 + 10 * MSS);
 	assert_int_equal(p.count.tcp_ecn_reductions, 1);
 	peer_expect(&p, .flags = "A", .n = MSS, .ecn = PEER_ECT);
+	peer_drop(&p);
+}
+
+/* 6.1.2: on one segment, also where the port cuts and may copy the flags to every piece. */
+static void
+cwr_goes_with_a_segment_that_is_not_cut(void **state)
+{
+	struct peer p = established_as((struct peer_conf){ .tso = true });
+
+	(void)state;
+	peer_write(&p, 40 * MSS);
+	for (uint32_t i = 0; i < 10; i++)
+		peer_expect(&p, .flags = "A", .n = MSS);
+	assert_true(p.count.tcp_tx_super > 0);
+	peer_send(&p, .at_ms = 100, .flags = "AE", .ack = 5000 + 8 * MSS);
+	peer_expect(&p, .flags = "AC", .n = MSS, .ecn = PEER_ECT);
+	for (uint32_t i = 0; i < 4; i++)
+		peer_expect(&p, .flags = "A", .n = MSS, .ecn = PEER_ECT);
+	peer_expect_quiet(&p);
+	assert_int_equal(p.count.tcp_tx_super, 2); /* the others go together */
 	peer_drop(&p);
 }
 
@@ -550,6 +576,7 @@ main(void)
 		cmocka_unit_test(mark_is_told_until_cwr),
 		cmocka_unit_test(mark_with_cwr_is_a_new_one),
 		cmocka_unit_test(ece_takes_the_window_down_once),
+		cmocka_unit_test(cwr_goes_with_a_segment_that_is_not_cut),
 		cmocka_unit_test(retransmission_is_not_ect),
 		cmocka_unit_test(cookie_keeps_it),
 		cmocka_unit_test(loss_is_told_by_cwr),
