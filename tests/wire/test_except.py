@@ -12,7 +12,9 @@ import time
 
 from ends import insert_guest
 from lab import CLIENT4, CLIENT6, IN4, IN6, OUT4, OUT6, expect, is_alive, marked, until
+from load import Every
 from packets import Wire, ether, icmp, icmp6, ip4, tcp
+from test_xdp import Echo
 
 KERNEL4, KERNEL6 = "10.1.0.77", "fd01::77"
 NAME = "ps-out"
@@ -44,11 +46,11 @@ def give_addresses(lab):
     lab.address("proxy", NAME, f"{KERNEL4}/24", f"{KERNEL6}/64")
 
 
-def begin(lab):
-    """A vhost port between the client and us; the guest's process and the socket."""
+def begin(lab, kind="vhost"):
+    """A vhost or virtio port between the client and us; the guest's process and the socket."""
     lab.nginx("a")
-    guest, path = insert_guest(lab, "out", "vhost", PLAIN)
-    lab.start(config(lab, {"vhost": path}))
+    guest, path = insert_guest(lab, "out", kind, PLAIN)
+    lab.start(config(lab, {kind: path}))
     give_addresses(lab)
     lab.spawn("proxy", ["python3", "-c", SSH], "ssh.log")
     return guest, path
@@ -145,6 +147,95 @@ def test_the_kernel_and_we_share_a_port(lab):
     expect(count["lane_except_to_kernel"] > 20 and count["lane_except_from_kernel"] > 20, f"{count}")
     for why in ("full", "copy", "refused"):
         expect(count[f"lane_drop_except_{why}"] == 0, f"{why}: {count}")
+
+
+@marked("smoke")
+def test_the_kernel_and_we_share_a_virtio_port(lab):
+    """Whose backend, unlike a vhost port's driver, outlives a data plane that is killed."""
+    begin(lab, "virtio")
+    share(lab)
+    mac = lab.port("outside")["mac"]
+    expect(lab.port("outside")["driver"] == "net_virtio_user", f"{lab.port('outside')}")
+    lab.kill_dataplane()
+    lab.start_dataplane()
+    lab.wait_serving()
+    give_addresses(lab)
+    share(lab)
+    link = lab.run("proxy", "ip", "-o", "link", "show", NAME).stdout
+    expect(mac in link and lab.port("outside")["mac"] == mac, f"{mac}: {link}")
+    count = lab.counters()
+    for why in ("full", "copy", "refused"):
+        expect(count[f"lane_drop_except_{why}"] == 0, f"{why}: {count}")
+
+
+class Talk:
+    """A connection to the kernel's echo server that says something all the while, as BGP does."""
+
+    def __init__(self, lab, address):
+        self.server = Echo(lab, address, 179)
+        with lab.inside("client"):
+            self.sock = socket.create_connection((address, 179), 10)
+        self.sock.settimeout(30)
+        self.words = Every(0.05, self.say)
+
+    def say(self, i):
+        word = f"{i:08}".encode() * 16
+        self.sock.sendall(word)
+        got = b""
+        while len(got) < len(word):
+            more = self.sock.recv(len(word) - len(got))
+            expect(more, f"closed at word {i}")
+            got += more
+        expect(got == word, f"word {i}: {got[:32]}")
+
+    def goes_on(self):
+        """Another two words come back, of which one was said after this was asked."""
+        done = self.words.done
+        until("the connection goes on", lambda: self.words.done >= done + 2 or
+              self.words.fault is not None, 30)
+        expect(self.words.fault is None, f"{self.words.fault}")
+
+    def close(self):
+        self.words.stop()
+        self.sock.close()
+        self.server.close()
+
+
+def test_an_interface_made_beforehand_keeps_addresses_and_connections(lab):
+    """Over kill -9 and a restart of the data plane, as a router's BGP session has to."""
+    lab.nginx("a")
+    _, path = insert_guest(lab, "out", "virtio", PLAIN)
+    lab.run("proxy", "ip", "tuntap", "add", NAME, "mode", "tap")
+    give_addresses(lab)
+    lab.run("proxy", "ip", "link", "set", NAME, "up")
+    lab.start(config(lab, {"virtio": path}))
+    lab.spawn("proxy", ["python3", "-c", SSH], "ssh.log")
+    share(lab)
+    talks = [Talk(lab, KERNEL4), Talk(lab, KERNEL6)]
+    had = addresses_of(lab)
+    expect(f"{KERNEL4}/24" in had and f"{KERNEL6}/64" in had, f"{had}")
+    for _ in range(5 if lab.full else 2):
+        for talk in talks:
+            talk.goes_on()
+        lab.kill_dataplane()
+        time.sleep(0.3)  # words are said, and lost
+        expect(addresses_of(lab) == had, f"{addresses_of(lab)}, not {had}")
+        lab.start_dataplane()
+        lab.wait_serving()
+        for talk in talks:
+            talk.goes_on()
+        expect(addresses_of(lab) == had, f"{addresses_of(lab)}, not {had}")
+        share(lab)
+    for talk in talks:
+        talk.close()
+    lab.stop_penstock()
+    expect(addresses_of(lab) == had, "it stays after an orderly end too")
+
+
+def addresses_of(lab):
+    """What the kernel's interface has, without what goes and comes with its carrier."""
+    return sorted(line.split()[3] for line in lab.run(
+        "proxy", "ip", "-o", "address", "show", "dev", NAME).stdout.splitlines())
 
 
 def test_frames_for_the_kernel_pass_byte_for_byte(lab):
