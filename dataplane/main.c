@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -17,6 +18,7 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -129,6 +131,23 @@ act_as(const struct dataplane *d, uid_t uid, gid_t gid)
 	if (seteuid(0) != 0 || setegid(gid) != 0 || seteuid(uid) != 0)
 		return failed("changing users", errno);
 	return true;
+}
+
+/*
+ * Acting as the user, but with root's rights on the network: interfaces may be opened, no file
+ * that is not the user's. They go with the next change of users.
+ */
+static bool
+keep_net(void)
+{
+	const uint32_t net = 1u << CAP_NET_RAW | 1u << CAP_NET_ADMIN;
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &head, data) != 0)
+		return false;
+	data[0].effective |= data[0].permitted & net;
+	return syscall(SYS_capset, &head, data) == 0;
 }
 
 /* For good; capabilities go with the last user id that is 0. */
@@ -327,6 +346,8 @@ open_port(struct dataplane *d, const struct img *img, uint16_t i, bool is_huge)
 	memcpy(conf.mac, p->mac, sizeof(conf.mac));
 	if (!act_as(d, is_users ? conf.owner : 0, is_users ? conf.owner_group : getgid()))
 		return false;
+	if (p->kind == IMG_DEVICE_VDEV && is_root(d) && !keep_net())
+		return failed("keeping the rights on the network", errno);
 	if (!port_open(&conf, &d->port[i], why)) {
 		say("%s", why);
 		return false;

@@ -142,7 +142,7 @@ device_build(struct build *build, const struct conf_device *device, struct img_p
 		{ IMG_DEVICE_PACKET, &device->packet }, { IMG_DEVICE_XDP, &device->xdp },
 		{ IMG_DEVICE_MEMIF, &device->memif },	{ IMG_DEVICE_VHOST, &device->vhost },
 		{ IMG_DEVICE_VIRTIO, &device->virtio }, { IMG_DEVICE_TAP, &device->tap },
-		{ IMG_DEVICE_PCI, &device->pci },
+		{ IMG_DEVICE_PCI, &device->pci },	{ IMG_DEVICE_VDEV, &device->vdev },
 	};
 	for (uint32_t i = 0; i < sizeof(kind) / sizeof(kind[0]); i++) {
 		if (kind[i].path->at == NULL)

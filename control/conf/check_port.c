@@ -10,8 +10,10 @@
 #include "conf/value.h"
 
 enum {
-	IFACE_NAME_MAX = 15,  /* IFNAMSIZ - 1 */
-	SOCKET_PATH_MAX = 107 /* sun_path without its NUL */
+	IFACE_NAME_MAX = 15,   /* IFNAMSIZ - 1 */
+	SOCKET_PATH_MAX = 107, /* sun_path without its NUL */
+	VDEV_NAME_MAX = 63,    /* RTE_DEV_NAME_MAX_LEN - 1 */
+	VDEV_MAX = 511,	       /* with its arguments */
 };
 
 bool
@@ -213,7 +215,7 @@ kinds_n(const struct conf_device *device)
 {
 	const struct conf_str *const kind[] = { &device->packet, &device->xdp,	 &device->tap,
 						&device->pci,	 &device->memif, &device->vhost,
-						&device->virtio };
+						&device->virtio, &device->vdev };
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < sizeof(kind) / sizeof(kind[0]); i++)
@@ -225,7 +227,8 @@ kinds_n(const struct conf_device *device)
 static bool
 names_kind(const struct conf_device *device)
 {
-	static const char *const word[] = { "packet", "xdp", "tap", "memif", "vhost", "virtio" };
+	static const char *const word[] = { "packet", "xdp",	"tap", "memif",
+					    "vhost",  "virtio", "vdev" };
 
 	for (uint32_t i = 0; i < sizeof(word) / sizeof(word[0]); i++)
 		if (node_find(device->at, word[i]) != NULL)
@@ -238,12 +241,13 @@ check_kind(const struct conf_device *device, struct conf_errs *errs)
 {
 	if (kinds_n(device) > 1)
 		conf_err_add(errs, device->at->at,
-			     "a device is one of packet, xdp, tap, pci, memif, vhost and virtio; "
-			     "keep one");
+			     "a device is one of packet, xdp, tap, pci, memif, vhost, virtio and "
+			     "vdev; keep one");
 	else if (kinds_n(device) == 0 && !names_kind(device) && errs->n == 0)
 		conf_err_add(errs, device->at->at,
 			     "the device does not say what it is; write packet:IFACE, xdp:IFACE, "
-			     "tap:NAME or {memif: PATH, role: client, id: 0}");
+			     "tap:NAME, {pci: ADDRESS}, {memif: PATH, role: client, id: 0}, "
+			     "{vhost: PATH}, {virtio: PATH} or {vdev: \"NAME,ARGUMENTS\"}");
 	if (device->memif.at == NULL && kinds_n(device) > 0 &&
 	    (device->role.at != NULL || device->id.at != NULL || device->checksums.at != NULL))
 		conf_err_add(errs, device->at->at,
@@ -269,6 +273,23 @@ is_pci_address(const char *text)
 	return function != NULL && strspn(function, "01234567") == 1 && function[1] == '\0';
 }
 
+/* What DPDK calls a device of its own: the driver's name and a number, before the arguments. */
+static size_t
+vdev_name_n(const char *text)
+{
+	return strcspn(text, ",");
+}
+
+static bool
+is_vdev(const char *text)
+{
+	size_t n = vdev_name_n(text);
+
+	return n > 0 && n <= VDEV_NAME_MAX && strlen(text) <= VDEV_MAX &&
+	       strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") ==
+		       n;
+}
+
 static void
 check_device(const struct conf_port *port, struct conf_errs *errs)
 {
@@ -285,6 +306,11 @@ check_device(const struct conf_port *port, struct conf_errs *errs)
 			     "'%s' is no PCI address; write for example 0000:3b:00.0, as lspci -D "
 			     "shows it",
 			     device->pci.s);
+	if (device->vdev.at != NULL && !is_vdev(device->vdev.s))
+		conf_err_add(errs, device->vdev.at->at,
+			     "'%s' is no device of DPDK's with its arguments; write for example "
+			     "net_af_packet9,iface=eth1",
+			     device->vdev.s);
 	if (device->at == NULL || device->at->kind != NODE_MAP)
 		return;
 	check_kind(device, errs);
@@ -308,6 +334,9 @@ is_device_same(const struct conf_device *a, const struct conf_device *b)
 		return strcmp(one->s, two->s) == 0;
 	if (a->pci.at != NULL && b->pci.at != NULL)
 		return strcmp(a->pci.s, b->pci.s) == 0;
+	if (a->vdev.at != NULL && b->vdev.at != NULL)
+		return vdev_name_n(a->vdev.s) == vdev_name_n(b->vdev.s) &&
+		       strncmp(a->vdev.s, b->vdev.s, vdev_name_n(a->vdev.s)) == 0;
 	one = socket_of(a);
 	two = socket_of(b);
 	return one != NULL && two != NULL && strcmp(one->s, two->s) == 0 && a->id.v == b->id.v;

@@ -72,7 +72,9 @@ static const struct key device_keys[] = {
 	  .what = "the Toeplitz key by which a memif's or virtio's peer spreads flows over the "
 		  "queues, in hex; "
 		  "left out: not known" },
-	{ .name = "vdev", .type = KEY_LATER, .what = "raw DPDK device arguments" },
+	{ .name = "vdev", .type = KEY_TEXT, AT(conf_device, vdev),
+	  .example = "vdev: \"net_af_packet9,iface=eth1\"",
+	  .what = "a device of DPDK's by its raw arguments, as --vdev takes them" },
 };
 
 const struct key_section key_device = { .name = "device", .keys = device_keys,
@@ -113,7 +115,7 @@ static const struct key port_keys[] = {
 	{ .name = "device", .type = KEY_DEVICE, .is_needed = true, AT(conf_port, device),
 	  .example = "device: packet:eth1",
 	  .what = "packet:IFACE, xdp:IFACE, tap:NAME, \"pci:0000:3b:00.0\", or a mapping {memif: PATH, role: client, id: 0, queues: 2}, "
-	  "{vhost: PATH, queues: 2} or {virtio: PATH, queues: 2}" },
+	  "{vhost: PATH, queues: 2}, {virtio: PATH, queues: 2} or {vdev: \"NAME,ARGUMENTS\"}" },
 	{ .name = "addresses", .type = KEY_PREFIX, .is_list = true, .is_needed = true,
 	  AT(conf_port, addresses), .example = "addresses: [10.0.0.5/24, \"2001:db8::5/64\"]",
 	  .what = "the port's own addresses with their prefix lengths, of both families" },

@@ -59,6 +59,7 @@ struct conf_device {
 	struct conf_str packet, xdp, tap;     /* interface name, or NULL: */
 	struct conf_str memif, vhost, virtio; /* socket path, or NULL: */
 	struct conf_str pci;		      /* address */
+	struct conf_str vdev;		      /* "NAME" or "NAME,ARGUMENTS" */
 	struct conf_num role;		      /* enum img_role */
 	struct conf_num checksums;	      /* 0: verified, 1: trusted */
 	struct conf_num id;

@@ -20,29 +20,20 @@ static void section_read(struct parse *parse, const struct key_section *section,
 			 const struct node *node, void *to);
 static void section_absent(struct parse *parse, const struct key_section *section, void *to);
 
-#define DEVICE_FORMS "packet:IFACE, xdp:IFACE, tap:NAME or {memif: PATH, role: client, id: 0}"
+#define DEVICE_FORMS                                                                               \
+	"packet:IFACE, xdp:IFACE, tap:NAME, \"pci:0000:3b:00.0\", {memif: PATH, role: client, "    \
+	"id: 0}, {vhost: PATH}, {virtio: PATH} or {vdev: \"NAME,ARGUMENTS\"}"
 
 static void
 device_read(struct parse *parse, const struct key *key, const struct node *node,
 	    struct conf_device *to)
 {
-	static const char *const later[] = { "vdev", NULL };
-	const char *colon;
-
 	if (node->kind == NODE_MAP) {
 		section_read(parse, &key_device, node, to);
 		return;
 	}
 	section_absent(parse, &key_device, to);
 	to->at = node;
-	colon = strchr(node->text, ':');
-	for (uint32_t i = 0; colon != NULL && later[i] != NULL; i++) {
-		if (strncmp(later[i], node->text, (size_t)(colon - node->text)) != 0)
-			continue;
-		conf_err_add(parse->errs, node->at,
-			     "this version does not have %s ports; use " DEVICE_FORMS, later[i]);
-		return;
-	}
 	if (strncmp(node->text, "packet:", 7) == 0 && parse_is_name(node->text + 7))
 		to->packet = (struct conf_str){ .s = node->text + 7, .at = node };
 	else if (strncmp(node->text, "xdp:", 4) == 0 && parse_is_name(node->text + 4))
@@ -51,6 +42,8 @@ device_read(struct parse *parse, const struct key *key, const struct node *node,
 		to->tap = (struct conf_str){ .s = node->text + 4, .at = node };
 	else if (strncmp(node->text, "pci:", 4) == 0)
 		to->pci = (struct conf_str){ .s = node->text + 4, .at = node };
+	else if (strncmp(node->text, "vdev:", 5) == 0)
+		to->vdev = (struct conf_str){ .s = node->text + 5, .at = node };
 	else
 		parse_wrong_value(parse, key, node, "use " DEVICE_FORMS);
 }

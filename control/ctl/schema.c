@@ -37,7 +37,7 @@ struct schema {
 #define NAME   "[A-Za-z0-9_][A-Za-z0-9._-]{0,62}"
 #define LABEL  "[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 #define HOST   LABEL "(\\." LABEL ")*\\.?"
-#define DEVICE "(packet|xdp|tap):" NAME "|pci:.*"
+#define DEVICE "(packet|xdp|tap):" NAME "|pci:.*|vdev:.*"
 
 static json_t *section_ref(struct schema *schema, const struct key_section *section);
 static json_t *entry_ref(struct schema *schema);

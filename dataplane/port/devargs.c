@@ -263,6 +263,7 @@ static bool
 devargs_vdev(const struct port_conf *conf, struct port_devargs *d, char *why)
 {
 	size_t n = strcspn(conf->device, ",");
+	uint16_t id;
 
 	if (n == 0 || n >= sizeof(d->name) || strlen(conf->device) - n > sizeof(d->args)) {
 		snprintf(why, PORT_WHY, "port %s: \"%s\" is no DPDK vdev", conf->name,
@@ -273,6 +274,13 @@ devargs_vdev(const struct port_conf *conf, struct port_devargs *d, char *why)
 		return false;
 	memcpy(d->name, conf->device, n);
 	d->name[n] = '\0';
+	if (rte_eth_dev_get_port_by_name(d->name, &id) == 0) {
+		snprintf(why, PORT_WHY,
+			 "port %s: there is a device %s already; write another number", conf->name,
+			 d->name);
+		d->name[0] = '\0'; /* not ours to remove */
+		return false;
+	}
 	snprintf(d->args, sizeof(d->args), "%s",
 		 conf->device[n] == ',' ? conf->device + n + 1 : "");
 	d->mtu = conf->mtu != 0 ? conf->mtu : MTU_USUAL;

@@ -3,7 +3,7 @@ import hashlib
 import os
 import time
 
-from lab import CLIENT4, CLIENT6, OUT4, OUT6, expect, marked
+from lab import CLIENT4, CLIENT6, IN4, IN6, OUT4, OUT6, expect, marked
 from test_bulk import MIB, body_file, download
 from test_tap import refused
 
@@ -102,3 +102,42 @@ def test_a_card_that_is_not_there_is_refused_in_words(lab):
     made["machine"]["ports"][0]["device"] = "pci:ffff:ff:1f.7"
     lab.write_config(made)
     refused(lab, "port outside: there is no PCI device ffff:ff:1f.7 here")
+
+
+def raw_ports(lab, outside):
+    return lab.config(ports=[
+        {"name": "outside", "device": outside, "addresses": [f"{OUT4}/24", f"{OUT6}/64"]},
+        {"name": "inside", "device": "packet:in0", "addresses": [f"{IN4}/24", f"{IN6}/64"]}])
+
+
+def test_a_device_is_made_of_raw_arguments(lab):
+    """A driver of DPDK's that has no kind of its own takes its own words."""
+    home = lab.nginx("a")
+    sent = body_file(os.path.join(home, "files", "big"), MIB)
+    lab.start(raw_ports(lab, {"vdev": "net_af_packet9,iface=out0,qdisc_bypass=1"}))
+    expect(lab.port("outside")["driver"] == "net_af_packet", lab.port("outside"))
+    for family, at in ((4, OUT4), (6, f"[{OUT6}]")):
+        lab.get("/echo", family=family)
+        expect(download(lab, at, "/big", 30) == sent, "the body differs")
+
+
+def test_raw_arguments_open_no_file_of_roots(lab):
+    """The data plane opens them with its user's rights, since whoever configures is not root."""
+    lab.nginx("a")
+    path = lab.path("roots.pcap")
+    with open(path, "w", encoding="ascii"):
+        os.chmod(path, 0o600)
+    lab.write_config(raw_ports(lab, {"vdev": f"net_pcap9,rx_iface=out0,tx_pcap={path}"}))
+    refused(lab, "port outside (net_pcap9")
+    expect(os.path.getsize(path) == 0, "root's file was written to")
+
+
+def test_raw_arguments_leave_another_ports_device_alone(lab):
+    """A port's device is called after its driver and its place: net_af_packet1 is the second's."""
+    lab.nginx("a")
+    config = raw_ports(lab, {"vdev": "net_af_packet1,iface=out0"})
+    config["machine"]["ports"].reverse()
+    config["machine"]["ports"].insert(0, {"name": "third", "device": "tap:third0",
+                                          "addresses": ["10.9.0.5/24"]})
+    lab.write_config(config)
+    refused(lab, "port outside: there is a device net_af_packet1 already; write another number")

@@ -303,7 +303,10 @@ a_device_is_what_its_word_or_its_key_says(void **state)
 		"    - {name: v, addresses: [10.6.0.5/24], device: {tap: t1, queues: 2}}\n"
 		"    - {name: w, addresses: [10.7.0.5/24], device: \"pci:0000:3b:00.0\"}\n"
 		"    - {name: x, addresses: [10.8.0.5/24], device: {pci: \"0000:3b:00.1\", queues: "
-		"8}}\n",
+		"8}}\n"
+		"    - {name: y, addresses: [10.9.0.5/24], device: \"vdev:net_null7,size=64\"}\n"
+		"    - {name: z, addresses: [10.10.0.5/24], device: {vdev: net_null8, queues: "
+		"2}}\n",
 		NULL);
 
 	(void)state;
@@ -328,6 +331,12 @@ a_device_is_what_its_word_or_its_key_says(void **state)
 	assert_string_equal(img_text(&tables.img, img_port(&tables.img, 8)->device),
 			    "0000:3b:00.1");
 	assert_int_equal(img_port(&tables.img, 8)->queues, 8);
+	assert_int_equal(img_port(&tables.img, 9)->kind, IMG_DEVICE_VDEV);
+	assert_string_equal(img_text(&tables.img, img_port(&tables.img, 9)->device),
+			    "net_null7,size=64");
+	assert_int_equal(img_port(&tables.img, 10)->kind, IMG_DEVICE_VDEV);
+	assert_string_equal(img_text(&tables.img, img_port(&tables.img, 10)->device), "net_null8");
+	assert_int_equal(img_port(&tables.img, 10)->queues, 2);
 	tables_close(&tables);
 }
 

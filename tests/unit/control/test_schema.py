@@ -20,8 +20,8 @@ import yaml
 BLIND = {
     "what YAML's reader hides: names given twice, anchors, tags": [
         "anchors", "tags", "is already given in line 5"],
-    "what a key's type does not say, but a check of its own: addresses of PCI": [
-        "is no PCI address"],
+    "what a key's type does not say, but a check of its own: addresses of PCI, names of drivers": [
+        "is no PCI address", "is no device of DPDK's"],
     "one value against another": ["same device"],
 }
 
