@@ -31,7 +31,7 @@ conf_finish(struct conf *conf, const struct node *top, struct conf_errs *errs)
 		plain_farms(conf, errs);
 		check_conf(conf, errs);
 		if (errs->n == 0) /* of a rule that is wrong as it stands more need not be said */
-			program_check(conf->rule_sets, errs, &conf->warns);
+			program_check(conf->rule_sets, false, errs, &conf->warns);
 	}
 	conf_errs_sort(errs);
 	conf_errs_sort(&conf->warns);

@@ -160,7 +160,7 @@ import_iis(struct import *import)
 	int verdict;
 
 	if (set != NULL)
-		program_check(set, &import->errs, &import->warns);
+		program_check(set, false, &import->errs, &import->warns);
 	if (set != NULL && import->errs.n == 0)
 		text = yaml_rules(&import->arena, set, &options, &import->errs, &files);
 	if (text == NULL)

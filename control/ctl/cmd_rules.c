@@ -67,7 +67,7 @@ rules_read(struct iis_files files, struct read *read)
 	}
 	read->sets = iis_open(&read->arena, &files, &read->errs, &read->warns);
 	if (read->sets != NULL)
-		program_check(read->sets, &read->errs, &read->warns);
+		program_check(read->sets, true, &read->errs, &read->warns);
 }
 
 static json_t *

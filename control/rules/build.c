@@ -407,7 +407,7 @@ program_build(const struct rule_sets *sets, const struct program_env *env, struc
 	struct scope_made *scopes;
 
 	scopes = scopes_make(&m, sets);
-	if (!has_errors(errs, errs_before) && warns != NULL)
+	if (!has_errors(errs, errs_before) && warns != NULL && !env->is_linted)
 		lint_warn(&m, scopes);
 	if (!has_errors(errs, errs_before)) {
 		for (struct scope_made *scope = scopes; scope != NULL; scope = scope->next) {
@@ -440,9 +440,10 @@ program_fini(struct program *program)
 }
 
 void
-program_check(const struct rule_sets *sets, struct conf_errs *errs, struct conf_errs *warns)
+program_check(const struct rule_sets *sets, bool is_linted, struct conf_errs *errs,
+	      struct conf_errs *warns)
 {
-	struct program_env env = { 0 };
+	struct program_env env = { .is_linted = is_linted };
 	struct program program = { 0 };
 	struct img_build img;
 

@@ -410,7 +410,7 @@ lint_outs(struct linting *l, const struct scope_made *scope)
 void
 program_lint(const struct rule_sets *sets, struct lints *ret_lints)
 {
-	struct program_env env = { 0 };
+	struct program_env env = { .is_linted = true };
 	struct program program = { 0 };
 	struct conf_errs errs = { 0 };
 	struct img_build img;

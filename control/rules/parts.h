@@ -138,7 +138,7 @@ struct tree {
 	uint32_t least, most; /* REPEAT; most UINT32_MAX: no end */
 	bool is_lazy, is_possessive;
 	bool is_negative; /* LOOK, WORD_EDGE */
-	uint32_t group;	  /* GROUP: number of the capture, 0: none */
+	uint32_t group;	  /* GROUP: number of the capture, 0: none; BACK: of which */
 };
 
 /*
@@ -181,6 +181,18 @@ const char *emit_runs(struct arena *arena, const struct tree *tree, bool *ret_is
 
 /* The form of a piece of such a run. */
 struct scan_form emit_literal(struct arena *arena, const char *text, size_t n, bool is_caseless);
+
+/* ---- ambiguity.c ---- */
+
+enum ambiguity {
+	AMBIGUITY_NONE,	       /* none that is seen: linear, or the square of the text's length */
+	AMBIGUITY_EXPONENTIAL, /* two to the power of the length */
+	AMBIGUITY_POWER,       /* its third power or more */
+	AMBIGUITY_AHEAD,       /* its square, and no scan helps: it looks ahead from each place */
+};
+
+/* How the time of trying a pattern grows where it does not match. */
+enum ambiguity ambiguity_of(const struct tree *tree);
 
 /* ---- pattern.c ---- */
 

@@ -299,7 +299,7 @@ pattern_make(struct making *m, const struct whose *w, const struct rule_text *te
 	pattern->tree = syntax_parse(&m->arena, plain, is_caseless, &why);
 	pattern->form = pattern->tree == NULL ? (struct scan_form){ .why = why }
 					      : emit_form(&m->arena, pattern->tree, 0);
-	if (pattern_is_catastrophic(pattern, &why))
+	if (!m->env->is_linted && pattern_is_catastrophic(pattern, &why))
 		say_warning(m, w, text->at,
 			    "pattern '%s' may take very long: %s; make each repeat end at what the "
 			    "next one begins with",
@@ -308,6 +308,33 @@ pattern_make(struct making *m, const struct whose *w, const struct rule_text *te
 }
 
 /* ---- patterns whose time explodes ---- */
+
+bool
+pattern_is_catastrophic(const struct pattern *pattern, const char **ret_why)
+{
+	if (pattern->tree == NULL || (pattern->flags & IMG_PATTERN_ANY) != 0)
+		return false;
+	if (strncmp(pattern->regex, "^(?s:", 5) == 0)
+		return false; /* a wildcard: its stars are atomic */
+	switch (ambiguity_of(pattern->tree)) {
+	case AMBIGUITY_NONE:
+		return false;
+	case AMBIGUITY_EXPONENTIAL:
+		*ret_why = "a repeat within a repeat can divide the same text in many ways, and "
+			   "all of them are tried when there is no match";
+		break;
+	case AMBIGUITY_POWER:
+		*ret_why = "repeats that can take the same characters follow one another, and all "
+			   "ways to share these out are tried when there is no match";
+		break;
+	case AMBIGUITY_AHEAD:
+		*ret_why = "it looks ahead without end from each place that it comes to";
+		break;
+	}
+	return true;
+}
+
+/* ---- patterns that are dear in bodies ---- */
 
 static bool
 has_common(const struct chars *a, const struct chars *b)
@@ -334,125 +361,6 @@ is_endless(const struct tree *tree)
 {
 	return tree->kind == TREE_REPEAT && tree->most == UINT32_MAX && !tree->is_possessive;
 }
-
-/*
- * Whether a sequence that is repeated without end can be divided in many ways: it has an endless
- * repeat, and all else in it may be missing or be a character of that repeat as well.
- */
-static bool
-is_divisible(const struct tree *sequence)
-{
-	const struct tree *inner = NULL, *part;
-
-	if (is_endless(sequence))
-		return true;
-	if (sequence->kind != TREE_CAT)
-		return false;
-	for (const struct tree *child = sequence->child; child != NULL; child = child->next)
-		if (is_endless(core_of(child)))
-			inner = core_of(child);
-	if (inner == NULL)
-		return false;
-	part = core_of(inner->child);
-	for (const struct tree *child = sequence->child; child != NULL; child = child->next) {
-		const struct tree *core = core_of(child);
-
-		if (core->kind == TREE_CHARS &&
-		    (part->kind != TREE_CHARS || !has_common(&core->chars, &part->chars)))
-			return false;
-		if (core->kind == TREE_ALT || core->kind == TREE_BEGIN || core->kind == TREE_END)
-			return false;
-		if (core->kind == TREE_REPEAT && core != inner && core->least > 0 &&
-		    core_of(core->child)->kind == TREE_CHARS && part->kind == TREE_CHARS &&
-		    !has_common(&core_of(core->child)->chars, &part->chars))
-			return false;
-	}
-	return true;
-}
-
-/* Two alternatives of one character each that have one in common: (a|a)*. */
-static bool
-is_ambiguous(const struct tree *alternatives)
-{
-	for (const struct tree *a = alternatives->child; a != NULL; a = a->next)
-		for (const struct tree *b = a->next; b != NULL; b = b->next) {
-			const struct tree *x = core_of(a), *y = core_of(b);
-
-			if (x->kind == TREE_CHARS && y->kind == TREE_CHARS &&
-			    has_common(&x->chars, &y->chars))
-				return true;
-		}
-	return false;
-}
-
-static bool
-is_exploding(const struct tree *tree)
-{
-	if (is_endless(tree)) {
-		const struct tree *core = core_of(tree->child);
-
-		if (is_divisible(core))
-			return true;
-		if (core->kind == TREE_ALT) {
-			if (is_ambiguous(core))
-				return true;
-			for (const struct tree *child = core->child; child != NULL;
-			     child = child->next)
-				if (is_divisible(core_of(child)))
-					return true;
-		}
-	}
-	for (const struct tree *child = tree->child; child != NULL; child = child->next)
-		if (is_exploding(child))
-			return true;
-	return false;
-}
-
-/* Endless repeats in one sequence that can all take the same characters. */
-static uint32_t
-power_of(const struct tree *tree)
-{
-	uint32_t most = 0, n = 0;
-
-	for (const struct tree *child = tree->child; child != NULL; child = child->next) {
-		const struct tree *core = core_of(child), *part;
-		uint32_t deeper = power_of(child);
-
-		most = deeper > most ? deeper : most;
-		if (tree->kind != TREE_CAT || !is_endless(core))
-			continue;
-		part = core_of(core->child);
-		/* Most characters, as "." has, or "[^/]". */
-		n += part->kind == TREE_CHARS && chars_has(&part->chars, 'a') &&
-		     chars_has(&part->chars, '-') && chars_has(&part->chars, '1');
-	}
-	return n > most ? n : most;
-}
-
-enum {
-	POWER_MOST = 4, /* repeats that are worth a word */
-};
-
-bool
-pattern_is_catastrophic(const struct pattern *pattern, const char **ret_why)
-{
-	if (pattern->tree == NULL || (pattern->flags & IMG_PATTERN_ANY) != 0)
-		return false;
-	if (strncmp(pattern->regex, "^(?s:", 5) == 0)
-		return false; /* a wildcard: its stars are atomic */
-	if (is_exploding(pattern->tree)) {
-		*ret_why = "a repeat within a repeat can divide the same text in many ways, and "
-			   "all of them are tried when there is no match";
-		return true;
-	}
-	if (power_of(pattern->tree) >= POWER_MOST) {
-		*ret_why = "four or more repeats of almost any character follow one another";
-		return true;
-	}
-	return false;
-}
-
-/* ---- patterns that are dear in bodies ---- */
 
 /* Of one character, or a repeat of one: its characters. NULL: something else. */
 static const struct chars *

@@ -38,6 +38,7 @@ struct program_env {
 	/* False (diff): no database is compiled. Not for evaluation: a pattern that a scan
 	 * would have excluded is tried, and may fail for its cost. */
 	bool wants_databases;
+	bool is_linted; /* what program_lint says is left to it */
 	/* Told while databases compile: done_n of n patterns. May be NULL. */
 	void (*on_progress)(const void *ctx, uint32_t done_n, uint32_t n);
 };
@@ -81,8 +82,10 @@ void program_fini(struct program *program);
 /*
  * Checks alone, as program_build does them, but for the names of farms: for readers that want
  * everything said in one go.
+ *   is_linted  program_lint follows, and what it says is not said here
  */
-void program_check(const struct rule_sets *sets, struct conf_errs *errs, struct conf_errs *warns);
+void program_check(const struct rule_sets *sets, bool is_linted, struct conf_errs *errs,
+		   struct conf_errs *warns);
 
 /* ---- lint ---- */
 

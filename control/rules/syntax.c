@@ -368,8 +368,9 @@ read_escape(struct reader *r)
 	if (*r->at >= '1' && *r->at <= '9') {
 		if (isdigit((unsigned char)r->at[1]))
 			return stop(r, "a back-reference of two digits");
-		r->at++;
-		return tree_take(r, TREE_BACK);
+		tree = tree_take(r, TREE_BACK);
+		tree->group = (uint32_t)(*r->at++ - '0');
+		return tree;
 	}
 	if (kind_of_escape(r->arena, *r->at, &set)) {
 		r->at++;

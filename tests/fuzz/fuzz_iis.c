@@ -87,7 +87,7 @@ comes_back(struct arena *arena, struct rule_sets *set)
 	const char *yaml, *text;
 	struct conf *conf;
 
-	program_check(set, &errs, NULL);
+	program_check(set, false, &errs, NULL);
 	yaml = errs.n == 0 ? yaml_rules(arena, set, &options, &errs, &files) : NULL;
 	if (yaml != NULL && !has_host(set)) {
 		text = arena_format(arena, "%s%s", machine, yaml);

@@ -343,6 +343,32 @@ rules_of_iis_are_linted(void **state)
 	assert_ctl("rules lint web.config --strict", 2, "the options are");
 }
 
+static uint32_t
+said_n(const char *words, const char *what)
+{
+	static char text[65536];
+	uint32_t n = 0;
+
+	assert_int_equal(ctl(text, sizeof(text), words), 1);
+	for (const char *at = text; (at = strstr(at, what)) != NULL; at++)
+		n++;
+	return n;
+}
+
+/* The check before it would warn of the same. */
+static void
+lint_says_a_thing_once(void **state)
+{
+	(void)state;
+	config_write("dear.config",
+		     "<rewrite><rules><rule name='a'><match url='^(a+)+$'/>"
+		     "<action type='Rewrite' url='http://h/'/></rule>"
+		     "<rule name='b'><match url='.*'/><action type='Rewrite' url='http://g/'/>"
+		     "</rule></rules></rewrite>");
+	assert_int_equal(said_n("rules lint dear.config", "may take very long"), 1);
+	assert_int_equal(said_n("rules lint dear.config", "undoes that"), 1);
+}
+
 static void
 words_that_cannot_be_meant_are_refused(void **state)
 {
@@ -422,6 +448,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(explain_answers_offline_too),
 		cmocka_unit_test(rules_of_a_file_are_checked_and_explained),
 		cmocka_unit_test(rules_of_iis_are_linted),
+		cmocka_unit_test(lint_says_a_thing_once),
 		cmocka_unit_test(words_that_cannot_be_meant_are_refused),
 		cmocka_unit_test(a_terminal_sees_rules_compile),
 		cmocka_unit_test(every_verb_has_help_with_an_example),

@@ -158,7 +158,7 @@ what_no_rule_can_mean_is_told_with_place_and_cure(void **state)
 
 		reading_open(&r, b->text, NULL, NULL);
 		assert_non_null(r.sets);
-		program_check(r.sets, &r.errs, &r.warns);
+		program_check(r.sets, false, &r.errs, &r.warns);
 		is_good = r.errs.n > 0 && r.errs.err[0].at.line == b->line &&
 			  r.errs.err[0].at.col == b->col &&
 			  strstr(r.errs.err[0].text, b->wrong) != NULL &&

@@ -3,6 +3,7 @@
  */
 #include "conf/conf.h"
 #include "confs.h"
+#include "hard.h"
 #include "programs.h"
 
 #define RULE(name, match, rest) "<rule name='" name "'><match url='" match "'/>" rest "</rule>"
@@ -309,6 +310,104 @@ patterns_that_cost_much_are_found(void **state)
 			 0);
 }
 
+/* hard.h's condition, in XML. */
+static uint32_t
+found_hard(const struct hard *hard, enum lint_kind kind)
+{
+	char text[4096] = "<rewrite><rules><rule name='a'><match url='.*'/><conditions><add "
+			  "input='{HTTP_X}' pattern='";
+
+	for (const char *at = hard->pattern; *at != '\0'; at++) {
+		size_t n = strlen(text);
+		const char *name = *at == '&' ? "&amp;" : *at == '<' ? "&lt;" : NULL;
+
+		snprintf(text + n, sizeof(text) - n, name != NULL ? "%s" : "%.1s",
+			 name != NULL ? name : at);
+	}
+	strcat(text, "'/></conditions></rule></rules></rewrite>");
+	return found(text, kind, "a");
+}
+
+/* Whose time is only the square of the text's length, in a search without a scan. */
+static const char *const hard_quadratic[] = { "square-z", "million-groups", "not-utf8", "mixed",
+					      "rules-4k" };
+
+static bool
+is_quadratic(const char *name)
+{
+	for (size_t i = 0; i < sizeof(hard_quadratic) / sizeof(hard_quadratic[0]); i++)
+		if (strcmp(hard_quadratic[i], name) == 0)
+			return true;
+	return false;
+}
+
+static void
+hostile_patterns_are_found_and_honest_ones_are_not(void **state)
+{
+	uint32_t wrong_n = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < hard_hostile_n + hard_honest_n; i++) {
+		const struct hard *hard =
+			i < hard_hostile_n ? &hard_hostile[i] : &hard_honest[i - hard_hostile_n];
+		uint32_t want = i < hard_hostile_n && !is_quadratic(hard->name);
+		uint32_t got = found_hard(hard, LINT_CATASTROPHIC);
+
+		if (got != want)
+			print_error("%s: %s: told %u times, not %u\n", hard->name, hard->pattern,
+				    got, want);
+		wrong_n += got != want;
+	}
+	assert_int_equal(wrong_n, 0);
+}
+
+/* Pairs: one that explodes, and its like that does not. */
+static void
+patterns_explode_by_what_they_can_read_twice(void **state)
+{
+	static const char *const bad[] = {
+		"^(a*)*$",	    "^(a*b*)*$",      "^(a|a)*$",
+		"^(a|b|ab)*$",	    "^(ab|a|b)+c$",   "^(x+x+)+y",
+		"^(.*?,){11}P",	    "^((a+)|b)*c$",   "(?:a+){6}b",
+		"^(?:a|ab|b)*!",    "^(\\d+|\\w)*-",  "(a+)+\\b",
+		"^a*a*a*b",	    "^\\w*\\d*\\w*!", "x*x*y",
+		"^(?=(a+)+b)c",	    "(a+)\\1b",	      "^(a*)b?\\1c?\\1!",
+		"[ab]+[bc]*[bd]*!",
+	};
+	static const char *const good[] = {
+		"^(a*)*",
+		"^(a|b)*$",
+		"^(ab|cd)*$",
+		"^(ab|c)+c$",
+		"^(x+y)+z",
+		"^(,[^,]*){11}P",
+		"^((a+)|b)c$",
+		"(?:a+b){6}b",
+		"^(?:ab|ac|b)*!",
+		"^(\\d|-)*x",
+		"(a+)\\b",
+		"^(?:a+)+",
+		"^a*b*c*d",
+		"^\\d*-\\w*-\\d*!",
+		"x*y",
+		"^(?=a+b)c",
+		"(a+)-\\1-\\1;",
+		"^(.*)/(.*)/(.*)$",
+		"^[^/]*/[^/]*/[^/]*/x$",
+		"^([0-9]{1,3}\\.){3}[0-9]{1,3}$",
+		"^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
+		"^(?:(?!x).)*y",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (found_hard(&(struct hard){ .pattern = bad[i] }, LINT_CATASTROPHIC) != 1)
+			fail_msg("not told: %s", bad[i]);
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		if (found_hard(&(struct hard){ .pattern = good[i] }, LINT_CATASTROPHIC) != 0)
+			fail_msg("told: %s", good[i]);
+}
+
 #define OUT(name, pattern, value)                                                                  \
 	"<rule name='" name "'><match filterByTags='A, Img' pattern='" pattern                     \
 	"'/><action type='Rewrite' value='" value "'/></rule>"
@@ -387,6 +486,8 @@ main(void)
 		cmocka_unit_test(rules_behind_others_are_found),
 		cmocka_unit_test(a_rule_that_undoes_an_absolute_rewrite_is_found),
 		cmocka_unit_test(patterns_that_cost_much_are_found),
+		cmocka_unit_test(hostile_patterns_are_found_and_honest_ones_are_not),
+		cmocka_unit_test(patterns_explode_by_what_they_can_read_twice),
 		cmocka_unit_test(outbound_rules_that_prefix_twice_are_found),
 		cmocka_unit_test(variables_that_nobody_sets_are_found),
 		cmocka_unit_test(files_get_a_notice),
