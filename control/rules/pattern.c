@@ -157,6 +157,30 @@ hint_of(const char *text)
 	return "";
 }
 
+/* Bytes of a class by a name, [:alpha:]; 0: none stands there. */
+static size_t
+posix_n(const char *at)
+{
+	const char *end = at[0] == '[' && at[1] == ':' ? strstr(at + 2, ":]") : NULL;
+
+	return end != NULL ? (size_t)(end - at) + 2 : 0;
+}
+
+/* Those that the grammar of IIS has (5.1). */
+static bool
+is_posix_known(const char *at, size_t n)
+{
+	static const char *const known[] = {
+		"alnum", "alpha", "blank", "cntrl", "digit", "graph",
+		"lower", "print", "punct", "space", "upper", "xdigit"
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (strlen(known[i]) == n - 4 && memcmp(at + 2, known[i], n - 4) == 0)
+			return true;
+	return false;
+}
+
 /*
  * What stands at `at` if PCRE2 takes it and ECMAScript, which is all that IIS has, does not; bytes
  * of it. 0: nothing of that kind.
@@ -165,9 +189,11 @@ static size_t
 foreign_n(const char *at, bool is_class)
 {
 	if (at[0] == '\\' && at[1] != '\0')
-		return strchr(is_class ? "pPhHQ" : "pPKAzZQEhHRGX", at[1]) != NULL ? 2 : 0;
+		return strchr(is_class ? "aeopPhHQEVNR" : "aegkopPKAzZQEhHRGXVN", at[1]) != NULL
+			       ? 2
+			       : 0;
 	if (is_class)
-		return at[0] == '[' && at[1] == ':' ? 2 : 0;
+		return posix_n(at) > 0 && !is_posix_known(at, posix_n(at)) ? posix_n(at) : 0;
 	if (at[0] == '(' && (at[1] == '*' || (at[1] == '?' && strchr(":=!", at[2]) == NULL)))
 		return 3;
 	return (at[0] == '+' || at[0] == '*' || at[0] == '?' || at[0] == '}') && at[1] == '+' ? 2
@@ -225,6 +251,8 @@ foreign_check(struct making *m, const struct whose *w, const struct rule_text *t
 		}
 		if (*at == '\\' && at[1] != '\0')
 			at++;
+		else if (is_class && posix_n(at) > 0)
+			at += posix_n(at) - 1;
 		else if (*at == '[' && !is_class)
 			is_class = true;
 		else if (*at == ']')

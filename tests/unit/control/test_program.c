@@ -276,7 +276,18 @@ what_is_no_ecmascript_is_said(void **state)
 	warned(PROGRAMS_RULES(RULE("a", "^a++b", "")), "'++' is no ECMAScript");
 	warned(PROGRAMS_RULES(RULE("a", "\\p{L}", "")), "'\\p' is no ECMAScript");
 	warned(PROGRAMS_RULES(RULE("a", "a\\Kb", "")), "'\\K' is no ECMAScript");
-	warned(PROGRAMS_RULES(RULE("a", "[[:alpha:]]", "")), "'[:' is no ECMAScript");
+	warned(PROGRAMS_RULES(RULE("a", "[[:^alpha:]]", "")), "'[:^alpha:]' is no ECMAScript");
+	warned(PROGRAMS_RULES(RULE("a", "[a[:word:]]", "")), "'[:word:]' is no ECMAScript");
+	warned(PROGRAMS_RULES(RULE("a", "^a\\N$", "")), "'\\N' is no ECMAScript");
+	warned(PROGRAMS_RULES(RULE("a", "\\e", "")), "'\\e' is no ECMAScript");
+	warned(PROGRAMS_RULES(RULE("a", "[\\a]", "")), "'\\a' is no ECMAScript");
+	warned(PROGRAMS_RULES(RULE("a", "\\o{101}", "")), "'\\o' is no ECMAScript");
+	warned(PROGRAMS_RULES(RULE("a", "(a)\\g1", "")), "'\\g' is no ECMAScript");
+	warned(PROGRAMS_RULES(RULE("a", "\\V", "")), "'\\V' is no ECMAScript");
+	warned(PROGRAMS_RULES(RULE("a", "[[:alpha:]]a++", "")), "'++' is no ECMAScript");
+	unwarned(PROGRAMS_RULES(RULE("a", "^[[:alpha:][:digit:]+*+?+]$", "")));
+	unwarned(PROGRAMS_RULES(RULE(
+		"a", "(\\d\\D\\w\\W\\s\\S\\b\\B\\n\\r\\t\\f\\v\\0\\cA\\x41\\u0041\\.)\\1", "")));
 	unwarned(PROGRAMS_RULES(RULE("a", "^(?:a|(?=b)|(?!c))[+*+?+]\\++$", "")));
 }
 
