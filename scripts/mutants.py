@@ -154,6 +154,14 @@ MUTANTS = (
     ("a tuple is taken twice", "save.c",
      " ||\n\t    !tcp_is_free(tcp, &saved.local, saved.local_port, &saved.remote, saved.remote_port))",
      ")"),
+    # Broadcasts of our own subnets.
+    ("a subnet's broadcast may send", "net/address.c", "(host == 0 || host == s->host_mask))", "host == 0)"),
+    ("a subnet's host 0 may send", "net/address.c", "(host == 0 || host == s->host_mask))", "host == s->host_mask)"),
+    ("a broadcast of one link is one of all", "net/address.c",
+     "if (s->path == path && (v4 &", "if ((v4 &"),
+    ("two addresses of a link are broadcasts", "net/address.c", "given->prefix_n < 31 ?", "given->prefix_n < 32 ?"),
+    ("an error answers a broadcast address", "net/refuse.c",
+     " ||\n\t    net_is_broadcast(net, frame->path, &refusal->src))", ")"),
     # CUBIC.
     ("a loss begins no epoch", "cc_cubic.c", "\tcc->own[AT_W_MAX] = 0;\n\tcc->own[GATHERED]", "\tcc->own[GATHERED]"),
     ("CUBIC has no bound in a round trip", "cc_cubic.c", "\t\ttarget = cwnd + cwnd / 2;\n", "\t\t;\n"),
@@ -234,5 +242,6 @@ NOTICED_BY = {
     "sack.c": ("rfc2018", "records"), "save.c": ("rfc8985_timer", "rfc2018", "records", "rfc5927"),
     "send.c": ("rfc8985_timer", "rfc8985", "rfc9293_window", "rfc6298"), "span.c": ("tcp_test_span", "rfc2018", "rfc6298"),
     "time.c": ("rfc6298", "rfc8985", "rfc8985_timer"), "tlp.c": ("rfc8985",), "undo.c": ("rfc4015",),
+    "net/address.c": ("test_net_net",), "net/refuse.c": ("test_net_refuse",),
     "net/neighbour.c": ("test_net_doubt", "test_net_neighbour"),
 }

@@ -24,6 +24,7 @@
 	x(lane_messages_lost, messages, "news for other lanes that had no room")                   \
 	x(lane_drop_handover_full, packets, "dropped: the ring to the flow's lane was full")       \
 	x(lane_drop_not_ours, packets, "dropped: TCP to an address that is not ours")              \
+	x(lane_drop_broadcast_source, packets, "dropped: from a broadcast address of our own link") \
 	x(lane_drop_tx_full, packets, "dropped: too many frames waiting for a port")               \
 	x(lane_drop_tx_stalled, packets, "dropped: the port took nothing for too long")       \
 	x(lane_except_to_kernel, packets, "not ours, given to the kernel by an exception path")    \

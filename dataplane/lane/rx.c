@@ -55,6 +55,11 @@ take_packet(struct lane *lane, struct buf *frame, const struct wire_packet *pack
 	struct lane_burst *burst = &lane->burst;
 	const struct tcp_seg *seg = &burst->seg[burst->n];
 
+	if (packet->kind != WIRE_ARP && net_is_broadcast(lane->net, frame->path, &packet->src)) {
+		lane->count->lane_drop_broadcast_source++;
+		buf_give(frame);
+		return;
+	}
 	switch ((enum wire_kind)packet->kind) {
 	case WIRE_TCP:
 		if (!net_is_ours(lane->net, frame->path, &seg->dst)) {

@@ -14,6 +14,7 @@
 #include "base/ensure.h"
 #include "base/hash.h"
 #include "net/private.h"
+#include "wire/get.h"
 #include "wire/ip.h"
 
 enum {
@@ -83,6 +84,25 @@ net_is_ours(const struct net *net, uint16_t path, const struct ip_addr *dst)
 }
 
 bool
+net_is_broadcast(const struct net *net, uint16_t path, const struct ip_addr *ip)
+{
+	const struct addresses *own = &net->own;
+	uint32_t v4 = get32(ip->b + 12), host = v4 & own->host_mask;
+
+	if (own->host_mask == 0 || (host != 0 && host != own->host_mask) || !ip_is_v4(ip))
+		return false;
+	for (uint32_t i = 0; i < own->subnet_n; i++) {
+		const struct subnet *s = &own->subnet[i];
+
+		host = v4 & s->host_mask;
+		if (s->path == path && (v4 & ~s->host_mask) == s->net &&
+		    (host == 0 || host == s->host_mask))
+			return true;
+	}
+	return false;
+}
+
+bool
 address_is_lost(const struct net *net, const struct buf *packet)
 {
 	struct ip_addr src, dst;
@@ -139,6 +159,27 @@ known_or_fresh(const struct net *net, struct addresses *before, const struct net
 	return a;
 }
 
+/* The subnet of an address that is configured. RFC 3021: two addresses are two hosts. */
+static void
+note_subnet(struct addresses *own, const struct net_address *given)
+{
+	uint32_t host_mask = given->prefix_n < 31 ? UINT32_MAX >> given->prefix_n : 0;
+	uint32_t net = get32(given->ip.b + 12) & ~host_mask;
+
+	if (!ip_is_v4(&given->ip) || host_mask == 0)
+		return;
+	for (uint32_t i = 0; i < own->subnet_n; i++) {
+		const struct subnet *s = &own->subnet[i];
+
+		if (s->path == given->path && s->net == net && s->host_mask == host_mask)
+			return;
+	}
+	ensure(own->subnet_n < NET_ADDRESSES_MAX);
+	own->subnet[own->subnet_n++] = (struct subnet){ net, host_mask, given->path };
+	if (own->host_mask == 0 || host_mask < own->host_mask)
+		own->host_mask = host_mask;
+}
+
 static void
 insert(struct net *net, const struct address *a)
 {
@@ -190,6 +231,8 @@ address_configure(struct net *net, const struct net_address *given, uint32_t n, 
 	net->own.n = 0;
 	net->own.lost_n = 0;
 	net->own.tell_next = 0;
+	net->own.subnet_n = 0;
+	net->own.host_mask = 0;
 	memset(net->own.slot, 0, sizeof(net->own.slot));
 	for (uint32_t i = 0; i < n; i++) {
 		struct address a;
@@ -200,6 +243,7 @@ address_configure(struct net *net, const struct net_address *given, uint32_t n, 
 		}
 		a = known_or_fresh(net, &before, &given[i], now);
 		insert(net, &a);
+		note_subnet(&net->own, &given[i]);
 	}
 	for (uint16_t path = 0; path < net->path_n; path++) {
 		const struct net_address added = {

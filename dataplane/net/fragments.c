@@ -57,7 +57,8 @@ static bool
 is_from_another(const struct net *net, uint16_t path, const struct fragment *f)
 {
 	return !f->is_on_link && ip_is_v4(&f->src) != f->is_v6 && ip_can_send(&f->src) &&
-	       net_is_ours(net, path, &f->dst) && !net_is_ours(net, path, &f->src);
+	       net_is_ours(net, path, &f->dst) && !net_is_ours(net, path, &f->src) &&
+	       !net_is_broadcast(net, path, &f->src);
 }
 
 struct buf *

@@ -228,6 +228,13 @@ uint64_t net_deadline(const struct net *net);
 bool net_is_ours(const struct net *net, uint16_t path, const struct ip_addr *dst);
 
 /*
+ * Whether the host number of an IPv4 address is all ones or zeros in a subnet of this path's link: a
+ * directed broadcast, or no host at all (RFC 1122, 3.2.1.3; not with 31 or 32 bits: RFC 3021). Such
+ * a source is answered by nobody. For every packet; most are told by a few bits.
+ */
+bool net_is_broadcast(const struct net *net, uint16_t path, const struct ip_addr *ip);
+
+/*
  * The way to a destination from any path, or from one (path not NET_PATH_ANY): where it leaves,
  * and our address there that suits best (RFC 6724: same scope, longest common prefix). False when
  * there is no route, or no address of the family.

@@ -48,13 +48,22 @@ struct address {
 	uint64_t defended_ns; /* when it was last announced in defence; 0: never */
 };
 
+/* An IPv4 link of ours with broadcasts; host order. */
+struct subnet {
+	uint32_t net, host_mask;
+	uint16_t path;
+};
+
 /* In the order configured; found by (path, address) with open addressing. */
 struct addresses {
 	struct address at[ADDRESSES_MAX];
 	uint32_t n;
 	uint32_t lost_n;	  /* of these DUPLICATE */
 	uint32_t tell_next;	  /* the next that other lanes are told of */
+	uint32_t subnet_n;	  /* of the addresses, each once */
+	uint32_t host_mask;	  /* the least of theirs; 0: there is none */
 	uint16_t slot[OWN_SLOTS]; /* index plus 1; 0: empty */
+	struct subnet subnet[NET_ADDRESSES_MAX];
 };
 
 struct route {

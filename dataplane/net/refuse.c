@@ -56,7 +56,8 @@ refuse_tell(struct net *net, const struct buf *frame, const struct refusal *refu
 	    struct net_out *out)
 {
 	if (!net_is_ours(net, frame->path, &refusal->dst) ||
-	    net_is_ours(net, frame->path, &refusal->src))
+	    net_is_ours(net, frame->path, &refusal->src) ||
+	    net_is_broadcast(net, frame->path, &refusal->src))
 		return;
 	if (allowance_take(&net->errors, ERRORS_PER_S, now))
 		tell(net, frame, refusal, now, out);

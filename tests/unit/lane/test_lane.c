@@ -290,6 +290,40 @@ rows_n(uint32_t incarnation)
 
 /* Ten thousand rows at once, in nobody's cache, would be a turn of a third of a millisecond. */
 static void
+send_from(uint8_t host, uint8_t flags)
+{
+	const struct tcp_seg seg = { .src = ip_from_v4((const uint8_t[]){ 10, 0, 0, host }),
+				     .dst = ip_from_v4((const uint8_t[]){ 10, 0, 0, 1 }),
+				     .src_port = 4000,
+				     .dst_port = 80,
+				     .flags = flags };
+	struct buf *b = buf_take(town.wire);
+
+	seg_emit_packet(&seg, &(struct seg_how){ 0 }, b);
+	town_send(&town, b, ETH_TYPE_IP4);
+}
+
+/* RFC 1122, 3.2.1.3; RFC 9293, MUST-63: nobody answers a whole link. */
+static void
+segments_from_a_broadcast_address_are_dropped(void **state)
+{
+	(void)state;
+	town_open(&town, &(struct town_conf){ .lane_n = 1, .queue_n = 1, .bufs_n = 8192 });
+	town_run(&town, 10);
+	send_from(255, TCP_SYN);
+	send_from(255, TCP_ACK);
+	send_from(0, TCP_SYN);
+	town_run(&town, 10);
+	assert_int_equal(TOWN_SUM(&town, lane_drop_broadcast_source), 3);
+	assert_int_equal(TOWN_SUM(&town, tcp_rx_segments), 0);
+	send_from(254, TCP_ACK);
+	town_run(&town, 10);
+	assert_int_equal(TOWN_SUM(&town, tcp_rx_segments), 1);
+	assert_int_equal(TOWN_SUM(&town, lane_drop_broadcast_source), 3);
+	town_close(&town);
+}
+
+static void
 rules_of_a_new_view_get_their_rows_over_many_turns(void **state)
 {
 	enum {
@@ -411,6 +445,7 @@ main(void)
 		cmocka_unit_test(a_silent_peer_is_looked_for_on_the_link),
 		cmocka_unit_test(what_control_asks_is_answered),
 		cmocka_unit_test(an_ask_to_kill_is_for_this_life_alone),
+		cmocka_unit_test(segments_from_a_broadcast_address_are_dropped),
 		cmocka_unit_test(rules_of_a_new_view_get_their_rows_over_many_turns),
 	};
 

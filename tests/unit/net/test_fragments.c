@@ -257,6 +257,7 @@ what_is_not_for_us_or_from_nobody_is_refused(void **state)
 	offer_more(&l, (struct piece){ .dst = "10.0.0.2", .n = 104, .more = true });
 	offer_more(&l, (struct piece){ .src = "127.0.0.1", .n = 104, .more = true });
 	offer_more(&l, (struct piece){ .src = US4, .n = 104, .more = true });
+	offer_more(&l, (struct piece){ .src = "10.0.0.255", .n = 104, .more = true });
 	offer_more(&l, (struct piece){ .dst = "224.0.0.1", .n = 104, .more = true });
 	offer_more(&l, (struct piece){ .is_broadcast = true, .n = 104, .more = true });
 	offer_more(&l, (struct piece){ .is_v6 = true, .src = "::", .n = 104, .more = true });
@@ -264,7 +265,7 @@ what_is_not_for_us_or_from_nobody_is_refused(void **state)
 	b = frame_of(&l, &(struct piece){ .is_v6 = true, .n = 104, .more = true });
 	memcpy(buf_data(b) + ETH_HEADER + 8, mapped.b, 16);
 	assert_null(offer_frame(&l, b, true));
-	assert_int_equal(l.count.net_frag_drop_address, 7);
+	assert_int_equal(l.count.net_frag_drop_address, 8);
 	assert_int_equal(l.out.frame_n, 0);
 	close_empty(&l);
 }

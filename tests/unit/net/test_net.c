@@ -232,6 +232,47 @@ ways_and_source_addresses_are_found(void **state)
 	link_close(&l);
 }
 
+/* RFC 1122, 3.2.1.3: host numbers of ones or zeros, as each subnet of the path has it. */
+static void
+broadcasts_of_our_subnets_are_known(void **state)
+{
+	static const struct {
+		const char *ip;
+		uint16_t path;
+		bool is_broadcast;
+	} row[] = {
+		{ "10.0.0.255", 0, true },  { "10.0.0.0", 0, true },
+		{ "10.0.0.9", 0, false },   { "10.0.1.255", 0, false },
+		{ "10.0.0.255", 1, false }, { "10.1.255.255", 1, true },
+		{ "10.1.0.0", 1, true },    { "10.1.0.255", 1, false },
+		{ "10.1.255.0", 1, false }, { "10.2.0.63", 0, true },
+		{ "10.2.0.32", 0, true },   { "10.2.0.31", 0, false },
+		{ "10.3.0.1", 0, false },   { "10.3.0.2", 0, false },
+		{ "10.3.0.255", 0, false }, { "2001:db8::ff", 0, false },
+		{ "2001:db8::", 0, false },
+	};
+	const struct net_address address[] = {
+		{ addr("10.0.0.1"), 24, 0 },	{ addr("10.0.0.2"), 24, 0 },
+		{ addr("10.1.0.1"), 16, 1 },	{ addr("10.2.0.33"), 27, 0 },
+		{ addr("10.3.0.0"), 31, 0 },	{ addr("10.3.0.255"), 32, 0 },
+		{ addr("2001:db8::1"), 64, 0 },
+	};
+	struct ip_addr ip = addr("10.0.0.255");
+	struct link l;
+
+	(void)state;
+	link_open_with(&l, false, 0);
+	net_configure(l.net, address, 7, NULL, 0, l.now);
+	for (uint32_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct ip_addr a = addr(row[i].ip);
+
+		assert_int_equal(net_is_broadcast(l.net, row[i].path, &a), row[i].is_broadcast);
+	}
+	net_configure(l.net, &address[4], 3, NULL, 0, l.now); /* none of which has any */
+	assert_false(net_is_broadcast(l.net, 0, &ip));
+	link_close(&l);
+}
+
 static void
 live_changes_keep_what_stays_and_forget_what_goes(void **state)
 {
@@ -306,6 +347,7 @@ main(void)
 		cmocka_unit_test(floods_of_echo_requests_are_limited),
 		cmocka_unit_test(the_longest_prefix_of_the_path_and_family_wins),
 		cmocka_unit_test(ways_and_source_addresses_are_found),
+		cmocka_unit_test(broadcasts_of_our_subnets_are_known),
 		cmocka_unit_test(live_changes_keep_what_stays_and_forget_what_goes),
 		cmocka_unit_test(invalid_configuration_is_left_out_and_counted),
 	};

@@ -76,6 +76,8 @@ nobody_hears_of_what_was_not_for_us_alone(void **state)
 	link_open(&l);
 	refuse(&l, "10.0.0.9", "10.0.0.2", 17);
 	refuse(&l, "10.0.0.9", "224.0.0.1", 17);
+	refuse(&l, "10.0.0.255", "10.0.0.1", 17);
+	refuse(&l, "10.0.0.0", "10.0.0.1", 17);
 	refuse(&l, "0.0.0.0", "10.0.0.1", 17);
 	refuse(&l, "2001:db8::9", "ff02::1", 17);
 	refuse(&l, "2001:db8::9", "2001:db8::2", 17);
