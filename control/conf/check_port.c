@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "abi/image.h"
+#include "abi/port_mtu.h"
 #include "conf/value.h"
 
 enum {
@@ -462,12 +463,49 @@ check_routes(const struct conf_port *port, struct conf_errs *errs)
 	}
 }
 
+bool
+device_kind(const struct conf_device *device, enum img_device *ret_kind)
+{
+	const struct {
+		const struct conf_str *value;
+		enum img_device kind;
+	} each[] = {
+		{ &device->packet, IMG_DEVICE_PACKET }, { &device->xdp, IMG_DEVICE_XDP },
+		{ &device->tap, IMG_DEVICE_TAP },	{ &device->pci, IMG_DEVICE_PCI },
+		{ &device->memif, IMG_DEVICE_MEMIF },	{ &device->vhost, IMG_DEVICE_VHOST },
+		{ &device->virtio, IMG_DEVICE_VIRTIO },
+	};
+
+	for (size_t i = 0; i < sizeof(each) / sizeof(each[0]); i++) {
+		if (each[i].value->s == NULL)
+			continue;
+		*ret_kind = each[i].kind;
+		return true;
+	}
+	return false;
+}
+
+static void
+check_mtu(const struct conf_port *port, struct conf_errs *errs)
+{
+	enum img_device kind;
+
+	if (port->mtu.at == NULL || !device_kind(&port->device, &kind) ||
+	    port->mtu.v <= port_mtu_max(kind))
+		return;
+	conf_err_add(errs, port->mtu.at->at,
+		     "an MTU of %llu does not fit in the buffers of a port of this kind; write up "
+		     "to mtu: %u",
+		     (unsigned long long)port->mtu.v, port_mtu_max(kind));
+}
+
 static void
 check_port(const struct conf *conf, const struct conf_port *port, struct conf_errs *errs)
 {
 	char text[VALUE_IP_TEXT];
 
 	check_device(port, errs);
+	check_mtu(port, errs);
 	for (const struct conf_port *earlier = conf->machine.ports.item; earlier < port;
 	     earlier++) {
 		if (name_is_same(&earlier->name, &port->name))

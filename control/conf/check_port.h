@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "abi/image.h"
 #include "conf/errs.h"
 #include "conf/model.h"
 
@@ -24,6 +25,9 @@ enum {
 
 /* The kernel's interface that shares the port, in ret_name; NULL: there is none. */
 const char *exception_name(const struct conf_port *port, char ret_name[EXCEPTION_NAME]);
+
+/* What a device says it is, the first of them; false: nothing. */
+bool device_kind(const struct conf_device *device, enum img_device *ret_kind);
 
 /* False when an address was refused or left out: what then seems missing may have been meant. */
 bool are_addresses_known(const struct conf *conf);

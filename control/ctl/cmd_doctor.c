@@ -63,7 +63,9 @@ findings_json(const struct doctor *doctor)
 static int
 look(const struct ctl *ctl, const char *root, const char *config)
 {
-	struct doctor doctor = { .root = root, .run = ctl->run };
+	struct doctor doctor = { .root = root,
+				 .run = ctl->run,
+				 .ask_nic = root[0] == '\0' ? doctor_nic : NULL };
 	struct conf_errs errs = { 0 };
 	struct conf *conf = config != NULL ? conf_open(config, &errs) : NULL;
 	enum doctor_severity worst;

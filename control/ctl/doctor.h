@@ -33,11 +33,24 @@ struct doctor_finding {
 	const char *what; /* "cpu", "port outside" */
 	enum doctor_severity severity;
 	const char *text; /* what is so */
-	const char *cure; /* NULL: nothing to do */
+	const char *cure; /* NULL only where all is well */
 };
+
+/* What only the kernel itself tells of an interface. */
+struct doctor_nic {
+	char driver[32];
+	uint32_t queues; /* of its receiving side */
+	bool tx_checksum, tso, gso, gro, lro, rxvlan;
+	uint32_t xdp_id; /* of the XDP program on it; 0: none */
+	char xdp_name[16];
+};
+
+/* False: it cannot be asked. */
+typedef bool doctor_nic_ask(const char *iface, struct doctor_nic *ret_nic);
 
 struct doctor {
 	const char *root;	 /* "" is this machine */
+	doctor_nic_ask *ask_nic; /* NULL: nobody to ask, as below another root */
 	const char *run;	 /* the run directory */
 	const struct conf *conf; /* NULL: none to check against */
 	struct arena arena;	 /* of the texts */
@@ -61,6 +74,15 @@ void doctor_memory(struct doctor *doctor);    /* hugepages, their kin, run direc
 void doctor_ports(struct doctor *doctor);     /* kernel, IOMMU, interfaces of the configuration */
 void doctor_excepts(struct doctor *doctor);   /* what ports share with the kernel */
 
+/* An interface of the kernel's that a packet or xdp port takes. */
+void doctor_iface(struct doctor *doctor, const char *what, const struct conf_port *port);
+
+/* The port's addresses that the kernel has on an interface of its own. */
+void doctor_twins(struct doctor *doctor, const char *what, const struct conf_port *port);
+
+/* Asks this machine's kernel; a doctor_nic_ask. */
+bool doctor_nic(const char *iface, struct doctor_nic *ret_nic);
+
 /* ---- what the parts share (doctor.c) ---- */
 
 void doctor_add(struct doctor *doctor, const char *what, enum doctor_severity severity,
@@ -77,6 +99,17 @@ bool doctor_has_word(const char *text, const char *key, const char *word);
 
 /* The number behind `key` at the front of a line; false: no such line or no number. */
 bool doctor_number(const char *text, const char *key, uint64_t *ret_v);
+
+/* The last part of a link in a folder of /sys; NULL: no link. */
+const char *doctor_link(struct doctor *doctor, const char *folder, const char *link);
+
+/* A number that an interface has in a file of /sys/class/net; false: it does not. */
+bool doctor_iface_number(struct doctor *doctor, const char *iface, const char *file, int base,
+			 unsigned long *ret_v);
+
+/* The processors that lanes poll on. */
+struct doctor_cpus;
+void doctor_polling(struct doctor *doctor, struct doctor_cpus *ret_cpus);
 
 /* "0-3,8" into one bit a processor; what is no such list has none. */
 struct doctor_cpus {

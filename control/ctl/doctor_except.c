@@ -142,16 +142,16 @@ is_the_kernels(struct doctor *doctor, const struct ip_addr *ip)
 }
 
 /* An address that both have is answered for by both. */
-static void
-twins_look(struct doctor *doctor, const struct share *share)
+void
+doctor_twins(struct doctor *doctor, const char *what, const struct conf_port *port)
 {
 	char text[VALUE_IP_TEXT];
 
-	for (CONF_EACH(struct conf_prefix, address, &share->port->addresses)) {
+	for (CONF_EACH(struct conf_prefix, address, &port->addresses)) {
 		if (!is_the_kernels(doctor, &address->ip))
 			continue;
 		value_ip_text(&address->ip, text);
-		doctor_add(doctor, share->what, DOCTOR_BAD,
+		doctor_add(doctor, what, DOCTOR_BAD,
 			   arena_format(&doctor->arena,
 					"%s is the port's, and the kernel has it too: what the "
 					"kernel says from it is answered to the port",
@@ -188,7 +188,7 @@ address_look(struct doctor *doctor, const struct share *share, bool is_there)
 				     "data plane runs, nobody reaches it by ssh through the port",
 				     share->name),
 			cure);
-	twins_look(doctor, share);
+	doctor_twins(doctor, share->what, share->port);
 }
 
 /* ---- the interface ---- */

@@ -92,12 +92,12 @@ run_look(struct doctor *doctor)
 		doctor_add(
 			doctor, "run", DOCTOR_WARN,
 			arena_format(&doctor->arena, "what %s lies on is not known", doctor->run),
-			NULL);
+			"mount /proc here; the run directory wants a tmpfs");
 	else if (strcmp(type, "tmpfs") != 0 && strcmp(type, "ramfs") != 0)
 		doctor_add(doctor, "run", DOCTOR_WARN,
 			   arena_format(&doctor->arena, "%s lies on %s: writing back stalls lanes",
 					doctor->run, type),
-			   "put it on a tmpfs, as /run is");
+			   "put it on a tmpfs, where /run is one, or: mount -t tmpfs tmpfs DIR");
 	else
 		doctor_add(doctor, "run", DOCTOR_OK,
 			   arena_format(&doctor->arena, "%s lies on %s", doctor->run, type), NULL);
@@ -135,20 +135,21 @@ users_look(struct doctor *doctor)
 {
 	static const char *const name[] = { "penstock-control", "penstock-dataplane" };
 	const char *users = doctor_file(doctor, "/etc/passwd");
-	const char *missing = NULL;
+	const char *missing = "";
 
 	for (size_t i = 0; i < sizeof(name) / sizeof(name[0]); i++) {
 		const char *line = arena_format(&doctor->arena, "\n%s:", name[i]);
 
 		if (users == NULL || (strncmp(users, line + 1, strlen(line + 1)) != 0 &&
 				      strstr(users, line) == NULL))
-			missing = name[i];
+			missing = arena_format(&doctor->arena, "%s%s%s", missing,
+					       missing[0] != '\0' ? " and " : "", name[i]);
 	}
-	if (missing == NULL)
+	if (missing[0] == '\0')
 		doctor_add(doctor, "users", DOCTOR_OK, "those of both units exist", NULL);
 	else
 		doctor_add(doctor, "users", DOCTOR_WARN,
-			   arena_format(&doctor->arena, "no user %s, whom its unit wants", missing),
+			   arena_format(&doctor->arena, "no user %s, whom the units want", missing),
 			   "install drivers-conf/penstock.sysusers, then systemd-sysusers");
 }
 

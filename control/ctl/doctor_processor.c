@@ -46,7 +46,8 @@ clock_look(struct doctor *doctor)
 	const char *name = doctor_line(doctor, path);
 
 	if (name == NULL)
-		doctor_add(doctor, "clock", DOCTOR_WARN, "the clock source is not known", NULL);
+		doctor_add(doctor, "clock", DOCTOR_WARN, "the clock source is not known",
+			   arena_format(&doctor->arena, "mount /sys here, and look at %s", path));
 	else if (strcmp(name, "tsc") == 0 || strcmp(name, "kvm-clock") == 0 ||
 		 strncmp(name, "hyperv_clocksource_tsc", 22) == 0)
 		doctor_add(doctor, "clock", DOCTOR_OK,
@@ -128,7 +129,8 @@ interrupts_look(struct doctor *doctor, const struct doctor_cpus *polling)
 	uint32_t n = 0, here = 0;
 
 	if (dir == NULL) {
-		doctor_add(doctor, "interrupts", DOCTOR_WARN, "/proc/irq cannot be read", NULL);
+		doctor_add(doctor, "interrupts", DOCTOR_WARN, "/proc/irq cannot be read",
+			   "mount /proc here, or look where the kernel shows it");
 		return;
 	}
 	while ((entry = readdir(dir)) != NULL) {
@@ -164,7 +166,7 @@ cores_look(struct doctor *doctor, const struct doctor_cpus *online,
 
 	if (doctor_cpus_n(online) == 0)
 		doctor_add(doctor, "cores", DOCTOR_WARN, "the processors online are not known",
-			   NULL);
+			   "mount /sys here, and name machine.cores");
 	else if (doctor_cpus_n(&gone) > 0)
 		doctor_add(doctor, "cores", DOCTOR_BAD,
 			   arena_format(&doctor->arena, "not here: %s of machine.cores",
@@ -211,13 +213,28 @@ numa_look(struct doctor *doctor, const struct doctor_cpus *polling)
 		doctor_add(doctor, "numa", DOCTOR_OK, "cores that poll lie on one node", NULL);
 }
 
+static void
+online_find(struct doctor *doctor, struct doctor_cpus *ret_cpus)
+{
+	doctor_cpus_parse(doctor_line(doctor, "/sys/devices/system/cpu/online"), ret_cpus);
+}
+
+void
+doctor_polling(struct doctor *doctor, struct doctor_cpus *ret_cpus)
+{
+	struct doctor_cpus online;
+
+	online_find(doctor, &online);
+	polling_find(doctor, &online, ret_cpus);
+}
+
 void
 doctor_processor(struct doctor *doctor)
 {
 	struct doctor_cpus online, polling;
 
-	doctor_cpus_parse(doctor_line(doctor, "/sys/devices/system/cpu/online"), &online);
-	polling_find(doctor, &online, &polling);
+	online_find(doctor, &online);
+	doctor_polling(doctor, &polling);
 	flags_look(doctor);
 	clock_look(doctor);
 	cores_look(doctor, &online, &polling);

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "abi/port_mtu.h"
 #include "base/hash.h"
 #include "port/own.h"
 #include "port/pci.h"
@@ -26,11 +27,13 @@ enum {
 	MEMIF_RING_MAX = 16384,
 	VIRTIO_RING = 1024,
 	VIRTIO_RING_MAX = 32768,
-	TAP_MTU = 9216,
-	PCI_MTU = 9216,
 	PCI_RING = 1024,
 	PCI_RING_MAX = 4096,
 };
+
+_Static_assert(PORT_MTU_PACKET == PACKET_FRAME - PACKET_FRAME_HEADER - LINK_HEADER, "fits a slot");
+_Static_assert((int)PORT_MTU_XDP == (int)BUF_ROOM - XDP_HEADROOM - LINK_HEADER, "fits a buffer");
+_Static_assert((int)PORT_MTU_BUF == (int)BUF_ROOM - LINK_HEADER, "fits a buffer");
 
 static uint16_t
 power_of_two(uint32_t want, uint32_t usual, uint32_t max)
@@ -104,7 +107,7 @@ check_interface(const struct port_conf *conf, uint16_t mtu, char *why)
 static bool
 devargs_packet(const struct port_conf *conf, struct port_devargs *d, char *why)
 {
-	uint16_t most = PACKET_FRAME - PACKET_FRAME_HEADER - LINK_HEADER;
+	uint16_t most = PORT_MTU_PACKET;
 	uint16_t mtu = interface_mtu(conf->device);
 
 	if (!check_interface(conf, mtu, why) || !check_mtu(conf, mtu < most ? mtu : most, why))
@@ -126,7 +129,7 @@ devargs_packet(const struct port_conf *conf, struct port_devargs *d, char *why)
 static bool
 devargs_xdp(const struct port_conf *conf, struct port *port, char *why)
 {
-	uint16_t most = BUF_ROOM - XDP_HEADROOM - LINK_HEADER;
+	uint16_t most = PORT_MTU_XDP;
 	uint16_t mtu = interface_mtu(conf->device), queues = xdp_queues(conf->device);
 	struct port_devargs *d = &port->devargs;
 
@@ -183,12 +186,12 @@ devargs_tap(const struct port_conf *conf, struct port *port, char *why)
 				.leaves_cuts = (conf->off & IMG_PORT_NO_LRO) == 0,
 				.pool = conf->pool };
 
-	if (!check_mtu(conf, TAP_MTU, why) || !tap_open(&port->tap, &tap, why))
+	if (!check_mtu(conf, PORT_MTU_JUMBO, why) || !tap_open(&port->tap, &tap, why))
 		return false;
 	port->is_tap = true;
-	port->devargs.mtu = conf->mtu != 0	      ? conf->mtu
-			    : port->tap.mtu < TAP_MTU ? port->tap.mtu
-						      : TAP_MTU;
+	port->devargs.mtu = conf->mtu != 0		     ? conf->mtu
+			    : port->tap.mtu < PORT_MTU_JUMBO ? port->tap.mtu
+							     : PORT_MTU_JUMBO;
 	port->devargs.queues = port->tap.queue_n;
 	port->devargs.ring_n = port->tap.piece_n;
 	return true;
@@ -201,7 +204,7 @@ devargs_memif(const struct port_conf *conf, struct port_devargs *d, char *why)
 	uint32_t log2_ring = 0;
 	uint8_t mac[6];
 
-	if (!check_mtu(conf, BUF_ROOM - LINK_HEADER, why))
+	if (!check_mtu(conf, PORT_MTU_BUF, why))
 		return false;
 	mac_of(conf, mac);
 	d->mtu = conf->mtu != 0 ? conf->mtu : MTU_USUAL;
@@ -222,7 +225,7 @@ devargs_memif(const struct port_conf *conf, struct port_devargs *d, char *why)
 static bool
 devargs_vhost(const struct port_conf *conf, struct port_devargs *d, char *why)
 {
-	if (!check_mtu(conf, BUF_ROOM - LINK_HEADER, why))
+	if (!check_mtu(conf, PORT_MTU_BUF, why))
 		return false;
 	d->mtu = conf->mtu != 0 ? conf->mtu : MTU_USUAL;
 	d->queues = queues_of(conf, 1);
@@ -239,7 +242,7 @@ devargs_virtio(const struct port_conf *conf, struct port_devargs *d, char *why)
 {
 	uint8_t mac[6];
 
-	if (!check_mtu(conf, BUF_ROOM - LINK_HEADER, why))
+	if (!check_mtu(conf, PORT_MTU_BUF, why))
 		return false;
 	if (access(conf->device, F_OK) != 0) {
 		snprintf(why, PORT_WHY,
@@ -270,7 +273,7 @@ devargs_vdev(const struct port_conf *conf, struct port_devargs *d, char *why)
 			 conf->device);
 		return false;
 	}
-	if (!check_mtu(conf, BUF_ROOM - LINK_HEADER, why))
+	if (!check_mtu(conf, PORT_MTU_BUF, why))
 		return false;
 	memcpy(d->name, conf->device, n);
 	d->name[n] = '\0';
@@ -296,7 +299,7 @@ devargs_pci(const struct port_conf *conf, struct port *port, char *why)
 	struct port_devargs *d = &port->devargs;
 	struct rte_eth_dev_info info;
 
-	if (!check_mtu(conf, PCI_MTU, why) || !pci_find(conf, &port->id, why))
+	if (!check_mtu(conf, PORT_MTU_JUMBO, why) || !pci_find(conf, &port->id, why))
 		return false;
 	if (rte_eth_dev_info_get(port->id, &info) != 0) {
 		snprintf(why, PORT_WHY, "port %s: %s does not tell what it is", conf->name,
