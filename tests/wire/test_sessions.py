@@ -2,6 +2,7 @@
 import re
 import socket
 import struct
+import time
 
 from lab import OUT4, expect, marked, until
 
@@ -108,3 +109,49 @@ def test_killed_sessions_are_reset_on_both_sides_and_the_log_says_who_did_it(lab
         expect(lab.ctl("sessions", *words, check=False).returncode == 2, f"{words}: usage")
     for words in (["--phase", "none"], ["kill", "--phase", "none", "--yes"], ["kill", "9-9"]):
         expect(lab.ctl("sessions", *words, check=False).returncode == 1, f"{words} is refused")
+
+
+LEG = {"local", "remote", "tcp", "congestion", "recovering", "timed_out", "reordered", "mss", "cwnd",
+       "ssthresh", "send_window", "receive_window", "in_flight", "queued", "unread", "srtt_us",
+       "rttvar_us", "rto_us", "rtt_least_us", "bytes_in", "bytes_out", "retransmits",
+       "zero_window_ms"}
+UNTOUCHED = (1 << 31) - 1  # a threshold that no loss has brought down
+
+
+def test_a_client_that_reads_nothing_is_seen_by_its_shut_window(lab):
+    lab.odd_origin("a")
+    lab.start(lab.config())
+    with lab.connect() as slow:
+        begun = time.monotonic()
+        slow.sendall(b"GET /chunked?n=1000000000 HTTP/1.1\r\nHost: mail\r\n\r\n")
+        until("its window is shut for a second", lambda: [
+            s for s in found(lab, "--url", "/chunked") if
+            s["client_leg"]["zero_window_ms"] > 1000], 20)
+        [first] = found(lab, "--url", "/chunked")
+        client, server = first["client_leg"], first["server_leg"]
+        for leg in (client, server):
+            expect(set(leg) == LEG, f"each is shown: {set(leg) ^ LEG}")
+            expect(0 < leg["rtt_least_us"] <= leg["srtt_us"] < leg["rto_us"], f"its times: {leg}")
+            expect(200000 <= leg["rto_us"] <= 60000000 and 0 < leg["rttvar_us"] < leg["rto_us"],
+                   f"its times: {leg}")
+            expect(2 * leg["mss"] <= leg["ssthresh"] <= UNTOUCHED and leg["cwnd"] >= leg["mss"] and
+                   not leg["reordered"], f"its windows: {leg}")
+        expect(server["retransmits"] == 0 and server["ssthresh"] == UNTOUCHED and
+               server["cwnd"] >= 10 * server["mss"] and not server["recovering"] and
+               not server["timed_out"], f"nothing was lost on the way to the server: {server}")
+        expect(client["retransmits"] < 100, f"a shut window is no loss: {client}")
+        expect(client["bytes_out"] > 10 * client["mss"] and client["queued"] > 0 and
+               client["in_flight"] == 0 and client["send_window"] < client["mss"],
+               f"it waits for the client: {client}")
+        expect(server["zero_window_ms"] == 0 and server["bytes_in"] >= client["bytes_out"],
+               f"the server does not make us wait: {server}")
+        until("the time grows", lambda: [  # with each of the lane's looks at TCP: each probe, say
+            s for s in found(lab, "--url", "/chunked") if
+            s["client_leg"]["zero_window_ms"] > client["zero_window_ms"] + 500], 10)
+        [later] = found(lab, "--url", "/chunked")
+        expect(later["client_leg"]["zero_window_ms"] <= (time.monotonic() - begun) * 1000,
+               f"no longer than it is there: {later['client_leg']}")
+        told = lab.ctl("sessions", "show", first["id"]).stdout
+        [shut] = [x.split()[-2:] for x in told.splitlines() if "window shut, ms" in x]
+        expect(int(shut[0]) > 1000 and shut[1] == "0", told)
+    until("it is gone", lambda: not found(lab, "--url", "/chunked"), 10)
