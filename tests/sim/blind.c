@@ -39,6 +39,7 @@ struct what {
 	uint8_t state, end, island_n;
 	struct seq rcv_nxt, rcv_adv, snd_una, snd_nxt;
 	uint32_t snd_wnd, ts_recent, readable;
+	uint32_t cwnd_bytes, ssthresh_bytes, dup_n, srtt_us, rttvar_us, rto_us;
 	uint64_t bytes_in, bytes_out;
 };
 
@@ -58,6 +59,12 @@ what_of(const struct tcp_conn *conn)
 	ret.snd_wnd = conn->snd_wnd;
 	ret.ts_recent = conn->ts_recent;
 	ret.readable = conn->rcvq.bytes;
+	ret.cwnd_bytes = conn->cc.cwnd_bytes;
+	ret.ssthresh_bytes = conn->cc.ssthresh_bytes;
+	ret.dup_n = conn->dup_n;
+	ret.srtt_us = conn->rtt.srtt_us;
+	ret.rttvar_us = conn->rtt.rttvar_us;
+	ret.rto_us = conn->rtt.rto_us;
 	ret.bytes_in = conn->bytes_in;
 	ret.bytes_out = conn->bytes_out;
 	return ret;
@@ -312,6 +319,7 @@ blind_guess(struct world *w)
 	uint32_t n = h->tcp->conns.fresh, i = n > 0 ? prng_below(&w->prng, n) : 0;
 	const struct tcp_conn *conn;
 	struct what before, after;
+	uint16_t mss;
 
 	if (n == 0 || !pool_is_taken(&h->tcp->conns, i))
 		return;
@@ -319,7 +327,10 @@ blind_guess(struct world *w)
 	if (conn->state == TCP_STATE_CLOSED)
 		return;
 	before = what_of(conn);
+	mss = conn->mss;
 	w->result.guesses += guess(w, h, conn);
 	after = what_of(conn);
+	if (conn->mss < mss) /* GUESS_ICMP: what is under way goes again, in smaller segments */
+		before.dup_n = after.dup_n;
 	WORLD_ENSURE(w, memcmp(&before, &after, sizeof(before)) == 0);
 }
