@@ -24,6 +24,12 @@ enum {
 	CONNS_MAX = 6,
 	DIALLED_PORT = 50000, /* and upwards: our own */
 	POOL_BUFS = 400,
+	LISTENED_PORT = 80,
+	DAMAGES_MAX = 8,
+	RECORDS = 600, /* of a saved connection: its first bytes, which are no text; in them */
+	CONN_AT = 40,  /* its fields, of which tcp_restore has to believe most */
+	CONN_END = CONN_AT + 352,
+	RARE_OPS = 238, /* and upwards */
 };
 
 /* What a peer knows of one tuple. */
@@ -45,7 +51,7 @@ struct fuzz {
 	uint32_t id_n;
 	struct ip_addr engine, peer;
 	uint64_t now;
-	bool is_dry, has_ecn;
+	bool is_dry, has_ecn, is_deaf; /* without a listener */
 	uint8_t bytes[UINT16_MAX];
 };
 
@@ -267,28 +273,120 @@ op_time(struct fuzz *f)
 	tcp_advance(f->tcp, f->now, &f->out);
 }
 
-/* It moves out, and in again. */
-static void
-op_save(struct fuzz *f, uint32_t i)
+/* It moves out. NULL: it cannot, or there would be no record for it to come back to. */
+static uint8_t *
+move_out(struct fuzz *f, uint32_t i, size_t *ret_n)
 {
 	size_t n = tcp_save_size(f->tcp, f->id[i]);
 	struct tcp_load load;
-	struct tcp_id id;
 	uint8_t *bytes;
 
 	tcp_load(f->tcp, &load);
 	if (n == 0 || load.conns == CONNS_MAX)
-		return;
+		return NULL;
 	bytes = malloc(n);
 	ensure(bytes != NULL);
 	tcp_save(f->tcp, f->id[i], bytes);
 	tcp_forget(f->tcp, f->id[i]);
+	*ret_n = n;
+	return bytes;
+}
+
+/* It moves out, and in again. */
+static void
+op_save(struct fuzz *f, uint32_t i)
+{
+	size_t n;
+	struct tcp_id id;
+	uint8_t *bytes = move_out(f, i, &n);
+
+	if (bytes == NULL)
+		return;
 	id = tcp_restore(f->tcp, bytes, n, i, f->now);
 	ensure(id.v != 0 || f->is_dry); /* its buffers come from the pool */
 	if (id.v == 0)
 		id = f->id[--f->id_n];
 	f->id[i] = id;
 	free(bytes);
+}
+
+/*
+ * It moves out, and what comes in again is damaged: refused, and then nothing has changed; or it goes
+ * on as well as it can.
+ */
+static void
+op_damage(struct fuzz *f, uint32_t i)
+{
+	size_t n, shown_n;
+	struct tcp_load before, after;
+	struct tcp_id id;
+	uint8_t *bytes = move_out(f, i, &n);
+	uint32_t flips = 1 + byte(f) % DAMAGES_MAX;
+
+	if (bytes == NULL)
+		return;
+	for (uint32_t k = 0; k < flips; k++) {
+		uint32_t at = word(f);
+
+		at %= (at & 0x8000) != 0 || n < RECORDS ? n : RECORDS;
+		if (at < CONN_AT || at >= CONN_END)
+			bytes[at] ^= (uint8_t)byte(f);
+	}
+	shown_n = flips == DAMAGES_MAX ? word(f) % n : n;
+	if (shown_n < n) {
+		uint8_t *part = malloc(shown_n); /* of its size, so that no byte behind is read */
+
+		ensure(part != NULL || shown_n == 0);
+		memcpy(part, bytes, shown_n);
+		free(bytes);
+		bytes = part;
+	}
+	tcp_load(f->tcp, &before);
+	id = tcp_restore(f->tcp, bytes, shown_n, i, f->now);
+	tcp_load(f->tcp, &after);
+	if (id.v == 0) {
+		ensure(memcmp(&before, &after, sizeof(before)) == 0);
+		id = f->id[--f->id_n];
+	}
+	f->id[i] = id;
+	free(bytes);
+}
+
+/* The listener goes, until this comes again; its connections stay. */
+static void
+op_listener(struct fuzz *f)
+{
+	static const struct ip_addr any;
+
+	f->is_deaf = !f->is_deaf;
+	if (f->is_deaf)
+		tcp_unlisten(f->tcp, &any, LISTENED_PORT);
+	else
+		ensure(tcp_listen(f->tcp, &any, LISTENED_PORT, 1));
+}
+
+/* What a lane hears of its links and neighbours. */
+static void
+op_link(struct fuzz *f)
+{
+	uint32_t how = byte(f);
+	uint16_t path = (uint16_t)((how & 4) != 0 ? byte(f) : 0);
+	const struct ip_addr *who = (how & 8) != 0 ? &f->engine : &f->peer;
+
+	switch (how & 3) {
+	case 0:
+		tcp_moved(f->tcp, path, (how & 16) != 0 ? who : NULL, f->now);
+		break;
+	case 1:
+		tcp_address_lost(f->tcp, path, (how & 8) != 0 ? &f->peer : &f->engine, f->now);
+		break;
+	case 2:
+		tcp_unreachable(f->tcp, who, f->now);
+		break;
+	default:
+		tcp_set_owner_bufs(f->tcp, word(f) % (BUFS_MAX + 1));
+		break;
+	}
 }
 
 /* Nothing is to be had from the pool, until this comes again. */
@@ -326,6 +424,9 @@ op_with_id(struct fuzz *f, uint32_t op)
 	case 6:
 		op_save(f, i);
 		break;
+	case 7:
+		op_damage(f, i);
+		break;
 	default:
 		op_forget(f, i, true);
 		break;
@@ -335,9 +436,15 @@ op_with_id(struct fuzz *f, uint32_t op)
 static void
 step(struct fuzz *f)
 {
-	uint32_t op = byte(f) % 17;
+	uint32_t raw = byte(f), op = raw % 17;
 
-	if (op < 6)
+	if (raw >= RARE_OPS && (raw & 3) < 2)
+		op_with_id(f, 7);
+	else if (raw >= RARE_OPS && (raw & 3) == 2)
+		op_link(f);
+	else if (raw >= RARE_OPS)
+		op_listener(f);
+	else if (op < 6)
 		op_segment(f);
 	else if (op < 9)
 		op_time(f);
@@ -396,10 +503,10 @@ open_fuzz(struct fuzz *f, void **ret_mem)
 	ensure(*ret_mem != NULL);
 	memset(*ret_mem, 0, tcp_size(&conf));
 	f->tcp = tcp_init(*ret_mem, &conf, f->now);
-	ensure(tcp_listen(f->tcp, &any, 80, 1));
+	ensure(tcp_listen(f->tcp, &any, LISTENED_PORT, 1));
 	for (uint32_t i = 0; i < TUPLES; i++)
 		f->tuple[i] = (struct tuple){
-			.local_port = (uint16_t)(i < TUPLES / 2 ? 80 : DIALLED_PORT + i),
+			.local_port = (uint16_t)(i < TUPLES / 2 ? LISTENED_PORT : DIALLED_PORT + i),
 			.remote_port = (uint16_t)(1000 + i),
 			.seq = seq_of(0xfffffff0u + i),
 		};
