@@ -184,6 +184,60 @@ add_lengths(struct buf **frame, uint32_t n)
 	}
 }
 
+/* IPv4's own sum changes with each piece of a packet that is cut. */
+static void
+ask_ip_sums(struct buf **frame, uint32_t n)
+{
+	const uint64_t cut4 = RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_IPV4;
+
+	for (uint32_t i = 0; i < n; i++)
+		if ((frame[i]->m.ol_flags & cut4) == cut4)
+			frame[i]->m.ol_flags |= RTE_MBUF_F_TX_IP_CKSUM;
+}
+
+/*
+ * A frame that the driver refused as it lies, too many pieces for its descriptors say: a copy in
+ * one piece takes its place. False: none can, and it is given back.
+ */
+static bool
+straighten(struct port *port, uint16_t queue, struct buf **frame)
+{
+	struct port_queue *q = &port->queue[queue];
+	bool is_cut = ((*frame)->m.ol_flags & RTE_MBUF_F_TX_TCP_SEG) != 0;
+	struct buf *copy = NULL;
+
+	if ((*frame)->m.nb_segs > 1 && !is_cut)
+		copy = linear_copy(port, *frame);
+	buf_give(*frame);
+	*frame = copy;
+	q->linearised += copy != NULL;
+	q->unsendable += copy == NULL;
+	return copy != NULL;
+}
+
+/*
+ * Drivers that look at packets first make the pseudo headers as their cards want them, the same
+ * at a second look. A frame that stays refused is dropped, which counts as sent.
+ */
+static uint32_t
+send_prepared(struct port *port, uint16_t queue, struct buf **frame, uint32_t n)
+{
+	uint32_t sent = 0, ready, last;
+
+	if (port->sums_ip)
+		ask_ip_sums(frame, n);
+	do {
+		ready = rte_eth_tx_prepare(port->id, queue, (struct rte_mbuf **)&frame[sent],
+					   (uint16_t)(n - sent));
+		last = rte_eth_tx_burst(port->id, queue, (struct rte_mbuf **)&frame[sent],
+					(uint16_t)ready);
+		sent += last;
+		if (last == ready && sent < n && !straighten(port, queue, &frame[sent]))
+			sent++;
+	} while (last == ready && sent < n);
+	return sent;
+}
+
 static uint32_t
 send_frames(struct port *port, uint16_t queue, struct buf **frame, uint32_t n)
 {
@@ -191,6 +245,8 @@ send_frames(struct port *port, uint16_t queue, struct buf **frame, uint32_t n)
 
 	if (port->is_zero_copy)
 		return send_zero_copy(port, queue, frame, n);
+	if (port->prepares)
+		return send_prepared(port, queue, frame, n);
 	if (port->wants_lengths)
 		add_lengths(frame, n);
 	if (port->is_tap)

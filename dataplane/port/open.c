@@ -1,8 +1,8 @@
 /*
  * open.c - opens, watches and closes a device: from struct port_conf to a started DPDK port.
  *
- * No offload is asked for that the engines do not use, and checksums and segmentation only of
- * virtio, vhost and tap, where they have been tried; FAST_FREE never, because buffers have counts.
+ * No offload is asked for that the engines do not use, and of the kinds whose faults are known
+ * (packet, memif, xdp) no checksum and no cut; FAST_FREE never, because buffers have counts.
  * A device without receive-side scaling of its own tells no key: flows are then spread in
  * software. A memif or virtio peer with several queues is taken to spread as most NICs do out of
  * the box, with Microsoft's key; the lanes judge that from real packets.
@@ -59,18 +59,34 @@ want_offloads(const struct port_conf *conf, struct port *port)
 		{ IMG_PORT_NO_RX_CHECKSUM, RTE_ETH_RX_OFFLOAD_TCP_CKSUM, 0 },
 		{ IMG_PORT_NO_LRO, RTE_ETH_RX_OFFLOAD_TCP_LRO, 0 },
 		{ IMG_PORT_NO_TX_CHECKSUM, 0, RTE_ETH_TX_OFFLOAD_TCP_CKSUM },
-		{ IMG_PORT_NO_TSO, 0, RTE_ETH_TX_OFFLOAD_TCP_TSO },
+		{ IMG_PORT_NO_TSO, 0, RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_IPV4_CKSUM },
 	};
 	bool has_all = conf->device_kind == IMG_DEVICE_VIRTIO ||
-		       conf->device_kind == IMG_DEVICE_VHOST || conf->device_kind == IMG_DEVICE_TAP;
+		       conf->device_kind == IMG_DEVICE_VHOST ||
+		       conf->device_kind == IMG_DEVICE_TAP || port->is_raw || port->is_card;
 
-	port->rx_offloads = has_all || port->is_card ? RTE_ETH_RX_OFFLOAD_SCATTER : 0;
+	port->rx_offloads = has_all ? RTE_ETH_RX_OFFLOAD_SCATTER : 0;
 	for (size_t i = 0; i < (has_all ? sizeof(all) / sizeof(all[0]) : 1); i++) {
 		if ((conf->off & all[i].unless) != 0)
 			continue;
 		port->rx_offloads |= all[i].rx;
 		port->tx_offloads |= all[i].tx;
 	}
+}
+
+/* Of what is wanted, what the device offers. */
+static void
+take_offloads(struct port *port, const struct rte_eth_dev_info *info, struct rte_eth_conf *eth)
+{
+	bool looks = port->is_card || port->is_raw;
+
+	eth->rxmode.offloads = port->rx_offloads &= info->rx_offload_capa;
+	eth->txmode.offloads = port->tx_offloads &= info->tx_offload_capa;
+	if ((port->rx_offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO) != 0)
+		eth->rxmode.max_lro_pkt_size = info->max_lro_pkt_size;
+	port->must_linearise = (port->tx_offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) == 0;
+	port->prepares = looks;
+	port->sums_ip = looks && (port->tx_offloads & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM) != 0;
 }
 
 /*
@@ -99,9 +115,7 @@ make(const struct port_conf *conf, struct port *port)
 		eth.rxmode.mtu = d->mtu;
 		pci_want_spread(conf, &info, d->queues, &eth);
 	}
-	eth.rxmode.offloads = port->rx_offloads &= info.rx_offload_capa;
-	eth.txmode.offloads = port->tx_offloads &= info.tx_offload_capa;
-	port->must_linearise = (port->tx_offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) == 0;
+	take_offloads(port, &info, &eth);
 	err = rte_eth_dev_configure(port->id, d->queues, d->queues, &eth);
 	rte_eth_dev_adjust_nb_rx_tx_desc(port->id, &rx_n, &tx_n);
 	for (uint16_t q = 0; err == 0 && q < d->queues; q++) {
@@ -186,8 +200,7 @@ take_facts(const struct port_conf *conf, struct port *port, struct portif_facts 
 	facts->tso = (port->tx_offloads & RTE_ETH_TX_OFFLOAD_TCP_TSO) != 0;
 	facts->lro = (port->rx_offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO) != 0 ||
 		     (conf->device_kind == IMG_DEVICE_VHOST && (conf->off & IMG_PORT_NO_LRO) == 0);
-	if (port->is_zero_copy || port->is_virtio || port->is_tap || port->is_card ||
-	    conf->device_kind == IMG_DEVICE_VDEV)
+	if (port->is_zero_copy || port->is_virtio || port->is_tap || port->is_card || port->is_raw)
 		facts->ring_bufs = (uint32_t)d->ring_n * d->queues;
 	if (port->is_xdp)
 		facts->ring_bufs = XDP_FILL * d->queues;
@@ -234,6 +247,7 @@ open_device(const struct port_conf *conf, struct port *port, char *why)
 	    (port->is_xdp || port->is_tap || conf->device_kind == IMG_DEVICE_PACKET))
 		port->gap_tsc = rte_get_tsc_hz() / 1000000 * GATHER_US;
 	port->is_virtio = conf->device_kind == IMG_DEVICE_VIRTIO;
+	port->is_raw = conf->device_kind == IMG_DEVICE_VDEV;
 	port->wants_lengths = port->is_virtio || port->is_tap;
 	want_offloads(conf, port);
 	if (port->is_tap) {
@@ -317,7 +331,7 @@ port_close(struct portif *portif)
 	struct port *port = portif->self;
 
 	atomic_store(&port->is_started, false);
-	if (port->is_virtio)
+	if (port->is_virtio || port->is_raw)
 		settle();
 	if (port->is_tap) {
 		tap_close(&port->tap);

@@ -39,12 +39,15 @@ struct port {
 	bool is_card;	     /* the environment has made the device and keeps it */
 	bool is_tap;	     /* no device of DPDK's: tap is open */
 	bool is_virtio;
-	bool wants_lengths;		   /* in the checksum of what it is to cut */
-	bool can_reconnect;		   /* memif client: a lost server may come back */
-	bool is_zero_copy;		   /* memif client on hugepages, until its server is lost */
-	bool was_up;			   /* since it was started */
-	uint64_t gap_tsc;		   /* least time between looks that find something */
-	uint32_t looks;			   /* since it was started, without a link */
+	bool is_raw;	    /* as configured by DPDK's own arguments */
+	bool prepares;	    /* the driver looks at packets before they are sent */
+	bool sums_ip;	    /* and wants to be asked for IPv4's sum of those it cuts */
+	bool wants_lengths; /* in the checksum of what it is to cut */
+	bool can_reconnect; /* memif client: a lost server may come back */
+	bool is_zero_copy;  /* memif client on hugepages, until its server is lost */
+	bool was_up;	    /* since it was started */
+	uint64_t gap_tsc;   /* least time between looks that find something */
+	uint32_t looks;	    /* since it was started, without a link */
 	uint64_t rx_offloads, tx_offloads; /* in use, RTE_ETH_RX_OFFLOAD_ and _TX_ */
 	_Atomic bool is_started;
 	_Atomic bool is_up;

@@ -3,6 +3,7 @@
  * Runs on ordinary pages and needs no rights.
  */
 #include <dirent.h>
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,11 @@
 #include <unistd.h>
 
 #include <rte_dev.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
 
+#include "port/own.h"
 #include "stand.h"
 
 enum {
@@ -164,6 +169,72 @@ a_card_that_tells_no_key_is_spread_in_software(void **state)
 		rte_eal_hotplug_remove("vdev", "net_null0");
 		assert_int_equal(buf_pool_free_n(pool), BUFS);
 	}
+}
+
+enum {
+	PIECES_MOST = 2
+};
+
+/* As the drivers of cards do whose descriptors a packet may have so many of. */
+static uint16_t
+two_pieces_at_most(void *queue, struct rte_mbuf **packet, uint16_t n)
+{
+	(void)queue;
+	for (uint16_t i = 0; i < n; i++) {
+		if (packet[i]->nb_segs > PIECES_MOST) {
+			rte_errno = EINVAL;
+			return i;
+		}
+	}
+	return n;
+}
+
+static struct buf *
+frame_in_pieces(uint16_t pieces)
+{
+	struct buf *frame = buf_take(pool);
+
+	memset(buf_append(frame, 64), 0x11, 64);
+	for (uint16_t i = 1; i < pieces; i++) {
+		struct buf *piece = buf_take(pool);
+
+		memset(buf_append(piece, 64), 0x11, 64);
+		assert_int_equal(rte_pktmbuf_chain(&frame->m, &piece->m), 0);
+	}
+	return frame;
+}
+
+/* The others of the burst leave, in front of it and behind. */
+static void
+a_frame_that_a_cards_driver_refuses_is_made_one_piece_or_dropped(void **state)
+{
+	struct port_conf conf = { .name = "out",
+				  .device_kind = IMG_DEVICE_PCI,
+				  .device = "net_null0",
+				  .queues_max = 1,
+				  .pool = pool };
+	struct buf *frame[] = { frame_in_pieces(2), frame_in_pieces(3), frame_in_pieces(1),
+				frame_in_pieces(3), frame_in_pieces(1) };
+	struct port_stats stats;
+	struct portif port;
+	uint16_t id;
+
+	(void)state;
+	assert_int_equal(rte_eal_hotplug_add("vdev", "net_null0", "size=64"), 0);
+	if (!port_open(&conf, &port, why))
+		fail_msg("%s", why);
+	assert_int_equal(rte_eth_dev_get_port_by_name("net_null0", &id), 0);
+	rte_eth_fp_ops[id].tx_pkt_prepare = two_pieces_at_most;
+	((struct port *)port.self)->must_linearise = false; /* it only does not say so */
+	frame[3]->m.ol_flags |= RTE_MBUF_F_TX_TCP_SEG;	    /* too long for one piece, as a rule */
+	assert_int_equal(portif_tx_burst(&port, 0, frame, 5), 5);
+	port_stats(&port, &stats);
+	assert_int_equal(stats.tx_packets, 4);
+	assert_int_equal(stats.linearised, 1);
+	assert_int_equal(stats.unsendable, 1);
+	port_close(&port);
+	rte_eal_hotplug_remove("vdev", "net_null0");
+	assert_int_equal(buf_pool_free_n(pool), BUFS);
 }
 
 /* A path that a typing error points at something of somebody's. */
@@ -364,6 +435,7 @@ main(void)
 		cmocka_unit_test(what_cannot_be_a_port_is_refused_in_words),
 		cmocka_unit_test(a_card_that_the_kernel_has_is_left_to_it),
 		cmocka_unit_test(a_card_that_tells_no_key_is_spread_in_software),
+		cmocka_unit_test(a_frame_that_a_cards_driver_refuses_is_made_one_piece_or_dropped),
 		cmocka_unit_test(a_server_removes_nothing_but_an_old_socket),
 		cmocka_unit_test(memif_ports_carry_frames_both_ways),
 		cmocka_unit_test(a_memif_client_connects_again),
