@@ -19,15 +19,16 @@
 struct portif_facts {
 	char name[NAME_BYTES_MAX + 1]; /* as configured */
 	uint8_t mac[6];
-	uint16_t mtu;	    /* of the IP packet */
-	uint16_t queue_n;   /* receive queues, and as many transmit queues */
-	uint32_t ring_bufs; /* buffers that it keeps in its receive rings, all queues together */
-	bool csum_tx;	    /* fills TCP checksums in when ol_flags asks */
-	bool csum_rx;	    /* tells by ol_flags that the checksums of a packet need no look */
-	bool trusts_sums;   /* as configured: the wire cannot change bytes, their sums are right */
-	bool multi_segs;    /* sends packets of several segments without copying them together */
-	bool tso;	    /* cuts a packet of up to 64 KiB into segments, given csum_tx */
-	bool lro;	    /* may hand over several segments as one packet of up to 64 KiB */
+	uint16_t mtu;	      /* of the IP packet */
+	uint16_t queue_n;     /* receive queues, and as many transmit queues */
+	uint32_t ring_bufs;   /* buffers that it keeps in its receive rings, all queues together */
+	uint16_t burst_least; /* asked for fewer frames, it may give none although some are there */
+	bool csum_tx;	      /* fills TCP checksums in when ol_flags asks */
+	bool csum_rx;	      /* tells by ol_flags that the checksums of a packet need no look */
+	bool trusts_sums; /* as configured: the wire cannot change bytes, their sums are right */
+	bool multi_segs;  /* sends packets of several segments without copying them together */
+	bool tso;	  /* cuts a packet of up to 64 KiB into segments, given csum_tx */
+	bool lro;	  /* may hand over several segments as one packet of up to 64 KiB */
 
 	/*
 	 * Receive-side scaling as the port was told or tells: the queue of a flow is

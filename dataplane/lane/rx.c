@@ -305,6 +305,15 @@ lane_look_at_fragments(struct lane *lane)
 		net_drop_fragments(lane->net, FRAG_DROP_PRESSURE);
 }
 
+/* As tuned, but never so few that the port would stay silent. */
+static uint32_t
+burst_of(const struct lane *lane, const struct portif *port)
+{
+	uint32_t least = port->facts.burst_least;
+
+	return lane->burst_n > least ? lane->burst_n : least;
+}
+
 bool
 lane_receive(struct lane *lane, uint64_t now)
 {
@@ -319,7 +328,7 @@ lane_receive(struct lane *lane, uint64_t now)
 			continue;
 		if (port->except != NULL && lane->conf.lane_i == EXCEPT_LANE)
 			found |= lane_hear_kernel(lane, port);
-		n = portif_rx_burst(port, lane->conf.lane_i, frame, lane->burst_n);
+		n = portif_rx_burst(port, lane->conf.lane_i, frame, burst_of(lane, port));
 		if (n == 0)
 			continue;
 		found = true;

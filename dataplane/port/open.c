@@ -27,11 +27,15 @@ enum {
 	RETA_USUAL = 128,
 	KEY_USUAL = 40,
 	GATHER_US = 30,
+	BURST_CARD =
+		32, /* vector receive paths give nothing for less (ixgbe; i40e, ice, iavf: 4) */
 	XDP_FILL = 2048, /* buffers that the driver keeps with the kernel, a queue */
 	ALARM_US = 100,
 	SETTLE_MS = 1000,
 	LOOKS_MAX = 10, /* a memif that has no link after so many connects anew */
 };
+
+_Static_assert((int)BURST_CARD <= (int)BURST_MAX, "a lane has places for it");
 
 static const uint8_t key_usual[KEY_USUAL] = {
 	0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67, 0x25, 0x3d, 0x43, 0xa3,
@@ -193,6 +197,7 @@ take_facts(const struct port_conf *conf, struct port *port, struct portif_facts 
 	take_mac(conf, port, facts->mac);
 	facts->mtu = d->mtu;
 	facts->queue_n = d->queues;
+	facts->burst_least = port->is_card || port->is_raw ? BURST_CARD : 1;
 	facts->multi_segs = !port->must_linearise; /* one that comes all the same: burst.c */
 	facts->csum_tx = (port->tx_offloads & RTE_ETH_TX_OFFLOAD_TCP_CKSUM) != 0;
 	facts->csum_rx = (port->rx_offloads & RTE_ETH_RX_OFFLOAD_TCP_CKSUM) != 0;

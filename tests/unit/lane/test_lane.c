@@ -52,6 +52,30 @@ one_lane_answers_without_any_hand_over(void **state)
 	town_close(&town);
 }
 
+/* penstockctl tune burst=1, which some drivers of cards would never give a frame for. */
+static void
+a_card_that_wants_to_be_asked_for_many_is_heard_at_any_burst(void **state)
+{
+	size_t n = runtime_bytes(16, 1);
+	void *bytes = aligned_alloc(64, (n + 63) / 64 * 64);
+	struct abi_fault fault;
+	struct runtime rt;
+
+	(void)state;
+	assert_non_null(bytes);
+	runtime_init(bytes, 16, 1);
+	assert_true(runtime_open(bytes, n, &rt, &fault));
+	assert_true(runtime_put_tune(&rt, RUNTIME_TUNE_BURST, 1));
+	town_open(&town, &(struct town_conf){ .lane_n = 1, .queue_n = 1, .bufs_n = 8192 });
+	town.port.facts.burst_least = 32;
+	town.views.runtime = &rt;
+	town.views.epoch++;
+	ask_all(ASKS);
+	assert_all_answered(ASKS);
+	town_close(&town);
+	free(bytes);
+}
+
 /* A card's link comes up seconds after its start, or again: what was said before is lost. */
 static void
 a_link_that_comes_up_hears_of_our_addresses(void **state)
@@ -429,6 +453,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_lane_answers_without_any_hand_over),
+		cmocka_unit_test(a_card_that_wants_to_be_asked_for_many_is_heard_at_any_burst),
 		cmocka_unit_test(a_link_that_comes_up_hears_of_our_addresses),
 		cmocka_unit_test(room_for_a_connection_takes_no_more_than_600_bytes),
 		cmocka_unit_test(each_connection_may_have_its_request_in_progress),

@@ -57,6 +57,8 @@ rx_burst(const struct portif *port, uint16_t queue, struct buf **ret_frame, uint
 	uint32_t got = 0;
 
 	assert_int_equal(town->turning, queue); /* the lowest lane on the queue polls it */
+	if (n < port->facts.burst_least)
+		return 0; /* as vector receive paths of cards do */
 	while (got < n && q->rx_at < q->rx_n)
 		ret_frame[got++] = q->rx[q->rx_at++];
 	if (q->rx_at == q->rx_n)

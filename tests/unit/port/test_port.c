@@ -159,6 +159,7 @@ a_card_that_tells_no_key_is_spread_in_software(void **state)
 			fail_msg("%s", why);
 		assert_int_equal(port.facts.queue_n, queues != 0 ? queues : 4);
 		assert_int_equal(port.facts.key_n, 0);
+		assert_int_equal(port.facts.burst_least, 32);
 		assert_false(port.facts.csum_tx || port.facts.csum_rx || port.facts.tso);
 		assert_string_equal(port_driver(&port), "net_null");
 		for (uint16_t q = 0; q < port.facts.queue_n; q++) {
