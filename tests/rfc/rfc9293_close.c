@@ -479,6 +479,51 @@ lost_end_is_sent_again_with_its_fin(void **state)
 	peer_done(&p);
 }
 
+/* 3.10.4: a peer that was told all and never closes is not waited for when nobody is left to read. */
+static void
+released_connection_in_fin_wait_2_ends_in_time(void **state)
+{
+	struct peer p = peer_established();
+	struct tcp_load load;
+
+	(void)state;
+	peer_shutdown(&p);
+	peer_expect(&p, .flags = "FA", .seq = 5000);
+	peer_send(&p, .ack = 5001);
+	assert_int_equal(peer_state(&p), TCP_STATE_FIN_WAIT_2);
+	peer_release(&p);
+	peer_wait(&p, 59990);
+	tcp_load(p.tcp, &load);
+	assert_int_equal(load.conns, 1);
+	peer_wait(&p, 60010);
+	tcp_load(p.tcp, &load);
+	assert_int_equal(load.conns, 0);
+	peer_done(&p);
+}
+
+/* A name outlives its connection as nobody's, also when the record is another's. */
+static void
+name_of_a_connection_that_is_gone_is_nobodys(void **state)
+{
+	struct peer p = peer_established(.conns_max = 1);
+	struct tcp_id old = p.id;
+
+	(void)state;
+	tcp_abort(p.tcp, old);
+	tcp_release(p.tcp, old);
+	peer_advance(&p);
+	peer_ignore(&p);
+	peer_open_next(&p);
+	assert_int_not_equal(p.id.v, old.v);
+	assert_true(tcp_is_live(p.tcp, p.id));
+	assert_false(tcp_is_live(p.tcp, old));
+	tcp_abort(p.tcp, old);
+	tcp_release(p.tcp, old);
+	peer_advance(&p);
+	assert_int_equal(peer_state(&p), TCP_STATE_ESTABLISHED);
+	peer_done(&p);
+}
+
 int
 main(void)
 {
@@ -511,6 +556,8 @@ main(void)
 		cmocka_unit_test(release_in_close_wait_ends_in_last_ack),
 		cmocka_unit_test(abort_in_time_wait_is_silent),
 		cmocka_unit_test(lost_end_is_sent_again_with_its_fin),
+		cmocka_unit_test(released_connection_in_fin_wait_2_ends_in_time),
+		cmocka_unit_test(name_of_a_connection_that_is_gone_is_nobodys),
 	};
 
 	return cmocka_run_group_tests_name("RFC 9293, 3.6: closing", test, NULL, NULL);

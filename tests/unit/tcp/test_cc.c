@@ -91,6 +91,22 @@ avoidance_adds_one_segment_a_window(void **state)
 	assert_int_equal(cc.cwnd_bytes, 11 * MSS);
 }
 
+/* RFC 5681, 3.1: what was acknowledged beyond a window counts for the next one. */
+static void
+avoidance_forgets_no_byte(void **state)
+{
+	struct cc cc = begun();
+
+	(void)state;
+	cc_on_loss(&cc, 20 * MSS);
+	for (uint32_t i = 0; i < 4; i++)
+		acked(&cc, 3 * MSS);
+	assert_int_equal(cc.cwnd_bytes, 11 * MSS);
+	for (uint32_t i = 0; i < 3; i++)
+		acked(&cc, 3 * MSS);
+	assert_int_equal(cc.cwnd_bytes, 12 * MSS);
+}
+
 static void
 unused_window_does_not_grow(void **state)
 {
@@ -135,6 +151,7 @@ main(void)
 		cmocka_unit_test(slow_start_adds_what_is_acknowledged),
 		cmocka_unit_test(slow_start_ends_at_the_threshold),
 		cmocka_unit_test(avoidance_adds_one_segment_a_window),
+		cmocka_unit_test(avoidance_forgets_no_byte),
 		cmocka_unit_test(unused_window_does_not_grow),
 		cmocka_unit_test(threshold_is_two_segments_at_least),
 		cmocka_unit_test(pause_takes_the_window_back_to_its_beginning),
