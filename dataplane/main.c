@@ -34,6 +34,7 @@ enum {
 	EXIT_FAILED = 1,
 	STEP_MS = 10,
 	SLOW_STEPS = 10,     /* ports and facts: every 100 ms */
+	COUNT_STEPS = 100,   /* what ports count: every second, a card is slow to tell */
 	STALLED_STEPS = 200, /* an awake core without a round for 2 s */
 	DRAIN_STEPS = 200,   /* what is in progress after a signal has 2 s */
 	POOL_MIB_USUAL = 192,
@@ -517,10 +518,35 @@ serve_ports(struct dataplane *d)
 		serve_port(d, p, &view->img);
 }
 
+/* True when anything is not as it was. */
+static bool
+count_ports(struct dataplane *d)
+{
+	bool is_news = false;
+
+	for (uint16_t p = 0; p < d->port_n; p++) {
+		struct instance_count *to = &d->facts.count[p], now;
+		struct port_stats s;
+
+		port_stats(&d->port[p], &s);
+		now = (struct instance_count){ .received = s.rx_packets,
+					       .sent = s.tx_packets,
+					       .missed = s.rx_missed,
+					       .no_buffers = s.rx_no_bufs,
+					       .send_errors = s.tx_errors,
+					       .linearised = s.linearised,
+					       .unsendable = s.unsendable };
+		is_news |= memcmp(&now, to, sizeof(now)) != 0;
+		*to = now;
+	}
+	return is_news;
+}
+
 static void
 step(struct dataplane *d, uint32_t i)
 {
 	uint64_t now = core_now(), now_real = real_now();
+	bool is_news = false;
 
 	keeper_step(d->keeper, now, now_real);
 	if (!d->is_ending)
@@ -535,7 +561,10 @@ step(struct dataplane *d, uint32_t i)
 	house_publish(&d->house);
 	house_look_for_asks(&d->house);
 	house_make_captures(&d->house);
-	if (cores_facts(&d->cores, d->views.runtime, &d->facts))
+	if (i % COUNT_STEPS == 0)
+		is_news = count_ports(d);
+	is_news |= cores_facts(&d->cores, d->views.runtime, &d->facts);
+	if (is_news)
 		keeper_publish_facts(d->keeper);
 }
 

@@ -97,7 +97,19 @@ except_json(const struct instance_except *except)
 }
 
 static json_t *
-port_json(const struct instance_port *port, const struct instance_except *except)
+counts_json(const struct instance_count *count)
+{
+	json_t *object = json_object();
+
+#define X(name, what) json_object_set_new(object, #name, json_integer((json_int_t)count->name));
+	INSTANCE_COUNT_LIST(X)
+#undef X
+	return object;
+}
+
+static json_t *
+port_json(const struct instance_port *port, const struct instance_except *except,
+	  const struct instance_count *count)
 {
 	static const struct {
 		uint32_t flag;
@@ -119,13 +131,13 @@ port_json(const struct instance_port *port, const struct instance_except *except
 	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", port->mac[0], port->mac[1],
 		 port->mac[2], port->mac[3], port->mac[4], port->mac[5]);
 	return json_pack(
-		"{s:s, s:s, s:b, s:s, s:i, s:i, s:i, s:s, s:I, s:I, s:I, s:o, s:o}", "name",
+		"{s:s, s:s, s:b, s:s, s:i, s:i, s:i, s:s, s:I, s:I, s:I, s:o, s:o, s:o}", "name",
 		port->name, "driver", port->driver, "up", (port->flags & INSTANCE_PORT_UP) != 0,
 		"mac", mac, "queues", port->queues, "mtu", port->mtu, "vlan", port->vlan,
 		"steering", instance_steering_name(port->steering), "judged",
 		(json_int_t)port->steering_judged, "wrong", (json_int_t)port->steering_wrong,
 		"speed_mbps", (json_int_t)port->speed_mbps, "offloads", able, "exception",
-		except_json(except));
+		except_json(except), "counts", counts_json(count));
 }
 
 static json_t *
@@ -135,7 +147,8 @@ ports_json(const struct state *state)
 
 	for (uint32_t i = 0; state->has_facts && i < state->facts.port_n; i++)
 		json_array_append_new(list,
-				      port_json(&state->facts.port[i], &state->facts.except[i]));
+				      port_json(&state->facts.port[i], &state->facts.except[i],
+						&state->facts.count[i]));
 	return list;
 }
 
@@ -375,6 +388,45 @@ ports_print(const json_t *ports, struct arena *arena)
 	table_fini(&table);
 }
 
+/* What devices have counted: what came and went, and what was lost or copied on the way. */
+static void
+counts_print(const json_t *ports, struct arena *arena)
+{
+	static const struct table_column columns[] = {
+		{ .head = "PORT" },
+		{ .head = "RECEIVED", .is_number = true },
+		{ .head = "SENT", .is_number = true },
+		{ .head = "MISSED", .is_number = true },
+		{ .head = "NO BUFS", .is_number = true },
+		{ .head = "ERRORS", .is_number = true },
+		{ .head = "LINEARISED", .is_number = true },
+		{ .head = "UNSENDABLE", .is_number = true },
+	};
+	struct table table;
+	const json_t *port;
+	size_t i;
+
+	if (json_array_size(ports) == 0)
+		return;
+	table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
+	json_array_foreach(ports, i, port)
+	{
+		const json_t *counts = json_object_get(port, "counts");
+
+		table_add(&table, (const char *[]){ text_of(port, "name"),
+						    number_text(arena, counts, "received"),
+						    number_text(arena, counts, "sent"),
+						    number_text(arena, counts, "missed"),
+						    number_text(arena, counts, "no_buffers"),
+						    number_text(arena, counts, "send_errors"),
+						    number_text(arena, counts, "linearised"),
+						    number_text(arena, counts, "unsendable") });
+	}
+	printf("\n");
+	table_print(&table, stdout, terminal_size().columns);
+	table_fini(&table);
+}
+
 /* What goes between ports and the kernel, of those that share with it. */
 static void
 excepts_print(const json_t *ports, struct arena *arena)
@@ -495,6 +547,7 @@ run(const struct ctl *ctl, int argc, char **argv)
 		lanes_print(json_object_get(all, "lanes"), &status->arena);
 		log_print(json_object_get(all, "access_log"), &status->arena);
 		ports_print(json_object_get(all, "ports"), &status->arena);
+		counts_print(json_object_get(all, "ports"), &status->arena);
 		excepts_print(json_object_get(all, "ports"), &status->arena);
 		lists_print(all);
 		json_decref(all);

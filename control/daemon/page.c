@@ -36,6 +36,7 @@ page_write(void *ctx, size_t *ret_n)
 				   .boards = boards,
 				   .img = image_of(daemon, runs ? facts->generation : 0),
 				   .runtime = &daemon->overrides.runtime,
+				   .facts = runs ? facts : NULL,
 			   });
 	boards_close(boards);
 	ensure(fclose(out) == 0);

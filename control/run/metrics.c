@@ -298,6 +298,37 @@ boards_write(FILE *out, const struct metrics_of *of)
 	free(incarnation);
 }
 
+/* ---- ports ---- */
+
+static void
+ports_write(FILE *out, const struct instance_facts *facts)
+{
+	static const struct {
+		const char *name, *what;
+		size_t offset;
+	} count[] = {
+#define X(name, what) { #name, what, offsetof(struct instance_count, name) },
+		INSTANCE_COUNT_LIST(X)
+#undef X
+	};
+
+	for (size_t i = 0; i < sizeof(count) / sizeof(count[0]); i++) {
+		char name[METRICS_NAME];
+
+		snprintf(name, sizeof(name), "penstock_port_%s_total", count[i].name);
+		head_write(out, name, count[i].what, BOARD_KIND_COUNTER);
+		for (uint32_t p = 0; p < facts->port_n; p++) {
+			uint64_t value;
+
+			memcpy(&value, (const char *)&facts->count[p] + count[i].offset,
+			       sizeof(value));
+			fprintf(out, "%s{port=\"", name);
+			metrics_label(out, facts->port[p].name);
+			fprintf(out, "\"} %" PRIu64 "\n", value);
+		}
+	}
+}
+
 void
 metrics_write(FILE *out, const struct metrics_of *of)
 {
@@ -310,6 +341,8 @@ metrics_write(FILE *out, const struct metrics_of *of)
 	fprintf(out, "penstock_lanes %u\n", of->boards->n);
 	if (of->img != NULL)
 		states_write(out, of);
+	if (of->facts != NULL)
+		ports_write(out, of->facts);
 	if (of->boards->n == 0)
 		return;
 	boards_write(out, of);

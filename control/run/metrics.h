@@ -11,15 +11,17 @@
 
 #include "abi/board.h"
 #include "abi/image.h"
+#include "abi/instance.h"
 #include "abi/runtime.h"
 #include "run/boards.h"
 
 /* What a page is made of; all borrowed. */
 struct metrics_of {
 	const char *version;
-	const struct boards *boards;   /* n 0: the data plane does not run */
-	const struct img *img;	       /* NULL: none is published */
-	const struct runtime *runtime; /* bytes NULL: nothing is said of servers */
+	const struct boards *boards;	    /* n 0: the data plane does not run */
+	const struct img *img;		    /* NULL: none is published */
+	const struct runtime *runtime;	    /* bytes NULL: nothing is said of servers */
+	const struct instance_facts *facts; /* NULL: the data plane does not run */
 };
 
 enum {

@@ -87,6 +87,24 @@ struct instance_except {
 	uint64_t refused; /* that the kernel did not take */
 };
 
+/* x(name, what): what a port's device counts since it was opened, once a second. */
+/* clang-format off */
+#define INSTANCE_COUNT_LIST(x)                                                                     \
+	x(received, "Frames that the device gave us.")                                             \
+	x(sent, "Frames that the device took from us.")                                            \
+	x(missed, "Frames that the device dropped because we did not come for them in time.")      \
+	x(no_buffers, "Frames that were dropped for want of a buffer to receive into.")            \
+	x(send_errors, "Frames that the device failed to send.")                                   \
+	x(linearised, "Frames in several pieces, copied together because the device takes one.")   \
+	x(unsendable, "Frames dropped before the device: too long for it, or no buffer to copy.")
+/* clang-format on */
+
+struct instance_count {
+#define X(name, what) uint64_t name;
+	INSTANCE_COUNT_LIST(X)
+#undef X
+};
+
 struct instance_lane {
 	uint32_t core_i; /* place in core */
 	uint32_t cpu;
@@ -144,6 +162,7 @@ struct instance_facts {
 	uint64_t tune[RUNTIME_TUNES];		 /* in effect; those usual, where nothing is said */
 	uint64_t tune_usual[RUNTIME_TUNES];
 	struct instance_except except[IMG_PORTS_MAX];
+	struct instance_count count[IMG_PORTS_MAX]; /* at the port's place */
 };
 
 struct instance {

@@ -2,6 +2,7 @@
 import ipaddress
 import json
 import os
+import re
 import signal
 import socket
 import threading
@@ -9,7 +10,7 @@ import threading
 from lab import IN4, IN6, OUT4, OUT6, expect, marked, sh, until
 from load import Every, Load
 from packets import icmp6
-from test_bulk import both_ways, size
+from test_bulk import body_file, both_ways, download, size
 
 MIB = 1 << 20
 KERNEL4, KERNEL6 = "10.1.0.20", "fd01::20"
@@ -85,6 +86,26 @@ def test_requests_of_both_families_over_xdp(lab):
     expect(program(lab, "out0") == "penstock_steer", f"program: {program(lab, 'out0')}")
     lab.stop_penstock()
     expect(program(lab, "out0") is None, "the program goes with an orderly end")
+
+
+def test_what_a_port_counts_is_shown(lab):
+    """Of a device that takes one piece only, for which TCP itself makes the copies."""
+    home = lab.nginx("a")
+    body_file(os.path.join(home, "files", "big"), MIB)
+    lab.start(config(lab, control={"metrics": {"address": "127.0.0.1:9464"}}))
+    download(lab, OUT4, "/big", 30)
+
+    def counted():
+        return lab.port("outside")["counts"]
+    until("they are told", lambda: counted()["sent"] >= MIB // 1448, 5)
+    count = counted()
+    expect(count["received"] > 0 and lab.counters()["tcp_tx_copied"] > 0, count)
+    expect(count["linearised"] == 0 and count["unsendable"] == 0, count)
+    shown = lab.ctl("status").stdout
+    expect("LINEARISED" in shown, shown)
+    page = lab.run("proxy", "curl", "-sS", "http://127.0.0.1:9464/metrics").stdout
+    found = re.search(r'^penstock_port_sent_total{port="outside"} (\d+)$', page, re.M)
+    expect(found and int(found.group(1)) >= count["sent"], page)
 
 
 def test_bodies_are_equal_over_xdp(lab):

@@ -121,6 +121,41 @@ lanes_are_summed_but_for_gauges(void **state)
 	free(boards);
 }
 
+/* Before the data plane has counted for the first time, too. */
+static void
+ports_stand_for_themselves(void **state)
+{
+	struct instance_facts *facts = calloc(1, sizeof(*facts));
+	struct boards *boards = calloc(1, sizeof(*boards));
+	struct metrics_of of = { .version = "1", .boards = boards, .facts = facts };
+	FILE *out = open_memstream(&page, &page_n);
+
+	(void)state;
+	facts->port_n = 2;
+	strcpy(facts->port[0].name, "out");
+	strcpy(facts->port[1].name, "in");
+	facts->count[1] = (struct instance_count){ .received = 1,
+						   .sent = 2,
+						   .missed = 3,
+						   .no_buffers = 4,
+						   .send_errors = 5,
+						   .linearised = 6,
+						   .unsendable = 7 };
+	metrics_write(out, &of);
+	fclose(out);
+	assert_int_equal(at("\npenstock_port_received_total{port=\"out\"} "), 0);
+	assert_int_equal(at("\npenstock_port_received_total{port=\"in\"} "), 1);
+	assert_int_equal(at("\npenstock_port_sent_total{port=\"in\"} "), 2);
+	assert_int_equal(at("\npenstock_port_missed_total{port=\"in\"} "), 3);
+	assert_int_equal(at("\npenstock_port_no_buffers_total{port=\"in\"} "), 4);
+	assert_int_equal(at("\npenstock_port_send_errors_total{port=\"in\"} "), 5);
+	assert_int_equal(at("\npenstock_port_linearised_total{port=\"in\"} "), 6);
+	assert_int_equal(at("\npenstock_port_unsendable_total{port=\"in\"} "), 7);
+	free(page);
+	free(boards);
+	free(facts);
+}
+
 int
 main(void)
 {
@@ -129,6 +164,7 @@ main(void)
 		cmocka_unit_test(a_label_cannot_leave_its_quotes),
 		cmocka_unit_test(buckets_are_cumulative_and_their_edges_inclusive),
 		cmocka_unit_test(lanes_are_summed_but_for_gauges),
+		cmocka_unit_test(ports_stand_for_themselves),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
