@@ -107,7 +107,9 @@ net_paths(const struct lane_conf *conf, struct net_path *ret_path)
 {
 	for (uint16_t i = 0; i < conf->port_n; i++) {
 		ret_path[i] = (struct net_path){ .vlan = img_port(conf->img, i)->vlan,
-						 .mtu = conf->port[i].facts.mtu };
+						 .mtu = conf->port[i].facts.mtu,
+						 .hears_no_queries =
+							 conf->port[i].facts.hears_no_queries };
 		memcpy(ret_path[i].mac.b, conf->port[i].facts.mac, sizeof(ret_path[i].mac.b));
 	}
 }

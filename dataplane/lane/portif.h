@@ -28,7 +28,8 @@ struct portif_facts {
 	bool trusts_sums; /* as configured: the wire cannot change bytes, their sums are right */
 	bool multi_segs;  /* sends packets of several segments without copying them together */
 	bool tso;	  /* cuts a packet of up to 64 KiB into segments, given csum_tx */
-	bool lro;	  /* may hand over several segments as one packet of up to 64 KiB */
+	bool hears_no_queries; /* MLD's, which the kernel gets that shares the interface */
+	bool lro;	       /* may hand over several segments as one packet of up to 64 KiB */
 
 	/*
 	 * Receive-side scaling as the port was told or tells: the queue of a flow is

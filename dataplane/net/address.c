@@ -432,6 +432,8 @@ address_on_timer(struct net *net, uint32_t address_i, uint64_t now, struct net_o
 	if (a->announces_left == 0)
 		return;
 	announce(net, a, out);
+	if (!ip_is_v4(&a->ip))
+		listen_unasked(net, a->path, now);
 	if (--a->announces_left > 0)
 		set_timer(net, a, now + ANNOUNCE_EVERY_NS);
 }

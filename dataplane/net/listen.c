@@ -11,6 +11,7 @@
 
 #define DELAY_MAX_NS	(30 * S_NS)   /* a query may say hours; routers say 10 s (RFC 3810, 9.3) */
 #define REPORT_EVERY_NS (200 * MS_NS) /* each answer is some messages to many */
+#define UNASKED_NS	(60 * S_NS)   /* switches forget after 260 s (RFC 3810, 9.4) */
 
 /* RFC 3810, 5.2.13; RFC 3590, 4: from the link-local address once it is certain, else nobody's. */
 static struct ip_addr
@@ -51,6 +52,14 @@ report(struct net *net, uint16_t path, enum mld_record record, const struct ip_a
 }
 
 void
+listen_unasked(struct net *net, uint16_t path, uint64_t now)
+{
+	if (net->is_speaker && net->path[path].hears_no_queries)
+		wheel_set_earlier(net->wheel, net->neighbours.n + ADDRESSES_MAX + path,
+				  now + UNASKED_NS);
+}
+
+void
 listen_begin(struct net *net, const struct address *a, struct net_out *out)
 {
 	struct ip_addr group = nd_solicited_node(&a->ip);
@@ -88,6 +97,7 @@ listen_on_timer(struct net *net, uint16_t path, uint64_t now, struct net_out *ou
 		if (a->path != path || ip_is_v4(&a->ip) || is_told(net, i))
 			continue;
 		group[n++] = nd_solicited_node(&a->ip);
+		listen_unasked(net, path, now);
 		if (n == MLD_RECORDS_MAX) {
 			report(net, path, MLD_IS_EXCLUDE, group, n, out);
 			n = 0;

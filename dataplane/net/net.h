@@ -31,8 +31,9 @@ struct counters;
 
 struct net_path {
 	struct mac mac;
-	uint16_t vlan; /* 0: untagged */
-	uint16_t mtu;  /* of the IP packet */
+	uint16_t vlan;	       /* 0: untagged */
+	uint16_t mtu;	       /* of the IP packet */
+	bool hears_no_queries; /* for multicast listeners: groups are told unasked, now and then */
 };
 
 struct net_conf {

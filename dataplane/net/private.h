@@ -218,6 +218,8 @@ void fragments_on_timer(struct net *net, uint64_t now, struct net_out *out);
 /* A query is to be answered; when its time has come. */
 void listen_query(struct net *net, uint16_t path, const struct mld_query *query, uint64_t now);
 void listen_on_timer(struct net *net, uint16_t path, uint64_t now, struct net_out *out);
+/* Where queries go to somebody else, the next report comes by itself. */
+void listen_unasked(struct net *net, uint16_t path, uint64_t now);
 /* The group that solicitations for this IPv6 address go to is listened to from now on. */
 void listen_begin(struct net *net, const struct address *a, struct net_out *out);
 

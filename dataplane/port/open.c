@@ -199,6 +199,7 @@ take_facts(const struct port_conf *conf, struct port *port, struct portif_facts 
 	facts->queue_n = d->queues;
 	facts->burst_least = port->is_card || port->is_raw ? BURST_CARD : 1;
 	facts->multi_segs = !port->must_linearise; /* one that comes all the same: burst.c */
+	facts->hears_no_queries = port->is_xdp;
 	facts->csum_tx = (port->tx_offloads & RTE_ETH_TX_OFFLOAD_TCP_CKSUM) != 0;
 	facts->csum_rx = (port->rx_offloads & RTE_ETH_RX_OFFLOAD_TCP_CKSUM) != 0;
 	facts->trusts_sums = conf->trusts_sums;

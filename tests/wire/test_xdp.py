@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import threading
+import time
 
 from lab import IN4, IN6, OUT4, OUT6, expect, marked, sh, until
 from load import Every, Load
@@ -86,6 +87,17 @@ def test_requests_of_both_families_over_xdp(lab):
     expect(program(lab, "out0") == "penstock_steer", f"program: {program(lab, 'out0')}")
     lab.stop_penstock()
     expect(program(lab, "out0") is None, "the program goes with an orderly end")
+
+
+def test_a_switch_that_snoops_hears_of_our_groups_unasked(lab):
+    """Queries are the kernel's on a shared interface; beside them a report comes every minute."""
+    if not lab.full:
+        return  # tests/unit/net/test_listen.c needs no minute
+    lab.nginx("a")
+    lab.start(config(lab))
+    time.sleep(8)  # the addresses are announced
+    before = lab.counters()["net_mld_reports"]
+    until("a report comes by itself", lambda: lab.counters()["net_mld_reports"] > before, 65)
 
 
 def test_what_a_port_counts_is_shown(lab):

@@ -107,15 +107,37 @@ link_wait(struct link *l, uint64_t ns)
 	net_advance(l->net, l->now, &l->out);
 }
 
+static inline void
+link_begin(struct link *l)
+{
+	link_configure(l);
+	link_wait(l, 5 * S);
+	link_clear(l);
+	memset(&l->count, 0, sizeof(l->count));
+}
+
 /* Addresses as above, all announcements made. */
 static inline void
 link_open(struct link *l)
 {
 	link_open_with(l, true, 0);
-	link_configure(l);
-	link_wait(l, 5 * S);
-	link_clear(l);
-	memset(&l->count, 0, sizeof(l->count));
+	link_begin(l);
+}
+
+/* The same on a port whose queries for multicast listeners go to the kernel. */
+static inline void
+link_open_beside(struct link *l)
+{
+	struct net_conf conf = {
+		.path_n = 2, .path = l->path, .is_speaker = true, .seed = 1, .count = &l->count
+	};
+
+	link_open_with(l, true, 0);
+	net_fini(l->net);
+	l->path[0].hears_no_queries = true;
+	conf.pool = l->pool;
+	net_init(l->net, &conf, l->now);
+	link_begin(l);
 }
 
 static inline void

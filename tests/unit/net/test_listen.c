@@ -108,6 +108,28 @@ queries_are_answered_after_a_while_once(void **state)
 	link_close(&l);
 }
 
+/* The kernel has the queries of a port that it shares with us by itself. */
+static void
+where_no_query_comes_the_groups_are_told_every_minute(void **state)
+{
+	const uint8_t *record = NULL;
+	struct link l;
+
+	(void)state;
+	link_open_beside(&l);
+	link_wait(&l, 10 * 60 * S);
+	assert_int_equal(l.out.frame_n, 10);
+	for (uint32_t i = 0; i < 10; i++) {
+		assert_int_equal(records(&l, i, "fe80::ff:fe00:1", &record), 1);
+		assert_int_equal(record[0], 2);
+	}
+	link_close(&l);
+	link_open(&l); /* a port that hears them waits for them */
+	link_wait(&l, 10 * 60 * S);
+	assert_int_equal(l.out.frame_n, 0);
+	link_close(&l);
+}
+
 /* RFC 3810, 6.2: hours that a query grants are not taken, and a later one's seconds are. */
 static void
 a_query_that_grants_hours_silences_nobody(void **state)
@@ -235,6 +257,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_new_address_tells_its_group_before_it_asks_for_objections),
 		cmocka_unit_test(queries_are_answered_after_a_while_once),
+		cmocka_unit_test(where_no_query_comes_the_groups_are_told_every_minute),
 		cmocka_unit_test(a_query_that_grants_hours_silences_nobody),
 		cmocka_unit_test(floods_of_queries_are_answered_five_times_a_second),
 		cmocka_unit_test(queries_for_a_group_are_answered_by_who_listens),
