@@ -1,12 +1,15 @@
 """Packets of chosen flows as penstockctl records them: what tcpdump sees at both peers' cables."""
+import collections
 import os
 import signal
 import socket
 import stat
 import struct
+import time
 
-from lab import CLIENT4, OUT4, expect, marked, until
+from lab import CLIENT4, CLIENT6, ORIGINS6, OUT4, OUT6, expect, marked, until
 from load import Every, Load
+from test_xdp import config as xdp_config
 
 OURS = 45001
 
@@ -75,14 +78,27 @@ def pcap(path):
 
 
 def ends(frame):
-    """((address, port), (address, port)) of an IPv4 segment."""
-    off = 14 + (frame[14] & 15) * 4
+    """((address, port), (address, port)) of a segment of either family."""
+    is_v6 = frame[12:14] == b"\x86\xdd"
+    off = 54 if is_v6 else 14 + (frame[14] & 15) * 4
+    family, at, n = (socket.AF_INET6, 22, 16) if is_v6 else (socket.AF_INET, 26, 4)
     ports = struct.unpack_from(">HH", frame, off)
-    return ((socket.inet_ntoa(frame[26:30]), ports[0]), (socket.inet_ntoa(frame[30:34]), ports[1]))
+    return ((socket.inet_ntop(family, frame[at:at + n]), ports[0]),
+            (socket.inet_ntop(family, frame[at + n:at + 2 * n]), ports[1]))
 
 
-def way(frames, one, two):
-    return [f for f in frames if ends(f) == (one, two)]
+def end_of(text):
+    """(address, port) of one as the access log has it."""
+    address, port = text.rsplit(":", 1)
+    return address.strip("[]"), int(port)
+
+
+def ways_of(frames):
+    """Frames by where they come from and go to."""
+    ways = collections.defaultdict(list)
+    for frame in frames:
+        ways[ends(frame)].append(frame)
+    return ways
 
 
 def witness(lab, role):
@@ -103,9 +119,10 @@ def record(lab, *words):
     return process, path
 
 
-def connect_from(lab, port):
+def connect_from(lab, port, family=4):
+    to, source = (OUT4, CLIENT4) if family == 4 else (OUT6, CLIENT6)
     with lab.inside("client"):
-        return socket.create_connection((OUT4, 80), 20, source_address=(CLIENT4, port))
+        return socket.create_connection((to, 80), 20, source_address=(source, port))
 
 
 def ask(sock, target):
@@ -131,40 +148,40 @@ def differ(name, ours, theirs):
     return f"{name}: {len(ours)} of {len(theirs)} packets, other from number {at} on"
 
 
-@marked("smoke")
-def test_a_capture_is_what_tcpdump_sees_packet_by_packet(lab):
+def same_as_tcpdump(lab, config, speak, family=4, kept=list):
+    """
+    Records one client's flow while speak(chosen, other), which returns the number of the chosen
+    one's requests, has two clients speak: what is recorded is what tcpdump saw at both cables.
+    kept: what of each way's packets is compared. Returns the packets and their file.
+    """
     with open(os.path.join(lab.nginx("a"), "files", "large.bin"), "wb") as file:
         file.write(bytes(range(256)) * 256)
-    config = lab.config(lanes=2)
+    config = config()
     config["farms"][0]["idle_connections"] = 0  # else a server's connection has both flows' requests
+    if family == 6:
+        config["farms"][0]["servers"][0]["address"] = ORIGINS6.format(11)
     lab.start(config)
+    client, proxy = ((CLIENT4, OURS), (OUT4, 80)) if family == 4 else ((CLIENT6, OURS), (OUT6, 80))
     near, near_path = witness(lab, "client")
     far, far_path = witness(lab, "origins")
-    ours, path = record(lab, "--client", f"{CLIENT4}:{OURS}", "--seconds", "60")
-    with connect_from(lab, OURS + 1) as other, connect_from(lab, OURS) as chosen:
-        for _ in range(3):
-            ask(other, "/echo")
-            ask(chosen, "/echo")
-        ask(chosen, "/large.bin")
-        ask(other, "/echo")
-    until("the access log has it", lambda: len([
-        e for e in lab.access_log() if e["client"] == f"{CLIENT4}:{OURS}"]) == 4, 10)
-    servers = {tuple(e["source"].rsplit(":", 1)) + tuple(e["upstream"].rsplit(":", 1))
-               for e in lab.access_log() if e["client"] == f"{CLIENT4}:{OURS}"}
+    name = f"{CLIENT4}:{OURS}" if family == 4 else f"[{CLIENT6}]:{OURS}"
+    ours, path = record(lab, "--client", name, "--seconds", "60")
+    with connect_from(lab, OURS + 1, family) as other, connect_from(lab, OURS, family) as chosen:
+        asked = speak(chosen, other)
+
+    def logged():
+        return [e for e in lab.access_log() if e["client"] == name]
+    until("the access log has it", lambda: len(logged()) == asked, 10)
+    servers = {(end_of(e["source"]), end_of(e["upstream"])) for e in logged()}
+    ways = [(near_path, client, proxy), (near_path, proxy, client)]
+    for one, two in servers:
+        ways += [(far_path, one, two), (far_path, two, one)]
 
     def difference():
-        mine, wire_near, wire_far = pcapng(path), pcap(near_path), pcap(far_path)
-        client, proxy = (CLIENT4, OURS), (OUT4, 80)
-        told = [differ("from the client", way([p[2] for p in mine], client, proxy),
-                       way(wire_near, client, proxy)),
-                differ("to the client", way([p[2] for p in mine], proxy, client),
-                       way(wire_near, proxy, client))]
-        for source, source_port, server, port in servers:
-            one, two = (source, int(source_port)), (server, int(port))
-            told += [differ("to the server", way([p[2] for p in mine], one, two),
-                            way(wire_far, one, two)),
-                     differ("from the server", way([p[2] for p in mine], two, one),
-                            way(wire_far, two, one))]
+        mine = ways_of(p[2] for p in pcapng(path))
+        wires = {wire: ways_of(pcap(wire)) for wire in (near_path, far_path)}
+        told = [differ(f"{one} to {two}", kept(mine[one, two]), kept(wires[wire][one, two]))
+                for wire, one, two in ways]
         return [t for t in told if t]
     try:
         until("both are the same", lambda: not difference(), 20)
@@ -174,21 +191,72 @@ def test_a_capture_is_what_tcpdump_sees_packet_by_packet(lab):
     mine = pcapng(path)
     expect(lab.text("capture.log").startswith(f"packets {len(mine)}, ") and
            "missed 0, flows lost 0, skipped 0" in lab.text("capture.log"), lab.text("capture.log"))
-    allowed = {((CLIENT4, OURS), (OUT4, 80))} | {
-        ((a, int(b)), (c, int(d))) for a, b, c, d in servers}
+    allowed = {(client, proxy)} | servers
     expect(all(ends(p[2]) in allowed or ends(p[2])[::-1] in allowed for p in mine),
            "nobody else's packet is there")
     expect(len(mine) > 60 and {p[0] for p in mine} == {"outside", "inside"}, "both legs")
-    expect(all(p[1] == (ends(p[2])[0] in ((OUT4, 80), *(((a, int(b)) for a, b, c, d in servers))))
-               for p in mine), "each packet's direction")
+    sources = {proxy, *(one for one, _ in servers)}
+    expect(all(p[1] == (ends(p[2])[0] in sources) for p in mine), "each packet's direction")
+    lab.end(near)
+    lab.end(far)
+    return mine, path
+
+
+def some_requests(chosen, other):
+    for _ in range(3):
+        ask(other, "/echo")
+        ask(chosen, "/echo")
+    ask(chosen, "/large.bin")
+    ask(other, "/echo")
+    return 4
+
+
+@marked("smoke")
+def test_a_capture_is_what_tcpdump_sees_packet_by_packet(lab):
+    mine, path = same_as_tcpdump(lab, lambda: lab.config(lanes=2), some_requests)
     expect(all("session " in p[3] for p in mine[3:]), f"{[p[3] for p in mine]}")
     expect({p[3].rsplit(", ", 1)[-1] for p in mine if p[0] == "inside"} == {"server side"},
            "which side it was")
     expect(stat.S_IMODE(os.stat(path).st_mode) == 0o600, "its owner's alone")
     read = lab.run("proxy", "tcpdump", "-Z", "root", "-nr", path)
     expect(len(read.stdout.splitlines()) == len(mine), "tcpdump reads all of it")
-    lab.end(near)
-    lab.end(far)
+
+
+def test_a_capture_over_ipv6_is_what_tcpdump_sees(lab):
+    mine, _ = same_as_tcpdump(lab, lambda: lab.config(lanes=2), some_requests, family=6)
+    expect(all(p[2][12:14] == b"\x86\xdd" for p in mine), "both legs are IPv6")
+
+
+def test_a_capture_over_xdp_is_what_tcpdump_sees(lab):
+    same_as_tcpdump(lab, lambda: xdp_config(lab, lanes=2), some_requests)
+    expect(lab.port("outside")["driver"] == "net_af_xdp", f"{lab.port('outside')}")
+
+
+def test_a_capture_misses_nothing_while_lanes_move(lab):
+    """
+    The flow's own lane too, with packets of both its legs under way. Their order is the receiver's:
+    where lanes change processors, the veth hands packets over on both of them, and mixes them.
+    """
+    least = 100 if lab.full else 15
+
+    def speak(chosen, other):
+        moves = Every(0.05, lambda i: [lab.ctl("lanes", "move", str(lane), "--to", str((i + lane) % 2))
+                                       for lane in range(2)])
+        asked = 0
+        while moves.done < least and moves.fault is None:
+            ask(other, "/echo")
+            ask(chosen, "/large.bin")
+            asked += 1
+            time.sleep(0.03)
+        moves.stop()
+        lanes = lab.ctl_json("lanes")
+        expect(all(lane["moves"] >= least - 1 for lane in lanes), f"moves: {lanes}")
+        print(f"        {asked} bodies, {[lane['moves'] for lane in lanes]} moves", flush=True)
+        return asked
+    mine, _ = same_as_tcpdump(lab, lambda: lab.config(lanes=2, cores=[0, 1]), speak, kept=sorted)
+    for packets in ways_of(p[2] for p in mine):
+        times = [p[4] for p in mine if ends(p[2]) == packets]
+        expect(times == sorted(times), f"{packets}: in the order of time")
 
 
 @marked("alone")
