@@ -403,6 +403,11 @@ def test_rules_count_what_they_do(lab):
     def counts():
         return {rule["name"]: rule for rule in lab.ctl_json("stats", "rules")["rules"]}
     until("seven and one", lambda: (counts()["yes"]["matched"], counts()["no"]["matched"]) == (7, 1), 5)
+    expect(all(rule["faults"] == 0 for rule in counts().values()), f"no fault: {counts()}")
+    # One request in 64 is timed, so each rule has been by the end of these.
+    lab.run("client", "curl", "-sS", "-o", "/dev/null", f"http://{OUT4}/yes?[1-140]")
+    until("147 of the first", lambda: counts()["yes"]["matched"] == 147, 5)
+    until("its time", lambda: counts()["yes"]["time_ns"] > 0, 5)
 
 
 @marked("smoke")
