@@ -69,6 +69,15 @@ folded(char c)
 	return c == '-' ? '_' : (char)toupper((unsigned char)c);
 }
 
+/* Names of variables: the case of letters says nothing, nor which of '-' and '_' stands there. */
+static bool
+is_same_name(const char *a, const char *b)
+{
+	for (; *a != '\0' && folded(*a) == folded(*b); a++)
+		b++;
+	return folded(*a) == folded(*b);
+}
+
 static bool
 has_prefix(const char *name, const char *prefix)
 {
@@ -116,6 +125,45 @@ name_check(struct making *m, const struct whose *w, struct conf_pos at, const ch
 	return false;
 }
 
+/* Of this hop alone: the proxy writes its own, and what a rule sets goes nowhere. */
+static void
+hop_tell(struct making *m, const struct whose *w, struct conf_pos at, const char *header)
+{
+	static const char *const hop[] = { "connection", "keep-alive", "proxy-connection",
+					   "te",	 "trailer",    "upgrade" };
+
+	for (size_t i = 0; i < sizeof(hop) / sizeof(hop[0]); i++)
+		if (strcasecmp(header, hop[i]) == 0)
+			say_warning(m, w, at,
+				    "header %s is written anew for each connection (RFC 9110, "
+				    "7.6.1), so this has no effect; remove it",
+				    header);
+}
+
+/* Of the body as it goes out; what a rule says there is taken at its word. */
+static void
+coding_tell(struct making *m, const struct whose *w, struct conf_pos at, const char *header)
+{
+	if (strcasecmp(header, "content-encoding") == 0)
+		say_warning(m, w, at,
+			    "header %s says how the body is coded, which no rule changes: a value "
+			    "that is not so, or none, makes the body unreadable; be sure that it "
+			    "is",
+			    header);
+}
+
+static bool
+names_nothing(struct making *m, const struct whose *w, struct conf_pos at, const char *name)
+{
+	bool is_response = is_same_name(name, "RESPONSE_");
+
+	if (!is_response && !is_same_name(name, "HTTP_"))
+		return false;
+	say_error(m, w, at, "'%s' names no header; write which behind it, as in %s", name,
+		  is_response ? "RESPONSE_LOCATION" : "HTTP_X_SITE");
+	return true;
+}
+
 static bool
 framing_check(struct making *m, const struct whose *w, struct conf_pos at, const char *header)
 {
@@ -147,15 +195,6 @@ is_read_only(const char *name)
 	if (v == RULES_VARIABLE_NONE)
 		return has_prefix(name, "RESPONSE_") || has_prefix(name, "REMOTE_");
 	return v != RULES_VARIABLE_HTTP_HOST && v != RULES_VARIABLE_ORIGINAL_URL;
-}
-
-/* Names of variables: the case of letters says nothing, nor which of '-' and '_' stands there. */
-static bool
-is_same_name(const char *a, const char *b)
-{
-	for (; *a != '\0' && folded(*a) == folded(*b); a++)
-		b++;
-	return folded(*a) == folded(*b);
 }
 
 static bool
@@ -198,6 +237,8 @@ check_set_header(struct making *m, const struct whose *w, const struct rule_set_
 
 	ret->kind = var->is_response ? IMG_SET_RESPONSE_FIELD : IMG_SET_REQUEST_FIELD;
 	ret->name = name;
+	if (var->is_response)
+		coding_tell(m, w, var->name.at, name);
 	return name_check(m, w, var->name.at, name, name) &&
 	       framing_check(m, w, var->name.at, name);
 }
@@ -222,15 +263,13 @@ check_set_var(struct making *m, const struct whose *w, const struct rule_set_var
 			  name);
 		return false;
 	}
-	if (strcasecmp(name, "HTTP_") == 0) {
-		say_error(m, w, var->name.at,
-			  "'%s' names no header; write which behind it, as in HTTP_X_SITE", name);
+	if (names_nothing(m, w, var->name.at, name))
 		return false;
-	}
 	ret->flags |= allowed_flags(m, w, var->name.at, name);
 	if (has_prefix(name, "HTTP_")) {
 		ret->kind = IMG_SET_REQUEST_FIELD;
 		ret->name = name_of_line(&m->arena, name + 5, strlen(name + 5));
+		hop_tell(m, w, var->name.at, ret->name);
 	} else {
 		ret->kind = IMG_SET_VARIABLE;
 		ret->name = name_of_variable(&m->arena, name, strlen(name));
@@ -250,6 +289,8 @@ check_out_variable(struct making *m, const struct whose *w, const struct out_rul
 		say_error(m, w, rule->at, "serverVariable has no name; name one");
 		return false;
 	}
+	if (names_nothing(m, w, rule->variable.at, name))
+		return false;
 	if (rules_variable_of(slice_of(name, (uint32_t)strlen(name))) ==
 	    RULES_VARIABLE_RESPONSE_STATUS) {
 		say_error(m, w, rule->variable.at,
@@ -259,6 +300,9 @@ check_out_variable(struct making *m, const struct whose *w, const struct out_rul
 	if (has_prefix(name, "RESPONSE_")) {
 		*ret_kind = IMG_OP_RESPONSE_FIELD;
 		*ret_name = name_of_line(&m->arena, name + 9, strlen(name + 9));
+		hop_tell(m, w, rule->variable.at, *ret_name);
+		if (rule->action == IMG_ACTION_REWRITE)
+			coding_tell(m, w, rule->variable.at, *ret_name);
 	} else if (has_prefix(name, "HTTP_")) {
 		*ret_kind = IMG_OP_REQUEST_FIELD;
 		*ret_name = name_of_line(&m->arena, name + 5, strlen(name + 5));

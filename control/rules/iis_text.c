@@ -26,7 +26,7 @@ enum {
 static bool
 refuse(struct iis_load *load, const char *file, const char *text)
 {
-	conf_err_add(load->errs, (struct conf_pos){ .file = file }, "%s", text);
+	conf_err_add(load->errs, (struct conf_pos){ file, 1, 1 }, "%s", text);
 	return false;
 }
 

@@ -83,6 +83,34 @@ shown(struct making *m, const char *text, size_t n)
 			  : arena_format(&m->arena, "%.*s...", (int)SHOWN, text);
 }
 
+/* Where a client is sent: names in letters of any kind are written for it, user information goes. */
+static bool
+is_place(const char *text, size_t n)
+{
+	size_t user_n = n;
+	bool is_plain = true;
+
+	while (user_n > 0 && text[user_n - 1] != '@')
+		user_n--;
+	for (size_t i = 0; i < n; i++)
+		is_plain &= strchr("\\<>\"^`{|} ", text[i]) == NULL;
+	text += user_n;
+	n -= user_n;
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)text[i] >= 0x80)
+			return is_plain && port_cut(text, &n) && n > 0;
+	return is_plain && is_authority(text, n);
+}
+
+/* What stands as a host for an action of this scheme. */
+static bool
+is_host(enum img_action action, const char *scheme, size_t scheme_n, const char *host, size_t n)
+{
+	if (action == IMG_ACTION_REWRITE)
+		return is_authority(host, n);
+	return is_scheme(scheme, scheme_n) ? is_place(host, n) : n > 0;
+}
+
 bool
 url_check(struct making *m, const struct whose *w, enum img_action action, const struct expr *url)
 {
@@ -107,7 +135,7 @@ url_check(struct making *m, const struct whose *w, enum img_action action, const
 		host_n++;
 	if (scheme + host_n == n && url->op_n > 1)
 		return true; /* the rest of it comes out of the request */
-	if (action == IMG_ACTION_REWRITE ? is_authority(host, host_n) : host_n > 0)
+	if (is_host(action, text, scheme - 3, host, host_n))
 		return true;
 	say_error(m, w, url->at,
 		  "url '%s': '%s' is no host, a name or an address and perhaps a port; write for "

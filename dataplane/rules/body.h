@@ -89,7 +89,7 @@ struct tags {
 	bool is_end_tag;	    /* "</a" */
 	bool has_slash;		    /* the last byte before '>' */
 	uint8_t tag_n, attribute_n; /* TAGS_NAME_MAX + 1: longer than any */
-	uint8_t raw_n;		    /* of "script" or "style" */
+	uint8_t raw_n;		    /* of "script" and its like */
 	const char *raw;	    /* in whose text we are */
 	bool is_changed;	    /* the value, by rules */
 	uint64_t rules;		    /* that want the value, and have not been asked */

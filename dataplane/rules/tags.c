@@ -2,9 +2,10 @@
  * tags.c - finds attribute values in HTML as it streams by, and lets everything else pass.
  *
  * The tokenizer of the HTML standard as far as it matters here: tags with their attributes, end
- * tags, comments with all their ends, declarations, and the text of <script> and <style>, which
- * goes to the end tag of the same name (choice 21; what the standard says of scripts within
- * comments within scripts is left out). A value that is wanted is kept until its end is known; one
+ * tags, comments with all their ends, declarations, and the text of <script>, <style>, <textarea>
+ * and their like (raw_tag), which goes to the end tag of the same name (choice 21; what the standard
+ * says of scripts within comments within scripts is left out, and <noscript> is read as one does who
+ * runs no scripts). A value that is wanted is kept until its end is known; one
  * that is longer than BODY_TEXT_MAX, or never ends, passes as it is.
  *
  * A new value keeps the quotes of the old; that quote within it becomes a reference, or the value
@@ -46,7 +47,7 @@ enum state {
 	COMMENT_DASHES, /* behind "--" */
 	COMMENT_BANG,	/* behind "--!" */
 	BOGUS,		/* '>' of what is no tag */
-	RAW,		/* text of a script or style */
+	RAW,		/* text of a script and its like */
 	RAW_OPEN,	/* behind '<' in it */
 	RAW_NAME,	/* behind "</" in it */
 };
@@ -117,21 +118,26 @@ wanted_by(const struct tags *t, int64_t *work)
 	return rules;
 }
 
+/* Their content is text, whatever stands in it: what looks like a tag there is none. */
+#define RAW_TAG(name)                                                                              \
+	{                                                                                          \
+		(const uint8_t *)(name), sizeof(name) - 1                                          \
+	}
+static const struct slice raw_tag[] = { RAW_TAG("script"),  RAW_TAG("style"),	RAW_TAG("textarea"),
+					RAW_TAG("title"),   RAW_TAG("xmp"),	RAW_TAG("iframe"),
+					RAW_TAG("noembed"), RAW_TAG("noframes") };
+
 static enum state
 tag_ends(struct tags *t)
 {
 	bool is_whole = t->is_end_tag || (t->is_xml && t->has_slash);
 
-	if (!is_whole && name_is(t->tag, t->tag_n, SLICE("script"))) {
-		t->raw = "script";
-		t->raw_n = 6;
-		return RAW;
-	}
-	if (!is_whole && name_is(t->tag, t->tag_n, SLICE("style"))) {
-		t->raw = "style";
-		t->raw_n = 5;
-		return RAW;
-	}
+	for (uint32_t i = 0; !is_whole && i < sizeof(raw_tag) / sizeof(raw_tag[0]); i++)
+		if (name_is(t->tag, t->tag_n, raw_tag[i])) {
+			t->raw = (const char *)raw_tag[i].p;
+			t->raw_n = (uint8_t)raw_tag[i].n;
+			return RAW;
+		}
 	return TEXT;
 }
 

@@ -12,7 +12,7 @@ struct broken {
 
 /* clang-format off */
 static const struct broken no_xml[] = {
-	{ "", 0, 0, "the file is empty", "must hold <configuration>" },
+	{ "", 1, 1, "the file is empty", "must hold <configuration>" },
 	{ "\n \n", 1, 1, "no element", "must hold <configuration>" },
 	{ "rewrite: {}\n", 1, 1, "no element", "must hold <configuration>" },
 	{ ACTION("type=\"Rewrite\" url=\"/x?sl=1&{QUERY_STRING}\""), 4, 36, "rule 'r1': a raw & is not XML", "must be written &amp;" },

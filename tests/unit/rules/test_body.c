@@ -66,10 +66,12 @@ every_documented_attribute_is_found(void **state)
 	(void)state;
 	expect(p,
 	       "<a href=1 src=1><area href=1><base href=1><form action=1><frame src=1 longdesc=1>"
-	       "<head profile=1><iframe src=1 longdesc=1><img src=1 longdesc=1 usemap=1 href=1>"
+	       "<head profile=1><iframe src=1 longdesc=1></iframe><img src=1 longdesc=1 usemap=1 "
+	       "href=1>"
 	       "<input src=1 usemap=1><link href=1><script src=1></script><video src=1>",
 	       "<a href=2 src=1><area href=2><base href=2><form action=2><frame src=2 longdesc=2>"
-	       "<head profile=2><iframe src=2 longdesc=2><img src=2 longdesc=2 usemap=2 href=1>"
+	       "<head profile=2><iframe src=2 longdesc=2></iframe><img src=2 longdesc=2 usemap=2 "
+	       "href=1>"
 	       "<input src=2 usemap=2><link href=2><script src=2></script><video src=1>");
 	page_close(p);
 }

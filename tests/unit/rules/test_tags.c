@@ -196,6 +196,16 @@ scripts_and_styles_are_not_scanned(void **state)
 	       "href=x></script>");
 	expect("<script>a<<</script><a href=y>", "<script>a<<</script><a href={1}y>");
 	expect("<script src='x'/><a href=y>", "<script src='{4}x'/><a href=y>");
+	expect("<textarea><a href=x></textarea><a href=y>",
+	       "<textarea><a href=x></textarea><a href={1}y>");
+	expect("<TITLE><a href=x></TiTle><a href=y>", "<TITLE><a href=x></TiTle><a href={1}y>");
+	expect("<xmp><img src=x></xm></xmp ><img src=y>",
+	       "<xmp><img src=x></xm></xmp ><img src={2}y>");
+	expect("<iframe src=x><a href=x></iframe><a href=y>",
+	       "<iframe src=x><a href=x></iframe><a href={1}y>");
+	expect("<noembed><a href=x></noembed><noframes><a href=x></noframes><a href=y>",
+	       "<noembed><a href=x></noembed><noframes><a href=x></noframes><a href={1}y>");
+	expect("<titles><a href=x></titles>", "<titles><a href={1}x></titles>");
 	expect("<noscript><a href=x></noscript>", "<noscript><a href={1}x></noscript>");
 }
 
