@@ -305,6 +305,31 @@ gateway(const struct rules_lane *l, struct slice *ret)
 	return true;
 }
 
+/* The site, of which there is one, as the first is called in IIS. */
+static bool
+site_id(const struct rules_lane *l, struct slice *ret)
+{
+	(void)l;
+	*ret = SLICE("1");
+	return true;
+}
+
+static bool
+site_path(const struct rules_lane *l, struct slice *ret)
+{
+	(void)l;
+	*ret = SLICE("/LM/W3SVC/1");
+	return true;
+}
+
+static bool
+site_root_path(const struct rules_lane *l, struct slice *ret)
+{
+	(void)l;
+	*ret = SLICE("/LM/W3SVC/1/ROOT");
+	return true;
+}
+
 /* view: the value in one piece, false when it has none; put: it is put together. Neither: empty. */
 static const struct {
 	bool (*view)(const struct rules_lane *l, struct slice *ret);
@@ -340,6 +365,11 @@ static const struct {
 	[RULES_VARIABLE_RESPONSE_STATUS] = { .put = put_status },
 	[RULES_VARIABLE_SERVER_SOFTWARE] = { .view = software },
 	[RULES_VARIABLE_GATEWAY_INTERFACE] = { .view = gateway },
+	[RULES_VARIABLE_INSTANCE_ID] = { .view = site_id },
+	[RULES_VARIABLE_INSTANCE_NAME] = { .view = software },
+	[RULES_VARIABLE_INSTANCE_META_PATH] = { .view = site_path },
+	[RULES_VARIABLE_APPL_MD_PATH] = { .view = site_root_path },
+	[RULES_VARIABLE_APP_POOL_ID] = { .view = software },
 };
 
 bool
