@@ -181,6 +181,8 @@ const struct ctl_verb ctl_verb_rules = {
 		"  never         the rule can never match\n"
 		"  shadowed      an earlier rule leaves nothing for it\n"
 		"  slow          its pattern cannot be scanned with the others: why\n"
+		"  prefiltered   a scan tells where it may match, and PCRE2 confirms it: why "
+		"(notice)\n"
 		"  catastrophic  its pattern's time grows with a power of the input's length\n"
 		"  quadratic     its search of a body runs on from each place that looks like its\n"
 		"                begin: a body full of these takes its time (notice)\n"

@@ -110,6 +110,23 @@ is_found_anywhere(struct linting *l, const struct pattern *pattern)
 	return n == sizeof(sample) / sizeof(sample[0]);
 }
 
+/* What of a pattern a scan has no word for, or takes in a wider form (emit.c). */
+static const char *
+widened(const struct tree *tree)
+{
+	const char *what = tree->kind == TREE_BACK	  ? "a back-reference"
+			   : tree->kind == TREE_LOOK	  ? "what it looks ahead for"
+			   : tree->kind == TREE_WORD_EDGE ? "the edge of a word"
+			   : tree->kind == TREE_END_LF	  ? "an end that may stand before a line's"
+			   : tree->is_possessive	  ? "a possessive repeat"
+							  : NULL;
+
+	for (const struct tree *child = tree->child; child != NULL && what == NULL;
+	     child = child->next)
+		what = widened(child);
+	return what;
+}
+
 static void
 lint_pattern(struct linting *l, struct pattern *pattern, const struct input *input,
 	     struct conf_pos at)
@@ -151,6 +168,15 @@ lint_pattern(struct linting *l, struct pattern *pattern, const struct input *inp
 			 "begin it "
 			 "with what is always there, or take it apart",
 			 pattern->text);
+	else if (!pattern->form.is_exact)
+		lint_say(l, LINT_PREFILTERED, true,
+			 "pattern '%s' is found by the scan and confirmed by PCRE2 at each hit, "
+			 "because of %s",
+			 pattern->text,
+			 widened(pattern->tree) != NULL
+				 ? widened(pattern->tree)
+				 : "a part that the scan takes more widely: '.*' at an end, a "
+				   "large count, or its length");
 	l->at = rule_at;
 }
 

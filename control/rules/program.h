@@ -94,6 +94,7 @@ void program_check(const struct rule_sets *sets, bool is_linted, struct conf_err
 	x(NEVER, never)		    /* the rule can never match */                                  \
 	x(SHADOWED, shadowed)	    /* an earlier rule leaves nothing for it */                     \
 	x(SLOW, slow)		    /* a pattern that no scan covers */                             \
+	x(PREFILTERED, prefiltered) /* a scan finds where it may match, PCRE2 says whether */       \
 	x(CATASTROPHIC, catastrophic) /* a pattern whose time grows with a power of its input */    \
 	x(QUADRATIC, quadratic)	    /* of a body: runs on from each place like its begin (14.5) */  \
 	x(DOUBLE, double)	    /* outbound rules that change one value twice (14.3) */         \

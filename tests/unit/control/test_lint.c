@@ -310,6 +310,33 @@ patterns_that_cost_much_are_found(void **state)
 			 0);
 }
 
+static void
+patterns_that_a_scan_only_finds_get_a_notice(void **state)
+{
+	static const char *const confirmed[] = { "(a)\\1",  "a(?=b)", "(?!x)a",
+						 "\\bword", "a++b",   "^.*foo" };
+	static const char *const decided[] = { "^abc$", "a[bc]+d", "^(a|b)c", "x" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(confirmed) / sizeof(confirmed[0]); i++) {
+		char xml[512];
+
+		snprintf(xml, sizeof(xml),
+			 PROGRAMS_RULES("<rule name='a'><match url='%s'/></rule>"), confirmed[i]);
+		if (found(xml, LINT_PREFILTERED, "a") != 1 || found(xml, LINT_SLOW, "a") != 0)
+			fail_msg("%s", confirmed[i]);
+	}
+	for (size_t i = 0; i < sizeof(decided) / sizeof(decided[0]); i++) {
+		char xml[512];
+
+		snprintf(xml, sizeof(xml),
+			 PROGRAMS_RULES("<rule name='a'><match url='%s'/></rule>"), decided[i]);
+		if (found(xml, LINT_PREFILTERED, "a") != 0)
+			fail_msg("%s", decided[i]);
+	}
+	assert_string_equal(lint_kind_name(LINT_PREFILTERED), "prefiltered");
+}
+
 /* hard.h's condition, in XML. */
 static uint32_t
 found_hard(const struct hard *hard, enum lint_kind kind)
@@ -486,6 +513,7 @@ main(void)
 		cmocka_unit_test(rules_behind_others_are_found),
 		cmocka_unit_test(a_rule_that_undoes_an_absolute_rewrite_is_found),
 		cmocka_unit_test(patterns_that_cost_much_are_found),
+		cmocka_unit_test(patterns_that_a_scan_only_finds_get_a_notice),
 		cmocka_unit_test(hostile_patterns_are_found_and_honest_ones_are_not),
 		cmocka_unit_test(patterns_explode_by_what_they_can_read_twice),
 		cmocka_unit_test(outbound_rules_that_prefix_twice_are_found),
