@@ -172,6 +172,38 @@ def test_lanes_are_balanced_over_cores(lab):
 
 
 @marked("smoke")
+def test_load_is_told_of_lanes_and_cores_and_goes_when_it_ends(lab):
+    """By lanes, cores and top: of who works, and no more than a processor has."""
+    lab.nginx("a")
+    lab.nginx("b")
+    lab.start(lab.config(lanes=4, cores=[0, 1]))
+    load = Load(lab, 32, 4)
+
+    def look():
+        return ([lane["load_percent"] for lane in lab.ctl_json("lanes")],
+                [core["load_percent"] for core in lab.ctl_json("cores")],
+                [lane["load_percent"] for lane in lab.ctl_json("top", "--every", "100ms")["lanes"]])
+    looks = []
+    while load.is_running():
+        looks.append(look())
+    load.expect_clean()
+    for lanes, cores, seen in looks:
+        expect(len(lanes) == len(seen) == 4 and len(cores) == 2, f"{lanes} {cores} {seen}")
+        # Lanes of a core take turns, but each measures by its own clock: some more than all.
+        for name, loads in (("lanes", lanes), ("top", seen)):
+            expect(all(0 <= load <= 101 for load in loads), f"{name}: {looks}")
+            for core in range(2):
+                expect(sum(loads[core::2]) <= 130, f"{name}, core {core}: {looks}")
+        expect(all(0 <= load <= 130 for load in cores), f"cores: {looks}")
+    for i, name in enumerate(("lanes", "cores", "top")):
+        most = [max(loads) for loads in zip(*(got[i] for got in looks))]
+        print(f"        most that {name} told: {most} of {len(looks)} looks", flush=True)
+        expect(all(load > 0 for load in most), f"{name}: {looks}")
+        expect(sum(most) > 20, f"{name}, of a processor that serves all it can: {looks}")
+    until("nobody has anything to do", lambda: all(load < 10 for loads in look() for load in loads), 10)
+
+
+@marked("smoke")
 def test_what_is_tuned_is_in_effect_and_is_undone(lab):
     lab.nginx("a")
     lab.start(lab.config(lanes=2))
