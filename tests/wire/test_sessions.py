@@ -55,6 +55,59 @@ def test_a_hanging_request_is_found_by_its_url(lab):
         expect(lab.ctl("sessions", *words, check=False).returncode == 2, f"{words}: usage")
 
 
+@marked("smoke")
+def test_sessions_are_found_by_age(lab):
+    """Of two hanging requests the older one alone, by an age between theirs."""
+    lab.odd_origin("a")
+    lab.start(lab.config(lanes=2))
+    with hang(lab, "/slow-head?s=40&old"):
+        until("the first one waits", lambda: found(lab, "--phase", "wait"), 10)
+        time.sleep(1.5)
+        with hang(lab, "/slow-head?s=40&young"):
+            until("both wait", lambda: len(found(lab, "--phase", "wait")) == 2, 10)
+            ages = {s["target"].split("&")[1]: s["age_ms"] for s in found(lab, "--phase", "wait")}
+            expect(ages["old"] >= 1500 and ages["old"] - ages["young"] >= 1400, f"{ages}")
+            # It grows meanwhile: a second less is surely below, a second more surely above.
+            between, above = f"{ages['old'] - 300}ms", f"{ages['old'] + 20000}ms"
+            older = found(lab, "--older-than", between)
+            expect([s["target"].split("&")[1] for s in older] == ["old"], f"{between}: {older}, {ages}")
+            expect(all(s["age_ms"] >= ages["old"] for s in older), f"{older}")
+            expect(not found(lab, "--older-than", above), f"nobody is {above} old")
+            expect(len(found(lab, "--older-than", "0s", "--phase", "wait")) == 2, "all are older")
+            lab.ctl("sessions", "kill", "--url", "/slow-head", "--yes")
+
+
+@marked("smoke")
+def test_tcp_states_beyond_established_are_shown(lab):
+    """A client that has said it sends no more, and a server that does not answer its SYN."""
+    lab.odd_origin("a")
+    config = lab.config(lanes=2)
+    config["farms"].append({"name": "silent", "scheme": "http", "servers": [
+        {"name": "full", "address": "10.2.0.11", "http_port": 8081}]})
+    config["listeners"].append({"name": "silent4", "address": f"{OUT4}:81", "protocol": "http",
+                                "farm": "silent"})
+    with lab.inside("origins"):
+        server = socket.create_server(("10.2.0.11", 8081), backlog=0)
+        first = socket.create_connection(("10.2.0.11", 8081))  # its queue is full: a SYN is dropped
+    lab.start(config)
+    with server, first, hang(lab, "/slow-head?s=40&half") as half:
+        half.shutdown(socket.SHUT_WR)
+
+        def states(url):
+            return [(s["client_leg"]["tcp"], (s["server_leg"] or {}).get("tcp"))
+                    for s in found(lab, "--url", url)]
+        until("the client's half is closed", lambda: states("/slow-head") ==
+              [("close_wait", "established")], 5)
+        told = lab.ctl("sessions", "show", found(lab, "--url", "/slow-head")[0]["id"]).stdout
+        row = next(x.split() for x in told.splitlines() if "TCP state" in x)
+        expect(row[2:] == ["close_wait", "established"], told)
+        with lab.connect(port=81) as sock:
+            sock.sendall(b"GET /silent HTTP/1.1\r\nHost: mail\r\n\r\n")
+            until("the server is called", lambda: states("/silent") ==
+                  [("established", "syn_sent")], 5)
+        lab.ctl("sessions", "kill", "--url", "/slow-head", "--yes")
+
+
 def hang(lab, target):
     """A connection whose request waits for its server."""
     sock = lab.connect()
@@ -109,49 +162,3 @@ def test_killed_sessions_are_reset_on_both_sides_and_the_log_says_who_did_it(lab
         expect(lab.ctl("sessions", *words, check=False).returncode == 2, f"{words}: usage")
     for words in (["--phase", "none"], ["kill", "--phase", "none", "--yes"], ["kill", "9-9"]):
         expect(lab.ctl("sessions", *words, check=False).returncode == 1, f"{words} is refused")
-
-
-LEG = {"local", "remote", "tcp", "congestion", "recovering", "timed_out", "reordered", "mss", "cwnd",
-       "ssthresh", "send_window", "receive_window", "in_flight", "queued", "unread", "srtt_us",
-       "rttvar_us", "rto_us", "rtt_least_us", "bytes_in", "bytes_out", "retransmits",
-       "zero_window_ms"}
-UNTOUCHED = (1 << 31) - 1  # a threshold that no loss has brought down
-
-
-def test_a_client_that_reads_nothing_is_seen_by_its_shut_window(lab):
-    lab.odd_origin("a")
-    lab.start(lab.config())
-    with lab.connect() as slow:
-        begun = time.monotonic()
-        slow.sendall(b"GET /chunked?n=1000000000 HTTP/1.1\r\nHost: mail\r\n\r\n")
-        until("its window is shut for a second", lambda: [
-            s for s in found(lab, "--url", "/chunked") if
-            s["client_leg"]["zero_window_ms"] > 1000], 20)
-        [first] = found(lab, "--url", "/chunked")
-        client, server = first["client_leg"], first["server_leg"]
-        for leg in (client, server):
-            expect(set(leg) == LEG, f"each is shown: {set(leg) ^ LEG}")
-            expect(0 < leg["rtt_least_us"] <= leg["srtt_us"] < leg["rto_us"], f"its times: {leg}")
-            expect(200000 <= leg["rto_us"] <= 60000000 and 0 < leg["rttvar_us"] < leg["rto_us"],
-                   f"its times: {leg}")
-            expect(2 * leg["mss"] <= leg["ssthresh"] <= UNTOUCHED and leg["cwnd"] >= leg["mss"] and
-                   not leg["reordered"], f"its windows: {leg}")
-        expect(server["retransmits"] == 0 and server["ssthresh"] == UNTOUCHED and
-               server["cwnd"] >= 10 * server["mss"] and not server["recovering"] and
-               not server["timed_out"], f"nothing was lost on the way to the server: {server}")
-        expect(client["retransmits"] < 100, f"a shut window is no loss: {client}")
-        expect(client["bytes_out"] > 10 * client["mss"] and client["queued"] > 0 and
-               client["in_flight"] == 0 and client["send_window"] < client["mss"],
-               f"it waits for the client: {client}")
-        expect(server["zero_window_ms"] == 0 and server["bytes_in"] >= client["bytes_out"],
-               f"the server does not make us wait: {server}")
-        until("the time grows", lambda: [  # with each of the lane's looks at TCP: each probe, say
-            s for s in found(lab, "--url", "/chunked") if
-            s["client_leg"]["zero_window_ms"] > client["zero_window_ms"] + 500], 10)
-        [later] = found(lab, "--url", "/chunked")
-        expect(later["client_leg"]["zero_window_ms"] <= (time.monotonic() - begun) * 1000,
-               f"no longer than it is there: {later['client_leg']}")
-        told = lab.ctl("sessions", "show", first["id"]).stdout
-        [shut] = [x.split()[-2:] for x in told.splitlines() if "window shut, ms" in x]
-        expect(int(shut[0]) > 1000 and shut[1] == "0", told)
-    until("it is gone", lambda: not found(lab, "--url", "/chunked"), 10)
