@@ -246,6 +246,8 @@ close_whole(struct proxy *p, struct exch *e)
 void
 exch_response_end(struct proxy *p, struct exch *e)
 {
+	const struct conn *up = conn_at(p, e->up);
+
 	turn_to(e, EXCH_EV_RESPONSE_END);
 	e->reply_end_at = p->now;
 	if (e->body[DIR_UP].out_done) {
@@ -254,7 +256,7 @@ exch_response_end(struct proxy *p, struct exch *e)
 		return;
 	}
 	/* A server that still listens gets the rest of the request: the connections stay good. */
-	if (e->up_keeps && e->client_keeps && !leg_is_ended(&conn_at(p, e->up)->leg))
+	if (e->up_keeps && e->client_keeps && !leg_is_ended(&up->leg) && !up->has_gone)
 		return;
 	turn_to(e, EXCH_EV_BROKEN);
 	e->client_keeps = false;

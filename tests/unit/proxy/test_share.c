@@ -15,6 +15,7 @@ enum {
 	WIDE_N = 60000,
 };
 
+#define GET  "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 #define WIDE "(wide and wide and wide and wide and wide and wide)"
 
 /* Each evaluation costs more than a turn has. */
@@ -244,7 +245,8 @@ bodies_share_a_turn_and_take_turns(void **state)
 
 /* A slow client's page of WIDE_N bytes, which grows sevenfold; all of it has come from the server. */
 static struct stand *
-stand_of_wide(const char *head, const char *end, struct peer **c, struct peer **o)
+stand_of_wide(const char *request, const char *head, uint32_t n, const char *end, struct peer **c,
+	      struct peer **o)
 {
 	struct stand *s =
 		stand_of("<outboundRules><rule name='r'><match pattern='a'/>"
@@ -254,10 +256,10 @@ stand_of_wide(const char *head, const char *end, struct peer **c, struct peer **
 	for (uint32_t i = 0; i < WIDE_N; i++)
 		page[i] = i % 8 == 0 ? 'a' : '.';
 	s->client_room = 8 << 10;
-	asked(s, "GET / HTTP/1.1\r\nHost: h\r\n\r\n", c, o);
+	asked(s, request, c, o);
 	put(s, *o, "HTTP/1.1 200 OK\r\nDate: x\r\nContent-Type: text/html\r\n");
 	put(s, *o, head);
-	say_bytes(s, *o, page, WIDE_N);
+	say_bytes(s, *o, page, n);
 	put(s, *o, end);
 	run(s, S);
 	assert_int_equal(tcp_unacked(s->peer_side.tcp, (*o)->id), 0);
@@ -281,7 +283,7 @@ static void
 a_page_that_waits_for_room_outlives_its_server(void **state)
 {
 	struct peer *c, *o;
-	struct stand *s = stand_of_wide("Transfer-Encoding: chunked\r\n\r\nea60\r\n",
+	struct stand *s = stand_of_wide(GET, "Transfer-Encoding: chunked\r\n\r\nea60\r\n", WIDE_N,
 					"\r\n0\r\n\r\n", &c, &o);
 
 	(void)state;
@@ -294,11 +296,40 @@ a_page_that_waits_for_room_outlives_its_server(void **state)
 	stand_close(s);
 }
 
+/*
+ * ... though it had not read the request: nobody waits for it to do so. Of some size the client's
+ * room is all that the end of the page has waited for.
+ */
+static void
+a_page_that_came_early_ends_the_request_with_its_server(void **state)
+{
+	(void)state;
+	for (uint32_t n = 1000; n < WIDE_N; n += 1000) {
+		struct peer *c, *o;
+		struct stand *s;
+		char head[64];
+
+		snprintf(head, sizeof(head), "Content-Length: %u\r\n\r\n", n);
+		s = stand_of_wide("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9000000\r\n"
+				  "\r\n1234",
+				  head, n, "", &c, &o);
+		cut(s, o);
+		run(s, S);
+		read_on(s, c);
+		run(s, S);
+		expect_has(s, c,
+			   WIDE "......."
+				"\r\n0\r\n\r\n");
+		assert_int_equal(s->proxy->gauge.exchanges, 0);
+		stand_close(s);
+	}
+}
+
 static void
 what_came_of_a_page_is_given_before_its_server_is_missed(void **state)
 {
 	struct peer *c, *o;
-	struct stand *s = stand_of_wide("Content-Length: 60001\r\n\r\n", "", &c, &o);
+	struct stand *s = stand_of_wide(GET, "Content-Length: 60001\r\n\r\n", WIDE_N, "", &c, &o);
 
 	(void)state;
 	cut(s, o);
@@ -319,6 +350,7 @@ main(void)
 		cmocka_unit_test(an_early_answer_goes_to_nobody_but_the_client),
 		cmocka_unit_test(bodies_share_a_turn_and_take_turns),
 		cmocka_unit_test(a_page_that_waits_for_room_outlives_its_server),
+		cmocka_unit_test(a_page_that_came_early_ends_the_request_with_its_server),
 		cmocka_unit_test(what_came_of_a_page_is_given_before_its_server_is_missed),
 	};
 
