@@ -291,6 +291,15 @@ is_vdev(const char *text)
 		       n;
 }
 
+/* As the data plane has it (devargs.c). */
+static bool
+runs_commands(const char *vdev)
+{
+	size_t n = vdev_name_n(vdev);
+
+	return memmem(vdev, n, "failsafe", 8) != NULL || memmem(vdev, n, "netvsc", 6) != NULL;
+}
+
 static void
 check_device(const struct conf_port *port, struct conf_errs *errs)
 {
@@ -312,6 +321,12 @@ check_device(const struct conf_port *port, struct conf_errs *errs)
 			     "'%s' is no device of DPDK's with its arguments; write for example "
 			     "net_af_packet9,iface=eth1",
 			     device->vdev.s);
+	if (device->vdev.at != NULL && runs_commands(device->vdev.s))
+		conf_err_add(
+			errs, device->vdev.at->at,
+			"'%.*s' is refused: its driver runs commands, and opens other devices; "
+			"name those devices as ports of their own",
+			(int)vdev_name_n(device->vdev.s), device->vdev.s);
 	if (device->at == NULL || device->at->kind != NODE_MAP)
 		return;
 	check_kind(device, errs);

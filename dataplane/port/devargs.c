@@ -261,6 +261,16 @@ devargs_virtio(const struct port_conf *conf, struct port_devargs *d, char *why)
 	return true;
 }
 
+/*
+ * Drivers whose arguments are other devices, or commands that a shell runs with the rights of this
+ * process (failsafe's exec): control, whose image this is, shall not have those.
+ */
+static bool
+runs_commands(const char *name)
+{
+	return strstr(name, "failsafe") != NULL || strstr(name, "netvsc") != NULL;
+}
+
 /* "NAME" or "NAME,ARGUMENTS", as DPDK's --vdev takes them. */
 static bool
 devargs_vdev(const struct port_conf *conf, struct port_devargs *d, char *why)
@@ -277,6 +287,13 @@ devargs_vdev(const struct port_conf *conf, struct port_devargs *d, char *why)
 		return false;
 	memcpy(d->name, conf->device, n);
 	d->name[n] = '\0';
+	if (runs_commands(d->name)) {
+		snprintf(why, PORT_WHY,
+			 "port %s: %s is refused, its driver runs commands and opens other devices",
+			 conf->name, d->name);
+		d->name[0] = '\0'; /* not ours to remove */
+		return false;
+	}
 	if (rte_eth_dev_get_port_by_name(d->name, &id) == 0) {
 		snprintf(why, PORT_WHY,
 			 "port %s: there is a device %s already; write another number", conf->name,

@@ -69,6 +69,8 @@ static const struct broken parsed[] = {
 	{ MACHINE("cores: [1]", "{name: p, device: packet:e0}"), 4, 7, "the port 'p' has no 'addresses'", "add addresses:" },
 	{ MACHINE("cores: [1]", "{name: p, device: \"vdev:,size=64\", addresses: [10.0.0.5/24]}"), 4, 25, "',size=64' is no device of DPDK's", "net_af_packet9,iface=eth1" },
 	{ MACHINE("cores: [1]", "{name: p, device: {vdev: \"net null\"}, addresses: [10.0.0.5/24]}"), 4, 32, "'net null' is no device of DPDK's", "net_af_packet9,iface=eth1" },
+	{ MACHINE("cores: [1]", "{name: p, device: \"vdev:net_failsafe0,exec(id)\", addresses: [10.0.0.5/24]}"), 4, 25, "'net_failsafe0' is refused: its driver runs commands", "ports of their own" },
+	{ MACHINE("cores: [1]", "{name: p, device: {vdev: \"net_vdev_netvsc0,iface=eth1\"}, addresses: [10.0.0.5/24]}"), 4, 32, "'net_vdev_netvsc0' is refused", "ports of their own" },
 	{ MACHINE("cores: [1]", "{name: p, device: {vdev: net_null9}, addresses: [10.0.0.5/24]}\n    - {name: q, device: {vdev: \"net_null9,size=64\"}, addresses: [10.1.0.5/24]}"), 5, 25, "same device", "one port" },
 	{ MACHINE("cores: [1]", "{name: p, device: \"pci:3b:00.0\", addresses: [10.0.0.5/24]}"), 4, 25, "'3b:00.0' is no PCI address", "0000:3b:00.0" },
 	{ MACHINE("cores: [1]", "{name: p, device: {pci: \"0000:3b:00.8\"}, addresses: [10.0.0.5/24]}"), 4, 31, "'0000:3b:00.8' is no PCI address", "lspci -D" },

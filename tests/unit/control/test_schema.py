@@ -21,7 +21,7 @@ BLIND = {
     "what YAML's reader hides: names given twice, anchors, tags": [
         "anchors", "tags", "is already given in line 5"],
     "what a key's type does not say, but a check of its own: addresses of PCI, names of drivers": [
-        "is no PCI address", "is no device of DPDK's"],
+        "is no PCI address", "is no device of DPDK's", "' is refused"],
     "one value against another": ["same device"],
 }
 

@@ -424,6 +424,27 @@ a_reserve_gives_all_that_it_has(void **state)
 	port_pool_close(reserve);
 }
 
+/* What control writes into an image is not believed: no driver that runs commands is asked for. */
+static void
+device_whose_driver_runs_commands_is_refused(void **state)
+{
+	static const char *const device[] = { "net_failsafe0,exec(true)", "eth_failsafe1",
+					      "net_vdev_netvsc0,iface=lo" };
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof(device) / sizeof(device[0]); i++) {
+		struct port_conf conf = { .name = "p",
+					  .device_kind = IMG_DEVICE_VDEV,
+					  .device = device[i],
+					  .queues = 1,
+					  .pool = pool };
+		struct portif port;
+
+		assert_false(port_open(&conf, &port, why));
+		assert_non_null(strstr(why, "is refused"));
+	}
+}
+
 int
 main(void)
 {
@@ -441,6 +462,7 @@ main(void)
 		cmocka_unit_test(memif_ports_carry_frames_both_ways),
 		cmocka_unit_test(a_memif_client_connects_again),
 		cmocka_unit_test(a_thread_of_ours_may_use_buffers),
+		cmocka_unit_test(device_whose_driver_runs_commands_is_refused),
 	};
 
 	return cmocka_run_group_tests_name("port", tests, open_env, close_env);
