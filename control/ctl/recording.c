@@ -204,6 +204,7 @@ end(struct recording *r, uint64_t until)
 
 	while (!recording_end(r) && now_ns() < until) {
 		if (now_ns() >= latest) {
+			drain_rest(r); /* nothing is read behind a fault */
 			recording_fault(r, "penstock-control could not be told that it is over: "
 					   "lanes go on until the time is up");
 			return;

@@ -278,6 +278,11 @@ apply_ended(struct daemon *daemon, json_t *answer)
 		answer_say(daemon, answer);
 		json_decref(answer);
 	} else if (answer != NULL) {
+		const struct socket_client *client =
+			socket_client(&daemon->socket, daemon->applying.client_id);
+
+		say("apply of pid %u %s", client != NULL ? client->pid : 0,
+		    json_is_true(json_object_get(answer, "ok")) ? "is done" : "is refused");
 		socket_answer(&daemon->socket, daemon->applying.client_id, answer);
 	}
 	if (daemon->is_starting)

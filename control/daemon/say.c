@@ -5,15 +5,17 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 void
 say(const char *format, ...)
 {
-	char line[2048];
+	char *line = NULL;
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
+	if (vasprintf(&line, format, args) >= 0)
+		fprintf(stderr, "penstock-control: %s\n", line);
 	va_end(args);
-	fprintf(stderr, "penstock-control: %s\n", line);
+	free(line);
 }

@@ -260,7 +260,9 @@ look_ambiguity(const struct tree *root, const struct tree *tree, bool is_searche
 	     child = child->next) {
 		if (child->kind == TREE_LOOK && tree_has_endless(child))
 			found = is_searched ? AMBIGUITY_AHEAD
-					    : ambiguity_within(root, child->child, false);
+				: tree_has_loop(child->child)
+					? own_ambiguity(root, child->child, false)
+					: AMBIGUITY_NONE;
 		if (found == AMBIGUITY_NONE)
 			found = look_ambiguity(root, child, is_searched);
 	}

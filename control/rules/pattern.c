@@ -161,9 +161,13 @@ hint_of(const char *text)
 static size_t
 posix_n(const char *at)
 {
-	const char *end = at[0] == '[' && at[1] == ':' ? strstr(at + 2, ":]") : NULL;
+	size_t n = 2;
 
-	return end != NULL ? (size_t)(end - at) + 2 : 0;
+	if (at[0] != '[' || at[1] != ':')
+		return 0;
+	n += at[n] == '^';
+	n += strspn(at + n, "abcdefghijklmnopqrstuvwxyz");
+	return at[n] == ':' && at[n + 1] == ']' ? n + 2 : 0;
 }
 
 /* Those that the grammar of IIS has (5.1). */

@@ -23,6 +23,7 @@
 	x(lane_steering_switched, ports, "ports whose own spreading was belied by real packets")   \
 	x(lane_messages_lost, messages, "news for other lanes that had no room")                   \
 	x(lane_drop_handover_full, packets, "dropped: the ring to the flow's lane was full")       \
+	x(lane_drop_rounds, packets, "dropped: too many pieces of flows that no lane knows")       \
 	x(lane_drop_not_ours, packets, "dropped: TCP to an address that is not ours")              \
 	x(lane_drop_broadcast_source, packets, "dropped: from a broadcast address of our own link") \
 	x(lane_drop_tx_full, packets, "dropped: too many frames waiting for a port")               \

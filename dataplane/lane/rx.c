@@ -14,6 +14,7 @@
 
 #define ROUND_NS  MS_NS		/* each lane may begin a round so often, */
 #define ROUNDS_NS (100 * MS_NS) /* and so far ahead of it */
+#define LANE_NONE UINT16_MAX
 
 static void
 flush_handover(struct lane *lane)
@@ -114,7 +115,8 @@ can_begin_round(struct lane *lane, uint64_t now)
  * The lane of a segment's flow, or the next one to ask for it after hops_n hops. The hash's lane is
  * the first; but where a port spreads otherwise than it says, a flow has settled where its segments
  * arrive, and only the lane there knows. So all are asked in a round, and when none has it the
- * hash's lane answers. What opens a flow has nothing to look for.
+ * hash's lane answers. What opens a flow has nothing to look for. LANE_NONE: too many rounds; an
+ * answer would reset a flow that another lane has, and who means it sends again.
  */
 static uint16_t
 owner_of(struct lane *lane, const struct steer *steer, const struct tcp_seg *seg, uint32_t hops_n,
@@ -134,9 +136,10 @@ owner_of(struct lane *lane, const struct steer *steer, const struct tcp_seg *seg
 	home = steer_lane(steer, &tuple);
 	is_home_next = self == home ? hops_n > 1 : hops_n == 0;
 	if (is_home_next || mode == INSTANCE_STEERING_HANDOVER ||
-	    (seg->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN ||
-	    (self == home && !can_begin_round(lane, now)))
+	    (seg->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
 		return home;
+	if (self == home && !can_begin_round(lane, now))
+		return LANE_NONE;
 	return self + 1u < steer->lane_n ? (uint16_t)(self + 1) : 0;
 }
 
@@ -154,10 +157,14 @@ take_by_flow(struct lane *lane, struct buf *frame, const struct wire_packet *pac
 	if (packet->kind == WIRE_TCP)
 		to = owner_of(lane, mesh_steer(lane->conf.mesh, frame->path),
 			      &lane->burst.seg[lane->burst.n], hops_n, now);
-	if (to == self)
+	if (to == LANE_NONE) {
+		lane->count->lane_drop_rounds++;
+		buf_give(frame);
+	} else if (to == self) {
 		take_packet(lane, frame, packet, now);
-	else
+	} else {
 		hand_over(lane, frame, to, hops_n + 1);
+	}
 }
 
 /* A fragment that this lane has polled: with the last that was missing there is a packet. */

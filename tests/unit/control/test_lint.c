@@ -467,6 +467,25 @@ outbound_rules_that_prefix_twice_are_found(void **state)
 	"<rule name='o'><match serverVariable='" variable                                          \
 	"' pattern='.*'/><action type='Rewrite' value='x'/></rule>"
 
+/* Looked at once each: with two looks a level this would go on for ever. */
+static void
+lookaheads_in_lookaheads_are_looked_at_in_time(void **state)
+{
+	char pattern[512] = "^", rule[640];
+
+	(void)state;
+	for (uint32_t i = 0; i < 60; i++)
+		strcat(pattern, "(?=a");
+	strcat(pattern, "b*");
+	for (uint32_t i = 0; i < 60; i++)
+		strcat(pattern, ")");
+	snprintf(rule, sizeof(rule),
+		 "<rewrite><rules><rule name='a'><match url='%s'/><action type='None'/></rule>"
+		 "</rules></rewrite>",
+		 pattern);
+	assert_int_equal(found(rule, LINT_CATASTROPHIC, "a"), 0);
+}
+
 static void
 variables_that_nobody_sets_are_found(void **state)
 {
@@ -517,6 +536,7 @@ main(void)
 		cmocka_unit_test(hostile_patterns_are_found_and_honest_ones_are_not),
 		cmocka_unit_test(patterns_explode_by_what_they_can_read_twice),
 		cmocka_unit_test(outbound_rules_that_prefix_twice_are_found),
+		cmocka_unit_test(lookaheads_in_lookaheads_are_looked_at_in_time),
 		cmocka_unit_test(variables_that_nobody_sets_are_found),
 		cmocka_unit_test(files_get_a_notice),
 	};

@@ -242,6 +242,7 @@ bad_patterns_are_refused_with_the_character(void **state)
 	refused(PROGRAMS_RULES(RULE("a", "\\p{L}(?:\\G|,)b", "")),
 		"'\\G' speaks of how a search goes");
 	refused(PROGRAMS_RULES(RULE("a", "a(*COMMIT)b", "")), "'(*' speaks of how a search goes");
+	refused(PROGRAMS_RULES(RULE("a", "[[:]\\Gx[:]", "")), "'\\G' speaks of how a search goes");
 	refused(PROGRAMS_RULES(RULE("a", "x", CONDS(COND("{URL}", "[b")))), "pattern '[b'");
 	warned(PROGRAMS_RULES(RULE("a", "^/{C:1}", "")), "nothing in braces is expanded");
 	warned(PROGRAMS_RULES(RULE("a", "(a+)+$", "")), "may take very long");

@@ -231,7 +231,10 @@ flood_of_flows_that_nobody_has_goes_no_rounds(void **state)
 	for (uint32_t i = 0; i < flood; i++)
 		send_atomic((uint16_t)(3000 + i), TCP_ACK);
 	town_run(&town, 100);
-	assert_int_equal(TOWN_SUM(&town, tcp_rx_no_flow), flood);
+	/* Nobody answers what is too much: the answer would reset a flow that another lane has. */
+	assert_in_range(TOWN_SUM(&town, tcp_rx_no_flow), 4 * 100, rounds);
+	assert_int_equal(TOWN_SUM(&town, tcp_rx_no_flow) + TOWN_SUM(&town, lane_drop_rounds),
+			 flood);
 	assert_in_range(TOWN_SUM(&town, lane_handed_over), 4 * 100 * 4, flood + rounds * 4);
 	town_close(&town);
 }
