@@ -35,9 +35,10 @@ value(int fd, const char *iface, uint32_t cmd)
 	return ethtool(fd, iface, &v) ? v.data : 0;
 }
 
-/* The attribute of this type among n bytes of them; NULL: there is none. */
-static const struct rtattr *
-attribute_find(const struct rtattr *a, int n, unsigned short type)
+/* The attribute of this type among n bytes of them; NULL: there is none. The kernel's macros, here and
+ * below, know no const. */
+static struct rtattr *
+attribute_find(struct rtattr *a, int n, unsigned short type)
 {
 	for (; RTA_OK(a, n); a = RTA_NEXT(a, n))
 		if ((a->rta_type & NLA_TYPE_MASK) == type)
@@ -47,9 +48,9 @@ attribute_find(const struct rtattr *a, int n, unsigned short type)
 
 /* The number of the XDP program of a link's answer. */
 static uint32_t
-program_read(const struct nlmsghdr *head, size_t got)
+program_read(struct nlmsghdr *head, size_t got)
 {
-	const struct rtattr *xdp, *id = NULL;
+	struct rtattr *xdp, *id = NULL;
 	uint32_t v = 0;
 
 	if (!NLMSG_OK(head, got) || head->nlmsg_type != RTM_NEWLINK)
@@ -80,7 +81,7 @@ program_of(const char *iface)
 		got = recv(fd, answer, sizeof(answer), 0);
 	if (fd >= 0)
 		close(fd);
-	return got > 0 ? program_read((const struct nlmsghdr *)answer, (size_t)got) : 0;
+	return got > 0 ? program_read((struct nlmsghdr *)answer, (size_t)got) : 0;
 }
 
 static void
