@@ -135,21 +135,12 @@ hex_digit(char c)
 static void
 device_build(struct build *build, const struct conf_device *device, struct img_port *record)
 {
-	const struct {
-		enum img_device kind;
-		const struct conf_str *path;
-	} kind[] = {
-		{ IMG_DEVICE_PACKET, &device->packet }, { IMG_DEVICE_XDP, &device->xdp },
-		{ IMG_DEVICE_MEMIF, &device->memif },	{ IMG_DEVICE_VHOST, &device->vhost },
-		{ IMG_DEVICE_VIRTIO, &device->virtio }, { IMG_DEVICE_TAP, &device->tap },
-		{ IMG_DEVICE_PCI, &device->pci },	{ IMG_DEVICE_VDEV, &device->vdev },
-	};
-	for (uint32_t i = 0; i < sizeof(kind) / sizeof(kind[0]); i++) {
-		if (kind[i].path->at == NULL)
-			continue;
-		record->kind = kind[i].kind;
-		record->device = text(build, kind[i].path);
-	}
+	enum img_device kind;
+	const struct conf_str *value = device_value(device, &kind);
+
+	ensure(value != NULL); /* check.c has seen that there is one */
+	record->kind = kind;
+	record->device = text(build, value);
 	record->role = (uint32_t)device->role.v;
 	record->flags = device->checksums.v != 0 ? IMG_PORT_TRUSTS_SUMS : 0;
 	record->link_id = (uint32_t)device->id.v;

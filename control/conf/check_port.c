@@ -8,6 +8,7 @@
 
 #include "abi/image.h"
 #include "abi/port_mtu.h"
+#include "abi/vdev.h"
 #include "conf/value.h"
 
 enum {
@@ -275,12 +276,6 @@ is_pci_address(const char *text)
 }
 
 /* What DPDK calls a device of its own: the driver's name and a number, before the arguments. */
-static size_t
-vdev_name_n(const char *text)
-{
-	return strcspn(text, ",");
-}
-
 static bool
 is_vdev(const char *text)
 {
@@ -289,15 +284,6 @@ is_vdev(const char *text)
 	return n > 0 && n <= VDEV_NAME_MAX && strlen(text) <= VDEV_MAX &&
 	       strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") ==
 		       n;
-}
-
-/* As the data plane has it (devargs.c). */
-static bool
-runs_commands(const char *vdev)
-{
-	size_t n = vdev_name_n(vdev);
-
-	return memmem(vdev, n, "failsafe", 8) != NULL || memmem(vdev, n, "netvsc", 6) != NULL;
 }
 
 static void
@@ -321,7 +307,7 @@ check_device(const struct conf_port *port, struct conf_errs *errs)
 			     "'%s' is no device of DPDK's with its arguments; write for example "
 			     "net_af_packet9,iface=eth1",
 			     device->vdev.s);
-	if (device->vdev.at != NULL && runs_commands(device->vdev.s))
+	if (device->vdev.at != NULL && vdev_runs_commands(device->vdev.s))
 		conf_err_add(
 			errs, device->vdev.at->at,
 			"'%.*s' is refused: its driver runs commands, and opens other devices; "
@@ -478,8 +464,8 @@ check_routes(const struct conf_port *port, struct conf_errs *errs)
 	}
 }
 
-bool
-device_kind(const struct conf_device *device, enum img_device *ret_kind)
+const struct conf_str *
+device_value(const struct conf_device *device, enum img_device *ret_kind)
 {
 	const struct {
 		const struct conf_str *value;
@@ -488,16 +474,16 @@ device_kind(const struct conf_device *device, enum img_device *ret_kind)
 		{ &device->packet, IMG_DEVICE_PACKET }, { &device->xdp, IMG_DEVICE_XDP },
 		{ &device->tap, IMG_DEVICE_TAP },	{ &device->pci, IMG_DEVICE_PCI },
 		{ &device->memif, IMG_DEVICE_MEMIF },	{ &device->vhost, IMG_DEVICE_VHOST },
-		{ &device->virtio, IMG_DEVICE_VIRTIO },
+		{ &device->virtio, IMG_DEVICE_VIRTIO }, { &device->vdev, IMG_DEVICE_VDEV },
 	};
 
 	for (size_t i = 0; i < sizeof(each) / sizeof(each[0]); i++) {
 		if (each[i].value->s == NULL)
 			continue;
 		*ret_kind = each[i].kind;
-		return true;
+		return each[i].value;
 	}
-	return false;
+	return NULL;
 }
 
 static void
@@ -505,7 +491,7 @@ check_mtu(const struct conf_port *port, struct conf_errs *errs)
 {
 	enum img_device kind;
 
-	if (port->mtu.at == NULL || !device_kind(&port->device, &kind) ||
+	if (port->mtu.at == NULL || device_value(&port->device, &kind) == NULL ||
 	    port->mtu.v <= port_mtu_max(kind))
 		return;
 	conf_err_add(errs, port->mtu.at->at,

@@ -26,8 +26,8 @@ enum {
 /* The kernel's interface that shares the port, in ret_name; NULL: there is none. */
 const char *exception_name(const struct conf_port *port, char ret_name[EXCEPTION_NAME]);
 
-/* What a device says it is, the first of them; false: nothing. */
-bool device_kind(const struct conf_device *device, enum img_device *ret_kind);
+/* What names the device, the first if several do, and its kind; NULL: nothing. */
+const struct conf_str *device_value(const struct conf_device *device, enum img_device *ret_kind);
 
 /* False when an address was refused or left out: what then seems missing may have been meant. */
 bool are_addresses_known(const struct conf *conf);

@@ -344,6 +344,27 @@ number_text(struct arena *arena, const json_t *object, const char *key)
 	return arena_format(arena, "%lld", ctl_number(object, key));
 }
 
+/* A line of a table about ports, if there is one to tell. */
+typedef void row_add(struct table *table, const json_t *port, struct arena *arena);
+
+/* Lines of all ports behind an empty one; no lines, no table. */
+static void
+table_of_ports(const json_t *ports, const struct table_column *columns, size_t n, row_add *add,
+	       struct arena *arena)
+{
+	struct table table;
+	const json_t *port;
+	size_t i;
+
+	table_init(&table, columns, n);
+	json_array_foreach(ports, i, port) add(&table, port, arena);
+	if (table.row_n > 0) {
+		printf("\n");
+		table_print(&table, stdout, terminal_size().columns);
+	}
+	table_fini(&table);
+}
+
 static void
 port_add(struct table *table, const json_t *port, struct arena *arena)
 {
@@ -375,17 +396,23 @@ ports_print(const json_t *ports, struct arena *arena)
 		{ .head = "VLAN", .is_number = true },
 		{ .head = "STEERING" },
 	};
-	struct table table;
-	const json_t *port;
-	size_t i;
 
-	if (json_array_size(ports) == 0)
-		return;
-	table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
-	json_array_foreach(ports, i, port) port_add(&table, port, arena);
-	printf("\n");
-	table_print(&table, stdout, terminal_size().columns);
-	table_fini(&table);
+	table_of_ports(ports, columns, sizeof(columns) / sizeof(columns[0]), port_add, arena);
+}
+
+static void
+count_add(struct table *table, const json_t *port, struct arena *arena)
+{
+	const json_t *counts = json_object_get(port, "counts");
+
+	table_add(table,
+		  (const char *[]){ text_of(port, "name"), number_text(arena, counts, "received"),
+				    number_text(arena, counts, "sent"),
+				    number_text(arena, counts, "missed"),
+				    number_text(arena, counts, "no_buffers"),
+				    number_text(arena, counts, "send_errors"),
+				    number_text(arena, counts, "linearised"),
+				    number_text(arena, counts, "unsendable") });
 }
 
 /* What devices have counted: what came and went, and what was lost or copied on the way. */
@@ -402,29 +429,26 @@ counts_print(const json_t *ports, struct arena *arena)
 		{ .head = "LINEARISED", .is_number = true },
 		{ .head = "UNSENDABLE", .is_number = true },
 	};
-	struct table table;
-	const json_t *port;
-	size_t i;
 
-	if (json_array_size(ports) == 0)
+	table_of_ports(ports, columns, sizeof(columns) / sizeof(columns[0]), count_add, arena);
+}
+
+static void
+except_add(struct table *table, const json_t *port, struct arena *arena)
+{
+	const json_t *except = json_object_get(port, "exception");
+	const json_t *to = json_object_get(except, "to_kernel");
+	const json_t *from = json_object_get(except, "from_kernel");
+
+	if (!json_is_object(except))
 		return;
-	table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
-	json_array_foreach(ports, i, port)
-	{
-		const json_t *counts = json_object_get(port, "counts");
-
-		table_add(&table, (const char *[]){ text_of(port, "name"),
-						    number_text(arena, counts, "received"),
-						    number_text(arena, counts, "sent"),
-						    number_text(arena, counts, "missed"),
-						    number_text(arena, counts, "no_buffers"),
-						    number_text(arena, counts, "send_errors"),
-						    number_text(arena, counts, "linearised"),
-						    number_text(arena, counts, "unsendable") });
-	}
-	printf("\n");
-	table_print(&table, stdout, terminal_size().columns);
-	table_fini(&table);
+	table_add(table, (const char *[]){ text_of(port, "name"), text_of(except, "interface"),
+					   number_text(arena, to, "packets"),
+					   number_text(arena, to, "bytes"),
+					   number_text(arena, from, "packets"),
+					   number_text(arena, from, "bytes"),
+					   number_text(arena, except, "full"),
+					   number_text(arena, except, "refused") });
 }
 
 /* What goes between ports and the kernel, of those that share with it. */
@@ -441,33 +465,8 @@ excepts_print(const json_t *ports, struct arena *arena)
 		{ .head = "FULL", .is_number = true },
 		{ .head = "REFUSED", .is_number = true },
 	};
-	struct table table;
-	const json_t *port;
-	size_t i;
 
-	table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
-	json_array_foreach(ports, i, port)
-	{
-		const json_t *except = json_object_get(port, "exception");
-		const json_t *to = json_object_get(except, "to_kernel");
-		const json_t *from = json_object_get(except, "from_kernel");
-
-		if (!json_is_object(except))
-			continue;
-		table_add(&table,
-			  (const char *[]){ text_of(port, "name"), text_of(except, "interface"),
-					    number_text(arena, to, "packets"),
-					    number_text(arena, to, "bytes"),
-					    number_text(arena, from, "packets"),
-					    number_text(arena, from, "bytes"),
-					    number_text(arena, except, "full"),
-					    number_text(arena, except, "refused") });
-	}
-	if (table.row_n > 0) {
-		printf("\n");
-		table_print(&table, stdout, terminal_size().columns);
-	}
-	table_fini(&table);
+	table_of_ports(ports, columns, sizeof(columns) / sizeof(columns[0]), except_add, arena);
 }
 
 /* Beside the programs: a failure to log is seen first. */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "abi/port_mtu.h"
+#include "abi/vdev.h"
 #include "base/hash.h"
 #include "port/own.h"
 #include "port/pci.h"
@@ -186,7 +187,8 @@ devargs_tap(const struct port_conf *conf, struct port *port, char *why)
 				.leaves_cuts = (conf->off & IMG_PORT_NO_LRO) == 0,
 				.pool = conf->pool };
 
-	if (!check_mtu(conf, PORT_MTU_JUMBO, why) || !tap_open(&port->tap, &tap, why))
+	if (!check_mtu(conf, port_mtu_max(conf->device_kind), why) ||
+	    !tap_open(&port->tap, &tap, why))
 		return false;
 	port->is_tap = true;
 	port->devargs.mtu = conf->mtu != 0		     ? conf->mtu
@@ -204,7 +206,7 @@ devargs_memif(const struct port_conf *conf, struct port_devargs *d, char *why)
 	uint32_t log2_ring = 0;
 	uint8_t mac[6];
 
-	if (!check_mtu(conf, PORT_MTU_BUF, why))
+	if (!check_mtu(conf, port_mtu_max(conf->device_kind), why))
 		return false;
 	mac_of(conf, mac);
 	d->mtu = conf->mtu != 0 ? conf->mtu : MTU_USUAL;
@@ -225,7 +227,7 @@ devargs_memif(const struct port_conf *conf, struct port_devargs *d, char *why)
 static bool
 devargs_vhost(const struct port_conf *conf, struct port_devargs *d, char *why)
 {
-	if (!check_mtu(conf, PORT_MTU_BUF, why))
+	if (!check_mtu(conf, port_mtu_max(conf->device_kind), why))
 		return false;
 	d->mtu = conf->mtu != 0 ? conf->mtu : MTU_USUAL;
 	d->queues = queues_of(conf, 1);
@@ -242,7 +244,7 @@ devargs_virtio(const struct port_conf *conf, struct port_devargs *d, char *why)
 {
 	uint8_t mac[6];
 
-	if (!check_mtu(conf, PORT_MTU_BUF, why))
+	if (!check_mtu(conf, port_mtu_max(conf->device_kind), why))
 		return false;
 	if (access(conf->device, F_OK) != 0) {
 		snprintf(why, PORT_WHY,
@@ -261,21 +263,11 @@ devargs_virtio(const struct port_conf *conf, struct port_devargs *d, char *why)
 	return true;
 }
 
-/*
- * Drivers whose arguments are other devices, or commands that a shell runs with the rights of this
- * process (failsafe's exec): control, whose image this is, shall not have those.
- */
-static bool
-runs_commands(const char *name)
-{
-	return strstr(name, "failsafe") != NULL || strstr(name, "netvsc") != NULL;
-}
-
 /* "NAME" or "NAME,ARGUMENTS", as DPDK's --vdev takes them. */
 static bool
 devargs_vdev(const struct port_conf *conf, struct port_devargs *d, char *why)
 {
-	size_t n = strcspn(conf->device, ",");
+	size_t n = vdev_name_n(conf->device);
 	uint16_t id;
 
 	if (n == 0 || n >= sizeof(d->name) || strlen(conf->device) - n > sizeof(d->args)) {
@@ -283,11 +275,11 @@ devargs_vdev(const struct port_conf *conf, struct port_devargs *d, char *why)
 			 conf->device);
 		return false;
 	}
-	if (!check_mtu(conf, PORT_MTU_BUF, why))
+	if (!check_mtu(conf, port_mtu_max(conf->device_kind), why))
 		return false;
 	memcpy(d->name, conf->device, n);
 	d->name[n] = '\0';
-	if (runs_commands(d->name)) {
+	if (vdev_runs_commands(conf->device)) {
 		snprintf(why, PORT_WHY,
 			 "port %s: %s is refused, its driver runs commands and opens other devices",
 			 conf->name, d->name);
@@ -316,7 +308,8 @@ devargs_pci(const struct port_conf *conf, struct port *port, char *why)
 	struct port_devargs *d = &port->devargs;
 	struct rte_eth_dev_info info;
 
-	if (!check_mtu(conf, PORT_MTU_JUMBO, why) || !pci_find(conf, &port->id, why))
+	if (!check_mtu(conf, port_mtu_max(conf->device_kind), why) ||
+	    !pci_find(conf, &port->id, why))
 		return false;
 	if (rte_eth_dev_info_get(port->id, &info) != 0) {
 		snprintf(why, PORT_WHY, "port %s: %s does not tell what it is", conf->name,

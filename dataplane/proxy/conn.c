@@ -254,7 +254,7 @@ upstream_run(struct proxy *p, struct conn *c)
 
 	switch ((enum conn_state)c->state) {
 	case CONN_EXPECT_USE: /* bytes or an end while nobody asked: it cannot be used again */
-		if (c->leg.in.bytes != 0 || leg_is_ended(&c->leg) || c->has_gone)
+		if (c->leg.in.bytes != 0 || conn_is_over(c))
 			pool_up_stirred(p, c);
 		break;
 	case CONN_EXPECT_EXCHANGE:

@@ -225,14 +225,13 @@ up_end_of(const struct proxy *p, const struct exch *e)
 		return UP_RELEASE;
 
 	const struct conn *up = conn_at(p, e->up);
-	const struct leg *leg = &up->leg;
 
 	if (!e->body[DIR_UP].out_done || !e->body[DIR_DOWN].in_done)
 		return UP_ABORT;
 	/* Bytes behind the response that nobody asked for: it is not in step with us any more. */
-	if (leg->in.bytes != 0)
+	if (up->leg.in.bytes != 0)
 		return UP_ABORT;
-	return e->up_keeps && leg->end == LEG_OPEN && !up->has_gone ? UP_KEEP : UP_RELEASE;
+	return e->up_keeps && !conn_is_over(up) ? UP_KEEP : UP_RELEASE;
 }
 
 static void
@@ -246,8 +245,6 @@ close_whole(struct proxy *p, struct exch *e)
 void
 exch_response_end(struct proxy *p, struct exch *e)
 {
-	const struct conn *up = conn_at(p, e->up);
-
 	turn_to(e, EXCH_EV_RESPONSE_END);
 	e->reply_end_at = p->now;
 	if (e->body[DIR_UP].out_done) {
@@ -256,7 +253,7 @@ exch_response_end(struct proxy *p, struct exch *e)
 		return;
 	}
 	/* A server that still listens gets the rest of the request: the connections stay good. */
-	if (e->up_keeps && e->client_keeps && !leg_is_ended(&up->leg) && !up->has_gone)
+	if (e->up_keeps && e->client_keeps && !conn_is_over(conn_at(p, e->up)))
 		return;
 	turn_to(e, EXCH_EV_BROKEN);
 	e->client_keeps = false;

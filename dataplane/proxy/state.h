@@ -377,6 +377,13 @@ conn_at(const struct proxy *p, uint32_t i)
 	return pool_at(&p->conns, i);
 }
 
+/* Nothing comes from it any more but what is in `in`. */
+static inline bool
+conn_is_over(const struct conn *c)
+{
+	return c->leg.end != LEG_OPEN || c->has_gone;
+}
+
 static inline uint32_t
 conn_index(const struct proxy *p, const struct conn *c)
 {

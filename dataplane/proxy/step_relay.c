@@ -244,7 +244,7 @@ relay_down(struct proxy *p, struct exch *e)
 
 	/* After its response a server has nothing to say but that it goes. */
 	if (e->state == EXCH_EXPECT_REQUEST || (b->out_done && e->state == EXCH_EXPECT_ENDS)) {
-		if (leg_is_ended(&up->leg) || up->has_gone)
+		if (conn_is_over(up))
 			exch_up_lost(p, e);
 		return;
 	}

@@ -111,6 +111,7 @@ static const struct broken checked[] = {
 	{ MACHINE("cores: [1, 2]\n  lanes: 1", PORT), 3, 10, "1 lanes cannot occupy 2 cores", "at least one lane a core" },
 	{ MACHINE("cores: [1]", "{name: p, device: xdp:e0, addresses: [10.0.0.5/24], mtu: 1775}"), 4, 64, "an MTU of 1775 does not fit", "mtu: 1774" },
 	{ MACHINE("cores: [1]", "{name: p, device: packet:e0, addresses: [10.0.0.5/24], mtu: 1963}"), 4, 67, "an MTU of 1963 does not fit", "mtu: 1962" },
+	{ MACHINE("cores: [1]", "{name: p, device: {vdev: net_null9}, addresses: [10.0.0.5/24], mtu: 9000}"), 4, 75, "an MTU of 9000 does not fit", "mtu: 2030" },
 	{ MACHINE("cores: [1]", "{name: p, device: {vhost: /a}, addresses: [10.0.0.5/24], mtu: 2031}"), 4, 69, "an MTU of 2031 does not fit", "mtu: 2030" },
 	{ "machine:\n  cores: [1]\n  ports: []\n", 3, 10, "0 ports cannot run", "describe 1 to 16" },
 	{ MACHINE("cores: [1]", PORT "\n    - {name: p, device: packet:e1, addresses: [10.1.0.5/24]}"), 5, 14, "the port name 'p' is already used in line 4", "rename" },
