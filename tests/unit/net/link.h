@@ -289,4 +289,14 @@ assert_mac(struct mac got, struct mac want)
 
 #define assert_state(l, ip, want) assert_int_equal(link_neighbour(l, 0, ip).state, want)
 
+/* Brings 10.0.0.9 to REACHABLE. */
+static inline void
+link_reach(struct link *l)
+{
+	link_send(l, 0, "10.0.0.1", "10.0.0.9", 'x');
+	link_arp(l, 0, ARP_REPLY, "10.0.0.9", peer_mac, "10.0.0.1");
+	link_clear(l);
+	assert_state(l, "10.0.0.9", NET_NEIGHBOUR_REACHABLE);
+}
+
 #endif

@@ -4,16 +4,6 @@
  */
 #include "link.h"
 
-/* Brings 10.0.0.9 to REACHABLE. */
-static void
-make_reachable(struct link *l)
-{
-	link_send(l, 0, "10.0.0.1", "10.0.0.9", 'x');
-	link_arp(l, 0, ARP_REPLY, "10.0.0.9", peer_mac, "10.0.0.1");
-	link_clear(l);
-	assert_state(l, "10.0.0.9", NET_NEIGHBOUR_REACHABLE);
-}
-
 static void
 doubt(struct link *l, const char *ip)
 {
@@ -65,7 +55,7 @@ who_is_doubted_and_not_used_is_forgotten_after_three_questions(void **state)
 
 	(void)state;
 	link_open(&l);
-	make_reachable(&l);
+	link_reach(&l);
 	link_wait(&l, 46 * S);
 	doubt(&l, "10.0.0.9");
 	link_wait(&l, 2 * S + S / 2);
@@ -85,7 +75,7 @@ who_is_used_and_silent_is_remembered_until_it_answers(void **state)
 
 	(void)state;
 	link_open(&l);
-	make_reachable(&l);
+	link_reach(&l);
 	link_wait(&l, 10 * S);
 	link_send(&l, 0, "10.0.0.1", "10.0.0.9", 'a');
 	doubt(&l, "10.0.0.9");
@@ -109,7 +99,7 @@ a_link_that_comes_up_ends_the_belief_in_answers(void **state)
 
 	(void)state;
 	link_open(&l);
-	make_reachable(&l);
+	link_reach(&l);
 	doubt(&l, "10.0.0.9");
 	assert_int_equal(l.count.net_doubted, 0);
 	net_link_up(l.net, 0, l.now);

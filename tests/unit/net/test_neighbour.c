@@ -112,16 +112,6 @@ a_full_queue_keeps_the_newest(void **state)
 	link_close(&l);
 }
 
-/* Brings 10.0.0.9 to REACHABLE. */
-static void
-make_reachable(struct link *l)
-{
-	link_send(l, 0, "10.0.0.1", "10.0.0.9", 'x');
-	link_arp(l, 0, ARP_REPLY, "10.0.0.9", peer_mac, "10.0.0.1");
-	link_clear(l);
-	assert_state(l, "10.0.0.9", NET_NEIGHBOUR_REACHABLE);
-}
-
 /* RFC 4861, 7.3.3. */
 static void
 a_used_neighbour_is_probed_directly_and_an_answer_keeps_it(void **state)
@@ -131,7 +121,7 @@ a_used_neighbour_is_probed_directly_and_an_answer_keeps_it(void **state)
 
 	(void)state;
 	link_open(&l);
-	make_reachable(&l);
+	link_reach(&l);
 	link_wait(&l, 46 * S);
 	assert_state(&l, "10.0.0.9", NET_NEIGHBOUR_STALE);
 	assert_int_equal(l.out.frame_n, 0);
@@ -158,7 +148,7 @@ a_used_neighbour_that_is_silent_is_asked_for_everywhere(void **state)
 
 	(void)state;
 	link_open(&l);
-	make_reachable(&l);
+	link_reach(&l);
 	link_wait(&l, 46 * S);
 	for (uint32_t i = 0; i < 8; i++, link_wait(&l, S + S / 10)) {
 		link_clear(&l);
@@ -179,7 +169,7 @@ an_unused_neighbour_is_forgotten_in_silence(void **state)
 
 	(void)state;
 	link_open(&l);
-	make_reachable(&l);
+	link_reach(&l);
 	link_wait(&l, 700 * S);
 	assert_state(&l, "10.0.0.9", 99);
 	assert_int_equal(l.out.frame_n, 0);
@@ -462,7 +452,7 @@ a_link_that_comes_up_makes_neighbours_prove_themselves(void **state)
 	link_send(&l, 0, "10.0.0.1", "10.0.0.7", 'x');
 	link_wait(&l, 3 * S + S / 10);
 	assert_state(&l, "10.0.0.7", NET_NEIGHBOUR_FAILED);
-	make_reachable(&l);
+	link_reach(&l);
 	net_link_up(l.net, 0, l.now);
 	assert_state(&l, "10.0.0.7", 99);
 	assert_state(&l, "10.0.0.8", NET_NEIGHBOUR_STALE); /* not used for 17 seconds */
@@ -560,7 +550,7 @@ neighbours_with_our_mac_or_none_are_not_believed(void **state)
 
 	(void)state;
 	link_open(&l);
-	make_reachable(&l);
+	link_reach(&l);
 	link_arp(&l, 0, ARP_REPLY, "10.0.0.9", none, "10.0.0.1");
 	assert_mac(link_neighbour(&l, 0, "10.0.0.9").mac, peer_mac);
 	link_send(&l, 0, "2001:db8::1", "2001:db8::9", 'a');
@@ -623,7 +613,7 @@ a_doubted_neighbour_is_asked_at_once(void **state)
 
 	(void)state;
 	link_open(&l);
-	make_reachable(&l);
+	link_reach(&l);
 	net_doubt(l.net, 0, &dst, l.now);
 	link_wait(&l, S - S / 10);
 	net_doubt(l.net, 0, &dst, l.now);
@@ -677,7 +667,7 @@ a_neighbour_with_another_mac_is_found_a_second_after_the_doubt(void **state)
 
 	(void)state;
 	link_open(&l);
-	make_reachable(&l);
+	link_reach(&l);
 	assert_int_equal(l.out.moved_n, 0); /* none knew another */
 	link_wait(&l, S + S / 2);
 	link_send(&l, 0, "10.0.0.1", "10.0.0.9", 'a');
@@ -730,7 +720,7 @@ doubt_ends_the_patience_of_a_used_neighbour(void **state)
 
 	(void)state;
 	link_open(&l);
-	make_reachable(&l);
+	link_reach(&l);
 	link_wait(&l, 46 * S);
 	link_send(&l, 0, "10.0.0.1", "10.0.0.9", 'a');
 	assert_state(&l, "10.0.0.9", NET_NEIGHBOUR_DELAY);
@@ -753,7 +743,7 @@ another_mac_of_a_gateway_concerns_all_who_go_by_it(void **state)
 	link_open(&l);
 	link_send(&l, 0, "10.0.0.1", "192.0.2.7", 'a');
 	link_arp(&l, 0, ARP_REPLY, "10.0.0.254", peer_mac, "10.0.0.1");
-	make_reachable(&l);
+	link_reach(&l);
 	link_arp(&l, 0, ARP_REPLY, "10.0.0.254", other_mac, "10.0.0.1");
 	assert_int_equal(l.out.moved_n, 1);
 	assert_ip(l.out.moved[0].ip, "10.0.0.254");
